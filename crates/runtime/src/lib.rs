@@ -1,0 +1,11 @@
+//! Job containers: HostProcess containers from a [`Plan`] to an exit code, on Windows and on Linux.
+//!
+//! The way of the data: a pod becomes one [`Plan`] per container ([`plan`]); an [`Engine`] turns a plan into a
+//! [`Created`] container, that into a [`Running`] one, and that into an [`Exit`]. The plan is the only thing an
+//! engine reads, and the only module that asks the operating system anything is `os`.
+
+pub mod engine;
+pub mod plan;
+
+pub use engine::{Created, Engine, Exit, Running, Signal, StartError, Stdio};
+pub use plan::Plan;

@@ -1,0 +1,2 @@
+//! The app of the host-file tutorial.
+fn main() {}

@@ -1,0 +1,2 @@
+//! A ping that loops with `-t`.
+fn main() {}
