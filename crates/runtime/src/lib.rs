@@ -4,7 +4,10 @@
 //! [`Created`] container, that into a [`Running`] one, and that into an [`Exit`]. The plan is the only thing an
 //! engine reads, and the only module that asks the operating system anything is `os`.
 
+pub mod command;
 pub mod engine;
+pub mod environment;
+pub mod path;
 pub mod plan;
 
 pub use engine::{Created, Engine, Exit, Running, Signal, StartError, Stdio};
