@@ -1,2 +1,19 @@
-//! The `porthole` command.
-fn main() {}
+//! The `porthole` command: parse, call the verb, answer with its exit code.
+
+mod arguments;
+mod exit;
+mod failure;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let porthole = arguments::Porthole::parse();
+    porthole.global.color.choose();
+    match verbs::run(porthole) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

@@ -181,10 +181,9 @@ fn resolve_line(
                     tried,
                 });
             }
-            Ok(None) => {}
             // `my tools\x.exe` must be found although there is a directory `my`.
             Err(error) if index + 1 == words.len() => return Err(error),
-            Err(_) => {}
+            Ok(None) | Err(_) => {}
         }
     }
     Err(ResolveError::NotFound { command: line, tried })
@@ -297,8 +296,10 @@ fn spellings(place: &str) -> Vec<String> {
 }
 
 fn reject_batch_arguments(application: &str, arguments: &[String]) -> Result<(), ResolveError> {
-    let lower = application.to_ascii_lowercase();
-    if !lower.ends_with(".bat") && !lower.ends_with(".cmd") {
+    let extension = application
+        .rsplit_once('.')
+        .map_or("", |(_, extension)| extension);
+    if !extension.eq_ignore_ascii_case("bat") && !extension.eq_ignore_ascii_case("cmd") {
         return Ok(());
     }
     match arguments

@@ -1,0 +1,127 @@
+//! The one way in which a verb fails: what was being done, why it failed, what to try, and the exit code.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::exit;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const CAUSE: Style = Style::new().bold();
+const HELP: Style = AnsiColor::Cyan.on_default().bold();
+
+/// An error on its way to the user.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: Box<dyn Error + Send + Sync>,
+    help: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// A failure with an exit code of [`exit`].
+    pub(crate) fn new(code: u8, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            error: error.into(),
+            help: None,
+            code,
+        }
+    }
+
+    /// The question could not be asked.
+    pub(crate) fn unasked(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(exit::UNASKED, error)
+    }
+
+    /// Adds what to try.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Prints the failure with its causes to stderr.
+    pub(crate) fn report(&self) -> ExitCode {
+        anstream::eprint!("{}", self.render());
+        ExitCode::from(self.code)
+    }
+
+    fn render(&self) -> String {
+        let mut text = format!("{ERROR}error{ERROR:#}: {}\n", self.error);
+        let mut last = self.error.to_string();
+        let mut source = self.error.source();
+        while let Some(cause) = source {
+            // An error that repeats its source in its own text is not printed twice.
+            let cause_text = cause.to_string();
+            if !last.ends_with(&cause_text) {
+                let _ = writeln!(text, "  {CAUSE}caused by{CAUSE:#}: {cause_text}");
+            }
+            last = cause_text;
+            source = cause.source();
+        }
+        if let Some(help) = &self.help {
+            let _ = writeln!(text, "{HELP}help{HELP:#}: {help}");
+        }
+        text
+    }
+}
+
+/// An error of this crate: what was being done, and the library's or the system's reason.
+#[derive(Debug)]
+pub(crate) struct While<E> {
+    doing: String,
+    source: E,
+}
+
+impl<E: Error + 'static> fmt::Display for While<E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.doing)
+    }
+}
+
+impl<E: Error + 'static> Error for While<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Turns a library's result into a verb's.
+pub(crate) trait Attempt<T> {
+    /// The failure says what was being done.
+    fn attempt(self, code: u8, doing: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T, E: Error + Send + Sync + 'static> Attempt<T> for Result<T, E> {
+    fn attempt(self, code: u8, doing: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|source| {
+            Failure::new(
+                code,
+                While {
+                    doing: doing(),
+                    source,
+                },
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_causes_and_help_below_the_error() {
+        let gone = std::io::Error::other("no such thing");
+        let failure = Err::<(), _>(gone)
+            .attempt(exit::UNASKED, || "read `pod.yaml`".to_owned())
+            .unwrap_err()
+            .help("give a file that exists");
+        let plain = anstream::adapter::strip_str(&failure.render()).to_string();
+        assert_eq!(
+            plain,
+            "error: read `pod.yaml`\n  caused by: no such thing\nhelp: give a file that exists\n"
+        );
+    }
+}
