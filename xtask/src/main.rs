@@ -1,2 +1,73 @@
-//! Tasks.
-fn main() {}
+//! Every developer's task, the same ones that CI calls: `cargo xtask TASK`.
+//!
+//! The crate uses the standard library alone, so that a task starts within seconds on a machine that has nothing
+//! built yet.
+
+mod bench;
+mod cargo;
+mod command;
+mod debian;
+mod demo;
+mod deny;
+mod install;
+mod place;
+mod reference;
+mod report;
+mod test;
+mod wait;
+mod wine;
+
+use std::process::ExitCode;
+
+use command::{Failure, Result};
+
+const USAGE: &str = "usage: cargo xtask TASK
+
+  demo              the tutorial's pod on this machine, from its YAML to the changed host file (root)
+  demo --windows    the same with the tutorial's own manifest and porthole.exe, under Wine
+  test [TIER…]      installs what is missing and runs every tier of tests, or the named ones
+  test --list       names the tiers
+  bench image       unpacking a layer against `tar -xzf`
+  bench run         `porthole run` against `runc run` (root)
+  reference         writes docs/cli.md anew from the command line's own definitions
+  install [PREFIX]  porthole, its man pages and completions below PREFIX (default /usr/local)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<ExitCode> {
+    match arguments {
+        ["demo"] => demo::run(demo::Host::Linux)?,
+        ["demo", "--windows"] => demo::run(demo::Host::Wine)?,
+        ["test", "--list"] => test::list(),
+        ["test", tiers @ ..] => return test::run(tiers),
+        ["bench", "image"] => bench::image()?,
+        ["bench", "run"] => bench::run()?,
+        ["reference"] => reference::write()?,
+        ["install"] => install::run("/usr/local")?,
+        ["install", prefix] => install::run(prefix)?,
+        ["help" | "--help" | "-h"] => println!("{USAGE}"),
+        [] => {
+            return Err(Failure::new(
+                "read the command line",
+                format!("no task is given\n\n{USAGE}"),
+            ));
+        }
+        [task, ..] => {
+            return Err(Failure::new(
+                "read the command line",
+                format!("unknown task `{task}`\n\n{USAGE}"),
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,118 @@
+//! Cargo for this machine and for Windows.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::command::{self, Doing, Failure, Result, command};
+use crate::{debian, place};
+
+/// The triple of porthole.exe: GNU, because it links on Linux with what Debian has.
+const WINDOWS: &str = "x86_64-pc-windows-gnu";
+
+/// What is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// This machine.
+    Host,
+    /// Windows.
+    Windows(Toolchain),
+}
+
+/// Which Rust builds for Windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Toolchain {
+    /// The one that runs this task.
+    Own,
+    /// Debian's, which builds the standard library from its source.
+    Debian,
+}
+
+/// Finds a Rust that can build for Windows, and installs what that takes.
+pub(crate) fn windows() -> Result<Target> {
+    debian::install(&["gcc-mingw-w64-x86-64"])?;
+    if has_windows_std() {
+        return Ok(Target::Windows(Toolchain::Own));
+    }
+    let added = command::run(&mut command("rustup", ["target", "add", WINDOWS]));
+    if added.is_ok() && has_windows_std() {
+        return Ok(Target::Windows(Toolchain::Own));
+    }
+    println!("rustup cannot add {WINDOWS}; Debian's Rust builds the standard library for it");
+    debian::install(debian::RUST_WITH_SOURCE)?;
+    Ok(Target::Windows(Toolchain::Debian))
+}
+
+fn has_windows_std() -> bool {
+    command::output(&mut command(
+        "rustc",
+        ["--print", "target-libdir", "--target", WINDOWS],
+    ))
+    .is_ok_and(|dir| PathBuf::from(dir.trim()).is_dir())
+}
+
+impl Target {
+    /// `cargo SUBCOMMAND`, in the checkout, for this target.
+    pub(crate) fn cargo(self, subcommand: &str) -> Command {
+        let program = match self {
+            Self::Windows(Toolchain::Debian) => "/usr/bin/cargo",
+            _ => "cargo",
+        };
+        let mut cargo = command(program, [subcommand]);
+        cargo.current_dir(place::root());
+        if let Self::Windows(toolchain) = self {
+            cargo.args(["--target", WINDOWS]);
+            if toolchain == Toolchain::Debian {
+                cargo
+                    .env("RUSTC", "/usr/bin/rustc")
+                    .env("RUSTC_BOOTSTRAP", "1")
+                    .env(
+                        "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER",
+                        "x86_64-w64-mingw32-gcc",
+                    )
+                    .args(["-Z", "build-std=std,panic_abort,panic_unwind"]);
+            }
+        }
+        cargo
+    }
+
+    /// Where `cargo build` leaves the program `name`.
+    pub(crate) fn program(self, name: &str) -> PathBuf {
+        match self {
+            Self::Host => place::target().join("debug").join(name),
+            Self::Windows(_) => place::target()
+                .join(WINDOWS)
+                .join("debug")
+                .join(format!("{name}.exe")),
+        }
+    }
+
+    /// Builds porthole and the examples' programs.
+    ///
+    /// The whole workspace with its tests is built, as every tier of `test` does: with fewer packages Cargo would
+    /// resolve other features, and compile the dependencies once more.
+    pub(crate) fn build(self) -> Result<()> {
+        let mut cargo = self.cargo("build");
+        command::run(cargo.args(["--workspace", "--bins", "--tests", "--examples", "--locked"]))?;
+        for name in ["porthole", "hostfile", "ping"] {
+            let program = self.program(name);
+            program
+                .metadata()
+                .map_err(|error| Failure::new(format!("find `{}`", program.display()), error))?;
+        }
+        Ok(())
+    }
+
+    /// Puts the program `name` as `file` into a directory that stands for an image's file system.
+    pub(crate) fn stage(self, name: &str, file: &std::path::Path) -> Result<()> {
+        let program = self.program(name);
+        if let Some(dir) = file.parent() {
+            std::fs::create_dir_all(dir).doing(format!("make `{}`", dir.display()))?;
+        }
+        std::fs::copy(&program, file).doing(format!(
+            "copy `{}` to `{}`",
+            program.display(),
+            file.display()
+        ))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! `cargo xtask demo`: the tutorial's pod, from its YAML to the changed host file.
+
+mod host;
+mod traces;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::cargo::Target;
+use crate::command::{self, Doing, Failure, Result, command};
+use crate::wait;
+
+pub(crate) use host::Host;
+use host::Machine;
+use traces::Traces;
+
+/// What the host's file holds at first: as the tutorial's, it lacks its last newline.
+const BEFORE: &str = "Hello from the host";
+/// And what it holds once the pod has run.
+const AFTER: &str = "Hello from the hostHello from the container!\n";
+/// How long the pod may take to change the file, and then to end: twice the usual grace.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Runs the demo, and fails unless all of it came about.
+pub(crate) fn run(host: Host) -> Result<()> {
+    Target::Host.build()?;
+    let machine = host.prepare()?;
+    let done = show(&machine);
+    let cleaned = machine.clean();
+    done.and(cleaned)
+}
+
+fn show(machine: &Machine) -> Result<()> {
+    title("The image, from the app's binary and a Dockerfile");
+    command::run(&mut machine.image_build())?;
+
+    title("A file of the host");
+    let file = machine.host_file();
+    std::fs::write(file, BEFORE).doing(format!("write `{}`", file.display()))?;
+    show_file(machine)?;
+
+    title("The pod: who would run, and why");
+    command::run(&mut machine.porthole("explain"))?;
+
+    title("The pod runs");
+    let before = Traces::read(machine)?;
+    let mut run = machine.porthole("run");
+    command::show(&run);
+    let mut pod = run
+        .stdin(Stdio::null())
+        .spawn()
+        .doing(format!("run `{}`", command::words(&run)))?;
+    let changed = wait::until("the pod to change the host's file", LIMIT, || {
+        if let Some(status) = pod.try_wait().doing("look whether the pod still runs")? {
+            return Err(Failure::new(
+                "run the pod",
+                format!("it ended before it changed the file: {status}"),
+            ));
+        }
+        let text = std::fs::read_to_string(file).doing(format!("read `{}`", file.display()))?;
+        Ok((text == AFTER).then_some(()))
+    });
+    if changed.is_ok() {
+        title("The host's file has changed");
+        show_file(machine)?;
+        title("Ctrl-C stops the pod");
+    }
+    // The demo ends the pod in any case: an app that sleeps for an hour outlives nobody's patience.
+    command::run_quietly(&mut command("kill", ["-INT", &pod.id().to_string()]))?;
+    let ended = wait::until("the pod to end", LIMIT, || {
+        pod.try_wait().doing("look whether the pod has ended")
+    });
+    if ended.is_err() {
+        pod.kill().doing("kill porthole, which did not end")?;
+    }
+    changed?;
+    println!("porthole run ended with {}", ended?);
+    Traces::read(machine)?.nothing_more_than(&before)?;
+    println!("nothing of it is left: no process, no mount, no cgroup, no file of a container");
+    Ok(())
+}
+
+fn show_file(machine: &Machine) -> Result<()> {
+    let file = machine.host_file();
+    command::run(&mut command("cat", [file]))?;
+    let text = std::fs::read_to_string(file).doing(format!("read `{}`", file.display()))?;
+    if !text.ends_with('\n') {
+        println!();
+    }
+    Ok(())
+}
+
+fn title(text: &str) {
+    println!("\n# {text}");
+}

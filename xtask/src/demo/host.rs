@@ -1,0 +1,154 @@
+//! The two machines that the demo runs on: this one, and Windows as Wine gives it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cargo::{self, Target};
+use crate::command::{self, Doing, Failure, Result, command};
+use crate::place;
+use crate::wine::{self, Prefix};
+
+/// Where the demo runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// On this machine.
+    Linux,
+    /// Under Wine.
+    Wine,
+}
+
+/// Everything of the demo that depends on where it runs.
+pub(crate) struct Machine {
+    /// Present under Wine.
+    prefix: Option<Prefix>,
+    manifest: &'static str,
+    image: &'static str,
+    platform: &'static str,
+    /// The program that runs the pod.
+    porthole: PathBuf,
+    /// Where the demo keeps what it makes.
+    work: PathBuf,
+    host_file: PathBuf,
+}
+
+impl Host {
+    /// Builds, and makes the directories that the pod expects.
+    pub(super) fn prepare(self) -> Result<Machine> {
+        let machine = match self {
+            Self::Linux => linux()?,
+            Self::Wine => windows()?,
+        };
+        let dir = machine.host_file.parent().unwrap_or(&machine.host_file);
+        std::fs::create_dir_all(dir).doing(format!("make `{}`", dir.display()))?;
+        Ok(machine)
+    }
+}
+
+fn linux() -> Result<Machine> {
+    if !command::is_root() {
+        return Err(Failure::new(
+            "run a HostProcess pod",
+            "a private mount namespace needs root; try `sudo -E env PATH=$PATH cargo xtask demo`",
+        ));
+    }
+    let work = place::fresh("demo")?;
+    Target::Host.stage("hostfile", &work.join("builder/usr/local/app/app"))?;
+    Ok(Machine {
+        prefix: None,
+        manifest: "examples/hostprocesspod-linux.yaml",
+        image: "windowspodfilemount:v1.0.0",
+        platform: "linux/amd64",
+        porthole: Target::Host.program("porthole"),
+        work,
+        host_file: PathBuf::from("/run/porthole-demo/hostfile.txt"),
+    })
+}
+
+fn windows() -> Result<Machine> {
+    let prefix = wine::prefix()?;
+    let target = cargo::windows()?;
+    target.build()?;
+    let work = place::fresh("demo-windows")?;
+    target.stage("hostfile", &work.join("builder/usr/local/app/app.exe"))?;
+    Ok(Machine {
+        manifest: "examples/seeds/tutorial/hostprocesspod.yaml",
+        image: "coolstercodes.azurecr.io/windowspodfilemount:v1.0.0",
+        platform: "windows/amd64",
+        porthole: target.program("porthole"),
+        work,
+        host_file: prefix.drive_c("users/azureuser/hostfile.txt"),
+        prefix: Some(prefix),
+    })
+}
+
+impl Machine {
+    /// The host's file, by its path on this machine.
+    pub(super) fn host_file(&self) -> &Path {
+        &self.host_file
+    }
+
+    /// porthole's state directory.
+    pub(super) fn state(&self) -> PathBuf {
+        self.work.join("state")
+    }
+
+    /// The command that builds the image: this machine's porthole, for either system.
+    pub(super) fn image_build(&self) -> Command {
+        let mut build = command(
+            place::short(&Target::Host.program("porthole")),
+            ["image", "build"],
+        );
+        build.current_dir(place::root());
+        build.args(["--platform", self.platform, "-t", self.image, "--stage"]);
+        build.arg(format!(
+            "builder={}",
+            place::short(&self.work.join("builder")).display()
+        ));
+        if self.prefix.is_some() {
+            build.arg("--output").arg(place::short(&self.layout()));
+        } else {
+            build.arg("--state").arg(place::short(&self.state()));
+        }
+        build.arg("examples/hostfile");
+        build
+    }
+
+    /// `porthole VERB` on the demo's manifest.
+    pub(super) fn porthole(&self, verb: &str) -> Command {
+        let program = place::short(&self.porthole);
+        let mut porthole = match &self.prefix {
+            None => command(program, [verb]),
+            Some(prefix) => {
+                let mut wine = command("wine", [program.as_os_str(), verb.as_ref()]);
+                prefix.enter(&mut wine);
+                wine
+            }
+        };
+        porthole
+            .current_dir(place::root())
+            .arg("--state")
+            .arg(place::short(&self.state()));
+        if self.prefix.is_some() {
+            porthole.arg("--image").arg(format!(
+                "{}={}",
+                self.image,
+                place::short(&self.layout()).display()
+            ));
+            if verb == "run" {
+                porthole.arg("--inherit-user");
+            }
+        }
+        porthole.arg(self.manifest);
+        porthole
+    }
+
+    /// Removes what the demo made outside the target directory.
+    pub(super) fn clean(&self) -> Result<()> {
+        let dir = self.host_file.parent().unwrap_or(&self.host_file);
+        std::fs::remove_dir_all(dir).doing(format!("remove `{}`", dir.display()))
+    }
+
+    fn layout(&self) -> PathBuf {
+        self.work.join("image")
+    }
+}

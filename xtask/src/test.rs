@@ -1,0 +1,316 @@
+//! `cargo xtask test`: every tier in order, and one table at the end.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use crate::cargo::{self, Target, Toolchain};
+use crate::command::{self, Failure, Result};
+use crate::report::{self, Count, Line, Outcome};
+use crate::{debian, demo, deny, place, reference, wine};
+
+/// One kind of test.
+struct Tier {
+    name: &'static str,
+    what: &'static str,
+    run: fn() -> Result<Outcome>,
+}
+
+/// In the order in which a mistake is found soonest.
+const TIERS: &[Tier] = &[
+    Tier {
+        name: "fmt",
+        what: "the sources are as rustfmt writes them",
+        run: fmt,
+    },
+    Tier {
+        name: "deny",
+        what: "licences, banned and duplicate crates, sources",
+        run: denied,
+    },
+    Tier {
+        name: "clippy",
+        what: "no warning, for this machine",
+        run: clippy,
+    },
+    Tier {
+        name: "clippy-windows",
+        what: "no warning, for Windows",
+        run: clippy_windows,
+    },
+    Tier {
+        name: "build",
+        what: "programs and tests for both systems",
+        run: build,
+    },
+    Tier {
+        name: "unit",
+        what: "unit, table and property tests, doc tests",
+        run: unit,
+    },
+    Tier {
+        name: "doc",
+        what: "the documentation has no broken link",
+        run: doc,
+    },
+    Tier {
+        name: "reference",
+        what: "docs/cli.md is what the command line says of itself",
+        run: reference_tier,
+    },
+    Tier {
+        name: "seeds",
+        what: "examples/seeds holds the seeds' manifests, token for token",
+        run: seeds,
+    },
+    Tier {
+        name: "linux",
+        what: "whole system: this machine, as root",
+        run: linux,
+    },
+    Tier {
+        name: "unit-windows",
+        what: "unit and table tests of the Windows programs, under Wine",
+        run: unit_windows,
+    },
+    Tier {
+        name: "wine",
+        what: "whole system: the Windows programs, under Wine",
+        run: wine_tier,
+    },
+    Tier {
+        name: "demo",
+        what: "the demo",
+        run: demo_linux,
+    },
+    Tier {
+        name: "demo-windows",
+        what: "the demo with porthole.exe, under Wine",
+        run: demo_windows,
+    },
+];
+
+/// Names the tiers.
+pub(crate) fn list() {
+    for tier in TIERS {
+        println!("{:<15} {}", tier.name, tier.what);
+    }
+}
+
+/// Runs all tiers, or those that are named; then shows what came of each.
+pub(crate) fn run(names: &[&str]) -> Result<ExitCode> {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| TIERS.iter().all(|tier| tier.name != **name))
+    {
+        let known: Vec<&str> = TIERS.iter().map(|tier| tier.name).collect();
+        return Err(Failure::new(
+            format!("find the tier `{unknown}`"),
+            format!("there are {}", known.join(", ")),
+        ));
+    }
+    let mut lines = Vec::new();
+    for tier in TIERS
+        .iter()
+        .filter(|tier| names.is_empty() || names.contains(&tier.name))
+    {
+        println!("\n== {}: {}", tier.name, tier.what);
+        let start = Instant::now();
+        let outcome = (tier.run)().unwrap_or_else(Outcome::Failed);
+        match &outcome {
+            Outcome::Passed(_) => {}
+            Outcome::Skipped(reason) => println!("skipped: {reason}"),
+            Outcome::Failed(failure) => println!("failed: {failure}"),
+        }
+        lines.push(Line {
+            tier: tier.name,
+            outcome,
+            took: start.elapsed(),
+        });
+    }
+    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
+    let (table, good) = report::table(&lines, strict);
+    print!("\n{table}");
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// A tier that counts nothing.
+const PASSED: Outcome = Outcome::Passed(String::new());
+
+fn fmt() -> Result<Outcome> {
+    component("rustfmt", "cargo-fmt")?;
+    command::run(Target::Host.cargo("fmt").args(["--all", "--check"]))?;
+    Ok(PASSED)
+}
+
+fn denied() -> Result<Outcome> {
+    deny::check()?;
+    Ok(PASSED)
+}
+
+fn clippy() -> Result<Outcome> {
+    component("clippy", "cargo-clippy")?;
+    lint(Target::Host)
+}
+
+fn clippy_windows() -> Result<Outcome> {
+    match cargo::windows()? {
+        Target::Windows(Toolchain::Debian) => Ok(Outcome::Skipped(
+            "rustup could not add the Windows target, and Debian's Rust has no clippy".to_owned(),
+        )),
+        target => lint(target),
+    }
+}
+
+fn lint(target: Target) -> Result<Outcome> {
+    command::run(target.cargo("clippy").args([
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    Ok(PASSED)
+}
+
+fn build() -> Result<Outcome> {
+    Target::Host.build()?;
+    cargo::windows()?.build()?;
+    Ok(PASSED)
+}
+
+fn unit() -> Result<Outcome> {
+    count(
+        Target::Host
+            .cargo("test")
+            .args(["--workspace", "--exclude", "porthole-tests", "--locked"]),
+    )
+}
+
+fn doc() -> Result<Outcome> {
+    let mut doc = Target::Host.cargo("doc");
+    command::run(
+        doc.args(["--workspace", "--no-deps", "--locked"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    Ok(PASSED)
+}
+
+fn reference_tier() -> Result<Outcome> {
+    reference::compare()?;
+    Ok(PASSED)
+}
+
+fn seeds() -> Result<Outcome> {
+    let Some(seeds) = place::seeds() else {
+        return Ok(Outcome::Skipped(
+            "the seeds' documents are not here: set PORTHOLE_SEEDS, or put them in ../shared/seeds"
+                .to_owned(),
+        ));
+    };
+    let mut test = Target::Host.cargo("test");
+    test.args([
+        "-p",
+        "porthole-tests",
+        "--locked",
+        "--test",
+        "seeds",
+        "--",
+        "--include-ignored",
+    ]);
+    count(test.env("PORTHOLE_SEEDS", seeds))
+}
+
+fn linux() -> Result<Outcome> {
+    if !command::is_root() {
+        return Ok(Outcome::Skipped(
+            "containers on Linux need root: run this as root".to_owned(),
+        ));
+    }
+    debian::install(debian::LINUX)?;
+    let mut test = Target::Host.cargo("test");
+    test.args([
+        "--workspace",
+        "--locked",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--",
+        "--ignored",
+    ]);
+    // Tests named for a system that is not this one have tiers of their own.
+    count(test.args(["--skip", "wine", "--skip", "seeds"]))
+}
+
+fn unit_windows() -> Result<Outcome> {
+    let prefix = wine::prefix()?;
+    let mut test = cargo::windows()?.cargo("test");
+    test.args([
+        "--workspace",
+        "--exclude",
+        "porthole-tests",
+        "--exclude",
+        "xtask",
+        "--locked",
+    ]);
+    test.args(["--lib", "--bins", "--tests"]);
+    count(prefix.runs(&mut test))
+}
+
+fn wine_tier() -> Result<Outcome> {
+    let prefix = wine::prefix()?;
+    let mut test = Target::Host.cargo("test");
+    test.args([
+        "-p",
+        "porthole-tests",
+        "--locked",
+        "--lib",
+        "--tests",
+        "wine",
+        "--",
+        "--include-ignored",
+    ]);
+    count(prefix.enter(&mut test))
+}
+
+fn demo_linux() -> Result<Outcome> {
+    if !command::is_root() {
+        return Ok(Outcome::Skipped(
+            "containers on Linux need root: run this as root".to_owned(),
+        ));
+    }
+    demo::run(demo::Host::Linux)?;
+    Ok(PASSED)
+}
+
+fn demo_windows() -> Result<Outcome> {
+    demo::run(demo::Host::Wine)?;
+    Ok(PASSED)
+}
+
+/// Runs `cargo test`, and counts what its runners counted. A tier in which no test ran has not passed.
+fn count(test: &mut Command) -> Result<Outcome> {
+    let mut count = Count::default();
+    command::run_watched(test, |line| count.add(line))?;
+    if count.passed == 0 {
+        return Err(Failure::new(
+            format!("run `{}`", command::words(test)),
+            "no test ran",
+        ));
+    }
+    Ok(Outcome::Passed(count.to_string()))
+}
+
+/// Adds a component of the Rust toolchain where its program is missing.
+fn component(name: &str, program: &str) -> Result<()> {
+    if command::find_program(program)
+        .is_some_and(|program| command::output(&mut command::command(program, ["--version"])).is_ok())
+    {
+        return Ok(());
+    }
+    command::run(&mut command::command("rustup", ["component", "add", name]))
+}
