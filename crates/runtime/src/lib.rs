@@ -7,8 +7,12 @@
 pub mod command;
 pub mod engine;
 pub mod environment;
+pub mod expansion;
+pub mod life;
 pub mod path;
 pub mod plan;
+pub mod volumes;
 
 pub use engine::{Created, Engine, Exit, Running, Signal, StartError, Stdio};
+pub use life::{Life, LifeError, Outcome, PodPlan};
 pub use plan::Plan;
