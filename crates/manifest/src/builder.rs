@@ -1,0 +1,477 @@
+//! Builds a document's flat tree from what the parser reports.
+
+use std::sync::Arc;
+
+use crate::document::{Comment, Decoded, Document, Raw, Shape, scalar_text};
+use crate::duplicate::{self, DuplicateKey, KeyPrint};
+use crate::mapping::is_merge_key;
+use crate::node::key_text;
+use crate::scalar::{self, Resolved, Tag};
+use crate::{Limits, Span};
+
+/// Why a document is not taken, although it parses.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) span: Span,
+    pub(crate) reason: String,
+    pub(crate) help: Option<&'static str>,
+}
+
+type Result<T> = std::result::Result<T, Refusal>;
+
+fn refuse<T>(span: Span, reason: impl Into<String>, help: Option<&'static str>) -> Result<T> {
+    Err(Refusal {
+        span,
+        reason: reason.into(),
+        help,
+    })
+}
+
+/// How a scalar is written and tagged.
+#[derive(Clone, Copy)]
+pub(crate) struct Notation {
+    /// Whether the text of the scalar decides its type.
+    pub(crate) resolved: bool,
+    pub(crate) tag: Tag,
+}
+
+/// A collection that is being read.
+struct Frame {
+    node: u32,
+    flow: bool,
+    /// What is known of a mapping so far; nothing of a sequence.
+    mapping: Option<OpenMapping>,
+    /// The end of the last child.
+    end: u32,
+    /// Nodes that aliases add to this collection.
+    added: u64,
+    /// Levels of collections below this one, aliases followed.
+    height: u32,
+    /// The place of its anchor in `Builder::anchors`.
+    anchor: Option<usize>,
+}
+
+/// A mapping that is being read.
+struct OpenMapping {
+    /// Whether a key comes next.
+    key_next: bool,
+    /// Whether a merge key was seen.
+    merging: bool,
+    /// Where the mapping's keys begin in `Builder::keys`.
+    keys: u32,
+}
+
+/// A node that aliases may name.
+struct Anchor {
+    id: usize,
+    node: u32,
+    /// Nodes that an alias of it stands for.
+    size: u64,
+    /// Its levels of collections: none of a scalar.
+    height: u32,
+    /// Whether it is still being read: an alias of it would contain itself.
+    open: bool,
+}
+
+/// Reads one document after the other; its buffers are reused.
+pub(crate) struct Builder<'t> {
+    text: &'t str,
+    shared: Arc<str>,
+    limits: Limits,
+    nodes: Vec<Raw>,
+    decoded: Decoded,
+    frames: Vec<Frame>,
+    keys: Vec<KeyPrint>,
+    anchors: Vec<Anchor>,
+    duplicate_keys: Vec<DuplicateKey>,
+    comments: Vec<Comment>,
+    /// Nodes that aliases add to this document.
+    added: u64,
+    /// Nodes of the documents before this one.
+    before: usize,
+}
+
+impl<'t> Builder<'t> {
+    /// A builder over `text`, which has every place of `shared`.
+    pub(crate) fn new(text: &'t str, shared: Arc<str>, limits: Limits) -> Self {
+        Self {
+            text,
+            shared,
+            limits,
+            nodes: Vec::new(),
+            decoded: Decoded::default(),
+            frames: Vec::new(),
+            keys: Vec::new(),
+            anchors: Vec::new(),
+            duplicate_keys: Vec::new(),
+            comments: Vec::new(),
+            added: 0,
+            before: 0,
+        }
+    }
+
+    /// Forgets what was read of a document.
+    pub(crate) fn abandon(&mut self) {
+        self.before += self.nodes.len();
+        self.nodes.clear();
+        self.decoded = Decoded::default();
+        self.frames.clear();
+        self.keys.clear();
+        self.anchors.clear();
+        self.duplicate_keys = Vec::new();
+        self.comments.clear();
+        self.added = 0;
+    }
+
+    /// Ends the document, and gives it where it holds more than null.
+    pub(crate) fn finish(&mut self, index: usize) -> Option<Document> {
+        let empty = self.nodes.first().is_none_or(|root| {
+            let text = scalar_text(self.text, &self.decoded, *root);
+            self.nodes.len() == 1 && root.resolved && scalar::resolve(text) == Resolved::Null
+        });
+        let document = (!empty).then(|| Document {
+            index,
+            text: Arc::clone(&self.shared),
+            // Exact copies, so that no document keeps more than it needs.
+            nodes: self.nodes.as_slice().into(),
+            decoded: std::mem::take(&mut self.decoded),
+            duplicate_keys: std::mem::take(&mut self.duplicate_keys),
+            comments: self.comments.as_slice().into(),
+        });
+        self.abandon();
+        document
+    }
+
+    pub(crate) fn comment(&mut self, span: Span) {
+        let line = self.text[..span.start as usize]
+            .rfind(['\n', '\r'])
+            .map_or(0, |at| at + 1);
+        let before = &self.text[line..span.start as usize];
+        let own_line = before.chars().all(|c| c.is_whitespace() || c == '\u{feff}');
+        self.comments.push(Comment { span, own_line });
+    }
+
+    pub(crate) fn scalar(&mut self, text: &str, span: Span, notation: Notation, anchor: usize) -> Result<()> {
+        let Notation { resolved, tag } = notation;
+        if tag != Tag::None && scalar::resolve_tagged(text, tag).is_none() {
+            return refuse(
+                span,
+                format!("`{text}` is not a value of the tag {}", tag.name()),
+                None,
+            );
+        }
+        let mut raw = Raw {
+            start: span.start,
+            end: span.end,
+            payload: 0,
+            shape: Shape::Verbatim,
+            resolved,
+            tag,
+        };
+        // A text that is a slice of the source is not copied. The comparison is of addresses: it costs no reading.
+        let offset = (text.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        let (start, end) = (span.start as usize, span.end as usize);
+        if start == end {
+            // A value that is not there: the parser makes up a text for it.
+        } else if offset == start && text.len() == end - start {
+            raw.shape = Shape::Verbatim;
+        } else if offset == start + 1 && text.len() + 2 == end - start {
+            raw.shape = Shape::Quoted;
+        } else {
+            raw.shape = Shape::Decoded;
+            raw.payload = count(self.decoded.spans.len());
+            let begin = count(self.decoded.text.len());
+            self.decoded.text.push_str(text);
+            self.decoded
+                .spans
+                .push(Span::new(begin, count(self.decoded.text.len())));
+        }
+        let node = self.push(raw)?;
+        self.name_key(node)?;
+        if anchor != 0 {
+            self.anchors.push(Anchor {
+                id: anchor,
+                node,
+                size: 1,
+                height: 0,
+                open: false,
+            });
+        }
+        self.complete(span.end, 0, 0);
+        Ok(())
+    }
+
+    pub(crate) fn start(&mut self, mapping: bool, flow: bool, span: Span, anchor: usize) -> Result<()> {
+        if self.expects_key() {
+            return refuse(
+                span,
+                "a key must be a scalar, not a list or a mapping",
+                Some("quote a key or value that begins with `{` or `[`; render a template (`{{ … }}`) first"),
+            );
+        }
+        if self.frames.len() >= self.limits.max_depth {
+            return refuse(
+                span,
+                format!("more than {} levels of nesting", self.limits.max_depth),
+                None,
+            );
+        }
+        let shape = if mapping { Shape::Mapping } else { Shape::Sequence };
+        let raw = Raw {
+            start: span.start,
+            end: span.end,
+            payload: 0,
+            shape,
+            resolved: false,
+            tag: Tag::None,
+        };
+        let node = self.push(raw)?;
+        let anchor = (anchor != 0).then(|| {
+            self.anchors.push(Anchor {
+                id: anchor,
+                node,
+                size: 0,
+                height: 0,
+                open: true,
+            });
+            self.anchors.len() - 1
+        });
+        self.frames.push(Frame {
+            node,
+            flow,
+            mapping: mapping.then(|| OpenMapping {
+                key_next: true,
+                merging: false,
+                keys: count(self.keys.len()),
+            }),
+            end: span.end,
+            added: 0,
+            height: 0,
+            anchor,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn end(&mut self, span: Span) -> Result<()> {
+        let Some(frame) = self.frames.pop() else {
+            return Ok(());
+        };
+        let after = count(self.nodes.len());
+        let end = if frame.flow { span.end } else { frame.end };
+        let raw = &mut self.nodes[frame.node as usize];
+        raw.end = end;
+        raw.payload = after;
+        if let Some(OpenMapping { merging, keys, .. }) = frame.mapping {
+            if merging {
+                raw.shape = Shape::Merging;
+                self.check_merges(frame.node, after)?;
+            }
+            self.find_duplicates(keys);
+        }
+        if let Some(anchor) = frame.anchor.and_then(|place| self.anchors.get_mut(place)) {
+            anchor.size = u64::from(after - frame.node) + frame.added;
+            anchor.height = frame.height + 1;
+            anchor.open = false;
+        }
+        self.complete(end, frame.added, frame.height + 1);
+        Ok(())
+    }
+
+    pub(crate) fn alias(&mut self, id: usize, span: Span) -> Result<()> {
+        let Ok(place) = self.anchors.binary_search_by_key(&id, |anchor| anchor.id) else {
+            return refuse(span, "an alias without an anchor", None);
+        };
+        let Anchor {
+            node,
+            size,
+            height,
+            open,
+            ..
+        } = self.anchors[place];
+        let name = span.slice(self.text).unwrap_or_default();
+        if open {
+            return refuse(
+                span,
+                format!("`{name}` stands within what it is an alias of"),
+                None,
+            );
+        }
+        if self.frames.len() + height as usize > self.limits.max_depth {
+            return refuse(
+                span,
+                format!("more than {} levels of nesting", self.limits.max_depth),
+                None,
+            );
+        }
+        self.added += size;
+        if self.added > self.limits.max_alias_nodes as u64 {
+            let reason = format!(
+                "aliases multiply this document to more than {} nodes",
+                self.limits.max_alias_nodes
+            );
+            return refuse(span, reason, Some("write out the part that is needed"));
+        }
+        let shape = Shape::Alias;
+        let raw = Raw {
+            start: span.start,
+            end: span.end,
+            payload: node,
+            shape,
+            resolved: false,
+            tag: Tag::None,
+        };
+        let alias = self.push(raw)?;
+        self.name_key(alias)?;
+        self.complete(span.end, size, height);
+        Ok(())
+    }
+
+    fn push(&mut self, raw: Raw) -> Result<u32> {
+        if self.before + self.nodes.len() >= self.limits.max_nodes {
+            let span = Span::new(raw.start, raw.end);
+            return refuse(
+                span,
+                format!("more than {} nodes", self.limits.max_nodes),
+                Some("split the file"),
+            );
+        }
+        self.nodes.push(raw);
+        Ok(count(self.nodes.len() - 1))
+    }
+
+    fn expects_key(&self) -> bool {
+        let mapping = self.frames.last().and_then(|frame| frame.mapping.as_ref());
+        mapping.is_some_and(|mapping| mapping.key_next)
+    }
+
+    /// Notes `node` as a key where one is expected.
+    fn name_key(&mut self, node: u32) -> Result<()> {
+        if !self.expects_key() {
+            return Ok(());
+        }
+        let mut raw = self.nodes[node as usize];
+        let span = Span::new(raw.start, raw.end);
+        if raw.shape == Shape::Alias {
+            raw = self.nodes[raw.payload as usize];
+        }
+        if matches!(raw.shape, Shape::Sequence | Shape::Mapping | Shape::Merging) {
+            return refuse(span, "a key must be a scalar, not a list or a mapping", None);
+        }
+        let text = scalar_text(self.text, &self.decoded, raw);
+        if is_merge_key(text, raw) {
+            if let Some(mapping) = self.frames.last_mut().and_then(|frame| frame.mapping.as_mut()) {
+                mapping.merging = true;
+            }
+            return Ok(());
+        }
+        if raw.resolved && scalar::resolve_tagged(text, raw.tag) == Some(Resolved::Null) {
+            return refuse(
+                span,
+                "a key may not be empty or null",
+                Some("write the key before its colon, or quote it"),
+            );
+        }
+        self.keys.push(KeyPrint::new(&key_text(text, raw), node));
+        Ok(())
+    }
+
+    /// Notes a child of the open collection as read.
+    fn complete(&mut self, end: u32, added: u64, height: u32) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.end = end;
+            frame.added += added;
+            frame.height = frame.height.max(height);
+            if let Some(mapping) = &mut frame.mapping {
+                mapping.key_next = !mapping.key_next;
+            }
+        }
+    }
+
+    fn find_duplicates(&mut self, from: u32) {
+        let Self {
+            keys,
+            nodes,
+            text,
+            decoded,
+            duplicate_keys,
+            ..
+        } = self;
+        let name = |node: u32| {
+            let mut raw = nodes[node as usize];
+            if raw.shape == Shape::Alias {
+                raw = nodes[raw.payload as usize];
+            }
+            key_text(scalar_text(text, decoded, raw), raw)
+        };
+        let place = |node: u32| Span::new(nodes[node as usize].start, nodes[node as usize].end);
+        duplicate::find(
+            &mut keys[from as usize..],
+            |one, other| name(one) == name(other),
+            |first, again| {
+                let key = name(again).into_owned();
+                duplicate_keys.push(DuplicateKey {
+                    key,
+                    first: place(first),
+                    again: place(again),
+                });
+            },
+        );
+        keys.truncate(from as usize);
+    }
+
+    /// Whether what merge keys name can be merged.
+    fn check_merges(&self, mapping: u32, end: u32) -> Result<()> {
+        let after = |id: u32| match self.nodes[id as usize] {
+            Raw {
+                shape: Shape::Sequence | Shape::Mapping | Shape::Merging,
+                payload,
+                ..
+            } => payload,
+            _ => id + 1,
+        };
+        let target = |id: u32| match self.nodes[id as usize] {
+            Raw {
+                shape: Shape::Alias,
+                payload,
+                ..
+            } => payload,
+            _ => id,
+        };
+        let is_mapping = |id: u32| {
+            matches!(
+                self.nodes[target(id) as usize].shape,
+                Shape::Mapping | Shape::Merging
+            )
+        };
+        let mut key = mapping + 1;
+        while key < end {
+            let value = after(key);
+            let next = after(value);
+            let raw = self.nodes[target(key) as usize];
+            if is_merge_key(scalar_text(self.text, &self.decoded, raw), raw) && !is_mapping(value) {
+                let value_raw = self.nodes[value as usize];
+                let mut item = value + 1;
+                let mut mergeable = value_raw.shape == Shape::Sequence;
+                while mergeable && item < value_raw.payload {
+                    mergeable = is_mapping(item);
+                    item = after(item);
+                }
+                if !mergeable {
+                    let span = Span::new(value_raw.start, value_raw.end);
+                    return refuse(
+                        span,
+                        "`<<` merges a mapping or a list of mappings, and this is neither",
+                        None,
+                    );
+                }
+            }
+            key = next;
+        }
+        Ok(())
+    }
+}
+
+/// Counts fit in 32 bits because the text does, and every node takes at least a byte of it or a bounded share.
+fn count(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

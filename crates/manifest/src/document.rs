@@ -1,0 +1,160 @@
+//! A document's tree, laid out flat.
+//!
+//! Nodes stand in the order of the text, parents before children, sixteen bytes each: a mapping is followed by its keys
+//! and values in turn, a sequence by its items, and every collection knows where its last descendant ends, so that
+//! siblings are reached in one step. Text is not copied where the source holds it as it is. Nothing is hashed.
+
+use std::sync::Arc;
+
+use crate::node::Node;
+use crate::scalar::Tag;
+use crate::{DuplicateKey, Span, SyntaxError};
+
+/// What a text turned out to hold.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// The documents that can be read, in their order. Empty ones are left out.
+    pub documents: Vec<Document>,
+    /// What is wrong with the others, in the order of the text.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// One document of a stream.
+pub struct Document {
+    pub(crate) index: usize,
+    pub(crate) text: Arc<str>,
+    pub(crate) nodes: Box<[Raw]>,
+    pub(crate) decoded: Decoded,
+    pub(crate) duplicate_keys: Vec<DuplicateKey>,
+    pub(crate) comments: Box<[Comment]>,
+}
+
+/// A comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Where, from its `#` to the end of its line.
+    pub span: Span,
+    /// Whether it has the line for itself, and so speaks of what is below; else it speaks of its own line.
+    pub own_line: bool,
+}
+
+/// Texts of scalars that the source does not hold as they are: unescaped, folded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Decoded {
+    pub(crate) text: String,
+    pub(crate) spans: Vec<Span>,
+}
+
+/// What a node is, and where its text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A scalar whose text is its span.
+    Verbatim,
+    /// A quoted scalar whose text is its span without the quotes.
+    Quoted,
+    /// A scalar whose text is `decoded.spans[payload]`.
+    Decoded,
+    /// Followed by its items, up to node `payload`.
+    Sequence,
+    /// Followed by its keys and values, up to node `payload`.
+    Mapping,
+    /// A mapping with a merge key (`<<`) among its keys.
+    Merging,
+    /// Stands for node `payload`.
+    Alias,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Raw {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) payload: u32,
+    pub(crate) shape: Shape,
+    /// Whether the text of a scalar decides its type; otherwise it is a string.
+    pub(crate) resolved: bool,
+    pub(crate) tag: Tag,
+}
+
+impl Document {
+    /// The number of the document in its stream, from 0, empty and broken ones counted.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The document as a node.
+    #[must_use]
+    pub fn root(&self) -> Node<'_> {
+        Node::new(self, 0)
+    }
+
+    /// Keys that a mapping has more than once, in the order of the text. The last value counts.
+    #[must_use]
+    pub fn duplicate_keys(&self) -> &[DuplicateKey] {
+        &self.duplicate_keys
+    }
+
+    /// The comments in and before the document, in their order.
+    #[must_use]
+    pub fn comments(&self) -> &[Comment] {
+        &self.comments
+    }
+
+    /// The text that `span` covers.
+    #[must_use]
+    pub fn slice(&self, span: Span) -> &str {
+        span.slice(&self.text).unwrap_or_default()
+    }
+
+    /// How many nodes the document has as written.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn scalar_text(&self, raw: Raw) -> &str {
+        scalar_text(&self.text, &self.decoded, raw)
+    }
+
+    /// The node after the subtree of node `id`.
+    pub(crate) fn after(&self, id: u32) -> u32 {
+        let raw = self.nodes[id as usize];
+        match raw.shape {
+            Shape::Sequence | Shape::Mapping | Shape::Merging => raw.payload,
+            Shape::Verbatim | Shape::Quoted | Shape::Decoded | Shape::Alias => id + 1,
+        }
+    }
+}
+
+/// The text of a scalar, or nothing of a collection or an alias.
+pub(crate) fn scalar_text<'a>(text: &'a str, decoded: &'a Decoded, raw: Raw) -> &'a str {
+    let found = match raw.shape {
+        Shape::Verbatim => Span::new(raw.start, raw.end).slice(text),
+        Shape::Quoted => Span::new(raw.start + 1, raw.end - 1).slice(text),
+        Shape::Decoded => decoded
+            .spans
+            .get(raw.payload as usize)
+            .and_then(|span| span.slice(&decoded.text)),
+        Shape::Sequence | Shape::Mapping | Shape::Merging | Shape::Alias => None,
+    };
+    found.unwrap_or_default()
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document")
+            .field("index", &self.index)
+            .field("root", &self.root())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_takes_sixteen_bytes() {
+        assert_eq!(size_of::<Raw>(), 16);
+    }
+}

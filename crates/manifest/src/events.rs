@@ -1,0 +1,310 @@
+//! From text to documents: the only module that knows the YAML parser.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
+
+use crate::builder::{Builder, Notation, Refusal};
+use crate::scalar::Tag;
+use crate::{Limits, Span, Stream, SyntaxError, control, escape};
+
+/// The documents of `text`, YAML or JSON.
+#[must_use]
+pub fn parse(text: &str, limits: &Limits) -> Stream {
+    parse_shared(&Arc::from(text), limits)
+}
+
+/// As [`parse`]; the documents share the text.
+pub(crate) fn parse_shared(text: &Arc<str>, limits: &Limits) -> Stream {
+    let limit = limits.max_bytes.min(u32::MAX as usize - 1);
+    if text.len() > limit {
+        let mut stream = Stream::default();
+        stream.errors.push(SyntaxError {
+            document: 0,
+            span: Span::default(),
+            reason: format!("the text has {} bytes; at most {limit} are read", text.len()),
+            help: Some("split the file".to_owned()),
+        });
+        return stream;
+    }
+    let forbidden = control::find(text);
+    let clean = if forbidden.is_empty() {
+        Cow::Borrowed(&**text)
+    } else {
+        control::blank(text)
+    };
+    let mut reader = Reader::new(&clean, text, *limits);
+    reader.read();
+    let mut stream = reader.stream;
+    if !forbidden.is_empty() {
+        drop_forbidden(&mut stream, &reader.ends, &forbidden);
+    }
+    stream
+}
+
+/// Replaces every document that holds a forbidden byte by an error.
+fn drop_forbidden(stream: &mut Stream, ends: &[u32], forbidden: &[(u32, u8)]) {
+    let mut last = None;
+    for (offset, byte) in forbidden {
+        let document = ends.partition_point(|end| end <= offset);
+        if last == Some(document) {
+            continue;
+        }
+        last = Some(document);
+        stream.documents.retain(|held| held.index != document);
+        stream.errors.push(SyntaxError {
+            document,
+            span: Span::new(*offset, offset + 1),
+            reason: format!(
+                "byte {offset} is the control character 0x{byte:02x}, which no manifest may hold"
+            ),
+            help: Some("remove it; is this a text file?".to_owned()),
+        });
+    }
+    stream.errors.sort_by_key(|error| error.span);
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    parser: Parser<'t, StrInput<'t>>,
+    builder: Builder<'t>,
+    stream: Stream,
+    /// The end of each document, for the places that belong to none.
+    ends: Vec<u32>,
+    limits: Limits,
+}
+
+/// What became of an event.
+enum Step {
+    Going,
+    DocumentEnd(u32),
+    StreamEnd,
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t str, shared: &Arc<str>, limits: Limits) -> Self {
+        let mut options = Options::default();
+        options.emit_unresolved_aliases = true;
+        options.flow_nesting_limit = limits.max_depth;
+        options.block_nesting_limit = limits.max_depth;
+        // Comments are bounded by the text; the parser's own bound would refuse a long commented-out block.
+        options.max_buffered_comment_events = limits.max_nodes;
+        Self {
+            text,
+            parser: Parser::new_from_str_with_options(text, options),
+            builder: Builder::new(text, Arc::clone(shared), limits),
+            stream: Stream::default(),
+            ends: Vec::new(),
+            limits,
+        }
+    }
+
+    fn read(&mut self) {
+        loop {
+            let index = self.ends.len();
+            let error = match self.parser.next_event() {
+                None => break,
+                Some(Err(error)) => self.scan_error(&error),
+                Some(Ok((event, span))) => {
+                    let span = self.span(span.byte_range());
+                    match self.take(event, span) {
+                        Ok(Step::Going) => continue,
+                        Ok(Step::StreamEnd) => break,
+                        Ok(Step::DocumentEnd(end)) => {
+                            self.stream.documents.extend(self.builder.finish(index));
+                            self.ends.push(end);
+                            continue;
+                        }
+                        Err(Refusal { span, reason, help }) => SyntaxError {
+                            document: index,
+                            span,
+                            reason,
+                            help: help.map(str::to_owned),
+                        },
+                    }
+                }
+            };
+            let place = error.span.start;
+            self.stream.errors.push(error);
+            self.builder.abandon();
+            let more = self.parser.proceed_next_document();
+            // The broken document reaches up to the next one, whose first event says where that is.
+            let next = match self.parser.peek() {
+                Some(Ok((_, span))) => span.byte_range(),
+                Some(Err(_)) | None => None,
+            };
+            self.ends.push(self.span(next).start.max(place));
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    let error = self.scan_error(&error);
+                    self.stream.errors.push(error);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<Step, Refusal> {
+        match event {
+            Event::StreamEnd => return Ok(Step::StreamEnd),
+            Event::DocumentEnd => return Ok(Step::DocumentEnd(span.end)),
+            Event::Comment(..) => self.builder.comment(span),
+            Event::Scalar(text, style, anchor, tag) => {
+                let notation = notation(style, tag.as_deref(), span)?;
+                self.builder.scalar(&text, span, notation, anchor)?;
+            }
+            Event::SequenceStart(style, anchor, _) => {
+                self.builder
+                    .start(false, style == StructureStyle::Flow, span, anchor)?;
+            }
+            Event::MappingStart(style, anchor, _) => {
+                self.builder
+                    .start(true, style == StructureStyle::Flow, span, anchor)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.builder.end(span)?,
+            Event::Alias(anchor) => self.builder.alias(anchor, span)?,
+            Event::UnresolvedAlias(name) => {
+                return Err(Refusal {
+                    span,
+                    reason: format!(
+                        "`*{name}` is an alias, and no `&{name}` stands before it in this document"
+                    ),
+                    help: Some(
+                        "quote a text that begins with `*`; an anchor does not reach into the next document",
+                    ),
+                });
+            }
+            _ => {}
+        }
+        Ok(Step::Going)
+    }
+
+    /// A range of the parser within the text.
+    fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {
+        let clamp = |offset: usize| u32::try_from(offset.min(self.text.len())).unwrap_or(u32::MAX);
+        range.map_or_else(Span::default, |range| {
+            Span::new(clamp(range.start), clamp(range.end.max(range.start)))
+        })
+    }
+
+    fn scan_error(&self, error: &ScanError) -> SyntaxError {
+        let mut start = error
+            .marker()
+            .byte_offset()
+            .unwrap_or(self.text.len())
+            .min(self.text.len());
+        while !self.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let rest = &self.text[start..];
+        let mut end = start
+            + rest
+                .chars()
+                .next()
+                .filter(|c| !matches!(c, '\n' | '\r'))
+                .map_or(0, char::len_utf8);
+        let mut reason = error.info();
+        let mut help = None;
+        match error.kind() {
+            ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabAtBlockScalarStart
+            | ErrorKind::TabInPlainScalar => {
+                // The parser may stand behind the tab.
+                let line = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
+                let blank = self.text[line..]
+                    .bytes()
+                    .take_while(|byte| matches!(byte, b' ' | b'\t'))
+                    .count();
+                if let Some(tab) = self.text[line..line + blank].find('\t') {
+                    (start, end) = (line + tab, line + tab + 1);
+                }
+                "a tab where YAML takes only spaces".clone_into(&mut reason);
+                help = Some("indent with spaces");
+            }
+            ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
+                if let Some(escape) = escape::find_bad(self.text, start) {
+                    (start, end) = escape;
+                    reason = format!(
+                        "`{}` is not an escape of a double-quoted text",
+                        &self.text[start..end]
+                    );
+                }
+                help = Some(
+                    "write the text in single quotes, where a backslash is itself ('NT AUTHORITY\\SYSTEM'), \
+                     or double the backslash",
+                );
+            }
+            ErrorKind::RecursionLimitExceeded => {
+                reason = format!("more than {} levels of nesting", self.limits.max_depth);
+            }
+            ErrorKind::UnexpectedCharacter {
+                character: '`' | '@' | '%',
+            } => {
+                help = Some("quote the text");
+            }
+            ErrorKind::UnclosedQuotedScalar => help = Some("close the quote"),
+            ErrorKind::InvalidQuotedScalarIndent => {
+                help = Some("close the quote on its line, or indent the text's further lines");
+            }
+            ErrorKind::MappingValueNotAllowed => {
+                help = Some("quote a text that holds `: `, and indent the keys of a mapping alike");
+            }
+            _ => {}
+        }
+        let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        SyntaxError {
+            document: self.ends.len(),
+            span: Span::new(offset(start), offset(end)),
+            reason,
+            help: help.map(str::to_owned),
+        }
+    }
+}
+
+/// What the style and the tag of a scalar say of its type.
+fn notation(style: ScalarStyle, tag: Option<&granit_parser::Tag>, span: Span) -> Result<Notation, Refusal> {
+    let resolved = style == ScalarStyle::Plain;
+    let Some(tag) = tag else {
+        return Ok(Notation {
+            resolved,
+            tag: Tag::None,
+        });
+    };
+    if tag.original() == "!" {
+        // The non-specific tag: the decoder resolves the text, quoted or not.
+        return Ok(Notation {
+            resolved: true,
+            tag: Tag::None,
+        });
+    }
+    let core = match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
+        Some("str") => Tag::Str,
+        Some("int") => Tag::Int,
+        Some("float") => Tag::Float,
+        Some("bool") => Tag::Bool,
+        Some("null") => Tag::Null,
+        Some("binary") => {
+            return Err(Refusal {
+                span,
+                reason: "the tag !!binary is not supported".to_owned(),
+                help: Some("use the `data` of a Secret or the `binaryData` of a ConfigMap"),
+            });
+        }
+        // What the decoder does not know stays a string.
+        _ => {
+            return Ok(Notation {
+                resolved: false,
+                tag: Tag::None,
+            });
+        }
+    };
+    Ok(Notation {
+        resolved: core != Tag::Str,
+        tag: core,
+    })
+}
