@@ -1,6 +1,14 @@
 //! Support of the whole-system tests, which are in `tests/tests`.
 //!
 //! A test that needs root, Wine or a document from outside the checkout is `#[ignore = "needs …"]`, and is run by the
-//! tier of `cargo xtask test` that provides it. Tests of the Windows programs have `wine` in their path.
+//! tier of `cargo xtask test` that provides it. Which tier that is, the name of its file says: `wine….rs` runs the Windows
+//! programs, `seeds.rs` reads the seeds, and every other file is of the tier `linux`. `cargo xtask` itself stands on
+//! these modules too, so they use the standard library alone.
 
+pub mod cache;
+pub mod failure;
+pub mod program;
 pub mod seeds;
+pub mod traces;
+pub mod wait;
+pub mod wine;

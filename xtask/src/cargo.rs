@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::command::{self, Doing, Failure, Result, command};
-use crate::{debian, place};
+use porthole_tests::program::{self, WINDOWS};
 
-/// The triple of porthole.exe: GNU, because it links on Linux with what Debian has.
-const WINDOWS: &str = "x86_64-pc-windows-gnu";
+use crate::command::{self, Doing, Result, command};
+use crate::{debian, place};
 
 /// What is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,14 +74,11 @@ impl Target {
         cargo
     }
 
-    /// Where `cargo build` leaves the program `name`.
-    pub(crate) fn program(self, name: &str) -> PathBuf {
+    /// Where `cargo build` has left the program `name`.
+    pub(crate) fn program(self, name: &str) -> Result<PathBuf> {
         match self {
-            Self::Host => place::target().join("debug").join(name),
-            Self::Windows(_) => place::target()
-                .join(WINDOWS)
-                .join("debug")
-                .join(format!("{name}.exe")),
+            Self::Host => program::host(name),
+            Self::Windows(_) => program::windows(name),
         }
     }
 
@@ -94,17 +90,14 @@ impl Target {
         let mut cargo = self.cargo("build");
         command::run(cargo.args(["--workspace", "--bins", "--tests", "--examples", "--locked"]))?;
         for name in ["porthole", "hostfile", "ping"] {
-            let program = self.program(name);
-            program
-                .metadata()
-                .map_err(|error| Failure::new(format!("find `{}`", program.display()), error))?;
+            self.program(name)?;
         }
         Ok(())
     }
 
     /// Puts the program `name` as `file` into a directory that stands for an image's file system.
     pub(crate) fn stage(self, name: &str, file: &std::path::Path) -> Result<()> {
-        let program = self.program(name);
+        let program = self.program(name)?;
         if let Some(dir) = file.parent() {
             std::fs::create_dir_all(dir).doing(format!("make `{}`", dir.display()))?;
         }

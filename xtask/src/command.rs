@@ -1,45 +1,11 @@
 //! Programs that tasks run: shown, run, and their failure in words.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What a task was doing and why it could not.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    doing: String,
-    why: String,
-}
-
-pub(crate) type Result<T> = std::result::Result<T, Failure>;
-
-impl Failure {
-    pub(crate) fn new(doing: impl Into<String>, why: impl fmt::Display) -> Self {
-        Self {
-            doing: doing.into(),
-            why: why.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.doing, self.why)
-    }
-}
-
-/// Says what was being done when a step failed.
-pub(crate) trait Doing<T> {
-    fn doing(self, what: impl Into<String>) -> Result<T>;
-}
-
-impl<T, E: fmt::Display> Doing<T> for std::result::Result<T, E> {
-    fn doing(self, what: impl Into<String>) -> Result<T> {
-        self.map_err(|error| Failure::new(what, error))
-    }
-}
+pub(crate) use porthole_tests::failure::{Doing, Failure, Result};
 
 /// A command whose program is looked for in `PATH`.
 pub(crate) fn command<S: AsRef<OsStr>>(

@@ -1,18 +1,17 @@
 //! `cargo xtask demo`: the tutorial's pod, from its YAML to the changed host file.
 
 mod host;
-mod traces;
 
 use std::process::Stdio;
 use std::time::Duration;
 
+use porthole_tests::wait;
+
 use crate::cargo::Target;
 use crate::command::{self, Doing, Failure, Result, command};
-use crate::wait;
 
-pub(crate) use host::Host;
 use host::Machine;
-use traces::Traces;
+pub(crate) use host::{Host, wine};
 
 /// What the host's file holds at first: as the tutorial's, it lacks its last newline.
 const BEFORE: &str = "Hello from the host";
@@ -32,7 +31,7 @@ pub(crate) fn run(host: Host) -> Result<()> {
 
 fn show(machine: &Machine) -> Result<()> {
     title("The image, from the app's binary and a Dockerfile");
-    command::run(&mut machine.image_build())?;
+    command::run(&mut machine.image_build()?)?;
 
     title("A file of the host");
     let file = machine.host_file();
@@ -43,7 +42,7 @@ fn show(machine: &Machine) -> Result<()> {
     command::run(&mut machine.porthole("explain"))?;
 
     title("The pod runs");
-    let before = Traces::read(machine)?;
+    let before = machine.traces()?;
     let mut run = machine.porthole("run");
     command::show(&run);
     let mut pod = run
@@ -75,7 +74,7 @@ fn show(machine: &Machine) -> Result<()> {
     }
     changed?;
     println!("porthole run ended with {}", ended?);
-    Traces::read(machine)?.nothing_more_than(&before)?;
+    machine.traces()?.nothing_more_than(&before)?;
     println!("nothing of it is left: no process, no mount, no cgroup, no file of a container");
     Ok(())
 }

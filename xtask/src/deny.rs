@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use crate::command::{self, Result, command};
 use crate::place;
+use porthole_tests::cache;
 
 const VERSION: &str = "0.20.2";
 
 /// The program; built first where this user has not built that version yet.
 pub(crate) fn program() -> Result<PathBuf> {
-    let root = place::cache("tools")?.join(format!("cargo-deny-{VERSION}"));
+    let root = cache::directory("tools")?.join(format!("cargo-deny-{VERSION}"));
     let program = root.join("bin").join("cargo-deny");
     if !program.is_file() {
         println!("building cargo-deny {VERSION} once, for `{}`", root.display());

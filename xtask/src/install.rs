@@ -21,7 +21,7 @@ pub(crate) fn run(prefix: &str) -> Result<()> {
             .cargo("build")
             .args(["--release", "--locked", "-p", "porthole"]),
     )?;
-    let built = place::target().join("release").join("porthole");
+    let built = place::target()?.join("release").join("porthole");
     let program = prefix.join("bin").join("porthole");
     make_parent(&program)?;
     // By a name of its own first: a running program cannot be written to, but it can be replaced.

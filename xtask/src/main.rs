@@ -1,6 +1,6 @@
 //! Every developer's task, the same ones that CI calls: `cargo xtask TASK`.
 //!
-//! The crate uses the standard library alone, so that a task starts within seconds on a machine that has nothing
+//! The crate stands on the standard library alone (`porthole-tests` does too), so that a task starts within seconds on a machine that has nothing
 //! built yet.
 
 mod bench;
@@ -14,8 +14,6 @@ mod place;
 mod reference;
 mod report;
 mod test;
-mod wait;
-mod wine;
 
 use std::process::ExitCode;
 

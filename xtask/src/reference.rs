@@ -52,7 +52,7 @@ fn text() -> Result<String> {
 
 /// Adds the help of one verb and of the verbs below it.
 fn section(text: &mut String, verb: &mut Vec<String>) -> Result<()> {
-    let mut porthole = command(Target::Host.program("porthole"), verb.iter());
+    let mut porthole = command(Target::Host.program("porthole")?, verb.iter());
     let help = command::output(
         porthole
             .arg("--help")

@@ -4,9 +4,9 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::cargo::{self, Target, Toolchain};
-use crate::command::{self, Failure, Result};
+use crate::command::{self, Doing, Failure, Result};
 use crate::report::{self, Count, Line, Outcome};
-use crate::{debian, demo, deny, place, reference, wine};
+use crate::{debian, demo, deny, place, reference};
 
 /// One kind of test.
 struct Tier {
@@ -184,11 +184,12 @@ fn build() -> Result<Outcome> {
 }
 
 fn unit() -> Result<Outcome> {
-    count(
-        Target::Host
-            .cargo("test")
-            .args(["--workspace", "--exclude", "porthole-tests", "--locked"]),
-    )
+    let mut crates = Target::Host.cargo("test");
+    let mut testbeds = Target::Host.cargo("test");
+    count(&mut [
+        crates.args(["--workspace", "--exclude", "porthole-tests", "--locked"]),
+        testbeds.args(["-p", "porthole-tests", "--lib", "--locked"]),
+    ])
 }
 
 fn doc() -> Result<Outcome> {
@@ -222,7 +223,7 @@ fn seeds() -> Result<Outcome> {
         "--",
         "--include-ignored",
     ]);
-    count(test.env("PORTHOLE_SEEDS", seeds))
+    count(&mut [test.env("PORTHOLE_SEEDS", seeds)])
 }
 
 fn linux() -> Result<Outcome> {
@@ -232,22 +233,28 @@ fn linux() -> Result<Outcome> {
         ));
     }
     debian::install(debian::LINUX)?;
-    let mut test = Target::Host.cargo("test");
-    test.args([
+    let mut system = Target::Host.cargo("test");
+    system
+        .args(["--workspace", "--locked"])
+        .args(tests(|name| !of_another_tier(name))?);
+    let mut crates = Target::Host.cargo("test");
+    crates.args([
         "--workspace",
+        "--exclude",
+        "porthole-tests",
         "--locked",
         "--lib",
         "--bins",
         "--tests",
-        "--",
-        "--ignored",
     ]);
-    // Tests named for a system that is not this one have tiers of their own.
-    count(test.args(["--skip", "wine", "--skip", "seeds"]))
+    count(&mut [
+        system.args(["--", "--include-ignored"]),
+        crates.args(["--", "--ignored"]),
+    ])
 }
 
 fn unit_windows() -> Result<Outcome> {
-    let prefix = wine::prefix()?;
+    let prefix = demo::wine()?;
     let mut test = cargo::windows()?.cargo("test");
     test.args([
         "--workspace",
@@ -258,23 +265,47 @@ fn unit_windows() -> Result<Outcome> {
         "--locked",
     ]);
     test.args(["--lib", "--bins", "--tests"]);
-    count(prefix.runs(&mut test))
+    test.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine");
+    count(&mut [prefix.enter(&mut test)])
 }
 
 fn wine_tier() -> Result<Outcome> {
-    let prefix = wine::prefix()?;
+    let prefix = demo::wine()?;
     let mut test = Target::Host.cargo("test");
-    test.args([
-        "-p",
-        "porthole-tests",
-        "--locked",
-        "--lib",
-        "--tests",
-        "wine",
-        "--",
-        "--include-ignored",
-    ]);
-    count(prefix.enter(&mut test))
+    test.args(["--workspace", "--locked"])
+        .args(tests(|name| name.starts_with("wine"))?);
+    count(&mut [prefix.enter(test.args(["--", "--include-ignored"]))])
+}
+
+/// The whole-system tests that a tier wants, each with the option in front that names it to Cargo.
+fn tests(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let dir = place::root().join("tests").join("tests");
+    let what = format!("list `{}`", dir.display());
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(&dir).doing(&what)? {
+        let path = file.doing(&what)?.path();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.extension().is_some_and(|extension| extension == "rs") && wanted(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        return Err(Failure::new(what, "there are no tests of this tier"));
+    }
+    names.sort();
+    Ok(names
+        .into_iter()
+        .flat_map(|name| ["--test".to_owned(), name])
+        .collect())
+}
+
+/// Whether a file of whole-system tests is not of the tier `linux`.
+fn of_another_tier(name: &str) -> bool {
+    name.starts_with("wine") || name == "seeds"
 }
 
 fn demo_linux() -> Result<Outcome> {
@@ -292,15 +323,15 @@ fn demo_windows() -> Result<Outcome> {
     Ok(PASSED)
 }
 
-/// Runs `cargo test`, and counts what its runners counted. A tier in which no test ran has not passed.
-fn count(test: &mut Command) -> Result<Outcome> {
+/// Runs `cargo test` as often as there are commands, and counts what the runners counted. A tier in which no test ran
+/// has not passed.
+fn count(commands: &mut [&mut Command]) -> Result<Outcome> {
     let mut count = Count::default();
-    command::run_watched(test, |line| count.add(line))?;
+    for test in &mut *commands {
+        command::run_watched(test, |line| count.add(line))?;
+    }
     if count.passed == 0 {
-        return Err(Failure::new(
-            format!("run `{}`", command::words(test)),
-            "no test ran",
-        ));
+        return Err(Failure::new("run the tests of this tier", "there are none"));
     }
     Ok(Outcome::Passed(count.to_string()))
 }

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cargo::{self, Target};
+use porthole_tests::traces::Traces;
+use porthole_tests::wine::Prefix;
+
 use crate::command::{self, Doing, Failure, Result, command};
-use crate::place;
-use crate::wine::{self, Prefix};
+use crate::{debian, place};
 
 /// Where the demo runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +60,14 @@ fn linux() -> Result<Machine> {
         manifest: "examples/hostprocesspod-linux.yaml",
         image: "windowspodfilemount:v1.0.0",
         platform: "linux/amd64",
-        porthole: Target::Host.program("porthole"),
+        porthole: Target::Host.program("porthole")?,
         work,
         host_file: PathBuf::from("/run/porthole-demo/hostfile.txt"),
     })
 }
 
 fn windows() -> Result<Machine> {
-    let prefix = wine::prefix()?;
+    let prefix = wine()?;
     let target = cargo::windows()?;
     target.build()?;
     let work = place::fresh("demo-windows")?;
@@ -74,11 +76,17 @@ fn windows() -> Result<Machine> {
         manifest: "examples/seeds/tutorial/hostprocesspod.yaml",
         image: "coolstercodes.azurecr.io/windowspodfilemount:v1.0.0",
         platform: "windows/amd64",
-        porthole: target.program("porthole"),
+        porthole: target.program("porthole")?,
         work,
         host_file: prefix.drive_c("users/azureuser/hostfile.txt"),
         prefix: Some(prefix),
     })
+}
+
+/// The Wine prefix of the tests, with what it takes.
+pub(crate) fn wine() -> Result<Prefix> {
+    debian::install(debian::WINDOWS)?;
+    Prefix::ready()
 }
 
 impl Machine {
@@ -87,15 +95,20 @@ impl Machine {
         &self.host_file
     }
 
-    /// porthole's state directory.
-    pub(super) fn state(&self) -> PathBuf {
+    /// What there is of porthole and of the demo's pod on this machine.
+    pub(super) fn traces(&self) -> Result<Traces> {
+        // The file's name alone: its directory is spelt in another way under Wine.
+        Traces::read(&self.state(), "hostfile.txt")
+    }
+
+    fn state(&self) -> PathBuf {
         self.work.join("state")
     }
 
     /// The command that builds the image: this machine's porthole, for either system.
-    pub(super) fn image_build(&self) -> Command {
+    pub(super) fn image_build(&self) -> Result<Command> {
         let mut build = command(
-            place::short(&Target::Host.program("porthole")),
+            place::short(&Target::Host.program("porthole")?),
             ["image", "build"],
         );
         build.current_dir(place::root());
@@ -110,7 +123,7 @@ impl Machine {
             build.arg("--state").arg(place::short(&self.state()));
         }
         build.arg("examples/hostfile");
-        build
+        Ok(build)
     }
 
     /// `porthole VERB` on the demo's manifest.

@@ -2,17 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::command::{Failure, Result};
+use crate::failure::{Failure, Result};
 
 /// How often a condition is looked at.
 const STEP: Duration = Duration::from_millis(20);
 
 /// Waits until `ready` returns something, for at most `limit`.
-pub(crate) fn until<T>(
-    what: &str,
-    limit: Duration,
-    mut ready: impl FnMut() -> Result<Option<T>>,
-) -> Result<T> {
+///
+/// # Errors
+/// The time is up; or `ready` itself failed.
+pub fn until<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(value) = ready()? {
