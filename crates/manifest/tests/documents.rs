@@ -15,7 +15,10 @@ fn document(text: &str) -> Document {
 }
 
 #[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "json!() makes a value at every call")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "json!() makes a value at every call"
+)]
 fn reads(text: &str, expected: serde_json::Value) {
     assert_eq!(document(text).root().to_json(), expected, "{text}");
 }

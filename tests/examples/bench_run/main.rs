@@ -1,0 +1,142 @@
+//! `porthole run` of a pod whose container ends at once, against `runc run` of the same rootfs.
+//!
+//! Both are whole processes, started in turn, with the image unpacked. runc's configuration is `config.json`: what
+//! `runc spec` writes, with the program and without a terminal. Fails where the ratio of the medians is missed. Needs
+//! root, runc, a C compiler, and porthole built with `--release`.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use porthole_tests::failure::{Doing, Failure, Result};
+use porthole_tests::program;
+
+/// Of each, after [`WARM`] that are not counted.
+const ROUNDS: usize = 60;
+/// Starts that are not counted: caches fill, and cgroup parents are made.
+const WARM: usize = 5;
+/// What `porthole run` may take of the time that `runc run` takes.
+const ALLOWED: f64 = 0.6;
+
+fn main() -> ExitCode {
+    match compare() {
+        Ok(ratio) if ratio <= ALLOWED => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("bench_run: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare() -> Result<f64> {
+    let work = program::target()?.join("xtask").join("bench-run");
+    if work.exists() {
+        std::fs::remove_dir_all(&work).doing(format!("empty `{}`", work.display()))?;
+    }
+    let rootfs = work.join("rootfs");
+    std::fs::create_dir_all(&rootfs).doing(format!("make `{}`", rootfs.display()))?;
+    let here = program::checkout()
+        .join("tests")
+        .join("examples")
+        .join("bench_run");
+    std::fs::copy(here.join("config.json"), work.join("config.json")).doing("copy runc's configuration")?;
+    compile(&rootfs.join("noop"))?;
+
+    let porthole = program::target()?.join("release").join("porthole");
+    let state = work.join("state");
+    let mut build = Command::new(&porthole);
+    build.args([
+        "image",
+        "build",
+        "-t",
+        "noop:latest",
+        "--platform",
+        "linux/amd64",
+        "--add",
+        "noop:/noop",
+    ]);
+    finish(build.arg("--state").arg(&state).arg(&rootfs))?;
+
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..WARM + ROUNDS {
+        let mut run = Command::new(&porthole);
+        run.arg("run")
+            .arg("--state")
+            .arg(&state)
+            .arg(here.join("pod.yaml"));
+        let mut runc = Command::new("runc");
+        runc.args(["run", "--bundle"])
+            .arg(&work)
+            .arg(format!("porthole-bench-{}", std::process::id()));
+        for (command, times) in [&mut run, &mut runc].into_iter().zip(&mut times) {
+            let start = Instant::now();
+            finish(command)?;
+            if round >= WARM {
+                times.push(start.elapsed());
+            }
+        }
+    }
+    let [porthole, runc] = times.map(Summary::of);
+    println!("porthole run  {porthole}");
+    println!("runc run      {runc}");
+    let ratio = porthole.median.as_secs_f64() / runc.median.as_secs_f64();
+    println!("ratio of the medians {ratio:.2} (allowed: {ALLOWED})");
+    Ok(ratio)
+}
+
+/// A program that ends at once and needs no library of the rootfs.
+fn compile(to: &Path) -> Result<()> {
+    let source = to.with_extension("c");
+    std::fs::write(&source, "int main(void) { return 0; }\n")
+        .doing(format!("write `{}`", source.display()))?;
+    finish(
+        Command::new("gcc")
+            .args(["-static", "-O1", "-o"])
+            .arg(to)
+            .arg(&source),
+    )?;
+    std::fs::remove_file(&source).doing(format!("remove `{}`", source.display()))
+}
+
+fn finish(command: &mut Command) -> Result<()> {
+    let what = format!("run `{}`", command.get_program().display());
+    let output = command.stdin(Stdio::null()).output().doing(&what)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::new(
+        what,
+        format!("{}\n{}", output.status, errors.trim_end()),
+    ))
+}
+
+/// What is printed of one program's times.
+struct Summary {
+    fastest: Duration,
+    median: Duration,
+    slowest: Duration,
+}
+
+impl Summary {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort();
+        Self {
+            fastest: times[0],
+            median: times[times.len() / 2],
+            slowest: times[times.len() - 1],
+        }
+    }
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        let (median, fastest, slowest) = (ms(self.median), ms(self.fastest), ms(self.slowest));
+        write!(
+            f,
+            "median {median:6.2} ms, fastest {fastest:6.2} ms, slowest {slowest:6.2} ms"
+        )
+    }
+}
