@@ -1,0 +1,135 @@
+//! OCI image layouts, as directories and as tar archives.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use crate::error::During as _;
+use crate::oci::Descriptor;
+use crate::store::read_document;
+use crate::tar::{Kind, Limits, Reader};
+use crate::{Error, Result};
+
+/// What a path given as an image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A plain directory: the files of the image themselves.
+    Directory,
+    /// A directory with an OCI image layout.
+    Layout,
+    /// A tar archive with an OCI image layout.
+    Archive,
+}
+
+/// Says what a path given as an image is: a directory with a file `oci-layout` is a layout, another directory the
+/// image's files, and any other file an archive.
+///
+/// # Errors
+/// If there is nothing at the path.
+pub fn detect_source(path: &Path) -> Result<SourceKind> {
+    let metadata = fs::metadata(path).during("find the image", path)?;
+    Ok(if !metadata.is_dir() {
+        SourceKind::Archive
+    } else if path.join("oci-layout").is_file() {
+        SourceKind::Layout
+    } else {
+        SourceKind::Directory
+    })
+}
+
+/// A layout directory that is being read.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// What error messages call it.
+    pub(crate) origin: PathBuf,
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn open(root: &Path) -> Self {
+        Self {
+            origin: root.to_owned(),
+            root: root.to_owned(),
+        }
+    }
+
+    /// Spools an archive into an empty directory. Members that no layout has are left out.
+    pub(crate) fn spool(archive: &Path, directory: &Path) -> Result<Self> {
+        let file = File::open(archive).during("open", archive)?;
+        let blobs = directory.join("blobs/sha256");
+        fs::create_dir_all(&blobs).during("create directory", &blobs)?;
+        let unreadable = |error: crate::tar::TarError| match error {
+            crate::tar::TarError::Read(source) => Error::Io {
+                action: "read",
+                path: archive.to_owned(),
+                source,
+            },
+            other => Error::NotALayout {
+                path: archive.to_owned(),
+                reason: other.to_string(),
+            },
+        };
+        let mut reader = Reader::new(BufReader::with_capacity(1 << 18, file), Limits::default());
+        let mut docker = false;
+        while let Some(entry) = reader.next_entry().map_err(unreadable)? {
+            let path = entry.path.trim_start_matches("./");
+            let hex = path.strip_prefix("blobs/sha256/").unwrap_or_default();
+            let blob = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+            docker |= path == "manifest.json";
+            if entry.kind == Kind::File && (blob || path == "index.json" || path == "oci-layout") {
+                let target = directory.join(path);
+                let mut file = File::create(&target).during("create", &target)?;
+                io::copy(&mut reader.content(), &mut file).during("write", &target)?;
+            }
+        }
+        let layout = Self {
+            origin: archive.to_owned(),
+            root: directory.to_owned(),
+        };
+        if docker && !directory.join("index.json").exists() {
+            return Err(layout.refuse(
+                "it is a docker archive; `skopeo copy docker-archive:IN oci-archive:OUT` makes an OCI archive of it",
+            ));
+        }
+        Ok(layout)
+    }
+
+    /// The images that the layout lists.
+    pub(crate) fn index(&self) -> Result<Vec<Descriptor>> {
+        let path = self.root.join("index.json");
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(self.refuse("it has no index.json"));
+            }
+            other => other.during("open", &path)?,
+        };
+        let text = read_document(file, "index.json", &path)?;
+        let index: crate::oci::Index =
+            crate::store::parse(&text, || format!("index.json of {}", self.origin.display()))?;
+        Ok(index.manifests)
+    }
+
+    /// Opens a blob.
+    pub(crate) fn blob(&self, descriptor: &Descriptor) -> Result<(impl Read, PathBuf)> {
+        let path = self.root.join("blobs/sha256").join(descriptor.digest.hex());
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::MissingBlob {
+                digest: descriptor.digest.clone(),
+            }),
+            // One byte more than is expected tells a longer blob from a right one without reading it all.
+            other => Ok((
+                other
+                    .during("open", &path)?
+                    .take(descriptor.size.saturating_add(1)),
+                path,
+            )),
+        }
+    }
+
+    fn refuse(&self, reason: &str) -> Error {
+        Error::NotALayout {
+            path: self.origin.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The store as its callers see it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::oci::{CONFIG, Configuration, Container, Descriptor, LAYER_GZIP, MANIFEST, Manifest, RootFs};
+use crate::tar::{Facts, Writer};
+use crate::{Digest, Error, Platform, Store};
+
+/// A layer of files and directories (which end in a slash), as gzip-compressed tar and its diff ID.
+fn layer(entries: &[(&str, &str)]) -> (Vec<u8>, Digest) {
+    let mut tar = Writer::new(Vec::new());
+    for (path, content) in entries {
+        let facts = match path.strip_suffix('/') {
+            Some(_) => Facts::directory(0o755),
+            None => Facts::file(0o644, content.len() as u64),
+        };
+        tar.entry(path.trim_end_matches('/'), &facts, content.as_bytes())
+            .unwrap();
+    }
+    let archive = tar.finish().unwrap();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&archive).unwrap();
+    (gzip.finish().unwrap(), Digest::of(&archive))
+}
+
+fn put(store: &Store, media_type: &str, bytes: &[u8]) -> Descriptor {
+    let mut blob = store.blob_writer().unwrap();
+    blob.write_all(bytes).unwrap();
+    let (digest, size) = blob.finish().unwrap();
+    Descriptor::new(media_type, digest, size)
+}
+
+/// An image of those layers in the store.
+fn image(store: &Store, name: &str, os: &str, layers: &[(Vec<u8>, Digest)]) -> Descriptor {
+    let blobs = layers
+        .iter()
+        .map(|(blob, _)| put(store, LAYER_GZIP, blob))
+        .collect();
+    let configuration = Configuration {
+        created: None,
+        architecture: "amd64".to_owned(),
+        os: os.to_owned(),
+        config: Some(Container {
+            env: Some(vec!["A=b=c".to_owned(), "BARE".to_owned()]),
+            ..Container::default()
+        }),
+        rootfs: RootFs {
+            kind: "layers".to_owned(),
+            diff_ids: layers.iter().map(|(_, diff_id)| diff_id.clone()).collect(),
+        },
+    };
+    let config = store.put_document(CONFIG, &configuration).unwrap();
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: Some(MANIFEST.to_owned()),
+        config,
+        layers: blobs,
+    };
+    let target = store.put_document(MANIFEST, &manifest).unwrap();
+    store.set_name(name, &target).unwrap();
+    target
+}
+
+fn files_below(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+#[test]
+fn resolves_a_name_for_its_platform_only() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    image(&store, "ping", "linux", &[layer(&[("a", "1")])]);
+    let found = store.resolve("ping", &Platform::linux_amd64()).unwrap().unwrap();
+    assert_eq!(
+        found.config.env,
+        [
+            ("A".to_owned(), "b=c".to_owned()),
+            ("BARE".to_owned(), String::new())
+        ]
+    );
+    assert!(store.resolve("pong", &Platform::linux_amd64()).unwrap().is_none());
+    let error = store.resolve("ping", &Platform::windows_amd64()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"image "ping" is not for windows/amd64; it is for linux/amd64"#
+    );
+}
+
+#[test]
+fn unpacks_each_layer_once_and_removes_it_with_the_image() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let shared = layer(&[("a", "1")]);
+    image(&store, "one", "linux", &[shared.clone(), layer(&[("b", "2")])]);
+    image(&store, "two", "linux", &[shared]);
+    let one = store.resolve("one", &Platform::linux_amd64()).unwrap().unwrap();
+    let unpacked = store.unpacked_layers(&one).unwrap();
+    assert_eq!(fs::read_to_string(unpacked.paths()[0].join("a")).unwrap(), "1");
+    assert_eq!(fs::read_to_string(unpacked.paths()[1].join("b")).unwrap(), "2");
+
+    let held = store.remove("one").unwrap();
+    assert_eq!(
+        (held.layers, held.layers_in_use),
+        (0, 1),
+        "a container still uses the layer"
+    );
+    assert!(unpacked.paths()[1].join("b").exists());
+    drop(unpacked);
+    let freed = store.collect_garbage().unwrap();
+    assert_eq!((freed.layers, freed.layers_in_use), (1, 0));
+    let two = store.resolve("two", &Platform::linux_amd64()).unwrap().unwrap();
+    assert!(store.unpacked_layers(&two).unwrap().paths()[0].join("a").exists());
+
+    store.remove("two").unwrap();
+    assert_eq!(
+        files_below(root.path()),
+        [root.path().join("lock").display().to_string()]
+    );
+}
+
+#[test]
+fn unpack_applies_whiteouts_of_later_layers() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(&root.path().join("store")).unwrap();
+    let layers = [
+        layer(&[
+            ("d/", ""),
+            ("d/old", "1"),
+            ("d/kept", "1"),
+            ("gone", "1"),
+            ("o/", ""),
+            ("o/below", "1"),
+        ]),
+        layer(&[
+            ("d/", ""),
+            ("d/.wh.old", ""),
+            ("d/new", "2"),
+            (".wh.gone", ""),
+            ("o/.wh..wh..opq", ""),
+            ("o/top", "2"),
+        ]),
+    ];
+    image(&store, "i", "linux", &layers);
+    let found = store.resolve("i", &Platform::linux_amd64()).unwrap().unwrap();
+    let target = root.path().join("target");
+    store.unpack(&found, &target).unwrap();
+    let mut files = files_below(&target);
+    files.sort();
+    let expected: Vec<String> = ["d/kept", "d/new", "o/top"]
+        .iter()
+        .map(|path| target.join(path).display().to_string())
+        .collect();
+    assert_eq!(files, expected);
+    assert!(matches!(
+        store.unpack(&found, &target),
+        Err(Error::NotEmpty { .. })
+    ));
+}
+
+#[test]
+fn corrupt_blobs_are_named_and_leave_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let (blob, diff_id) = layer(&[("a", "1")]);
+    let other = Digest::of(b"something else");
+    image(&store, "diff", "linux", &[(blob.clone(), other)]);
+    let found = store.resolve("diff", &Platform::linux_amd64()).unwrap().unwrap();
+    let error = store.unpacked_layers(&found).unwrap_err();
+    let Error::Layer { source, .. } = error else {
+        panic!("{error}")
+    };
+    assert!(
+        source.to_string().contains(&format!("its diff ID is {diff_id}")),
+        "{source}"
+    );
+
+    image(&store, "blob", "linux", &[(blob.clone(), diff_id)]);
+    let found = store.resolve("blob", &Platform::linux_amd64()).unwrap().unwrap();
+    let mut wrong = blob.clone();
+    wrong[4] ^= 1; // the gzip header's time, which changes no content
+    fs::write(store.blob_path(&Digest::of(&blob)), wrong).unwrap();
+    let error = store.unpacked_layers(&found).unwrap_err();
+    let Error::Layer { source, .. } = error else {
+        panic!("{error}")
+    };
+    assert!(source.to_string().starts_with("the layer is corrupt"), "{source}");
+    assert_eq!(fs::read_dir(root.path().join("tmp")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(root.path().join("layers")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_broken_document_is_an_error_and_can_be_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let target = image(&store, "i", "linux", &[layer(&[("a", "1")])]);
+    let path = store.blob_path(&target.digest);
+    let text = fs::read_to_string(&path)
+        .unwrap()
+        .replace("schemaVersion", "schemaversion");
+    fs::write(&path, text).unwrap();
+    let error = store.resolve("i", &Platform::linux_amd64()).unwrap_err();
+    assert!(matches!(error, Error::CorruptBlob { .. }), "{error}");
+    assert_eq!(store.list().unwrap()[0].platforms, []);
+    store.remove("i").unwrap();
+    assert!(store.list().unwrap().is_empty());
+}
+
+#[test]
+fn removing_an_unknown_name_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let error = store.remove("nothing").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("no image \"nothing\" in the store at "),
+        "{error}"
+    );
+}
+
+#[test]
+fn concurrent_callers_get_the_same_layer() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let content = "x".repeat(100_000);
+    image(&store, "i", "linux", &[layer(&[("a", &content)])]);
+    let found = store.resolve("i", &Platform::linux_amd64()).unwrap().unwrap();
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| store.unpacked_layers(&found).unwrap()))
+            .collect();
+        for caller in callers {
+            let unpacked = caller.join().unwrap();
+            assert_eq!(
+                fs::read_to_string(unpacked.paths()[0].join("a")).unwrap(),
+                content
+            );
+        }
+    });
+    assert_eq!(fs::read_dir(root.path().join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_crash_left_is_swept_by_the_next_who_adds() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    fs::create_dir_all(root.path().join("tmp/left/fs")).unwrap();
+    fs::write(root.path().join("tmp/half"), "a blob").unwrap();
+    image(&store, "i", "linux", &[layer(&[("a", "1")])]);
+    let found = store.resolve("i", &Platform::linux_amd64()).unwrap().unwrap();
+    store.unpacked_layers(&found).unwrap();
+    assert_eq!(fs::read_dir(root.path().join("tmp")).unwrap().count(), 0);
+}
