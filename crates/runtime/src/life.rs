@@ -300,7 +300,7 @@ impl Course<'_> {
     ) -> Result<(), LifeError> {
         let (index, wishes, container) = (group.members.len(), self.life.wishes.clone(), Arc::clone(running));
         group.members.push(Member {
-            running: Arc::clone(&running),
+            running: Arc::clone(running),
             exit: None,
         });
         let waiter = thread::Builder::new().stack_size(128 << 10).spawn(move || {
