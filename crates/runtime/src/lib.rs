@@ -4,6 +4,7 @@
 //! [`Created`] container, that into a [`Running`] one, and that into an [`Exit`]. The plan is the only thing an
 //! engine reads, and the only module that asks the operating system anything is `os`.
 
+pub mod build;
 pub mod command;
 pub mod engine;
 pub mod environment;
@@ -11,6 +12,7 @@ pub mod expansion;
 pub mod life;
 pub mod path;
 pub mod plan;
+pub mod spec;
 pub mod volumes;
 
 pub use engine::{Created, Engine, Exit, Running, Signal, StartError, Stdio};

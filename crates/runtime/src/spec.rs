@@ -21,6 +21,7 @@ pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
 pub use node::NodeWish;
 pub use pod::read;
 pub use quantity::{Quantity, QuantityError};
+pub(crate) use volume::PIPE_HELP;
 pub use volume::{Item, VolumeMount, VolumeSource, VolumeSpec};
 
 /// A value and where it is written.

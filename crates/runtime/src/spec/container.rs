@@ -30,8 +30,14 @@ const CONTAINER: &Table = &[
     ("startupProbe", Refuse(NEXT)),
     ("stdin", Refuse(TERMINAL)),
     ("stdinOnce", Refuse(TERMINAL)),
-    ("terminationMessagePath", Note("nobody reads termination messages")),
-    ("terminationMessagePolicy", Note("nobody reads termination messages")),
+    (
+        "terminationMessagePath",
+        Note("nobody reads termination messages"),
+    ),
+    (
+        "terminationMessagePolicy",
+        Note("nobody reads termination messages"),
+    ),
     ("tty", Refuse(TERMINAL)),
     ("volumeDevices", Refuse(NEXT)),
     ("volumeMounts", Read),
@@ -44,7 +50,10 @@ const SECURITY_CONTEXT: &Table = &[
     ("capabilities", Refuse(HOST_PROCESS)),
     ("privileged", Refuse(HOST_PROCESS)),
     ("procMount", RefuseUnless("Default", HOST_PROCESS)),
-    ("readOnlyRootFilesystem", Refuse("the rootfs of a container is writable")),
+    (
+        "readOnlyRootFilesystem",
+        Refuse("the rootfs of a container is writable"),
+    ),
     ("runAsGroup", Refuse(HOST_PROCESS)),
     ("runAsNonRoot", Read),
     ("runAsUser", Refuse(HOST_PROCESS)),
@@ -53,8 +62,11 @@ const SECURITY_CONTEXT: &Table = &[
     ("windowsOptions", Read),
 ];
 
-const RESOURCES: &Table =
-    &[("claims", Refuse(NEXT)), ("limits", Read), ("requests", Note("there is one machine, and nothing to schedule"))];
+const RESOURCES: &Table = &[
+    ("claims", Refuse(NEXT)),
+    ("limits", Read),
+    ("requests", Note("there is one machine, and nothing to schedule")),
+];
 
 pub(super) fn read(
     reader: &mut Reader,
@@ -80,11 +92,18 @@ pub(super) fn read(
     let (limits, requests) = resources(reader, node, &path);
     let container = ContainerSpec {
         span: node.span(),
-        name: reader.required(node, &path, "name").map(|name| name.value).unwrap_or_default(),
-        image: reader.string(node, &path, "image").filter(|image| !image.value.is_empty()),
+        name: reader
+            .required(node, &path, "name")
+            .map(|name| name.value)
+            .unwrap_or_default(),
+        image: reader
+            .string(node, &path, "image")
+            .filter(|image| !image.value.is_empty()),
         command: reader.strings(node, &path, "command"),
         args: reader.strings(node, &path, "args"),
-        working_directory: reader.string(node, &path, "workingDir").filter(|text| !text.value.is_empty()),
+        working_directory: reader
+            .string(node, &path, "workingDir")
+            .filter(|text| !text.value.is_empty()),
         env_from: env::read_from(reader, node, &path),
         env: env::read(reader, node, &path),
         limits,
@@ -97,7 +116,9 @@ pub(super) fn read(
 }
 
 fn resources(reader: &mut Reader, node: Node<'_>, path: &str) -> (Resources, Resources) {
-    let Some(resources) = node.field("resources") else { return Default::default() };
+    let Some(resources) = node.field("resources") else {
+        return Default::default();
+    };
     let path = format!("{path}.resources");
     reader.fields(resources, &path, RESOURCES);
     let limits = amounts(reader, resources, &path, "limits");
@@ -110,7 +131,9 @@ fn resources(reader: &mut Reader, node: Node<'_>, path: &str) -> (Resources, Res
 
 fn amounts(reader: &mut Reader, resources: Node<'_>, path: &str, key: &str) -> Resources {
     let mut amounts = Resources::default();
-    let Some(node) = resources.field(key) else { return amounts };
+    let Some(node) = resources.field(key) else {
+        return amounts;
+    };
     let path = format!("{path}.{key}");
     if !node.is_mapping() {
         reader.refuse(path, node.span(), "must be a mapping");
@@ -131,11 +154,19 @@ fn amounts(reader: &mut Reader, resources: Node<'_>, path: &str, key: &str) -> R
             "memory" => &mut amounts.memory,
             _ if key == "requests" => continue,
             _ => {
-                reader.refuse(field, entry.key.span(), "only limits of cpu and memory are supported");
+                reader.refuse(
+                    field,
+                    entry.key.span(),
+                    "only limits of cpu and memory are supported",
+                );
                 continue;
             }
         };
-        *amount = if name == "cpu" { quantity.milli() } else { quantity.units() };
+        *amount = if name == "cpu" {
+            quantity.milli()
+        } else {
+            quantity.units()
+        };
         if amount.is_none() {
             reader.refuse(field, entry.value.span(), "is out of range");
         } else if *amount == Some(0) && key == "limits" {

@@ -103,7 +103,10 @@ const ENV_FROM: &Table = &[("configMapRef", Read), ("prefix", Read), ("secretRef
 
 pub(super) fn read(reader: &mut Reader, container: Node<'_>, path: &str) -> Vec<Env> {
     let items = reader.items(container, path, "env");
-    items.into_iter().filter_map(|(item, path)| variable(reader, item, path)).collect()
+    items
+        .into_iter()
+        .filter_map(|(item, path)| variable(reader, item, path))
+        .collect()
 }
 
 fn variable(reader: &mut Reader, item: Node<'_>, path: String) -> Option<Env> {
@@ -120,25 +123,44 @@ fn variable(reader: &mut Reader, item: Node<'_>, path: String) -> Option<Env> {
     }
     let value = match (literal, item.field("valueFrom")) {
         (Some(text), Some(from)) if !text.is_empty() => {
-            reader.refuse(format!("{path}.valueFrom"), from.span(), "may not be specified when `value` is not empty");
+            reader.refuse(
+                format!("{path}.valueFrom"),
+                from.span(),
+                "may not be specified when `value` is not empty",
+            );
             return None;
         }
         (_, Some(from)) => value_from(reader, from, &format!("{path}.valueFrom"))?,
         (literal, None) => EnvValue::Literal(literal.unwrap_or_default()),
     };
-    Some(Env { path, name, value, span: item.span() })
+    Some(Env {
+        path,
+        name,
+        value,
+        span: item.span(),
+    })
 }
 
 fn value_from(reader: &mut Reader, from: Node<'_>, path: &str) -> Option<EnvValue> {
     reader.fields(from, path, VALUE_FROM);
-    for (key, kind) in [("configMapKeyRef", ObjectKind::ConfigMap), ("secretKeyRef", ObjectKind::Secret)] {
+    for (key, kind) in [
+        ("configMapKeyRef", ObjectKind::ConfigMap),
+        ("secretKeyRef", ObjectKind::Secret),
+    ] {
         if let Some(node) = from.field(key) {
             let path = format!("{path}.{key}");
             reader.fields(node, &path, KEY_REF);
-            let optional = reader.boolean(node, &path, "optional").is_some_and(|optional| optional.value);
+            let optional = reader
+                .boolean(node, &path, "optional")
+                .is_some_and(|optional| optional.value);
             let name = reader.required(node, &path, "name")?.value;
             let key = reader.required(node, &path, "key")?.value;
-            return Some(EnvValue::Key(KeyRef { kind, name, key, optional }));
+            return Some(EnvValue::Key(KeyRef {
+                kind,
+                name,
+                key,
+                optional,
+            }));
         }
     }
     if let Some(node) = from.field("fieldRef") {
@@ -148,7 +170,11 @@ fn value_from(reader: &mut Reader, from: Node<'_>, path: &str) -> Option<EnvValu
     }
     if let Some(node) = from.field("resourceFieldRef") {
         let path = format!("{path}.resourceFieldRef");
-        reader.fields(node, &path, &[("containerName", Read), ("divisor", Read), ("resource", Read)]);
+        reader.fields(
+            node,
+            &path,
+            &[("containerName", Read), ("divisor", Read), ("resource", Read)],
+        );
         let container = reader.string(node, &path, "containerName").map(|name| name.value);
         let divisor = match node.field("divisor") {
             Some(divisor) => match Quantity::parse(divisor.text().unwrap_or_default()) {
@@ -161,7 +187,11 @@ fn value_from(reader: &mut Reader, from: Node<'_>, path: &str) -> Option<EnvValu
             None => None,
         };
         let resource = reader.required(node, &path, "resource")?.value;
-        return Some(EnvValue::Resource { container, resource, divisor });
+        return Some(EnvValue::Resource {
+            container,
+            resource,
+            divisor,
+        });
     }
     if from.entries().next().is_none() {
         reader.refuse(path, from.span(), "must name a source");
@@ -171,20 +201,35 @@ fn value_from(reader: &mut Reader, from: Node<'_>, path: &str) -> Option<EnvValu
 
 pub(super) fn read_from(reader: &mut Reader, container: Node<'_>, path: &str) -> Vec<EnvFrom> {
     let items = reader.items(container, path, "envFrom");
-    items.into_iter().filter_map(|(item, path)| source(reader, item, path)).collect()
+    items
+        .into_iter()
+        .filter_map(|(item, path)| source(reader, item, path))
+        .collect()
 }
 
 fn source(reader: &mut Reader, item: Node<'_>, path: String) -> Option<EnvFrom> {
     reader.fields(item, &path, ENV_FROM);
     let prefix: Option<Written<String>> = reader.string(item, &path, "prefix");
-    for (key, kind) in [("configMapRef", ObjectKind::ConfigMap), ("secretRef", ObjectKind::Secret)] {
+    for (key, kind) in [
+        ("configMapRef", ObjectKind::ConfigMap),
+        ("secretRef", ObjectKind::Secret),
+    ] {
         if let Some(node) = item.field(key) {
             let reference = format!("{path}.{key}");
             reader.fields(node, &reference, &[("name", Read), ("optional", Read)]);
-            let optional = reader.boolean(node, &reference, "optional").is_some_and(|optional| optional.value);
+            let optional = reader
+                .boolean(node, &reference, "optional")
+                .is_some_and(|optional| optional.value);
             let name = reader.required(node, &reference, "name")?.value;
             let prefix = prefix.map(|prefix| prefix.value).unwrap_or_default();
-            return Some(EnvFrom { span: node.span(), path, prefix, kind, name, optional });
+            return Some(EnvFrom {
+                span: node.span(),
+                path,
+                prefix,
+                kind,
+                name,
+                optional,
+            });
         }
     }
     reader.refuse(path, item.span(), "must name a configMapRef or a secretRef");

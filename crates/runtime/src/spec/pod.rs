@@ -22,7 +22,10 @@ const POD: &Table = &[
     ("dnsConfig", Noted(HOST_NETWORK)),
     ("dnsPolicy", Noted(HOST_NETWORK)),
     ("enableServiceLinks", Noted("there are no services")),
-    ("ephemeralContainers", Refuse("ephemeral containers are added to running pods only")),
+    (
+        "ephemeralContainers",
+        Refuse("ephemeral containers are added to running pods only"),
+    ),
     ("hostAliases", Refuse(HOST_PROCESS)),
     ("hostIPC", Noted(HOST_PROCESS)),
     ("hostNetwork", Read),
@@ -41,7 +44,10 @@ const POD: &Table = &[
     ("priorityClassName", Noted(ONE_MACHINE)),
     ("readinessGates", Noted("nobody asks whether the pod is ready")),
     ("resourceClaims", Refuse(NEXT)),
-    ("resources", Refuse("limits of a whole pod are not supported; set them on the containers")),
+    (
+        "resources",
+        Refuse("limits of a whole pod are not supported; set them on the containers"),
+    ),
     ("restartPolicy", Read),
     ("runtimeClassName", Noted("porthole is the runtime")),
     ("schedulerName", Noted(ONE_MACHINE)),
@@ -79,8 +85,12 @@ const SECURITY_CONTEXT: &Table = &[
 ];
 
 /// `windowsOptions` of pods and containers: its rules and its effect are the `pod` crate's.
-pub(super) const WINDOWS_OPTIONS: &Table =
-    &[("gmsaCredentialSpec", Read), ("gmsaCredentialSpecName", Read), ("hostProcess", Read), ("runAsUserName", Read)];
+pub(super) const WINDOWS_OPTIONS: &Table = &[
+    ("gmsaCredentialSpec", Read),
+    ("gmsaCredentialSpecName", Read),
+    ("hostProcess", Read),
+    ("runAsUserName", Read),
+];
 
 const DEFAULT_GRACE: u64 = 30;
 
@@ -104,7 +114,7 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
     };
     let labels = of_metadata("labels");
     let annotations = of_metadata("annotations");
-    let node = node::read(&mut reader, spec, prefix, &labels);
+    let node = node::read(&mut reader, template, spec, &labels);
     let run_as_non_root = spec.field("securityContext").and_then(|context| {
         let path = format!("{prefix}.securityContext");
         reader.fields(context, &path, SECURITY_CONTEXT);
@@ -116,13 +126,19 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
         let items = reader.items(spec, prefix, key);
         items
             .into_iter()
-            .filter_map(|(item, path)| container::read(&mut reader, item, path, run_as_non_root.as_ref(), &volumes))
+            .filter_map(|(item, path)| {
+                container::read(&mut reader, item, path, run_as_non_root.as_ref(), &volumes)
+            })
             .collect::<Vec<_>>()
     };
     let init_containers = containers("initContainers");
     let containers = containers("containers");
     if containers.is_empty() && reader.refusals.is_empty() {
-        reader.refuse(format!("{prefix}.containers"), spec.span(), "must name a container");
+        reader.refuse(
+            format!("{prefix}.containers"),
+            spec.span(),
+            "must name a container",
+        );
     }
     let grace = reader.number(spec, prefix, "terminationGracePeriodSeconds");
     let service_account = service_account(&mut reader, spec, prefix);
@@ -169,10 +185,18 @@ fn restart_policy(reader: &mut Reader, spec: Node<'_>, prefix: &str) {
     const ONCE: &str = "in the foreground containers run once and are not restarted";
     let field = || format!("{prefix}.restartPolicy");
     let span = |node: Node<'_>| -> Span { node.span() };
-    match (spec.field("restartPolicy"), reader.string(spec, prefix, "restartPolicy")) {
+    match (
+        spec.field("restartPolicy"),
+        reader.string(spec, prefix, "restartPolicy"),
+    ) {
         (_, Some(policy)) if policy.value == "Never" => {}
         (_, Some(policy)) if matches!(policy.value.as_str(), "Always" | "OnFailure") => {
-            reader.notes.push(Note { field: field(), span: policy.span, reason: ONCE, notable: true });
+            reader.notes.push(Note {
+                field: field(),
+                span: policy.span,
+                reason: ONCE,
+                notable: true,
+            });
         }
         (_, Some(policy)) => reader.refuse(field(), policy.span, "must be Always, OnFailure or Never"),
         (None, None) => reader.note(field(), span(spec), ONCE),

@@ -16,7 +16,11 @@ pub struct QuantityError(String);
 
 impl fmt::Display for QuantityError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}` is no quantity; write one like 500m, 2, 10M or 10Mi", self.0)
+        write!(
+            formatter,
+            "`{}` is no quantity; write one like 500m, 2, 10M or 10Mi",
+            self.0
+        )
     }
 }
 
@@ -33,7 +37,9 @@ impl Quantity {
 
     fn parts(text: &str) -> Option<Self> {
         let text = text.strip_prefix('+').unwrap_or(text);
-        let end = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+        let end = text
+            .find(|character: char| !character.is_ascii_digit() && character != '.')
+            .unwrap_or(text.len());
         let (number, suffix) = text.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || number.len() > 30 {
@@ -59,11 +65,21 @@ impl Quantity {
             "Ei" => (0, 60),
             _ => {
                 let exponent = suffix.strip_prefix(['e', 'E'])?;
-                (exponent.parse::<i32>().ok().filter(|exponent| exponent.abs() <= 30)?, 0)
+                (
+                    exponent
+                        .parse::<i32>()
+                        .ok()
+                        .filter(|exponent| exponent.abs() <= 30)?,
+                    0,
+                )
             }
         };
         let places = i32::try_from(fraction.len()).ok()?;
-        Some(Self { digits, decimal: decimal - places, binary })
+        Some(Self {
+            digits,
+            decimal: decimal - places,
+            binary,
+        })
     }
 
     /// The amount in whole units, rounded up, as Kubernetes rounds.
@@ -89,9 +105,15 @@ impl Quantity {
         let exponent = self.decimal + shift;
         let power = 10_u128.checked_pow(exponent.unsigned_abs())?;
         let digits = self.digits.checked_mul(1_u128.checked_shl(self.binary)?)?;
-        let scaled = if exponent >= 0 { digits.checked_mul(power)? } else { digits.div_ceil(power) };
+        let scaled = if exponent >= 0 {
+            digits.checked_mul(power)?
+        } else {
+            digits.div_ceil(power)
+        };
         // Kubernetes keeps quantities in 63 bits.
-        u64::try_from(scaled).ok().filter(|scaled| i64::try_from(*scaled).is_ok())
+        u64::try_from(scaled)
+            .ok()
+            .filter(|scaled| i64::try_from(*scaled).is_ok())
     }
 }
 
@@ -118,13 +140,23 @@ mod tests {
         ] {
             let quantity = Quantity::parse(text).unwrap();
             assert_eq!(quantity.units(), Some(units), "{text}");
-            assert_eq!(quantity.milli(), if milli == 0 && text != "0" { None } else { Some(milli) }, "{text}");
+            assert_eq!(
+                quantity.milli(),
+                if milli == 0 && text != "0" {
+                    None
+                } else {
+                    Some(milli)
+                },
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn rejects_what_is_no_quantity() {
-        for text in ["", "-1", "1x", "1mi", "1KI", "1 Mi", "Mi", "1..2", "1e", "abc", "."] {
+        for text in [
+            "", "-1", "1x", "1mi", "1KI", "1 Mi", "Mi", "1..2", "1e", "abc", ".",
+        ] {
             assert!(Quantity::parse(text).is_err(), "{text}");
         }
     }

@@ -29,7 +29,12 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn refuse(&mut self, field: impl Into<String>, span: Span, reason: impl Into<String>) {
-        self.refusals.push(Refusal { field: field.into(), span, reason: reason.into(), help: None });
+        self.refusals.push(Refusal {
+            field: field.into(),
+            span,
+            reason: reason.into(),
+            help: None,
+        });
     }
 
     pub(super) fn refuse_with_help(
@@ -39,11 +44,21 @@ impl Reader {
         reason: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.refusals.push(Refusal { field: field.into(), span, reason: reason.into(), help: Some(help.into()) });
+        self.refusals.push(Refusal {
+            field: field.into(),
+            span,
+            reason: reason.into(),
+            help: Some(help.into()),
+        });
     }
 
     pub(super) fn note(&mut self, field: impl Into<String>, span: Span, reason: &'static str) {
-        self.notes.push(Note { field: field.into(), span, reason, notable: false });
+        self.notes.push(Note {
+            field: field.into(),
+            span,
+            reason,
+            notable: false,
+        });
     }
 
     /// Goes through the fields of an object, so that none is left out.
@@ -59,10 +74,15 @@ impl Reader {
             let key = entry.key.key_text();
             let field = || format!("{path}.{key}");
             let (span, value) = (entry.key.span(), entry.value);
-            match table.iter().find(|(name, _)| *name == key).map(|(_, treatment)| *treatment) {
-                Some(Treatment::Read) => {}
+            let treatment = table
+                .iter()
+                .find(|(name, _)| *name == key)
+                .map(|(_, treatment)| *treatment);
+            match treatment {
                 Some(Treatment::Note(reason)) => self.note(field(), span, reason),
-                Some(Treatment::Refuse(reason)) if !asks_for_nothing(value) => self.refuse(field(), span, reason),
+                Some(Treatment::Refuse(reason)) if !asks_for_nothing(value) => {
+                    self.refuse(field(), span, reason);
+                }
                 Some(Treatment::RefuseUnless(nothing, reason))
                     if !asks_for_nothing(value) && value.text() != Some(nothing) =>
                 {
@@ -78,7 +98,11 @@ impl Reader {
     pub(super) fn string(&mut self, node: Node<'_>, path: &str, key: &str) -> Option<Written<String>> {
         let value = node.field(key)?;
         let Some(text) = value.as_str() else {
-            self.refuse(format!("{path}.{key}"), value.span(), "must be a string; put quotes around it");
+            self.refuse(
+                format!("{path}.{key}"),
+                value.span(),
+                "must be a string; put quotes around it",
+            );
             return None;
         };
         Some(Written::new(text.to_owned(), value.span()))
@@ -108,7 +132,11 @@ impl Reader {
     pub(super) fn number(&mut self, node: Node<'_>, path: &str, key: &str) -> Option<Written<u64>> {
         let value = node.field(key)?;
         let Some(number) = value.as_i64().and_then(|number| u64::try_from(number).ok()) else {
-            self.refuse(format!("{path}.{key}"), value.span(), "must be a whole number, 0 or more");
+            self.refuse(
+                format!("{path}.{key}"),
+                value.span(),
+                "must be a whole number, 0 or more",
+            );
             return None;
         };
         Some(Written::new(number, value.span()))
@@ -116,12 +144,18 @@ impl Reader {
 
     /// The items of a list with their paths; none where the field is not set.
     pub(super) fn items<'a>(&mut self, node: Node<'a>, path: &str, key: &str) -> Vec<(Node<'a>, String)> {
-        let Some(value) = node.field(key) else { return Vec::new() };
+        let Some(value) = node.field(key) else {
+            return Vec::new();
+        };
         if !value.is_sequence() {
             self.refuse(format!("{path}.{key}"), value.span(), "must be a list");
             return Vec::new();
         }
-        value.items().enumerate().map(|(index, item)| (item, format!("{path}.{key}[{index}]"))).collect()
+        value
+            .items()
+            .enumerate()
+            .map(|(index, item)| (item, format!("{path}.{key}[{index}]")))
+            .collect()
     }
 
     /// A list of strings.
@@ -138,7 +172,9 @@ impl Reader {
 
     /// A mapping of strings to strings.
     pub(super) fn pairs(&mut self, node: Node<'_>, path: &str, key: &str) -> Vec<(String, Written<String>)> {
-        let Some(value) = node.field(key) else { return Vec::new() };
+        let Some(value) = node.field(key) else {
+            return Vec::new();
+        };
         if !value.is_mapping() {
             self.refuse(format!("{path}.{key}"), value.span(), "must be a mapping");
             return Vec::new();

@@ -112,8 +112,18 @@ const VOLUME: &Table = &[
 const CLUSTER: &str = "porthole has no cluster's storage; use a hostPath volume";
 
 const EMPTY_DIR: &Table = &[("medium", Refuse(NEXT)), ("sizeLimit", Refuse(NEXT))];
-const CONFIG_MAP: &Table = &[("defaultMode", Read), ("items", Read), ("name", Read), ("optional", Read)];
-const SECRET: &Table = &[("defaultMode", Read), ("items", Read), ("optional", Read), ("secretName", Read)];
+const CONFIG_MAP: &Table = &[
+    ("defaultMode", Read),
+    ("items", Read),
+    ("name", Read),
+    ("optional", Read),
+];
+const SECRET: &Table = &[
+    ("defaultMode", Read),
+    ("items", Read),
+    ("optional", Read),
+    ("secretName", Read),
+];
 const MOUNT: &Table = &[
     ("mountPath", Read),
     ("mountPropagation", RefuseUnless("None", NEXT)),
@@ -131,23 +141,40 @@ pub(super) fn read(reader: &mut Reader, spec: Node<'_>, prefix: &str) -> Vec<Vol
     let mut volumes: Vec<VolumeSpec> = Vec::new();
     for (item, path) in reader.items(spec, prefix, "volumes") {
         reader.fields(item, &path, VOLUME);
-        let Some(name) = reader.required(item, &path, "name") else { continue };
+        let Some(name) = reader.required(item, &path, "name") else {
+            continue;
+        };
         if volumes.iter().any(|volume| volume.name == name.value) {
-            reader.refuse(format!("{path}.name"), name.span, format!("Duplicate value: {:?}", name.value));
+            reader.refuse(
+                format!("{path}.name"),
+                name.span,
+                format!("Duplicate value: {:?}", name.value),
+            );
             continue;
         }
         if let Some(source) = source(reader, item, &path) {
-            volumes.push(VolumeSpec { path, span: item.span(), name: name.value, source });
+            volumes.push(VolumeSpec {
+                path,
+                span: item.span(),
+                name: name.value,
+                source,
+            });
         }
     }
     volumes
 }
 
 fn source(reader: &mut Reader, item: Node<'_>, path: &str) -> Option<VolumeSource> {
-    let mut named = VOLUME_SOURCES.iter().filter_map(|key| item.field(key).map(|node| (*key, node)));
+    let mut named = VOLUME_SOURCES
+        .iter()
+        .filter_map(|key| item.field(key).map(|node| (*key, node)));
     let (first, second) = (named.next(), named.next());
     if let Some((key, node)) = second {
-        reader.refuse(format!("{path}.{key}"), node.span(), "may not specify more than 1 volume type");
+        reader.refuse(
+            format!("{path}.{key}"),
+            node.span(),
+            "may not specify more than 1 volume type",
+        );
         return None;
     }
     let Some((key, node)) = first else {
@@ -170,7 +197,10 @@ fn source(reader: &mut Reader, item: Node<'_>, path: &str) -> Option<VolumeSourc
 fn host_path(reader: &mut Reader, node: Node<'_>, path: &str) -> Option<VolumeSource> {
     reader.fields(node, path, &[("path", Read), ("type", Read)]);
     let host = reader.required(node, path, "path")?;
-    let kind = reader.string(node, path, "type").map(|kind| (kind.span, kind.value)).unwrap_or_default();
+    let kind = reader
+        .string(node, path, "type")
+        .map(|kind| (kind.span, kind.value))
+        .unwrap_or_default();
     if kind.1 == "Socket" {
         let reason = "Unix domain sockets cannot be mounted into a job container";
         reader.refuse_with_help(format!("{path}.type"), kind.0, reason, PIPE_HELP);
@@ -186,10 +216,17 @@ fn host_path(reader: &mut Reader, node: Node<'_>, path: &str) -> Option<VolumeSo
         return None;
     }
     let Some(kind) = HostPathType::parse(&kind.1) else {
-        reader.refuse(format!("{path}.type"), kind.0, format!("Unsupported value: {:?}", kind.1));
+        reader.refuse(
+            format!("{path}.type"),
+            kind.0,
+            format!("Unsupported value: {:?}", kind.1),
+        );
         return None;
     };
-    Some(VolumeSource::HostPath { path: host.value, kind })
+    Some(VolumeSource::HostPath {
+        path: host.value,
+        kind,
+    })
 }
 
 fn object(reader: &mut Reader, node: Node<'_>, path: &str, kind: ObjectKind) -> Option<VolumeSource> {
@@ -199,7 +236,9 @@ fn object(reader: &mut Reader, node: Node<'_>, path: &str, kind: ObjectKind) -> 
     };
     reader.fields(node, path, table);
     let name = reader.required(node, path, name)?.value;
-    let optional = reader.boolean(node, path, "optional").is_some_and(|optional| optional.value);
+    let optional = reader
+        .boolean(node, path, "optional")
+        .is_some_and(|optional| optional.value);
     let mode = mode(reader, node, path, "defaultMode").unwrap_or(0o644);
     let mut items: Vec<Item> = Vec::new();
     for (item, path) in reader.items(node, path, "items") {
@@ -207,24 +246,42 @@ fn object(reader: &mut Reader, node: Node<'_>, path: &str, kind: ObjectKind) -> 
         let key = reader.required(item, &path, "key");
         let file = reader.required(item, &path, "path");
         let mode = self::mode(reader, item, &path, "mode");
-        let (Some(key), Some(file)) = (key, file) else { continue };
+        let (Some(key), Some(file)) = (key, file) else {
+            continue;
+        };
         if !stays_inside(&file.value) {
             let reason = "must be a relative path without `..`";
             reader.refuse(format!("{path}.path"), file.span, reason);
         } else if items.iter().any(|earlier| earlier.path == file.value) {
-            reader.refuse(format!("{path}.path"), file.span, format!("Duplicate value: {:?}", file.value));
+            reader.refuse(
+                format!("{path}.path"),
+                file.span,
+                format!("Duplicate value: {:?}", file.value),
+            );
         } else {
-            items.push(Item { key: key.value, path: file.value, mode });
+            items.push(Item {
+                key: key.value,
+                path: file.value,
+                mode,
+            });
         }
     }
-    Some(VolumeSource::Object { kind, name, items, mode, optional })
+    Some(VolumeSource::Object {
+        kind,
+        name,
+        items,
+        mode,
+        optional,
+    })
 }
 
 /// Whether a path of an item names a place below the volume on every system.
 fn stays_inside(path: &str) -> bool {
     !path.starts_with(['/', '\\'])
         && !path.contains([':', '\0'])
-        && path.split(['/', '\\']).all(|part| !part.is_empty() && part != "." && part != "..")
+        && path
+            .split(['/', '\\'])
+            .all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 fn mode(reader: &mut Reader, node: Node<'_>, path: &str, key: &str) -> Option<u32> {
@@ -232,7 +289,11 @@ fn mode(reader: &mut Reader, node: Node<'_>, path: &str, key: &str) -> Option<u3
     match u32::try_from(mode.value) {
         Ok(bits) if bits <= 0o777 => Some(bits),
         _ => {
-            reader.refuse(format!("{path}.{key}"), mode.span, "must be a number between 0 and 0777 (octal), both inclusive");
+            reader.refuse(
+                format!("{path}.{key}"),
+                mode.span,
+                "must be a number between 0 and 0777 (octal), both inclusive",
+            );
             None
         }
     }
@@ -249,11 +310,19 @@ pub(super) fn read_mounts(
         reader.fields(item, &path, MOUNT);
         let name = reader.required(item, &path, "name");
         let destination = reader.required(item, &path, "mountPath");
-        let read_only = reader.boolean(item, &path, "readOnly").is_some_and(|read_only| read_only.value);
-        let (Some(name), Some(destination)) = (name, destination) else { continue };
+        let read_only = reader
+            .boolean(item, &path, "readOnly")
+            .is_some_and(|read_only| read_only.value);
+        let (Some(name), Some(destination)) = (name, destination) else {
+            continue;
+        };
         // A volume that was refused itself is not named a second time.
         if !volumes.iter().any(|volume| volume.name == name.value) && reader.refusals.is_empty() {
-            reader.refuse(format!("{path}.name"), name.span, format!("Not found: {:?}", name.value));
+            reader.refuse(
+                format!("{path}.name"),
+                name.span,
+                format!("Not found: {:?}", name.value),
+            );
             continue;
         }
         mounts.push(VolumeMount {

@@ -1,0 +1,313 @@
+//! From a pod to its plans: everything that can be decided, and refused, before anything is made.
+
+mod base64;
+mod command;
+mod environment;
+mod identity;
+mod objects;
+mod user;
+mod volumes;
+
+use std::path::Path;
+
+use porthole_manifest::{PodTemplate, Span};
+use porthole_pod::{containers_of, effective};
+
+use crate::engine::{HostFacts, Os, Signal};
+use crate::life::PodPlan;
+use crate::plan::{Limits, Plan, PodIdentity, Rootfs, Stop, View};
+use crate::spec::{ContainerSpec, PodSpec, Refusal};
+
+pub use objects::{ObjectError, Objects};
+
+/// What the user chose beyond the manifest.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    /// Containers run as whoever runs porthole.
+    pub inherit_user: bool,
+    /// Pods that are not HostProcess run as if they were.
+    pub as_host_process: bool,
+    /// Pods made for the other system run here all the same.
+    pub any_node: bool,
+    /// How containers see their rootfs; the host's best way where it is not chosen.
+    pub view: Option<View>,
+}
+
+/// What of an image a container needs.
+#[derive(Clone, Debug)]
+pub struct ContainerImage {
+    /// What the rootfs is made of.
+    pub rootfs: Rootfs,
+    /// `ENV`.
+    pub environment: Vec<(String, String)>,
+    /// `ENTRYPOINT`.
+    pub entrypoint: Vec<String>,
+    /// `CMD`.
+    pub command: Vec<String>,
+    /// `USER`.
+    pub user: Option<String>,
+    /// `WORKDIR`.
+    pub working_directory: Option<String>,
+}
+
+/// Why there is no image: the reason, and what to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageRefusal {
+    /// A lower-case fragment.
+    pub reason: String,
+    /// What to try.
+    pub help: String,
+}
+
+/// Finds images by the name that a pod gives them.
+pub trait Images {
+    /// The image of that name for this host.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be used.
+    fn find(&self, name: &str) -> Result<ContainerImage, ImageRefusal>;
+}
+
+/// Everything that plans are made of.
+pub struct Request<'a> {
+    /// The pod, or the workload that makes it.
+    pub template: &'a PodTemplate<'a>,
+    /// What was read of it.
+    pub spec: &'a PodSpec,
+    /// The namespace of objects that name none.
+    pub namespace: &'a str,
+    /// ConfigMaps and Secrets.
+    pub objects: &'a Objects<'a>,
+    /// Images.
+    pub images: &'a dyn Images,
+    /// The host.
+    pub facts: &'a HostFacts,
+    /// The state directory.
+    pub state: &'a Path,
+    /// The user's choices.
+    pub choices: &'a Choices,
+}
+
+/// The plans of the pods that a template makes on this host: one, or as many as a workload wants.
+///
+/// # Errors
+/// Everything that is refused.
+pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
+    let mut refusals = refused_by_the_node(request);
+    refusals.extend(refused_for_isolation(request));
+    refusals.extend(refused_views(request));
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    identity::identities(request)
+        .into_iter()
+        .map(|identity| pod(request, identity))
+        .collect()
+}
+
+/// A pod made for the other system, in the node's words.
+fn refused_by_the_node(request: &Request<'_>) -> Vec<Refusal> {
+    let system = system_name(request.facts.os);
+    if request.choices.any_node {
+        return Vec::new();
+    }
+    let unmet = request.spec.node.iter().filter(|wish| wish.system != system);
+    unmet
+        .map(|wish| Refusal {
+            field: wish.field.clone(),
+            span: wish.span,
+            reason: format!("{}: {} (this host is a {system} node)", wish.reason, wish.message),
+            help: Some("run it all the same with --any-node".to_owned()),
+        })
+        .collect()
+}
+
+/// How Kubernetes names a system.
+#[must_use]
+pub fn system_name(os: Os) -> &'static str {
+    match os {
+        Os::Linux => "linux",
+        Os::Windows => "windows",
+    }
+}
+
+/// Containers that are not HostProcess ask to be isolated.
+fn refused_for_isolation(request: &Request<'_>) -> Vec<Refusal> {
+    let for_linux = request.spec.node.iter().any(|wish| wish.system == "linux");
+    let mut refusals = Vec::new();
+    for container in porthole_pod::containers(request.template) {
+        if effective::resolve(request.template, Some(container)).is_host_process() {
+            continue;
+        }
+        let reason = "asks for isolation, which porthole does not give: it runs HostProcess containers";
+        let (field, span) = (container.path(), container.node.span());
+        if for_linux {
+            let help = "set securityContext.windowsOptions.hostProcess and hostNetwork to true";
+            refusals.push(Refusal {
+                field,
+                span,
+                reason: reason.to_owned(),
+                help: Some(help.to_owned()),
+            });
+        } else if !request.choices.as_host_process {
+            let help = "run it as a host process with --as-host-process";
+            refusals.push(Refusal {
+                field,
+                span,
+                reason: reason.to_owned(),
+                help: Some(help.to_owned()),
+            });
+        }
+    }
+    refusals
+}
+
+fn refused_views(request: &Request<'_>) -> Option<Refusal> {
+    let view = request.choices.view?;
+    (!request.facts.views.contains(&view)).then(|| Refusal {
+        field: request.spec.prefix.to_owned(),
+        span: request.spec.span,
+        reason: format!("this host cannot give a container the view {view:?}"),
+        help: Some("leave out --view".to_owned()),
+    })
+}
+
+/// What the making of one pod's plans shares.
+struct Making<'a> {
+    request: &'a Request<'a>,
+    identity: &'a PodIdentity,
+    refusals: Vec<Refusal>,
+}
+
+impl Making<'_> {
+    fn refuse(
+        &mut self,
+        field: impl Into<String>,
+        span: Span,
+        reason: impl Into<String>,
+        help: Option<&str>,
+    ) {
+        let help = help.map(str::to_owned);
+        self.refusals.push(Refusal {
+            field: field.into(),
+            span,
+            reason: reason.into(),
+            help,
+        });
+    }
+}
+
+fn pod(request: &Request<'_>, identity: PodIdentity) -> Result<PodPlan, Vec<Refusal>> {
+    let directory = crate::volumes::pod_directory(request.state, &identity);
+    let mut making = Making {
+        request,
+        identity: &identity,
+        refusals: Vec::new(),
+    };
+    let volumes = volumes::volumes(&mut making, &directory);
+    let spec = request.spec;
+    let mut plans = |kind, containers: &[ContainerSpec]| -> Vec<Plan> {
+        let references = containers_of(request.template, kind);
+        let pairs = containers.iter().zip(references);
+        pairs
+            .filter_map(|(container, reference)| plan(&mut making, container, reference, &volumes))
+            .collect()
+    };
+    let init_containers = plans(porthole_pod::ContainerKind::Init, &spec.init_containers);
+    let containers = plans(porthole_pod::ContainerKind::Main, &spec.containers);
+    if !making.refusals.is_empty() {
+        return Err(making.refusals);
+    }
+    Ok(PodPlan {
+        identity,
+        directory,
+        volumes,
+        init_containers,
+        containers,
+        grace: spec.grace,
+    })
+}
+
+fn plan(
+    making: &mut Making<'_>,
+    container: &ContainerSpec,
+    reference: porthole_pod::ContainerRef<'_>,
+    volumes: &[crate::volumes::Volume],
+) -> Option<Plan> {
+    let request = making.request;
+    let options = effective::resolve(request.template, Some(reference));
+    if let Some(setting) = options.gmsa_credential_spec_name {
+        refuse_credential_spec(making, setting.field(), setting.span());
+    } else if let Some(setting) = options.gmsa_credential_spec {
+        refuse_credential_spec(making, setting.field(), setting.span());
+    }
+    let Some(image) = &container.image else {
+        making.refuse(
+            format!("{}.image", container.path),
+            container.span,
+            "must be set",
+            None,
+        );
+        return None;
+    };
+    let image = match request.images.find(&image.value) {
+        Ok(found) => found,
+        Err(refusal) => {
+            making.refuse(
+                format!("{}.image", container.path),
+                image.span,
+                refusal.reason,
+                Some(&refusal.help),
+            );
+            return None;
+        }
+    };
+    let user = user::user(making, container, &options, image.user.as_deref());
+    let own = environment::variables(making, container);
+    let command = command::command(making, container, &image, &own);
+    let mounts = volumes::mounts(making, container, volumes);
+    let mut variables: Vec<(String, String)> = Vec::new();
+    let (user, user_name) = user?;
+    variables.extend(user_name.map(|name| ("USERNAME".to_owned(), name)));
+    variables.extend(image.environment);
+    variables.extend(own);
+    let working_directory = container
+        .working_directory
+        .as_ref()
+        .map(|text| text.value.clone());
+    Some(Plan {
+        id: identity::container_id(making.identity, &container.name),
+        pod: making.identity.clone(),
+        container: container.name.clone(),
+        rootfs: image.rootfs,
+        view: request
+            .choices
+            .view
+            .or(request.facts.views.first().copied())
+            .unwrap_or(View::Private),
+        command: command?,
+        working_directory: working_directory.or(image.working_directory),
+        environment: variables,
+        mounts,
+        user,
+        limits: Limits {
+            memory: container.limits.memory,
+            cpu_milli: container.limits.cpu_milli,
+            pids: None,
+        },
+        stop: Stop {
+            signal: Signal::Term,
+            grace: request.spec.grace,
+        },
+        credential_spec: None,
+    })
+}
+
+fn refuse_credential_spec(making: &mut Making<'_>, field: String, span: Span) {
+    let reason = "credential specs are not supported by this version of porthole; without one the container would run \
+                  under another identity than the manifest says";
+    making.refuse(field, span, reason, None);
+}
+
+#[cfg(test)]
+mod tests;

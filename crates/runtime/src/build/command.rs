@@ -1,0 +1,50 @@
+//! A container's command: the image's ENTRYPOINT and CMD against the pod's `command` and `args`.
+
+use super::environment::lookup;
+use super::{ContainerImage, Making};
+use crate::expansion::expand;
+use crate::plan::CommandLine;
+use crate::spec::{ContainerSpec, Written};
+
+/// `command` replaces ENTRYPOINT and drops CMD, `args` replaces CMD; `$(VAR)` is expanded in both, from the container's
+/// own variables and not from the image's.
+pub(super) fn command(
+    making: &mut Making<'_>,
+    container: &ContainerSpec,
+    image: &ContainerImage,
+    variables: &[(String, String)],
+) -> Option<CommandLine> {
+    let expanded = |texts: &[Written<String>]| -> Vec<String> {
+        texts
+            .iter()
+            .map(|text| expand(&text.value, |name| lookup(variables, name)))
+            .collect()
+    };
+    let (mut line, arguments) = match (container.command.is_empty(), container.args.is_empty()) {
+        (false, _) => (expanded(&container.command), expanded(&container.args)),
+        (true, false) => (image.entrypoint.clone(), expanded(&container.args)),
+        (true, true) => (image.entrypoint.clone(), image.command.clone()),
+    };
+    line.extend(arguments);
+    if line.iter().all(|text| text.trim().is_empty()) {
+        let help = "set command, or build the image with an ENTRYPOINT";
+        let reason = "no command specified: neither the container nor its image names one";
+        making.refuse(
+            format!("{}.command", container.path),
+            container.span,
+            reason,
+            Some(help),
+        );
+        return None;
+    }
+    if line.iter().any(|text| text.contains('\0')) {
+        making.refuse(
+            format!("{}.command", container.path),
+            container.span,
+            "must not contain NUL",
+            None,
+        );
+        return None;
+    }
+    Some(CommandLine::Arguments(line))
+}

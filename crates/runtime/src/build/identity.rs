@@ -1,0 +1,78 @@
+//! Names and uids of pods and containers.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use porthole_manifest::WorkloadKind;
+
+use super::Request;
+use crate::plan::PodIdentity;
+
+/// The pods that a template makes: a Pod itself, a DaemonSet's one, and `NAME-0`, `NAME-1`, … of what has replicas.
+pub(super) fn identities(request: &Request<'_>) -> Vec<PodIdentity> {
+    let template = request.template;
+    let name = template.name.unwrap_or("pod");
+    let namespace = template.namespace.unwrap_or(request.namespace);
+    let identity = |name: String| PodIdentity {
+        namespace: namespace.to_owned(),
+        name,
+        uid: fresh_uid(),
+    };
+    match template.kind {
+        WorkloadKind::Pod | WorkloadKind::DaemonSet | WorkloadKind::PodTemplate => {
+            vec![identity(name.to_owned())]
+        }
+        _ => (0..template.replicas())
+            .map(|index| identity(format!("{name}-{index}")))
+            .collect(),
+    }
+}
+
+/// A random version-4 UUID. It has to differ from every other, and need not be unguessable.
+fn fresh_uid() -> String {
+    // Each state is keyed from the system's randomness; time and process keep apart what a fork would share.
+    let part =
+        |salt: u8| RandomState::new().hash_one((salt, std::process::id(), std::time::SystemTime::now()));
+    let (high, low) = (part(0), part(1));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        0x8000 | ((low >> 48) & 0x3fff),
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// An id that no other container of the host has: the beginning of the pod's uid, so that the first 20 characters
+/// differ too (Windows names a temporary account after them), and the container's name.
+pub(super) fn container_id(pod: &PodIdentity, container: &str) -> String {
+    let random: String = pod.uid.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    format!("{random}-{container}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uids_are_version_4_uuids_that_differ() {
+        let uids: std::collections::HashSet<String> = (0..1000).map(|_| fresh_uid()).collect();
+        assert_eq!(uids.len(), 1000);
+        for uid in uids {
+            assert_eq!(uid.len(), 36, "{uid}");
+            assert_eq!(&uid[14..15], "4", "{uid}");
+            assert!(matches!(&uid[19..20], "8" | "9" | "a" | "b"), "{uid}");
+        }
+    }
+
+    #[test]
+    fn container_ids_differ_within_twenty_characters() {
+        let pod = |uid: &str| PodIdentity {
+            namespace: "n".to_owned(),
+            name: "p".to_owned(),
+            uid: uid.to_owned(),
+        };
+        let id = container_id(&pod("01234567-89ab-4def-8123-456789abcdef"), "app");
+        assert_eq!(id, "0123456789ab4def-app");
+    }
+}

@@ -1,0 +1,154 @@
+//! ConfigMaps and Secrets among the manifests.
+
+use porthole_manifest::{Node, Object, Source};
+
+use super::base64;
+use crate::spec::ObjectKind;
+
+/// The ConfigMaps and Secrets that pods of one run may refer to.
+#[derive(Debug, Default)]
+pub struct Objects<'a>(Vec<Entry<'a>>);
+
+#[derive(Debug)]
+struct Entry<'a> {
+    kind: ObjectKind,
+    namespace: String,
+    name: &'a str,
+    node: Node<'a>,
+    source: &'a Source,
+}
+
+/// What is wrong with a ConfigMap or Secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{object}: {field}: {reason} ({place})")]
+pub struct ObjectError {
+    /// Its kind and name.
+    pub object: String,
+    /// Which field.
+    pub field: String,
+    /// Why.
+    pub reason: String,
+    /// File, line and column.
+    pub place: String,
+}
+
+/// One key of an object.
+pub(super) struct Datum {
+    pub(super) key: String,
+    pub(super) content: Vec<u8>,
+    /// Whether it may become an environment variable (`binaryData` may not).
+    pub(super) is_text: bool,
+}
+
+impl<'a> Objects<'a> {
+    /// Takes an object in if it is a ConfigMap or Secret; of several with one name the last counts, as with `kubectl
+    /// apply`.
+    pub fn add(&mut self, object: &Object<'a>, source: &'a Source, default_namespace: &str) {
+        let kind = match (object.api_version, object.kind) {
+            (Some("v1"), Some("ConfigMap")) => ObjectKind::ConfigMap,
+            (Some("v1"), Some("Secret")) => ObjectKind::Secret,
+            _ => return,
+        };
+        let Some(name) = object.name else { return };
+        let namespace = object.namespace.unwrap_or(default_namespace).to_owned();
+        self.0.push(Entry {
+            kind,
+            namespace,
+            name,
+            node: object.node,
+            source,
+        });
+    }
+
+    /// The keys of an object in the order of the text, or nothing where there is no such object.
+    pub(super) fn data(
+        &self,
+        kind: ObjectKind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Result<Vec<Datum>, ObjectError>> {
+        let found = self
+            .0
+            .iter()
+            .rev()
+            .find(|entry| entry.kind == kind && entry.namespace == namespace && entry.name == name)?;
+        Some(found.data())
+    }
+}
+
+impl Entry<'_> {
+    fn data(&self) -> Result<Vec<Datum>, ObjectError> {
+        let mut data: Vec<Datum> = Vec::new();
+        let fields: &[(&str, bool, bool)] = match self.kind {
+            // Field, whether it is base64, whether it is text.
+            ObjectKind::ConfigMap => &[("data", false, true), ("binaryData", true, false)],
+            // `stringData` is written over `data`.
+            ObjectKind::Secret => &[("data", true, true), ("stringData", false, true)],
+        };
+        for &(field, encoded, is_text) in fields {
+            let Some(node) = self.node.field(field) else {
+                continue;
+            };
+            if !node.is_mapping() {
+                return Err(self.error(field.to_owned(), node, "must be a mapping".to_owned()));
+            }
+            for entry in node.entries() {
+                let key = entry.key.key_text().into_owned();
+                let content = self.content(entry.value, encoded, || format!("{field}[{key}]"))?;
+                let datum = Datum {
+                    key,
+                    content,
+                    is_text,
+                };
+                match data.iter_mut().find(|earlier| earlier.key == datum.key) {
+                    Some(earlier) => *earlier = datum,
+                    None => data.push(datum),
+                }
+            }
+        }
+        Ok(data)
+    }
+
+    fn content(
+        &self,
+        value: Node<'_>,
+        encoded: bool,
+        field: impl Fn() -> String,
+    ) -> Result<Vec<u8>, ObjectError> {
+        if value.is_null() {
+            return Ok(Vec::new());
+        }
+        let Some(text) = value.as_str() else {
+            return Err(self.error(
+                field(),
+                value,
+                "must be a string; put quotes around it".to_owned(),
+            ));
+        };
+        if !encoded {
+            return Ok(text.as_bytes().to_vec());
+        }
+        // The text itself may be a password and is not repeated.
+        base64::decode(text).map_err(|offset| {
+            let hint = match self.kind {
+                ObjectKind::ConfigMap => "put text into data",
+                ObjectKind::Secret => "put plain text into stringData",
+            };
+            self.error(
+                field(),
+                value,
+                format!("illegal base64 data at input byte {offset}; {hint}"),
+            )
+        })
+    }
+
+    fn error(&self, field: String, node: Node<'_>, reason: String) -> ObjectError {
+        let object = format!("{} {:?}", self.kind.name(), self.name);
+        ObjectError {
+            object,
+            field,
+            reason,
+            place: self.source.place(node.span()),
+        }
+    }
+}
