@@ -9,6 +9,7 @@ pub mod cache;
 pub mod failure;
 pub mod program;
 pub mod seeds;
+pub mod session;
 pub mod traces;
 pub mod wait;
 pub mod wine;

@@ -83,12 +83,23 @@ impl Target {
     }
 
     /// Builds porthole and the examples' programs.
-    ///
-    /// The whole workspace with its tests is built, as every tier of `test` does: with fewer packages Cargo would
-    /// resolve other features, and compile the dependencies once more.
     pub(crate) fn build(self) -> Result<()> {
-        let mut cargo = self.cargo("build");
-        command::run(cargo.args(["--workspace", "--bins", "--tests", "--examples", "--locked"]))?;
+        self.build_workspace(&["--bins"])
+    }
+
+    /// Builds what [`build`](Self::build) does, and the tests.
+    pub(crate) fn build_with_tests(self) -> Result<()> {
+        self.build_workspace(&["--bins", "--tests", "--examples"])
+    }
+
+    /// The whole workspace in any case: with fewer packages Cargo would resolve other features, and compile the
+    /// dependencies once more.
+    fn build_workspace(self, targets: &[&str]) -> Result<()> {
+        command::run(
+            self.cargo("build")
+                .args(["--workspace", "--locked"])
+                .args(targets),
+        )?;
         for name in ["porthole", "hostfile", "ping"] {
             self.program(name)?;
         }

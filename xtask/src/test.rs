@@ -178,8 +178,8 @@ fn lint(target: Target) -> Result<Outcome> {
 }
 
 fn build() -> Result<Outcome> {
-    Target::Host.build()?;
-    cargo::windows()?.build()?;
+    Target::Host.build_with_tests()?;
+    cargo::windows()?.build_with_tests()?;
     Ok(PASSED)
 }
 
