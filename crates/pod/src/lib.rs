@@ -1,13 +1,54 @@
-//! What Kubernetes says of a Windows pod.
+//! What Kubernetes says of a Windows pod: who its containers run as, what the API server answers, what the node does.
+//!
+//! [`Account`] is a Windows account, parsed once. [`effective`] resolves a container's windows options and says which
+//! field decided. [`validate`] answers as the API server would, in its order and its words; [`status`] makes the
+//! whole answer of it. [`node`] knows what happens after admission, and [`os`] which system a pod is made for. Each rule
+//! has a name and explains itself ([`rules::all`]).
+//!
+//! ```
+//! use porthole_manifest::{Limits, objects, parse, pod_template};
+//! use porthole_pod::{Options, status_message, validate};
+//!
+//! let stream = parse(
+//!     "{apiVersion: v1, kind: Pod, metadata: {name: hpc}, spec: {securityContext: {windowsOptions: {hostProcess: true}},
+//!      containers: [{name: c}]}}",
+//!     &Limits::default(),
+//! );
+//! let object = &objects(&stream.documents[0])[0];
+//! let template = pod_template(object).expect("a Pod has one");
+//! let findings = validate(&template, &Options::default());
+//! assert_eq!(
+//!     status_message(template.kind, "hpc", &findings),
+//!     "Pod \"hpc\" is invalid: spec.hostNetwork: Invalid value: false: \
+//!      hostNetwork must be true if pod contains any hostProcess containers",
+//! );
+//! ```
+//!
+//! There is no input or output here.
 
 pub mod account;
 mod account_grammar;
 mod container;
 pub mod effective;
-mod os;
+mod finding;
+pub mod node;
+pub mod os;
+mod path;
+mod render;
+mod rule;
+pub mod rules;
+mod status;
+mod validate;
+mod version;
 
 pub use account::{Account, WellKnown};
 pub use account_grammar::AccountError;
 pub use container::{ContainerKind, ContainerRef, containers, containers_of};
 pub use effective::{EffectiveOptions, Origin, Setting};
+pub use finding::{ErrorKind, Finding, Severity};
 pub use os::{OS_LABELS, required_os};
+pub use render::{go_json, go_quote};
+pub use rule::{Enforcer, Rule};
+pub use status::{Cause, Details, Empty, Status, status, status_message};
+pub use validate::{Options, validate};
+pub use version::{Version, VersionError};

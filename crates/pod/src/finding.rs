@@ -1,0 +1,117 @@
+//! What is wrong, where, in the API server's words.
+
+use std::fmt;
+
+use porthole_manifest::Span;
+
+use crate::rule::Rule;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Someone's opinion of how to do better.
+    Advice,
+    /// It works, and not as it looks.
+    Warning,
+    /// It is refused, or does not run.
+    Error,
+}
+
+/// The API server's types of errors about a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The field's value is malformed or does not fit others.
+    Invalid,
+    /// The field must be set.
+    Required,
+    /// The field may not be set here.
+    Forbidden,
+    /// The value is none of those that are known.
+    NotSupported,
+    /// The value may be there once only.
+    Duplicate,
+    /// The object cannot be read: validation is never reached. The detail is the whole message.
+    Undecodable,
+}
+
+impl ErrorKind {
+    /// The words between the field and its value.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Invalid => "Invalid value",
+            Self::Required => "Required value",
+            Self::Forbidden => "Forbidden",
+            Self::NotSupported => "Unsupported value",
+            Self::Duplicate => "Duplicate value",
+            Self::Undecodable => "",
+        }
+    }
+
+    /// The `reason` of a cause in an API status.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Invalid => "FieldValueInvalid",
+            Self::Required => "FieldValueRequired",
+            Self::Forbidden => "FieldValueForbidden",
+            Self::NotSupported => "FieldValueNotSupported",
+            Self::Duplicate => "FieldValueDuplicate",
+            Self::Undecodable => "",
+        }
+    }
+
+    /// Whether messages of this kind show the value.
+    const fn shows_value(self) -> bool {
+        matches!(self, Self::Invalid | Self::NotSupported | Self::Duplicate)
+    }
+}
+
+/// Something that a rule found. Displayed as the API server prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The type of error.
+    pub kind: ErrorKind,
+    /// The path of the field, such as `spec.hostNetwork`.
+    pub field: String,
+    /// The field's value as the API server renders it.
+    pub value: Option<String>,
+    /// What is wrong with it; may be empty.
+    pub detail: String,
+    /// The place in the source: of the value, or of what makes a missing value necessary.
+    pub span: Option<Span>,
+}
+
+impl Finding {
+    /// The text without the field, as the causes of an API status have it.
+    #[must_use]
+    pub fn body(&self) -> String {
+        if self.kind == ErrorKind::Undecodable {
+            return self.detail.clone();
+        }
+        let mut text = self.kind.text().to_owned();
+        if let Some(value) = self.value.as_deref().filter(|_| self.kind.shows_value()) {
+            text.push_str(": ");
+            text.push_str(value);
+        }
+        if !self.detail.is_empty() {
+            text.push_str(": ");
+            text.push_str(&self.detail);
+        }
+        text
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind == ErrorKind::Undecodable {
+            return f.write_str(&self.detail);
+        }
+        write!(f, "{}: {}", self.field, self.body())
+    }
+}

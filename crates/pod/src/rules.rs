@@ -1,0 +1,37 @@
+//! The rules: one idea a module, each rule a constant beside the code that asks it.
+
+pub(crate) mod decoding;
+pub(crate) mod ephemeral;
+pub(crate) mod host_ports;
+pub(crate) mod host_process;
+pub(crate) mod host_users;
+pub(crate) mod os;
+pub(crate) mod privileged;
+pub(crate) mod windows_options;
+
+use crate::node;
+use crate::rule::Rule;
+
+/// Every rule, grouped by what it is about.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    [
+        decoding::RULES,
+        windows_options::RULES,
+        host_process::RULES,
+        privileged::RULES,
+        host_ports::RULES,
+        host_users::RULES,
+        os::RULES,
+        ephemeral::RULES,
+        node::RULES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// The rule of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.name == name)
+}

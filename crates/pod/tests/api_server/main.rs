@@ -1,0 +1,7 @@
+//! What the API server answers, rule by rule: the upstream tables' cases and the exact texts.
+
+mod host_ports;
+mod host_process;
+mod os;
+mod pods;
+mod windows_options;

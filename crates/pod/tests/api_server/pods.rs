@@ -1,0 +1,69 @@
+//! Pods for the tests: written as YAML, validated, answered.
+
+use porthole_manifest::{Document, Limits, PodTemplate, objects, parse, pod_template};
+use porthole_pod::{Finding, Options, status_message, validate};
+
+/// The one document of `text`.
+#[track_caller]
+pub(crate) fn document(text: &str) -> Document {
+    let mut stream = parse(text, &Limits::default());
+    assert_eq!(stream.errors, [], "{text}");
+    stream.documents.remove(0)
+}
+
+/// Calls `ask` with the template of the one workload of `text`.
+#[track_caller]
+pub(crate) fn with_template<T>(text: &str, ask: impl FnOnce(&PodTemplate<'_>) -> T) -> T {
+    let document = document(text);
+    let objects = objects(&document);
+    let Some(template) = objects.first().and_then(pod_template) else {
+        panic!("no workload:\n{text}")
+    };
+    ask(&template)
+}
+
+/// A Pod named `x` of the lines of `spec`.
+pub(crate) fn pod(spec: &str) -> String {
+    let spec = spec
+        .lines()
+        .map(|line| format!("  {line}\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: x}}\nspec:\n{spec}")
+}
+
+/// What is found in the workload of `text`.
+#[track_caller]
+pub(crate) fn findings_under(text: &str, options: Options) -> Vec<Finding> {
+    with_template(text, |template| validate(template, &options))
+}
+
+/// What is found in the workload of `text` by default.
+#[track_caller]
+pub(crate) fn findings(text: &str) -> Vec<Finding> {
+    findings_under(text, Options::default())
+}
+
+/// The texts of what is found in a Pod of `spec`.
+#[track_caller]
+pub(crate) fn texts(spec: &str) -> Vec<String> {
+    findings(&pod(spec)).iter().map(ToString::to_string).collect()
+}
+
+/// The names of the rules that a Pod of `spec` breaks.
+#[track_caller]
+pub(crate) fn rules(spec: &str) -> Vec<&'static str> {
+    findings(&pod(spec))
+        .iter()
+        .map(|finding| finding.rule.name)
+        .collect()
+}
+
+/// The API server's message for the workload of `text`.
+#[track_caller]
+pub(crate) fn message(text: &str) -> String {
+    with_template(text, |template| {
+        let findings = validate(template, &Options::default());
+        status_message(template.kind, template.name.unwrap_or_default(), &findings)
+    })
+}
