@@ -10,9 +10,11 @@ pub mod engine;
 pub mod environment;
 pub mod expansion;
 pub mod life;
+pub mod os;
 pub mod path;
 pub mod plan;
 pub mod spec;
+pub mod state;
 pub mod volumes;
 
 pub use engine::{Created, Engine, Exit, Running, Signal, StartError, Stdio};

@@ -1,0 +1,447 @@
+//! From a plan to a container that lacks only its process.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::accounts::{self, Database, Identity};
+use super::cgroup::{CgroupError, Group};
+use super::journal::{self, Journal};
+use super::mounts::{self, Volume};
+use super::places::{self, HeldPlace, Place};
+use super::rootfs::{self, Rootfs};
+use super::running;
+use super::steps::{Attachment, Credentials, Launch, Program};
+use super::{Host, privileges};
+use crate::engine::{CreateError, Created, DeleteError, Output, Running, StartError, Stdio};
+use crate::path::MountPoint;
+use crate::plan::{CommandLine, Plan, View};
+use crate::state::{ClaimError, Held};
+use crate::{command, environment};
+
+/// What was made for a container. Dropping it removes it all.
+#[derive(Debug)]
+pub(super) struct Resources {
+    /// `None` when everything has been removed: then nothing needs guarding any more.
+    host: Option<Arc<Host>>,
+    held: Held,
+    journal: Option<Journal>,
+    places: Vec<HeldPlace>,
+}
+
+impl Resources {
+    pub(super) fn id(&self) -> &str {
+        self.held.id()
+    }
+
+    /// Removes everything. May be tried again when it fails.
+    pub(super) fn remove(&mut self) -> Result<(), DeleteError> {
+        let Some(host) = &self.host else {
+            return Ok(());
+        };
+        if !self.places.is_empty() {
+            // The locks go only after the processes: until then the mounts are in use.
+            if let Some(journal) = &mut self.journal {
+                let _ = journal.group.kill_and_wait(journal::PATIENCE);
+                journal.places = self.places.drain(..).filter_map(HeldPlace::release).collect();
+            }
+        }
+        journal::remove(&host.state, &self.held, self.journal.as_ref())?;
+        self.host = None;
+        Ok(())
+    }
+}
+
+impl Drop for Resources {
+    fn drop(&mut self) {
+        // What fails here is found by the next sweep: the lock is given up with this value.
+        let _ = self.remove();
+    }
+}
+
+/// A container without its process.
+pub(super) struct Prepared {
+    host: Arc<Host>,
+    resources: Resources,
+    group: Group,
+    command: String,
+    launch: Launch,
+    output: Option<Output>,
+    /// What `launch` names by number.
+    descriptors: Vec<OwnedFd>,
+}
+
+pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<dyn Created>, CreateError> {
+    // First everything that can be refused without having touched anything.
+    privileges::check()?;
+    check(plan)?;
+    let mount_point = MountPoint::linux();
+    let identity = accounts::resolve(&plan.user, &Database::of_host()?, &host.facts.hostname)?;
+    let volumes = mounts::check(&plan.mounts, &mount_point)?;
+    let wanted = host
+        .layout()?
+        .want(&plan.id, &plan.limits)
+        .map_err(|error| CreateError::Host {
+            doing: "plan the container's cgroup".to_owned(),
+            reason: error.to_string(),
+        })?;
+    let mut planned =
+        places::plan(Path::new(mount_point.path()), false).map_err(|reason| CreateError::Host {
+            doing: format!("plan the mount point {}", mount_point.path()),
+            reason,
+        })?;
+    for place in volumes.iter().flat_map(|volume| &volume.places) {
+        if !planned.iter().any(|other| other.path == place.path) {
+            planned.push(place.clone());
+        }
+    }
+
+    // From here on things are made: the journal first, and the guardian, which has until the start to come up.
+    host.start_guardian();
+    let held = host.state.claim(&plan.id).map_err(claim_error)?;
+    let mut resources = Resources {
+        host: Some(Arc::clone(host)),
+        held,
+        journal: None,
+        places: Vec::new(),
+    };
+    clear_remains(host, &mut resources.held)?;
+    let credentials = match &identity {
+        Identity::Inherited => None,
+        Identity::Fixed { credentials, .. } => Some(credentials.clone()),
+        Identity::Ephemeral { gid, .. } => Some(Credentials {
+            uid: journal::claim_uid(&host.state, &plan.id)?,
+            gid: *gid,
+            groups: vec![*gid],
+        }),
+    };
+    let journal = Journal::new(host.guardian.holder(), wanted.group.clone(), planned.clone());
+    resources.held.write(&journal).map_err(|source| CreateError::Io {
+        doing: format!("write the journal in {}", resources.held.directory().display()),
+        source,
+    })?;
+    resources.journal = Some(journal);
+    wanted.make().map_err(cgroup_error)?;
+    let rootfs = rootfs::make(&plan.rootfs, resources.held.directory())?;
+    for place in &planned {
+        resources.places.push(hold(place, &volumes)?);
+    }
+
+    let (attachments, mut descriptors) = attach(&rootfs, &volumes, &mount_point)?;
+    let directory = working_directory(plan, &rootfs, &volumes, &mount_point)?;
+    let program = program(plan, &identity, &directory, &mount_point)?;
+    let (streams, output) = streams(stdio, &mut descriptors)?;
+    let mut cgroups: Vec<RawFd> = Vec::new();
+    for entry in wanted.group.entries().map_err(cgroup_error)? {
+        cgroups.push(entry.as_raw_fd());
+        descriptors.push(entry.into());
+    }
+    descriptors.push(rootfs.into());
+    Ok(Box::new(Prepared {
+        host: Arc::clone(host),
+        resources,
+        group: wanted.group,
+        command: command_name(plan).to_owned(),
+        launch: Launch {
+            cgroups,
+            streams,
+            attachments,
+            working_directory: c_string(&directory, "working directory")?,
+            credentials,
+            parent: rustix::process::getpid().as_raw_nonzero().get(),
+            program,
+        },
+        output,
+        descriptors,
+    }))
+}
+
+impl Created for Prepared {
+    fn start(self: Box<Self>) -> Result<Arc<dyn Running>, StartError> {
+        let Self {
+            host,
+            resources,
+            group,
+            command,
+            launch,
+            output,
+            descriptors,
+        } = *self;
+        running::start(host, resources, group, &command, launch, output, descriptors)
+    }
+}
+
+fn check(plan: &Plan) -> Result<(), CreateError> {
+    let refused = |doing: &str, reason: &str| {
+        Err(CreateError::Host {
+            doing: doing.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    let mut bytes = plan.id.bytes();
+    let begins = bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let valid =
+        begins && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !valid || plan.id.len() > 127 {
+        return refused(
+            &format!("use `{}` as the container's id", plan.id),
+            "ids are 1 to 127 lower-case letters, digits and dashes, and begin with a letter or digit",
+        );
+    }
+    if plan.view != View::Private {
+        return refused(
+            "give the container its view",
+            "on Linux a container has a mount namespace of its own; other views are of Windows",
+        );
+    }
+    if plan.credential_spec.is_some() {
+        return refused(
+            "use the credential spec",
+            "this host is not a member of a domain; remove gmsaCredentialSpec, or run the pod on a member",
+        );
+    }
+    match &plan.command {
+        CommandLine::Windows(_) => refused(
+            "use a Windows command line",
+            "give program and arguments as a list",
+        ),
+        CommandLine::Arguments(arguments) if arguments.first().is_none_or(String::is_empty) => refused(
+            "find the command",
+            "neither the container nor its image names one; set `command`",
+        ),
+        CommandLine::Arguments(_) => Ok(()),
+    }
+}
+
+fn claim_error(error: ClaimError) -> CreateError {
+    match error {
+        ClaimError::InUse { id } => CreateError::Host {
+            doing: format!("create container `{id}`"),
+            reason: "another porthole process runs a container of this id; stop it first".to_owned(),
+        },
+        ClaimError::Io { path, source } => CreateError::Io {
+            doing: format!(
+                "write state directory {} (--state DIR or PORTHOLE_STATE choose another)",
+                path.display()
+            ),
+            source,
+        },
+    }
+}
+
+fn cgroup_error(error: CgroupError) -> CreateError {
+    CreateError::Io {
+        doing: error.doing,
+        source: error.source,
+    }
+}
+
+/// Removes what a dead holder left of a container of the same id.
+fn clear_remains(host: &Host, held: &mut Held) -> Result<(), CreateError> {
+    let id = held.id().to_owned();
+    let failed = |source| CreateError::Io {
+        doing: format!("remove what is left of an earlier container `{id}`"),
+        source,
+    };
+    if let Some(left) = held.read::<Journal>().map_err(failed)? {
+        journal::remove(&host.state, held, Some(&left)).map_err(|error| failed(error.source))?;
+        *held = host.state.claim(&id).map_err(claim_error)?;
+    } else {
+        held.empty().map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn hold(place: &Place, volumes: &[Volume]) -> Result<HeldPlace, CreateError> {
+    places::hold(place).map_err(
+        |source| match volumes.iter().find(|volume| volume.places.contains(place)) {
+            Some(volume) => volume.error(format!("make the mount point {}: {source}", place.path.display())),
+            None => CreateError::Io {
+                doing: format!("make the mount point {}", place.path.display()),
+                source,
+            },
+        },
+    )
+}
+
+/// The rootfs, then each volume at its place on the host and in the rootfs.
+fn attach(
+    rootfs: &Rootfs,
+    volumes: &[Volume],
+    mount_point: &MountPoint,
+) -> Result<(Vec<Attachment>, Vec<OwnedFd>), CreateError> {
+    let root = Path::new(mount_point.path());
+    let mut attachments = vec![Attachment {
+        mount: rootfs.mount().as_raw_fd(),
+        target: c_path(root)?,
+        then_read_only: false,
+    }];
+    let mut descriptors = Vec::new();
+    // Where each volume really is in the rootfs, once the image's symbolic links are followed.
+    let mut inside: Vec<PathBuf> = Vec::with_capacity(volumes.len());
+    for volume in volumes {
+        let place = match &volume.below {
+            Some((outer, rest)) => inside[*outer].join(rest),
+            None => rootfs.make(&volume.inside, volume.file).map_err(|error| {
+                volume.error(format!(
+                    "make `{}` in the rootfs: {error}",
+                    volume.inside.display()
+                ))
+            })?,
+        };
+        for target in volume.host.iter().cloned().chain([root.join(&place)]) {
+            let (mount, then_read_only) = mounts::detach(volume)?;
+            attachments.push(Attachment {
+                mount: mount.as_raw_fd(),
+                target: c_path(&target)?,
+                then_read_only,
+            });
+            descriptors.push(mount);
+        }
+        inside.push(place);
+    }
+    Ok((attachments, descriptors))
+}
+
+/// The first candidate that is a directory as the container will see it; else the first one, made in the rootfs.
+fn working_directory(
+    plan: &Plan,
+    rootfs: &Rootfs,
+    volumes: &[Volume],
+    mount_point: &MountPoint,
+) -> Result<String, CreateError> {
+    let candidates = command::working_directories(plan.working_directory.as_deref(), mount_point);
+    let root = Path::new(mount_point.path());
+    for candidate in &candidates {
+        let path = Path::new(candidate);
+        let in_volume = volumes.iter().rev().find_map(|volume| {
+            let rest = path.strip_prefix(root.join(&volume.inside)).ok();
+            let rest = rest.or_else(|| {
+                volume
+                    .host
+                    .as_deref()
+                    .and_then(|host| path.strip_prefix(host).ok())
+            });
+            rest.map(|rest| volume.source.join(rest))
+        });
+        let there = match (in_volume, path.strip_prefix(root)) {
+            (Some(source), _) => source.is_dir(),
+            (None, Ok(inside)) => rootfs.has_directory(inside),
+            (None, Err(_)) => path.is_dir(),
+        };
+        if there {
+            return Ok(candidate.clone());
+        }
+    }
+    let first = candidates
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| mount_point.path().to_owned());
+    let made = match Path::new(&first).strip_prefix(root) {
+        Ok(inside) => rootfs.make(inside, false).map(drop),
+        Err(error) => Err(std::io::Error::other(error)),
+    };
+    made.map(|()| first.clone()).map_err(|source| CreateError::Io {
+        doing: format!("make the working directory `{first}`"),
+        source,
+    })
+}
+
+fn command_name(plan: &Plan) -> &str {
+    match &plan.command {
+        CommandLine::Arguments(arguments) => arguments.first().map_or("", String::as_str),
+        CommandLine::Windows(line) => line,
+    }
+}
+
+fn program(
+    plan: &Plan,
+    identity: &Identity,
+    directory: &str,
+    mount_point: &MountPoint,
+) -> Result<Program, CreateError> {
+    let base: &[(String, String)] = match identity {
+        Identity::Inherited => &std::env::vars().collect::<Vec<_>>(),
+        Identity::Fixed { variables, .. } | Identity::Ephemeral { variables, .. } => variables,
+    };
+    let variables = environment::compose_linux(base, &plan.environment, mount_point);
+    let search = environment::value(crate::engine::Os::Linux, &variables, "PATH").unwrap_or_default();
+    let arguments: Vec<String> = match &plan.command {
+        CommandLine::Arguments(arguments) => arguments
+            .iter()
+            .map(|argument| mount_point.substitute(argument).into_owned())
+            .collect(),
+        CommandLine::Windows(_) => Vec::new(),
+    };
+    let name = arguments.first().map_or("", String::as_str);
+    let candidates = command::candidates(name, directory, search, mount_point);
+    let all = |texts: &[String], what: &str| {
+        texts
+            .iter()
+            .map(|text| c_string(text, what))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Program {
+        candidates: all(&candidates, "command")?,
+        arguments: all(&arguments, "argument")?,
+        environment: variables
+            .iter()
+            .map(|(name, value)| c_string(&format!("{name}={value}"), "environment variable"))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn streams(
+    stdio: Stdio,
+    descriptors: &mut Vec<OwnedFd>,
+) -> Result<([Option<RawFd>; 3], Option<Output>), CreateError> {
+    let failed = |source| CreateError::Io {
+        doing: "open the container's standard streams".to_owned(),
+        source,
+    };
+    let null = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .map_err(failed)?;
+    let null_number = null.as_raw_fd();
+    descriptors.push(null.into());
+    Ok(match stdio {
+        Stdio::Inherit => ([Some(null_number), None, None], None),
+        Stdio::Null => ([Some(null_number); 3], None),
+        Stdio::Piped => {
+            let mut pipe = || {
+                let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+                    .map_err(|errno| failed(errno.into()))?;
+                let number = write.as_raw_fd();
+                descriptors.push(write);
+                Ok::<_, CreateError>((File::from(read), number))
+            };
+            let (stdout, out) = pipe()?;
+            let (stderr, err) = pipe()?;
+            (
+                [Some(null_number), Some(out), Some(err)],
+                Some(Output { stdout, stderr }),
+            )
+        }
+    })
+}
+
+fn c_string(text: &str, what: &str) -> Result<CString, CreateError> {
+    CString::new(text).map_err(|_| CreateError::Host {
+        doing: format!("pass on the {what} `{}`", text.escape_debug()),
+        reason: "it contains a NUL character".to_owned(),
+    })
+}
+
+fn c_path(path: &Path) -> Result<CString, CreateError> {
+    use std::os::unix::ffi::OsStrExt as _;
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| CreateError::Host {
+        doing: format!("mount at {}", path.display()),
+        reason: "it contains a NUL character".to_owned(),
+    })
+}

@@ -1,0 +1,165 @@
+//! The guardian: a process that outlives porthole by just long enough to end what porthole held.
+//!
+//! There is one for each process that holds containers: the same executable under a hidden verb, in a session of its own,
+//! deaf to signals that can be ignored. It waits for its holder's end and then does what every later command would do as
+//! well, a sweep: containers that nobody holds any more are killed and removed. The holder in turn watches the guardian.
+
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{
+    PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, pidfd_open, pidfd_send_signal, waitid,
+};
+
+use super::journal::{self, Journal};
+use super::raw::{self, SpawnError};
+use super::steps::{self, Program};
+use crate::os::GUARD_VERB;
+use crate::state::State;
+
+/// How long a guardian goes on with what cannot be removed at once.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The holder's side.
+#[derive(Debug)]
+pub(super) struct Guardian {
+    state: PathBuf,
+    executable: PathBuf,
+    holder: String,
+    running: Mutex<Option<Arc<OwnedFd>>>,
+}
+
+impl Guardian {
+    pub(super) fn new(state: &Path, executable: &Path) -> io::Result<Self> {
+        Ok(Self {
+            state: std::path::absolute(state)?,
+            executable: executable.to_owned(),
+            holder: holder()?,
+            running: Mutex::new(None),
+        })
+    }
+
+    /// What journals name as the holder of this process's containers.
+    pub(super) fn holder(&self) -> &str {
+        &self.holder
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Arc<OwnedFd>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the guardian unless one is alive. Returns a handle that becomes readable at its end.
+    pub(super) fn ensure(&self) -> io::Result<Arc<OwnedFd>> {
+        let mut running = self.running();
+        if let Some(alive) = running.as_ref() {
+            if !has_ended(alive)? {
+                return Ok(Arc::clone(alive));
+            }
+            reap(alive);
+            *running = None;
+        }
+        let alive = Arc::new(self.spawn()?);
+        *running = Some(Arc::clone(&alive));
+        Ok(alive)
+    }
+
+    fn spawn(&self) -> io::Result<OwnedFd> {
+        let executable = c_string(self.executable.as_os_str())?;
+        let program = Program {
+            candidates: vec![executable.clone()],
+            arguments: vec![
+                executable,
+                c_string(GUARD_VERB.as_ref())?,
+                c_string(self.state.as_os_str())?,
+                c_string(self.holder.as_ref())?,
+            ],
+            environment: Vec::new(),
+        };
+        let holder = pidfd_open(getpid(), PidfdFlags::empty())?;
+        let null = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/null")?;
+        let steps = |report| steps::guardian(holder.as_raw_fd(), null.as_raw_fd(), report, program);
+        match raw::spawn(steps, None) {
+            Ok((spawned, _)) => Ok(spawned.handle),
+            Err((SpawnError::Clone(error) | SpawnError::Step { source: error, .. }, _)) => Err(error),
+        }
+    }
+}
+
+impl Drop for Guardian {
+    /// Only the last container of this process drops it: there is nothing left to guard.
+    fn drop(&mut self) {
+        if let Some(alive) = self.running().take() {
+            let _ = pidfd_send_signal(&alive, Signal::KILL);
+            reap(&alive);
+        }
+    }
+}
+
+fn reap(process: &OwnedFd) {
+    let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
+}
+
+fn has_ended(process: &OwnedFd) -> io::Result<bool> {
+    let mut fds = [PollFd::new(process, PollFlags::IN)];
+    Ok(poll(&mut fds, Some(&Timespec::default()))? > 0)
+}
+
+fn c_string(text: &std::ffi::OsStr) -> io::Result<CString> {
+    CString::new(text.as_bytes()).map_err(io::Error::other)
+}
+
+/// This process, told apart from any other of the same number by when it was started.
+fn holder() -> io::Result<String> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // Field 22, counted after the name, which may contain anything (proc_pid_stat(5)).
+    let started = stat
+        .rsplit_once(')')
+        .and_then(|(_, fields)| fields.split_whitespace().nth(19))
+        .unwrap_or_default();
+    Ok(format!("{}-{started}", std::process::id()))
+}
+
+/// The guardian's own life: `args` are the state directory and the holder's name, standard input is the holder.
+/// Returns the exit code.
+#[must_use]
+pub fn guard(args: &[OsString]) -> i32 {
+    let [state, holder] = args else {
+        return 2;
+    };
+    let state = State::new(Path::new(state));
+    let stdin = std::io::stdin();
+    loop {
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => break,
+            Err(_) => return 2,
+        }
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, result) = journal::sweep(&state);
+        // A copy of the holder's lock may live on for a moment, in a process that it was just starting.
+        let left = state.ids().unwrap_or_default().iter().any(|id| {
+            state
+                .peek::<Journal>(id)
+                .is_some_and(|journal| journal.holder.as_str() == holder.as_os_str())
+        });
+        if !left {
+            return i32::from(result.is_err());
+        }
+        if Instant::now() >= deadline {
+            return 1;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

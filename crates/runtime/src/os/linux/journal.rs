@@ -1,0 +1,235 @@
+//! What was made for a container, and how it is removed: by its holder, by the guardian, or by a later sweep.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::accounts::uids;
+use super::cgroup::Group;
+use super::places::{self, Place};
+use crate::engine::{CreateError, DeleteError};
+use crate::state::{Held, State};
+
+/// How long processes that were killed may take to end, and cgroups to be removable.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+const VERSION: u32 = 1;
+const UIDS: &str = "uids";
+
+/// Everything outside the container's directory that is made for it. Written before any of it is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Journal {
+    version: u32,
+    /// The process that holds the container.
+    pub(super) holder: String,
+    pub(super) group: Group,
+    /// Outermost first.
+    #[serde(default)]
+    pub(super) places: Vec<Place>,
+}
+
+impl Journal {
+    pub(super) fn new(holder: &str, group: Group, places: Vec<Place>) -> Self {
+        Self {
+            version: VERSION,
+            holder: holder.to_owned(),
+            group,
+            places,
+        }
+    }
+}
+
+/// Removes everything of a container, the journal last. What cannot be removed keeps the journal, for the next attempt.
+pub(super) fn remove(state: &State, held: &Held, journal: Option<&Journal>) -> Result<(), DeleteError> {
+    let failed = |what: String, source: io::Error| DeleteError {
+        id: held.id().to_owned(),
+        what,
+        source,
+    };
+    let mut first = Ok(());
+    if let Some(journal) = journal {
+        if journal.version > VERSION {
+            return Err(failed(
+                "the journal".to_owned(),
+                io::Error::other("it was written by a newer porthole; use that one"),
+            ));
+        }
+        match journal.group.kill_and_wait(PATIENCE) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(failed(
+                    "the processes".to_owned(),
+                    io::Error::new(io::ErrorKind::TimedOut, "killed, and still there"),
+                ));
+            }
+            Err(source) => return Err(failed("the processes".to_owned(), source)),
+        }
+        first = journal.group.remove(PATIENCE).map_err(|error| {
+            failed(
+                "the cgroup".to_owned(),
+                io::Error::other(format!("{}: {}", error.doing, error.source)),
+            )
+        });
+        for place in journal.places.iter().rev() {
+            let removed = places::remove(place)
+                .map_err(|source| failed(format!("mount point {}", place.path.display()), source));
+            first = first.and(removed);
+        }
+    }
+    first = first
+        .and(
+            held.empty()
+                .map_err(|source| failed("the files".to_owned(), source)),
+        )
+        .and(release_uids(state, held.id()).map_err(|source| failed("the account".to_owned(), source)));
+    first?;
+    held.remove()
+        .map_err(|source| failed("the directory".to_owned(), source))
+}
+
+/// Claims a user id that no other container of this state directory uses.
+pub(super) fn claim_uid(state: &State, id: &str) -> Result<u32, CreateError> {
+    let claims = state.claims(UIDS);
+    let failed = |source| CreateError::Io {
+        doing: format!("claim a user id in {}", claims.display()),
+        source,
+    };
+    fs::create_dir_all(&claims).map_err(failed)?;
+    // State directories do not know of each other: each begins elsewhere in the range.
+    let range = uids::EPHEMERAL;
+    let length = range.end - range.start;
+    let start = seed(state) % length;
+    for offset in 0..length {
+        let uid = range.start + (start + offset) % length;
+        match File::create_new(claims.join(uid.to_string())) {
+            Ok(mut file) => {
+                file.write_all(id.as_bytes()).map_err(failed)?;
+                return Ok(uid);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(CreateError::Host {
+        doing: "claim a user id".to_owned(),
+        reason: "all are in use; stop containers that run as a group".to_owned(),
+    })
+}
+
+fn seed(state: &State) -> u32 {
+    // FNV-1a.
+    state
+        .root()
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0x811c_9dc5, |hash: u32, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        })
+}
+
+fn release_uids(state: &State, id: &str) -> io::Result<()> {
+    let entries = match fs::read_dir(state.claims(UIDS)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if fs::read_to_string(&path).is_ok_and(|owner| owner == id) {
+            fs::remove_file(path)?;
+        }
+    }
+    // Fails while other claims are in it.
+    let _ = fs::remove_dir(state.claims(UIDS));
+    Ok(())
+}
+
+/// Removes what dead holders left. Returns the ids of what was removed, and the first failure.
+pub(super) fn sweep(state: &State) -> (Vec<String>, Result<(), DeleteError>) {
+    let mut swept = Vec::new();
+    let mut first = Ok(());
+    let failed = |id: &str, source| DeleteError {
+        id: id.to_owned(),
+        what: "the directory".to_owned(),
+        source,
+    };
+    let ids = match state.ids() {
+        Ok(ids) => ids,
+        Err(source) => return (swept, Err(failed("*", source))),
+    };
+    for id in ids {
+        let removed = match state.take_over(&id) {
+            Ok(None) => continue,
+            Ok(Some(mut held)) => match held.read::<Journal>() {
+                Ok(journal) => remove(state, &held, journal.as_ref()),
+                Err(source) => Err(failed(&id, source)),
+            },
+            Err(source) => Err(failed(&id, source)),
+        };
+        match removed {
+            Ok(()) => swept.push(id),
+            Err(error) => first = first.and(Err(error)),
+        }
+    }
+    (swept, first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_each_uid_once_and_gives_it_back() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path());
+        let one = claim_uid(&state, "one").unwrap();
+        let two = claim_uid(&state, "two").unwrap();
+        assert_ne!(one, two);
+        assert!(uids::EPHEMERAL.contains(&one) && uids::EPHEMERAL.contains(&two));
+        release_uids(&state, "one").unwrap();
+        assert_eq!(claim_uid(&state, "three").unwrap(), one);
+        release_uids(&state, "two").unwrap();
+        release_uids(&state, "three").unwrap();
+        assert!(!state.claims(UIDS).exists());
+    }
+
+    #[test]
+    fn sweeps_the_dead_and_leaves_the_living() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path());
+        let mut dead = state.claim("dead").unwrap();
+        let point = root.path().join("point");
+        let place = Place {
+            path: point.clone(),
+            file: false,
+            missing: true,
+        };
+        dead.write(&Journal::new("1-1", Group::default(), vec![place]))
+            .unwrap();
+        fs::create_dir(&point).unwrap();
+        fs::create_dir(dead.directory().join("upper")).unwrap();
+        drop(dead);
+        let living = state.claim("living").unwrap();
+        let (swept, result) = sweep(&state);
+        result.unwrap();
+        assert_eq!(swept, ["dead"]);
+        assert!(!point.exists());
+        assert_eq!(state.ids().unwrap(), [living.id()]);
+    }
+
+    #[test]
+    fn leaves_what_a_newer_version_made() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path());
+        let mut held = state.claim("newer").unwrap();
+        let mut journal = Journal::new("1-1", Group::default(), Vec::new());
+        journal.version += 1;
+        held.write(&journal).unwrap();
+        drop(held);
+        let (swept, result) = sweep(&state);
+        assert!(swept.is_empty());
+        assert!(result.unwrap_err().source.to_string().contains("newer porthole"));
+    }
+}

@@ -1,0 +1,114 @@
+//! Job containers on Linux: a cgroup for the job object, a mount namespace for the silo, a user for the account.
+//!
+//! | module | knows |
+//! |---|---|
+//! | `container` | the way from a plan to everything but the process, and its undoing |
+//! | `steps`, `raw` | the life of a new process until it is the container's program: as data, and carried out |
+//! | `running` | waiting, signalling, deleting |
+//! | `cgroup` | v1, v2 and hybrid hierarchies |
+//! | `rootfs`, `copy`, `mounts`, `places` | the overlay, volumes, and mount points on the host |
+//! | `accounts`, `privileges`, `facts` | who, whether, and where |
+//! | `journal`, `guardian` | that nothing outlives its holder |
+//!
+//! Needs Linux 5.7 (`clone3` into a cgroup). `openat2` and the mount calls on descriptors are older.
+
+mod accounts;
+mod cgroup;
+mod container;
+mod copy;
+mod facts;
+mod guardian;
+mod journal;
+mod mounts;
+mod places;
+mod privileges;
+mod raw;
+mod rootfs;
+mod running;
+mod steps;
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use cgroup::Layout;
+use guardian::Guardian;
+
+use crate::engine::{CreateError, Created, DeleteError, Engine, HostFacts, Stdio};
+use crate::plan::Plan;
+use crate::state::State;
+
+pub use guardian::guard;
+
+/// What all containers of a process share.
+#[derive(Debug)]
+struct Host {
+    facts: HostFacts,
+    state: State,
+    guardian: Guardian,
+    layout: OnceLock<Layout>,
+}
+
+impl Host {
+    fn layout(&self) -> Result<&Layout, CreateError> {
+        if let Some(layout) = self.layout.get() {
+            return Ok(layout);
+        }
+        let layout = Layout::detect().map_err(|error| CreateError::Io {
+            doing: error.doing,
+            source: error.source,
+        })?;
+        Ok(self.layout.get_or_init(|| layout))
+    }
+
+    /// Brings the guardian up beside whatever else is done meanwhile. Whether it came is asked before a process starts.
+    fn start_guardian(self: &Arc<Self>) {
+        let host = Arc::clone(self);
+        let _ = std::thread::Builder::new()
+            .name("guardian".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || host.guardian.ensure().map(drop));
+    }
+}
+
+struct LinuxEngine(Arc<Host>);
+
+impl Engine for LinuxEngine {
+    fn facts(&self) -> &HostFacts {
+        &self.0.facts
+    }
+
+    fn create(&self, plan: &Plan, stdio: Stdio) -> Result<Box<dyn Created>, CreateError> {
+        container::create(&self.0, plan, stdio)
+    }
+
+    fn sweep(&self) -> Result<Vec<String>, DeleteError> {
+        let (swept, result) = journal::sweep(&self.0.state);
+        result.map(|()| swept)
+    }
+}
+
+/// The engine of this host. Its guardian is this process's own executable.
+///
+/// # Errors
+/// The host says nothing about this process. What containers need is only asked of it when one is created.
+pub fn host_engine(state: &Path) -> Result<Box<dyn Engine>, CreateError> {
+    // Names the running program even when its file has been replaced or removed since.
+    host_engine_with(state, Path::new("/proc/self/exe"))
+}
+
+/// As [`host_engine`], with another executable that calls [`guard`].
+///
+/// # Errors
+/// As [`host_engine`].
+pub fn host_engine_with(state: &Path, executable: &Path) -> Result<Box<dyn Engine>, CreateError> {
+    let guardian = Guardian::new(state, executable).map_err(|source| CreateError::Io {
+        doing: "look at porthole's own process in /proc".to_owned(),
+        source,
+    })?;
+    Ok(Box::new(LinuxEngine(Arc::new(Host {
+        facts: facts::host_facts(),
+        state: State::new(state),
+        guardian,
+        layout: OnceLock::new(),
+    }))))
+}

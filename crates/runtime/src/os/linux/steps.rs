@@ -1,0 +1,346 @@
+//! What a new process does before it becomes the container's program, as data.
+//!
+//! The list is made before the process exists, by pure functions; [`raw`](super::raw) then carries it out between `clone3`
+//! and `execve`, where nothing may be allocated or locked. A step that fails is reported by its index, so that every
+//! failure has a name.
+
+use std::ffi::CString;
+use std::os::fd::RawFd;
+
+/// One step of a new process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Enters a v1 cgroup through its open `cgroup.procs`.
+    EnterCgroup(RawFd),
+    /// A session of its own: no terminal, no process group of porthole's.
+    Session,
+    /// Every signal back to its default, none blocked.
+    DefaultSignals,
+    /// Every signal that can be ignored ignored (the guardian outlives whatever is sent to porthole).
+    IgnoreSignals,
+    /// `to` becomes a copy of `from` that survives `execve`.
+    Stream {
+        /// Open in porthole.
+        from: RawFd,
+        /// 0, 1 or 2.
+        to: RawFd,
+    },
+    /// Closes all descriptors of these ranges, both ends included.
+    Close(Vec<(u32, u32)>),
+    /// A mount namespace of its own, into which later mounts of the host still come, and out of which nothing goes.
+    PrivateMounts,
+    /// What has been attached since is cut off from the host's as well.
+    CutOffMounts,
+    /// Attaches a mount that has no place yet. The target is reached without following a symbolic link.
+    Attach {
+        /// From `fsmount` or `open_tree`.
+        mount: RawFd,
+        /// Absolute.
+        target: CString,
+    },
+    /// Makes a bind mount read-only by the older call, where `mount_setattr` is missing.
+    ReadOnly {
+        /// Absolute.
+        target: CString,
+    },
+    /// The working directory.
+    WorkingDirectory(CString),
+    /// The file mode mask.
+    Umask(u32),
+    /// No program started from here on can have a capability.
+    EmptyBoundingSet,
+    /// Supplementary groups.
+    Groups(Vec<u32>),
+    /// Real, effective and saved group.
+    Gid(u32),
+    /// Real, effective and saved user.
+    Uid(u32),
+    /// Gives up every capability.
+    NoCapabilities,
+    /// Set-uid programs give nothing any more.
+    NoNewPrivileges,
+    /// The kernel kills this process when the thread that made it ends. Comes after the change of user, which resets it.
+    DieWithParent {
+        /// Porthole's process id: if it is no longer the parent, porthole is dead already.
+        parent: i32,
+    },
+    /// Becomes the first of these programs that can be executed.
+    Execute(Program),
+}
+
+/// The last step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// Absolute paths, in the order in which they are tried.
+    pub(super) candidates: Vec<CString>,
+    /// `argv`, the program's name included.
+    pub(super) arguments: Vec<CString>,
+    /// `NAME=value`.
+    pub(super) environment: Vec<CString>,
+}
+
+impl Step {
+    /// What was being done, for errors.
+    pub(super) fn doing(&self) -> String {
+        match self {
+            Self::EnterCgroup(_) => "enter the container's cgroup".to_owned(),
+            Self::Session => "make a session".to_owned(),
+            Self::DefaultSignals | Self::IgnoreSignals => "reset signals".to_owned(),
+            Self::Stream { to, .. } => format!("set up standard stream {to}"),
+            Self::Close(_) => "close porthole's files".to_owned(),
+            Self::PrivateMounts => {
+                "make a mount namespace (needs CAP_SYS_ADMIN; a container's default profile forbids it)"
+                    .to_owned()
+            }
+            Self::CutOffMounts => "cut the container's mounts off from the host's".to_owned(),
+            Self::Attach { target, .. } => format!("mount at `{}`", target.to_string_lossy()),
+            Self::ReadOnly { target } => format!("make `{}` read-only", target.to_string_lossy()),
+            Self::WorkingDirectory(directory) => {
+                format!("change to working directory `{}`", directory.to_string_lossy())
+            }
+            Self::Umask(_) => "set the file mode mask".to_owned(),
+            Self::EmptyBoundingSet | Self::NoCapabilities => "give up capabilities".to_owned(),
+            Self::Groups(groups) => format!("set supplementary groups {groups:?}"),
+            Self::Gid(gid) => format!("become group {gid}"),
+            Self::Uid(uid) => format!("become user {uid}"),
+            Self::NoNewPrivileges => "forbid new privileges".to_owned(),
+            Self::DieWithParent { .. } => "tie the process to porthole".to_owned(),
+            Self::Execute(_) => "execute the program".to_owned(),
+        }
+    }
+}
+
+/// Who a process becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Credentials {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// Supplementary groups.
+    pub(super) groups: Vec<u32>,
+}
+
+impl Credentials {
+    /// Root keeps its capabilities, everybody else has none and can get none.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.uid != 0 {
+            steps.push(Step::EmptyBoundingSet);
+        }
+        steps.extend([
+            Step::Groups(self.groups.clone()),
+            Step::Gid(self.gid),
+            Step::Uid(self.uid),
+        ]);
+        if self.uid != 0 {
+            steps.extend([Step::NoCapabilities, Step::NoNewPrivileges]);
+        }
+        steps
+    }
+}
+
+/// A detached mount that the new process attaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attachment {
+    pub(super) mount: RawFd,
+    pub(super) target: CString,
+    /// The mount could not be made read-only before.
+    pub(super) then_read_only: bool,
+}
+
+/// All that the steps of a container depend on.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    /// Open `cgroup.procs` of v1 hierarchies.
+    pub(super) cgroups: Vec<RawFd>,
+    /// What becomes standard input, output and error; `None` keeps porthole's own.
+    pub(super) streams: [Option<RawFd>; 3],
+    /// Rootfs first, then volumes, shallow ones first.
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) working_directory: CString,
+    /// `None` stays who porthole is.
+    pub(super) credentials: Option<Credentials>,
+    /// Porthole's process id.
+    pub(super) parent: i32,
+    pub(super) program: Program,
+}
+
+impl Launch {
+    /// The steps. `report` is the pipe over which the new process reports.
+    pub(super) fn steps(&self, report: RawFd) -> Vec<Step> {
+        let mut steps: Vec<Step> = self.cgroups.iter().map(|fd| Step::EnterCgroup(*fd)).collect();
+        steps.extend([Step::Session, Step::DefaultSignals]);
+        steps.extend(streams(&self.streams));
+        let mut kept = vec![report];
+        kept.extend(self.attachments.iter().map(|attachment| attachment.mount));
+        steps.push(Step::Close(gaps(&kept)));
+        steps.push(Step::PrivateMounts);
+        for attachment in &self.attachments {
+            let target = &attachment.target;
+            steps.push(Step::Attach {
+                mount: attachment.mount,
+                target: target.clone(),
+            });
+            if attachment.then_read_only {
+                steps.push(Step::ReadOnly {
+                    target: target.clone(),
+                });
+            }
+        }
+        steps.extend([
+            Step::CutOffMounts,
+            Step::Umask(0o022),
+            Step::WorkingDirectory(self.working_directory.clone()),
+        ]);
+        steps.extend(self.credentials.iter().flat_map(Credentials::steps));
+        steps.extend([
+            Step::DieWithParent { parent: self.parent },
+            Step::Execute(self.program.clone()),
+        ]);
+        steps
+    }
+}
+
+/// The steps of the guardian: `holder` becomes its standard input, `null` its output.
+pub(super) fn guardian(holder: RawFd, null: RawFd, report: RawFd, program: Program) -> Vec<Step> {
+    let mut steps = vec![Step::Session, Step::DefaultSignals, Step::IgnoreSignals];
+    steps.extend(streams(&[Some(holder), Some(null), Some(null)]));
+    steps.extend([
+        Step::Close(gaps(&[report])),
+        Step::WorkingDirectory(c"/".to_owned()),
+        Step::Execute(program),
+    ]);
+    steps
+}
+
+fn streams(streams: &[Option<RawFd>; 3]) -> impl Iterator<Item = Step> + '_ {
+    streams
+        .iter()
+        .zip(0..)
+        .filter_map(|(from, to)| from.map(|from| Step::Stream { from, to }))
+}
+
+/// The descriptors from 3 on that are not `kept`, as ranges.
+fn gaps(kept: &[RawFd]) -> Vec<(u32, u32)> {
+    let mut kept: Vec<u32> = kept.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
+    kept.sort_unstable();
+    let mut gaps = Vec::new();
+    let mut next = 3;
+    for fd in kept {
+        if fd > next {
+            gaps.push((next, fd - 1));
+        }
+        next = next.max(fd + 1);
+    }
+    gaps.push((next, u32::MAX));
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program() -> Program {
+        Program {
+            candidates: vec![c"/hpc/bin/true".to_owned(), c"/bin/true".to_owned()],
+            arguments: vec![c"/bin/true".to_owned()],
+            environment: vec![c"A=1".to_owned()],
+        }
+    }
+
+    fn launch() -> Launch {
+        Launch {
+            cgroups: vec![8],
+            streams: [Some(4), None, Some(5)],
+            attachments: vec![
+                Attachment {
+                    mount: 6,
+                    target: c"/hpc".to_owned(),
+                    then_read_only: false,
+                },
+                Attachment {
+                    mount: 9,
+                    target: c"/data".to_owned(),
+                    then_read_only: true,
+                },
+            ],
+            working_directory: c"/hpc".to_owned(),
+            credentials: Some(Credentials {
+                uid: 7,
+                gid: 8,
+                groups: vec![8, 9],
+            }),
+            parent: 42,
+            program: program(),
+        }
+    }
+
+    #[test]
+    fn takes_exactly_these_steps() {
+        assert_eq!(
+            launch().steps(7),
+            [
+                Step::EnterCgroup(8),
+                Step::Session,
+                Step::DefaultSignals,
+                Step::Stream { from: 4, to: 0 },
+                Step::Stream { from: 5, to: 2 },
+                Step::Close(vec![(3, 5), (8, 8), (10, u32::MAX)]),
+                Step::PrivateMounts,
+                Step::Attach {
+                    mount: 6,
+                    target: c"/hpc".to_owned()
+                },
+                Step::Attach {
+                    mount: 9,
+                    target: c"/data".to_owned()
+                },
+                Step::ReadOnly {
+                    target: c"/data".to_owned()
+                },
+                Step::CutOffMounts,
+                Step::Umask(0o022),
+                Step::WorkingDirectory(c"/hpc".to_owned()),
+                Step::EmptyBoundingSet,
+                Step::Groups(vec![8, 9]),
+                Step::Gid(8),
+                Step::Uid(7),
+                Step::NoCapabilities,
+                Step::NoNewPrivileges,
+                Step::DieWithParent { parent: 42 },
+                Step::Execute(program()),
+            ]
+        );
+    }
+
+    #[test]
+    fn leaves_root_its_capabilities_and_an_inherited_user_everything() {
+        let mut launch = launch();
+        launch.credentials = Some(Credentials {
+            uid: 0,
+            gid: 0,
+            groups: vec![0],
+        });
+        let steps = launch.steps(7);
+        assert!(!steps.contains(&Step::NoCapabilities) && !steps.contains(&Step::NoNewPrivileges));
+        assert!(steps.contains(&Step::Uid(0)));
+        launch.credentials = None;
+        assert!(
+            !launch
+                .steps(7)
+                .iter()
+                .any(|step| matches!(step, Step::Uid(_) | Step::Groups(_)))
+        );
+    }
+
+    #[test]
+    fn closes_around_what_is_kept() {
+        for (kept, expected) in [
+            (&[][..], &[(3, u32::MAX)][..]),
+            (&[3], &[(4, u32::MAX)]),
+            (&[7, 5, 5], &[(3, 4), (6, 6), (8, u32::MAX)]),
+            (&[1, 4], &[(3, 3), (5, u32::MAX)]),
+        ] {
+            assert_eq!(gaps(kept), expected, "{kept:?}");
+        }
+    }
+}

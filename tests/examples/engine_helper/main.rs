@@ -1,0 +1,43 @@
+//! What an engine starts of its own executable, for tests whose executable is a test harness; and a holder that tests kill.
+//!
+//! `engine_helper STATE SCRIPT` holds a container that runs a shell script as SYSTEM.
+
+#[path = "../../tests/linux_engine/plans.rs"]
+mod plans;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use porthole_runtime::{Stdio, os};
+
+fn main() -> ExitCode {
+    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if args.first().is_some_and(|verb| verb == os::GUARD_VERB) {
+        args.remove(0);
+        return ExitCode::from(u8::try_from(os::guard(&args)).unwrap_or(1));
+    }
+    match hold(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("engine_helper: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn hold(args: &[OsString]) -> Result<ExitCode, String> {
+    let [state, script] = args else {
+        return Err("give a state directory and a script".to_owned());
+    };
+    let engine = os::host_engine(Path::new(state)).map_err(|error| format!("{error:?}"))?;
+    let plan = plans::plan("SYSTEM", &["/bin/sh", "-c", &script.to_string_lossy()]);
+    let running = engine
+        .create(&plan, Stdio::Inherit)
+        .map_err(|error| format!("{error:?}"))?
+        .start()
+        .map_err(|error| format!("{error:?}"))?;
+    let code = running.wait().code();
+    running.delete().map_err(|error| format!("{error:?}"))?;
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(255)))
+}

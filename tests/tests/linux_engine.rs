@@ -1,0 +1,10 @@
+//! The Linux engine on this machine: from a plan to an exit code, and nothing left behind.
+
+#![cfg(target_os = "linux")]
+
+#[path = "linux_engine/bench.rs"]
+mod bench;
+#[path = "linux_engine/plans.rs"]
+mod plans;
+#[path = "linux_engine/starts.rs"]
+mod starts;
