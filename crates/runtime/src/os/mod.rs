@@ -9,6 +9,10 @@
 #[cfg_attr(windows, path = "windows/mod.rs")]
 mod host;
 
+/// The logic of the Windows engine, whose calls are asserted on every system.
+#[cfg(all(test, not(windows)))]
+mod windows;
+
 pub use host::{guard, host_engine, host_engine_with};
 
 /// The hidden verb under which an engine starts its own executable again: the guardian on Linux, the launcher on

@@ -1,31 +1,44 @@
-//! Job containers on Windows: not here yet.
+//! Job containers on Windows.
+//!
+//! ```text
+//! host_engine   the engine: checks a plan, makes a container, sweeps up after dead holders
+//! container     created and running containers
+//!   job         the job object, signals         limits     its limits
+//!   users       accounts and tokens             rootfs     the private copy of the image
+//!   mounts      bind filter and links           workdir    the working directory
+//!   process     streams, flags, environment     launcher   starting programs inside of a silo
+//!   belongings  what was made, and its removal  directories  directories shared by containers
+//! api           every call to Windows, in our own types: `win32` is the real one, `fake` records
+//! ```
+//!
+//! All but `win32` builds on every system under test.
 
-use std::ffi::OsString;
-use std::path::Path;
+mod api;
+mod belongings;
+mod constants;
+mod container;
+mod directories;
+#[cfg(test)]
+mod engine_tests;
+#[cfg(windows)]
+mod entry;
+#[cfg(test)]
+mod fake;
+mod host_engine;
+mod job;
+mod launcher;
+mod limits;
+mod mounts;
+mod process;
+mod rootfs;
+#[cfg(test)]
+#[cfg(windows)]
+mod system_tests;
+mod users;
+#[cfg(windows)]
+#[expect(unsafe_code, reason = "the calls to Windows")]
+mod win32;
+mod workdir;
 
-use crate::engine::{CreateError, Engine};
-
-/// The engine of this host.
-///
-/// # Errors
-/// Always: it is not built yet.
-pub fn host_engine(_state: &Path) -> Result<Box<dyn Engine>, CreateError> {
-    Err(CreateError::Host {
-        doing: "prepare job containers".to_owned(),
-        reason: "this build has no engine for Windows".to_owned(),
-    })
-}
-
-/// As [`host_engine`], with another executable that calls [`guard`].
-///
-/// # Errors
-/// As [`host_engine`].
-pub fn host_engine_with(state: &Path, _executable: &Path) -> Result<Box<dyn Engine>, CreateError> {
-    host_engine(state)
-}
-
-/// What the executable does when its first argument is [`GUARD_VERB`](crate::os::GUARD_VERB).
-#[must_use]
-pub fn guard(_args: &[OsString]) -> i32 {
-    2
-}
+#[cfg(windows)]
+pub use entry::{guard, host_engine, host_engine_with};

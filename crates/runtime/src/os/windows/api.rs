@@ -1,0 +1,329 @@
+//! Every order that porthole gives Windows and every question it asks, in our own types.
+//!
+//! [`Api`] is the narrow door: the logic of the neighbouring modules goes through it, `win32` is its one real
+//! implementation (and the only place with unsafe code), and `fake` records the exact calls, so that flags and
+//! structures are asserted on every operating system. Paths are text: they are Windows' own even where the
+//! tests run elsewhere. Methods are named for the call they make.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use super::constants::*;
+
+/// An open handle, closed when dropped.
+pub(super) struct Handle {
+    raw: usize,
+    /// `None` once the handle has a new owner.
+    closer: Option<Arc<dyn CloseHandle>>,
+}
+
+/// Closes what [`Handle`] owns.
+pub(super) trait CloseHandle: Send + Sync {
+    /// `CloseHandle`.
+    fn close(&self, raw: usize);
+}
+
+impl Handle {
+    /// Takes over an open handle.
+    pub(super) fn new(raw: usize, closer: Arc<dyn CloseHandle>) -> Self {
+        Self {
+            raw,
+            closer: Some(closer),
+        }
+    }
+
+    /// The handle's value, for as long as `self` lives.
+    pub(super) fn raw(&self) -> usize {
+        self.raw
+    }
+
+    /// Gives the handle up to a new owner without closing it.
+    pub(super) fn into_raw(mut self) -> usize {
+        self.closer = None;
+        self.raw
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Some(closer) = &self.closer {
+            closer.close(self.raw);
+        }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.raw)
+    }
+}
+
+/// `JOBOBJECT_EXTENDED_LIMIT_INFORMATION`, field for field on 64-bit Windows.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ExtendedLimit {
+    pub(super) per_process_user_time: i64,
+    pub(super) per_job_user_time: i64,
+    pub(super) flags: u32,
+    pub(super) minimum_working_set: usize,
+    pub(super) maximum_working_set: usize,
+    pub(super) active_processes: u32,
+    pub(super) affinity: usize,
+    pub(super) priority_class: u32,
+    pub(super) scheduling_class: u32,
+    pub(super) io: [u64; 6],
+    pub(super) process_memory: usize,
+    pub(super) job_memory: usize,
+    pub(super) peak_process_memory: usize,
+    pub(super) peak_job_memory: usize,
+}
+
+/// `JOBOBJECT_CPU_RATE_CONTROL_INFORMATION` with the union read as a rate.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CpuRate {
+    pub(super) flags: u32,
+    /// Cycles per 10,000 that the job may use.
+    pub(super) rate: u32,
+}
+
+/// What `SetInformationJobObject` is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum JobInformation {
+    /// `JobObjectExtendedLimitInformation`.
+    ExtendedLimit(ExtendedLimit),
+    /// `JobObjectCpuRateControlInformation`.
+    CpuRate(CpuRate),
+    /// `JobObjectAssociateCompletionPortInformation`.
+    CompletionPort {
+        /// Comes back with every packet.
+        key: usize,
+        /// The port's handle.
+        port: usize,
+    },
+    /// `JobObjectCreateSilo`, a null pointer of length 0.
+    CreateSilo,
+}
+
+impl JobInformation {
+    /// The `JOBOBJECTINFOCLASS`.
+    pub(super) const fn class(&self) -> i32 {
+        match self {
+            Self::ExtendedLimit(_) => JOB_OBJECT_EXTENDED_LIMIT_INFORMATION,
+            Self::CpuRate(_) => JOB_OBJECT_CPU_RATE_CONTROL_INFORMATION,
+            Self::CompletionPort { .. } => JOB_OBJECT_ASSOCIATE_COMPLETION_PORT_INFORMATION,
+            Self::CreateSilo => JOB_OBJECT_CREATE_SILO,
+        }
+    }
+}
+
+/// The part of `JobObjectBasicProcessIdList` that fitted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ProcessIds {
+    /// How many processes the job has.
+    pub(super) assigned: usize,
+    /// Those that fitted into the list.
+    pub(super) ids: Vec<u32>,
+}
+
+/// One entry of a `PROC_THREAD_ATTRIBUTE_LIST`, holding handle values that outlive the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Attribute {
+    /// The process is born in these jobs.
+    Jobs(Vec<usize>),
+    /// Of the inheritable handles, these and no others are inherited.
+    Handles(Vec<usize>),
+}
+
+impl Attribute {
+    /// The attribute's number.
+    pub(super) const fn number(&self) -> usize {
+        match self {
+            Self::Jobs(_) => PROC_THREAD_ATTRIBUTE_JOB_LIST,
+            Self::Handles(_) => PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
+        }
+    }
+
+    /// The handle values that the attribute points at.
+    pub(super) fn values(&self) -> &[usize] {
+        match self {
+            Self::Jobs(values) | Self::Handles(values) => values,
+        }
+    }
+}
+
+/// Everything that `CreateProcessW` or `CreateProcessAsUserW` is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ProcessSpec {
+    /// The token for `CreateProcessAsUserW`; none means `CreateProcessW`.
+    pub(super) token: Option<usize>,
+    /// `lpApplicationName`.
+    pub(super) application: String,
+    /// `lpCommandLine`.
+    pub(super) command_line: String,
+    /// `dwCreationFlags`.
+    pub(super) creation_flags: u32,
+    /// `lpEnvironment`, UTF-16 with both terminators; none inherits the caller's.
+    pub(super) environment: Option<Vec<u16>>,
+    /// `lpCurrentDirectory`.
+    pub(super) current_directory: Option<String>,
+    /// `STARTUPINFO.dwFlags`.
+    pub(super) startup_flags: u32,
+    /// Standard input, output and error.
+    pub(super) stdio: [usize; 3],
+    /// The attribute list.
+    pub(super) attributes: Vec<Attribute>,
+}
+
+/// A process just created. The handle of its first thread is closed already.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// `hProcess`.
+    pub(super) handle: Handle,
+    /// `dwProcessId`.
+    pub(super) id: u32,
+}
+
+/// What `LogonUserW` is given. The text of the password is wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Logon {
+    pub(super) name: String,
+    pub(super) domain: Option<String>,
+    pub(super) password: Option<Secret>,
+    /// `dwLogonType`.
+    pub(super) kind: u32,
+}
+
+/// A password: wiped when dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Secret(pub(super) zeroize::Zeroizing<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// What `LookupAccountNameW` answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AccountInformation {
+    /// The SID as bytes.
+    pub(super) sid: Vec<u8>,
+    /// The domain that the account was found in.
+    pub(super) domain: String,
+    /// `SID_NAME_USE`.
+    pub(super) kind: i32,
+}
+
+/// Jobs: `winnt.h`, `jobapi2.h`, `bindflt`.
+pub(super) trait Jobs {
+    /// `CreateJobObjectW` without security attributes; `true` if a job of that name was there before.
+    fn create_job(&self, name: &str) -> io::Result<(Handle, bool)>;
+    /// `OpenJobObjectW` with `JOB_OBJECT_TERMINATE | JOB_OBJECT_QUERY`; `None` if there is none of that name.
+    fn open_job(&self, name: &str) -> io::Result<Option<Handle>>;
+    /// `SetInformationJobObject`.
+    fn set_job_information(&self, job: &Handle, information: &JobInformation) -> io::Result<()>;
+    /// `QueryInformationJobObject(JobObjectExtendedLimitInformation)`.
+    fn query_extended_limit(&self, job: &Handle) -> io::Result<ExtendedLimit>;
+    /// `QueryInformationJobObject(JobObjectBasicAccountingInformation).ActiveProcesses`.
+    fn query_active_processes(&self, job: &Handle) -> io::Result<u32>;
+    /// `QueryInformationJobObject(JobObjectBasicProcessIdList)` with room for `room` ids.
+    fn query_process_ids(&self, job: &Handle, room: usize) -> io::Result<ProcessIds>;
+    /// `TerminateJobObject`.
+    fn terminate_job(&self, job: &Handle, code: u32) -> io::Result<()>;
+    /// `CreateIoCompletionPort` for one thread.
+    fn create_completion_port(&self) -> io::Result<Handle>;
+    /// `GetQueuedCompletionStatus`: the packet's message, or `None` when `limit` has passed.
+    fn wait_completion_port(&self, port: &Handle, limit: Duration) -> io::Result<Option<u32>>;
+    /// `BfSetupFilter` without exceptions.
+    fn bf_setup_filter(&self, job: &Handle, flags: u32, root: &str, target: &str) -> io::Result<()>;
+}
+
+/// Processes: `processthreadsapi.h`, `consoleapi`, `namedpipeapi.h`.
+pub(super) trait Processes {
+    /// `CreateProcessW`, or `CreateProcessAsUserW` where the specification has a token.
+    fn create_process(&self, spec: &ProcessSpec) -> io::Result<Process>;
+    /// `WaitForSingleObject`; `true` when signalled, `None` waits for ever.
+    fn wait(&self, handle: &Handle, limit: Option<Duration>) -> io::Result<bool>;
+    /// `GetExitCodeProcess`.
+    fn exit_code(&self, process: &Handle) -> io::Result<u32>;
+    /// `OpenProcess` without inheritance; `None` if there is no such process any more.
+    fn open_process(&self, access: u32, id: u32) -> io::Result<Option<Handle>>;
+    /// `IsProcessInJob`.
+    fn is_process_in_job(&self, process: &Handle, job: &Handle) -> io::Result<bool>;
+    /// `IsWow64Process`.
+    fn is_wow64(&self, process: &Handle) -> io::Result<bool>;
+    /// `QueryFullProcessImageNameW`.
+    fn image_name(&self, process: &Handle) -> io::Result<String>;
+    /// The address of `kernel32!CtrlRoutine`, which is the same in every 64-bit process of this boot.
+    fn ctrl_routine(&self) -> io::Result<usize>;
+    /// `CreateRemoteThread`.
+    fn create_remote_thread(&self, process: &Handle, start: usize, argument: u32) -> io::Result<()>;
+    /// `CreatePipe`: read end and write end, neither inheritable.
+    fn create_pipe(&self) -> io::Result<(Handle, Handle)>;
+    /// `SetHandleInformation(HANDLE_FLAG_INHERIT)`.
+    fn make_inheritable(&self, handle: &Handle) -> io::Result<()>;
+    /// `DuplicateHandle` of `GetStdHandle`, inheritable; `None` if this process has no such stream.
+    fn standard_handle(&self, which: u32) -> io::Result<Option<Handle>>;
+    /// `CreateFileW("NUL")` for reading and writing, not inheritable.
+    fn open_nul(&self) -> io::Result<Handle>;
+    /// Takes over a handle that was inherited by its value.
+    fn adopt(&self, raw: usize) -> Handle;
+    /// Turns a handle into a file.
+    fn file_of(&self, handle: Handle) -> std::fs::File;
+}
+
+/// Accounts: `lmaccess.h`, `winbase.h`, `userenv.h`.
+pub(super) trait Accounts {
+    /// The version of Wine (`ntdll!wine_get_version`), `None` on Windows.
+    fn wine_version(&self) -> Option<String>;
+    /// `OpenProcessToken` of this process.
+    fn open_own_token(&self, access: u32) -> io::Result<Handle>;
+    /// `CreateEnvironmentBlock` without inheritance, in its own order.
+    fn environment_block(&self, token: &Handle) -> io::Result<Vec<(String, String)>>;
+    /// `LogonUserW` with the default provider.
+    fn logon_user(&self, logon: &Logon) -> io::Result<Handle>;
+    /// `LookupAccountNameW` on this computer; `None` if there is no such account.
+    fn lookup_account(&self, name: &str) -> io::Result<Option<AccountInformation>>;
+    /// `NetLocalGroupGetInfo` level 1: the status.
+    fn local_group_information(&self, name: &str) -> u32;
+    /// `NetUserAdd` level 1 with `USER_PRIV_USER` and these flags: the status.
+    fn user_add(&self, name: &str, password: &Secret, comment: &str, flags: u32) -> u32;
+    /// `NetUserDel`: the status.
+    fn user_delete(&self, name: &str) -> u32;
+    /// `NetLocalGroupAddMembers` level 0: the status.
+    fn local_group_add_member(&self, group: &str, sid: &[u8]) -> u32;
+    /// `BCryptGenRandom` with the system's generator.
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()>;
+}
+
+/// Files and what else is asked of the host.
+pub(super) trait Host {
+    /// `GetComputerNameExW(ComputerNameDnsHostname)`.
+    fn host_name(&self) -> io::Result<String>;
+    /// `GetActiveProcessorCount(ALL_PROCESSOR_GROUPS)`.
+    fn processors(&self) -> u32;
+    /// A variable of this process's environment.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// Whether a regular file, or a link to one, is there.
+    fn is_file(&self, path: &str) -> bool;
+    /// Whether a directory, or a link to one, is there.
+    fn is_directory(&self, path: &str) -> bool;
+    /// Makes one directory.
+    fn create_directory(&self, path: &str) -> io::Result<()>;
+    /// Removes one empty directory.
+    fn remove_directory(&self, path: &str) -> io::Result<()>;
+    /// Removes a directory with all that is in it, following no links; nothing there is no error.
+    fn remove_tree(&self, path: &str) -> io::Result<()>;
+    /// Copies a tree into a directory that is there, over what is in it. See `rootfs`.
+    fn copy_tree(&self, from: &str, to: &str) -> io::Result<()>;
+    /// `CreateSymbolicLinkW`. `Ok` means that the link was seen afterwards: Wine 8 reports success and makes none.
+    fn create_symbolic_link(&self, link: &str, target: &str, flags: u32) -> io::Result<()>;
+}
+
+/// All of it.
+pub(super) trait Api: Jobs + Processes + Accounts + Host + Send + Sync {}
+
+impl<T: Jobs + Processes + Accounts + Host + Send + Sync> Api for T {}

@@ -1,0 +1,247 @@
+//! What was made for a container, and how it is removed: by undo, by delete, and by a later sweep alike.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{CreateError, DeleteError};
+use crate::state::{ClaimError, Held, State};
+
+use super::api::Api;
+use super::directories::Directories;
+use super::users;
+
+/// What has to be removed after a container; written before it is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Journal {
+    /// A temporary account.
+    #[serde(default)]
+    account: Option<String>,
+    /// The rootfs.
+    #[serde(default)]
+    tree: Option<String>,
+    /// Directories of the host, the highest first.
+    #[serde(default)]
+    directories: Vec<String>,
+}
+
+/// What was made for one container. Whoever has it holds the container.
+pub(super) struct Belongings {
+    api: Arc<dyn Api>,
+    directories: Directories,
+    /// `None` once everything is removed.
+    held: Option<Held>,
+    journal: Journal,
+}
+
+impl Belongings {
+    /// Takes the id; nothing has been made yet.
+    pub(super) fn claim(api: Arc<dyn Api>, state: &State, id: &str) -> Result<Self, CreateError> {
+        let held = state.claim(id).map_err(|error| match error {
+            ClaimError::Io { path, source } => CreateError::Io {
+                doing: format!("write state directory {}", path.display()),
+                source,
+            },
+            error @ ClaimError::InUse { .. } => CreateError::Host {
+                doing: format!("claim container id `{id}`"),
+                reason: error.to_string(),
+            },
+        })?;
+        let mut belongings = Self::of(api, state, held);
+        belongings.load().map_err(|source| CreateError::Io {
+            doing: format!("read the journal of container `{id}`"),
+            source,
+        })?;
+        // What a dead holder of the same id left comes first.
+        belongings.remove_things().map_err(|error| CreateError::Io {
+            doing: format!("remove {} of an earlier container `{id}`", error.what),
+            source: error.source,
+        })?;
+        Ok(belongings)
+    }
+
+    /// Takes over what a dead holder left behind; `None` if somebody holds it.
+    pub(super) fn take_over(api: Arc<dyn Api>, state: &State, id: &str) -> io::Result<Option<Self>> {
+        let Some(held) = state.take_over(id)? else {
+            return Ok(None);
+        };
+        let mut belongings = Self::of(api, state, held);
+        belongings.load()?;
+        Ok(Some(belongings))
+    }
+
+    fn of(api: Arc<dyn Api>, state: &State, held: Held) -> Self {
+        Self {
+            api,
+            directories: Directories::new(state.claims("directories")),
+            held: Some(held),
+            journal: Journal::default(),
+        }
+    }
+
+    fn load(&mut self) -> io::Result<()> {
+        if let Some(held) = &mut self.held {
+            self.journal = held.read()?.unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn held(&mut self) -> Result<&mut Held, CreateError> {
+        self.held.as_mut().ok_or_else(|| CreateError::Host {
+            doing: "write the journal".to_owned(),
+            reason: "the container has been removed".to_owned(),
+        })
+    }
+
+    fn write(&mut self) -> Result<(), CreateError> {
+        let journal = self.journal.clone();
+        let held = self.held()?;
+        held.write(&journal).map_err(|source| CreateError::Io {
+            doing: format!("write the journal in {}", held.directory().display()),
+            source,
+        })
+    }
+
+    /// The container's own directory below the state directory, as Windows text.
+    pub(super) fn directory(&mut self) -> Result<String, CreateError> {
+        let held = self.held()?;
+        super::directories::text(held.directory()).map_err(|source| CreateError::Io {
+            doing: "name the container's directory".to_owned(),
+            source,
+        })
+    }
+
+    /// Makes a directory of the host, with its parents, for as long as containers need it.
+    pub(super) fn need_directory(&mut self, directory: &str) -> Result<(), CreateError> {
+        let needed = self.directories.needed(&*self.api, directory);
+        if needed.is_empty() {
+            return Ok(());
+        }
+        for directory in &needed {
+            if !self.journal.directories.contains(directory) {
+                self.journal.directories.push(directory.clone());
+            }
+        }
+        self.write()?;
+        let id = self.held()?.id().to_owned();
+        for directory in &needed {
+            self.directories
+                .acquire(&*self.api, directory, &id)
+                .map_err(|source| CreateError::Io {
+                    doing: format!("make directory `{directory}`"),
+                    source,
+                })?;
+        }
+        Ok(())
+    }
+
+    /// Makes the directory of the rootfs.
+    pub(super) fn make_tree(&mut self, path: &str) -> Result<(), CreateError> {
+        if self.api.is_directory(path) {
+            return Err(CreateError::Host {
+                doing: format!("make the rootfs `{path}`"),
+                reason: "the directory is there already and was not made by porthole; move it away"
+                    .to_owned(),
+            });
+        }
+        self.journal.tree = Some(path.to_owned());
+        self.write()?;
+        self.api.create_directory(path).map_err(|source| CreateError::Io {
+            doing: format!("make the rootfs `{path}`"),
+            source,
+        })
+    }
+
+    /// Writes down the name of a temporary account that is about to be made.
+    pub(super) fn expect_account(&mut self, name: &str) -> Result<(), CreateError> {
+        self.journal.account = Some(name.to_owned());
+        self.write()
+    }
+
+    /// Removes everything, the journal last. What failed stays in the journal. Idempotent.
+    pub(super) fn remove(&mut self) -> Result<(), DeleteError> {
+        if self.held.is_none() {
+            return Ok(());
+        }
+        self.remove_things()?;
+        let Some(held) = self.held.take() else {
+            return Ok(());
+        };
+        let id = held.id().to_owned();
+        let directory = held.directory().to_owned();
+        let failed = |source| DeleteError {
+            id: id.clone(),
+            what: format!("directory `{}`", directory.display()),
+            source,
+        };
+        // The journal is open, and Windows keeps the name of an open file until it is closed: the directory itself
+        // goes after that.
+        match held.remove() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            Err(error) => return Err(failed(error)),
+        }
+        drop(held);
+        match fs::remove_dir(&directory) {
+            // Another process has taken the id over in between.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+                ) =>
+            {
+                Ok(())
+            }
+            removed => removed.map_err(failed),
+        }
+    }
+
+    /// Removes what the journal names; goes on after a failure and reports the first.
+    fn remove_things(&mut self) -> Result<(), DeleteError> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let id = held.id().to_owned();
+        let mut first = None;
+        let mut failed = |what: String, source: io::Error| {
+            first.get_or_insert(DeleteError {
+                id: id.clone(),
+                what,
+                source,
+            });
+        };
+        let mut left = Journal::default();
+        if let Some(tree) = self.journal.tree.take()
+            && let Err(error) = self.api.remove_tree(&tree)
+        {
+            failed(format!("rootfs `{tree}`"), error);
+            left.tree = Some(tree);
+        }
+        for directory in self.journal.directories.drain(..).rev() {
+            if let Err(error) = self.directories.release(&*self.api, &directory, &id) {
+                failed(format!("directory `{directory}`"), error);
+                left.directories.insert(0, directory);
+            }
+        }
+        if let Some(account) = self.journal.account.take()
+            && let Err(error) = users::remove(&*self.api, &account)
+        {
+            failed(format!("account `{account}`"), error);
+            left.account = Some(account);
+        }
+        if left != Journal::default() {
+            // The journal as it was names no less than what is left.
+            let _ = held.write(&left);
+            self.journal = left;
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Belongings {
+    fn drop(&mut self) {
+        // An undo that fails is finished by the next sweep: the journal is still there.
+        let _ = self.remove();
+    }
+}

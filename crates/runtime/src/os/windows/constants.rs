@@ -1,0 +1,73 @@
+//! The numbers of Windows' headers that porthole passes, spelt as there.
+//!
+//! They are written out here, and not taken from `windows-sys`, so that the logic and its tests build on every
+//! system; `win32` compares each with `windows-sys` when it is compiled.
+
+// JOBOBJECTINFOCLASS.
+pub(super) const JOB_OBJECT_ASSOCIATE_COMPLETION_PORT_INFORMATION: i32 = 7;
+pub(super) const JOB_OBJECT_EXTENDED_LIMIT_INFORMATION: i32 = 9;
+pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_INFORMATION: i32 = 15;
+pub(super) const JOB_OBJECT_CREATE_SILO: i32 = 35;
+
+// JOBOBJECT_BASIC_LIMIT_INFORMATION.LimitFlags.
+pub(super) const JOB_OBJECT_LIMIT_ACTIVE_PROCESS: u32 = 0x8;
+pub(super) const JOB_OBJECT_LIMIT_JOB_MEMORY: u32 = 0x200;
+pub(super) const JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE: u32 = 0x2000;
+
+// JOBOBJECT_CPU_RATE_CONTROL_INFORMATION.ControlFlags.
+pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_ENABLE: u32 = 0x1;
+pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP: u32 = 0x4;
+
+/// The job has no process left.
+pub(super) const JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO: u32 = 4;
+
+// BfSetupFilter.
+pub(super) const BINDFLT_FLAG_READ_ONLY_MAPPING: u32 = 0x1;
+pub(super) const BINDFLT_FLAG_USE_CURRENT_SILO_MAPPING: u32 = 0x4;
+
+// CreateProcess.
+pub(super) const CREATE_UNICODE_ENVIRONMENT: u32 = 0x400;
+pub(super) const EXTENDED_STARTUPINFO_PRESENT: u32 = 0x8_0000;
+pub(super) const CREATE_NO_WINDOW: u32 = 0x800_0000;
+pub(super) const STARTF_USESTDHANDLES: u32 = 0x100;
+pub(super) const PROC_THREAD_ATTRIBUTE_HANDLE_LIST: usize = 0x2_0002;
+pub(super) const PROC_THREAD_ATTRIBUTE_JOB_LIST: usize = 0x2_000D;
+
+// OpenProcess.
+pub(super) const PROCESS_CREATE_THREAD: u32 = 0x2;
+pub(super) const PROCESS_VM_OPERATION: u32 = 0x8;
+pub(super) const PROCESS_VM_READ: u32 = 0x10;
+pub(super) const PROCESS_VM_WRITE: u32 = 0x20;
+pub(super) const PROCESS_QUERY_INFORMATION: u32 = 0x400;
+
+// Console control events.
+pub(super) const CTRL_C_EVENT: u32 = 0;
+pub(super) const CTRL_CLOSE_EVENT: u32 = 2;
+pub(super) const CTRL_SHUTDOWN_EVENT: u32 = 6;
+
+// GetStdHandle.
+pub(super) const STD_OUTPUT_HANDLE: u32 = (-11_i32).cast_unsigned();
+pub(super) const STD_ERROR_HANDLE: u32 = (-12_i32).cast_unsigned();
+
+// Tokens and accounts.
+pub(super) const TOKEN_DUPLICATE: u32 = 0x2;
+pub(super) const TOKEN_QUERY: u32 = 0x8;
+pub(super) const LOGON32_LOGON_INTERACTIVE: u32 = 2;
+pub(super) const LOGON32_LOGON_SERVICE: u32 = 5;
+pub(super) const SID_TYPE_USER: i32 = 1;
+pub(super) const SID_TYPE_WELL_KNOWN_GROUP: i32 = 5;
+pub(super) const UF_SCRIPT: u32 = 0x1;
+pub(super) const UF_NORMAL_ACCOUNT: u32 = 0x200;
+pub(super) const UF_DONT_EXPIRE_PASSWD: u32 = 0x1_0000;
+pub(super) const NERR_SUCCESS: u32 = 0;
+pub(super) const NERR_GROUP_NOT_FOUND: u32 = 2220;
+pub(super) const ERROR_NO_SUCH_ALIAS: u32 = 1376;
+pub(super) const NERR_USER_NOT_FOUND: u32 = 2221;
+
+// CreateSymbolicLink.
+pub(super) const SYMBOLIC_LINK_FLAG_DIRECTORY: u32 = 0x1;
+pub(super) const SYMBOLIC_LINK_FLAG_ALLOW_UNPRIVILEGED_CREATE: u32 = 0x2;
+
+// Errors.
+pub(super) const ERROR_ACCESS_DENIED: i32 = 5;
+pub(super) const ERROR_PRIVILEGE_NOT_HELD: i32 = 1314;

@@ -1,0 +1,536 @@
+//! A Windows that does nothing and remembers every call, so that flags and structures are asserted on every system.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
+
+use super::api::{
+    AccountInformation, Accounts, CloseHandle, ExtendedLimit, Handle, Host, JobInformation, Jobs, Logon,
+    Process, ProcessIds, ProcessSpec, Processes, Secret,
+};
+
+/// A call as it was made. Handles are their values, counted from 1 in the order in which they were opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    CreateJob(String),
+    OpenJob(String),
+    SetJob {
+        job: usize,
+        information: JobInformation,
+    },
+    QueryLimit(usize),
+    TerminateJob {
+        job: usize,
+        code: u32,
+    },
+    CreatePort,
+    BindFilter {
+        job: usize,
+        flags: u32,
+        root: String,
+        target: String,
+    },
+    CreateProcess(ProcessSpec),
+    OpenProcess {
+        access: u32,
+        id: u32,
+    },
+    RemoteThread {
+        process: u32,
+        start: usize,
+        argument: u32,
+    },
+    CreatePipe,
+    Inheritable(usize),
+    Logon {
+        name: String,
+        domain: Option<String>,
+        has_password: bool,
+        kind: u32,
+    },
+    GroupInformation(String),
+    UserAdd {
+        name: String,
+        flags: u32,
+    },
+    UserDelete(String),
+    AddMember {
+        group: String,
+        sid: Vec<u8>,
+    },
+    CreateDirectory(String),
+    RemoveDirectory(String),
+    RemoveTree(String),
+    CopyTree {
+        from: String,
+        to: String,
+    },
+    SymbolicLink {
+        link: String,
+        target: String,
+        flags: u32,
+    },
+    Close(usize),
+}
+
+type Failure = Box<dyn Fn(&Call) -> bool + Send>;
+
+#[derive(Default)]
+struct Memory {
+    calls: Vec<Call>,
+    handles: usize,
+    open: HashSet<usize>,
+    processes: HashMap<usize, u32>,
+    limit: ExtendedLimit,
+    forgets: bool,
+    job_exists: bool,
+    members: Vec<(u32, String)>,
+    active: VecDeque<u32>,
+    packets: VecDeque<Option<u32>>,
+    failures: Vec<(Failure, i32)>,
+    files: HashSet<String>,
+    directories: HashSet<String>,
+    variables: HashMap<String, String>,
+    groups: HashSet<String>,
+    accounts: HashMap<String, AccountInformation>,
+    wine: Option<String>,
+    exit_code: u32,
+}
+
+/// See the module.
+pub(super) struct Fake {
+    memory: Mutex<Memory>,
+    this: Weak<Fake>,
+}
+
+/// What `CtrlRoutine` is said to be at.
+const CTRL_ROUTINE: usize = 0xC7A1;
+
+impl Fake {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            memory: Mutex::default(),
+            this: this.clone(),
+        })
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap()
+    }
+
+    /// Remembers a call; fails it if a test asked for that.
+    fn call(&self, call: Call) -> io::Result<()> {
+        let mut memory = self.memory();
+        let failure = memory
+            .failures
+            .iter()
+            .find(|(matches, _)| matches(&call))
+            .map(|(_, code)| *code);
+        memory.calls.push(call);
+        failure.map_or(Ok(()), |code| Err(io::Error::from_raw_os_error(code)))
+    }
+
+    fn status(&self, call: Call) -> u32 {
+        self.call(call)
+            .map_or_else(|error| error.raw_os_error().unwrap().cast_unsigned(), |()| 0)
+    }
+
+    fn open(&self) -> Handle {
+        let mut memory = self.memory();
+        memory.handles += 1;
+        let raw = memory.handles;
+        memory.open.insert(raw);
+        drop(memory);
+        Handle::new(raw, self.this.upgrade().unwrap())
+    }
+
+    /// Every call but the closing of handles.
+    pub(super) fn calls(&self) -> Vec<Call> {
+        let memory = self.memory();
+        memory
+            .calls
+            .iter()
+            .filter(|call| !matches!(call, Call::Close(_)))
+            .cloned()
+            .collect()
+    }
+
+    /// What `SetInformationJobObject` was given.
+    pub(super) fn sets(&self) -> Vec<JobInformation> {
+        self.calls()
+            .into_iter()
+            .filter_map(|call| match call {
+                Call::SetJob { information, .. } => Some(information),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(super) fn open_handles(&self) -> usize {
+        self.memory().open.len()
+    }
+
+    pub(super) fn is_open(&self, raw: usize) -> bool {
+        self.memory().open.contains(&raw)
+    }
+
+    /// Fails the calls that match with this Win32 error or status.
+    pub(super) fn fail(&self, matches: impl Fn(&Call) -> bool + Send + 'static, code: i32) {
+        self.memory().failures.push((Box::new(matches), code));
+    }
+
+    pub(super) fn preset_limit(&self, limit: ExtendedLimit) {
+        self.memory().limit = limit;
+    }
+
+    /// Accepts limits and does not keep them, as Wine 8 does.
+    pub(super) fn forget_limits(&self) {
+        self.memory().forgets = true;
+    }
+
+    pub(super) fn job_exists(&self) {
+        self.memory().job_exists = true;
+    }
+
+    pub(super) fn members(&self, members: &[(u32, &str)]) {
+        self.memory().members = members
+            .iter()
+            .map(|(id, name)| (*id, (*name).to_owned()))
+            .collect();
+    }
+
+    /// How many processes the job has, answer by answer, and none after that.
+    pub(super) fn active(&self, counts: &[u32]) {
+        self.memory().active = counts.iter().copied().collect();
+    }
+
+    pub(super) fn packets(&self, packets: &[Option<u32>]) {
+        self.memory().packets = packets.iter().copied().collect();
+    }
+
+    pub(super) fn file(&self, path: &str) {
+        self.memory().files.insert(path.to_ascii_lowercase());
+    }
+
+    pub(super) fn directory(&self, path: &str) {
+        self.memory().directories.insert(path.to_ascii_lowercase());
+    }
+
+    pub(super) fn group(&self, name: &str) {
+        self.memory().groups.insert(name.to_ascii_lowercase());
+    }
+
+    pub(super) fn account(&self, name: &str, domain: &str, kind: i32, sid: &[u8]) {
+        let information = AccountInformation {
+            sid: sid.to_vec(),
+            domain: domain.to_owned(),
+            kind,
+        };
+        self.memory()
+            .accounts
+            .insert(name.to_ascii_lowercase(), information);
+    }
+
+    pub(super) fn wine(&self, version: &str) {
+        self.memory().wine = Some(version.to_owned());
+    }
+
+    pub(super) fn exits_with(&self, code: u32) {
+        self.memory().exit_code = code;
+    }
+}
+
+impl CloseHandle for Fake {
+    fn close(&self, raw: usize) {
+        let mut memory = self.memory();
+        assert!(memory.open.remove(&raw), "handle {raw} closed twice");
+        memory.calls.push(Call::Close(raw));
+    }
+}
+
+impl Jobs for Fake {
+    fn create_job(&self, name: &str) -> io::Result<(Handle, bool)> {
+        self.call(Call::CreateJob(name.to_owned()))?;
+        let existed = self.memory().job_exists;
+        Ok((self.open(), existed))
+    }
+
+    fn open_job(&self, name: &str) -> io::Result<Option<Handle>> {
+        self.call(Call::OpenJob(name.to_owned()))?;
+        let exists = self.memory().job_exists;
+        Ok(exists.then(|| self.open()))
+    }
+
+    fn set_job_information(&self, job: &Handle, information: &JobInformation) -> io::Result<()> {
+        self.call(Call::SetJob {
+            job: job.raw(),
+            information: *information,
+        })?;
+        let mut memory = self.memory();
+        if let JobInformation::ExtendedLimit(limit) = information
+            && !memory.forgets
+        {
+            memory.limit = *limit;
+        }
+        Ok(())
+    }
+
+    fn query_extended_limit(&self, job: &Handle) -> io::Result<ExtendedLimit> {
+        self.call(Call::QueryLimit(job.raw()))?;
+        Ok(self.memory().limit)
+    }
+
+    fn query_active_processes(&self, _: &Handle) -> io::Result<u32> {
+        Ok(self.memory().active.pop_front().unwrap_or(0))
+    }
+
+    fn query_process_ids(&self, _: &Handle, room: usize) -> io::Result<ProcessIds> {
+        let memory = self.memory();
+        Ok(ProcessIds {
+            assigned: memory.members.len(),
+            ids: memory.members.iter().map(|(id, _)| *id).take(room).collect(),
+        })
+    }
+
+    fn terminate_job(&self, job: &Handle, code: u32) -> io::Result<()> {
+        self.call(Call::TerminateJob { job: job.raw(), code })
+    }
+
+    fn create_completion_port(&self) -> io::Result<Handle> {
+        self.call(Call::CreatePort)?;
+        Ok(self.open())
+    }
+
+    fn wait_completion_port(&self, _: &Handle, _: Duration) -> io::Result<Option<u32>> {
+        Ok(self.memory().packets.pop_front().flatten())
+    }
+
+    fn bf_setup_filter(&self, job: &Handle, flags: u32, root: &str, target: &str) -> io::Result<()> {
+        self.call(Call::BindFilter {
+            job: job.raw(),
+            flags,
+            root: root.to_owned(),
+            target: target.to_owned(),
+        })
+    }
+}
+
+impl Processes for Fake {
+    fn create_process(&self, spec: &ProcessSpec) -> io::Result<Process> {
+        for raw in spec.stdio.iter().chain(&spec.token) {
+            assert!(self.is_open(*raw), "handle {raw} is closed");
+        }
+        self.call(Call::CreateProcess(spec.clone()))?;
+        let handle = self.open();
+        self.memory().processes.insert(handle.raw(), 4711);
+        Ok(Process { handle, id: 4711 })
+    }
+
+    fn wait(&self, _: &Handle, limit: Option<Duration>) -> io::Result<bool> {
+        // A process runs when it is looked at, and ends when it is waited for.
+        Ok(limit != Some(Duration::ZERO))
+    }
+
+    fn exit_code(&self, _: &Handle) -> io::Result<u32> {
+        Ok(self.memory().exit_code)
+    }
+
+    fn open_process(&self, access: u32, id: u32) -> io::Result<Option<Handle>> {
+        self.call(Call::OpenProcess { access, id })?;
+        let handle = self.open();
+        self.memory().processes.insert(handle.raw(), id);
+        Ok(Some(handle))
+    }
+
+    fn is_process_in_job(&self, _: &Handle, _: &Handle) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn is_wow64(&self, _: &Handle) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn image_name(&self, process: &Handle) -> io::Result<String> {
+        let memory = self.memory();
+        let id = memory.processes[&process.raw()];
+        let found = memory.members.iter().find(|(member, _)| *member == id);
+        found
+            .map(|(_, name)| name.clone())
+            .ok_or_else(|| io::Error::from_raw_os_error(31))
+    }
+
+    fn ctrl_routine(&self) -> io::Result<usize> {
+        Ok(CTRL_ROUTINE)
+    }
+
+    fn create_remote_thread(&self, process: &Handle, start: usize, argument: u32) -> io::Result<()> {
+        let process = self.memory().processes[&process.raw()];
+        let failed = self.call(Call::RemoteThread {
+            process,
+            start,
+            argument,
+        });
+        failed.map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))
+    }
+
+    fn create_pipe(&self) -> io::Result<(Handle, Handle)> {
+        self.call(Call::CreatePipe)?;
+        Ok((self.open(), self.open()))
+    }
+
+    fn make_inheritable(&self, handle: &Handle) -> io::Result<()> {
+        self.call(Call::Inheritable(handle.raw()))
+    }
+
+    fn standard_handle(&self, _: u32) -> io::Result<Option<Handle>> {
+        Ok(Some(self.open()))
+    }
+
+    fn open_nul(&self) -> io::Result<Handle> {
+        Ok(self.open())
+    }
+
+    fn adopt(&self, raw: usize) -> Handle {
+        self.memory().open.insert(raw);
+        Handle::new(raw, self.this.upgrade().unwrap())
+    }
+
+    fn file_of(&self, handle: Handle) -> std::fs::File {
+        drop(handle);
+        tempfile::tempfile().unwrap()
+    }
+}
+
+impl Accounts for Fake {
+    fn wine_version(&self) -> Option<String> {
+        self.memory().wine.clone()
+    }
+
+    fn open_own_token(&self, _: u32) -> io::Result<Handle> {
+        Ok(self.open())
+    }
+
+    fn environment_block(&self, token: &Handle) -> io::Result<Vec<(String, String)>> {
+        assert!(self.is_open(token.raw()));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        Ok(vec![
+            pair("Path", r"C:\Windows\system32"),
+            pair("SystemRoot", r"C:\Windows"),
+        ])
+    }
+
+    fn logon_user(&self, logon: &Logon) -> io::Result<Handle> {
+        self.call(Call::Logon {
+            name: logon.name.clone(),
+            domain: logon.domain.clone(),
+            has_password: logon.password.is_some(),
+            kind: logon.kind,
+        })?;
+        Ok(self.open())
+    }
+
+    fn lookup_account(&self, name: &str) -> io::Result<Option<AccountInformation>> {
+        Ok(self.memory().accounts.get(&name.to_ascii_lowercase()).cloned())
+    }
+
+    fn local_group_information(&self, name: &str) -> u32 {
+        let status = self.status(Call::GroupInformation(name.to_owned()));
+        if status != 0 {
+            return status;
+        }
+        if self.memory().groups.contains(&name.to_ascii_lowercase()) {
+            0
+        } else {
+            2220
+        }
+    }
+
+    fn user_add(&self, name: &str, password: &Secret, _: &str, flags: u32) -> u32 {
+        assert!(
+            password.0.len() >= 30,
+            "a password of {} characters",
+            password.0.len()
+        );
+        self.status(Call::UserAdd {
+            name: name.to_owned(),
+            flags,
+        })
+    }
+
+    fn user_delete(&self, name: &str) -> u32 {
+        self.status(Call::UserDelete(name.to_owned()))
+    }
+
+    fn local_group_add_member(&self, group: &str, sid: &[u8]) -> u32 {
+        self.status(Call::AddMember {
+            group: group.to_owned(),
+            sid: sid.to_vec(),
+        })
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        for (byte, index) in bytes.iter_mut().zip(0_u8..) {
+            *byte = index.wrapping_mul(37).wrapping_add(11);
+        }
+        Ok(())
+    }
+}
+
+impl Host for Fake {
+    fn host_name(&self) -> io::Result<String> {
+        Ok("HOST".to_owned())
+    }
+
+    fn processors(&self) -> u32 {
+        4
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.memory().variables.get(name).cloned()
+    }
+
+    fn is_file(&self, path: &str) -> bool {
+        self.memory().files.contains(&path.to_ascii_lowercase())
+    }
+
+    fn is_directory(&self, path: &str) -> bool {
+        self.memory().directories.contains(&path.to_ascii_lowercase())
+    }
+
+    fn create_directory(&self, path: &str) -> io::Result<()> {
+        self.call(Call::CreateDirectory(path.to_owned()))?;
+        self.directory(path);
+        Ok(())
+    }
+
+    fn remove_directory(&self, path: &str) -> io::Result<()> {
+        self.call(Call::RemoveDirectory(path.to_owned()))?;
+        self.memory().directories.remove(&path.to_ascii_lowercase());
+        Ok(())
+    }
+
+    fn remove_tree(&self, path: &str) -> io::Result<()> {
+        self.call(Call::RemoveTree(path.to_owned()))?;
+        let path = path.to_ascii_lowercase();
+        let mut memory = self.memory();
+        memory.directories.retain(|other| !other.starts_with(&path));
+        memory.files.retain(|other| !other.starts_with(&path));
+        Ok(())
+    }
+
+    fn copy_tree(&self, from: &str, to: &str) -> io::Result<()> {
+        self.call(Call::CopyTree {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        })
+    }
+
+    fn create_symbolic_link(&self, link: &str, target: &str, flags: u32) -> io::Result<()> {
+        self.call(Call::SymbolicLink {
+            link: link.to_owned(),
+            target: target.to_owned(),
+            flags,
+        })
+    }
+}

@@ -1,0 +1,274 @@
+//! The engine of Windows.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::{CreateError, Created, DeleteError, Engine, HostFacts, Os, Stdio};
+use crate::path::MountPoint;
+use crate::plan::{Plan, View};
+use crate::state::State;
+
+use super::api::Api;
+use super::belongings::Belongings;
+use super::container::{Prepared, system_root};
+use super::directories;
+use super::job::{self, Job};
+use super::launcher::Launcher;
+use super::users::Who;
+use super::{limits, mounts, rootfs, users};
+
+/// How long the job of a dead holder may take to go, once it was told to.
+const GONE: Duration = Duration::from_secs(10);
+
+/// Makes containers on a Windows host.
+pub(super) struct WindowsEngine {
+    api: Arc<dyn Api>,
+    state: State,
+    facts: HostFacts,
+    /// What is started in silos.
+    executable: String,
+}
+
+impl WindowsEngine {
+    pub(super) fn new(api: Arc<dyn Api>, state: State, executable: String) -> Self {
+        let facts = facts(&*api);
+        Self {
+            api,
+            state,
+            facts,
+            executable,
+        }
+    }
+}
+
+/// What plans depend on of this host.
+fn facts(host: &dyn Api) -> HostFacts {
+    let hostname = host
+        .host_name()
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
+        // The names of Kubernetes nodes have no capitals.
+        .to_lowercase();
+    let mut views = vec![View::Links, View::None];
+    if host.is_file(&format!(r"{}\System32\bindfltapi.dll", system_root(host))) {
+        views.insert(0, View::Private);
+    }
+    HostFacts {
+        os: Os::Windows,
+        hostname,
+        address: address(),
+        views,
+    }
+}
+
+/// The address that this host would use towards others. Connecting a UDP socket sends nothing; the address is one of those
+/// that RFC 5737 keeps for documentation.
+fn address() -> String {
+    let find = || {
+        let socket = UdpSocket::bind(("0.0.0.0", 0))?;
+        socket.connect(("192.0.2.1", 9))?;
+        socket.local_addr()
+    };
+    find()
+        .map(|address| address.ip())
+        .ok()
+        .filter(|address| !address.is_unspecified())
+        .map_or_else(|| "127.0.0.1".to_owned(), |address| address.to_string())
+}
+
+impl Engine for WindowsEngine {
+    fn facts(&self) -> &HostFacts {
+        &self.facts
+    }
+
+    fn create(&self, plan: &Plan, stdio: Stdio) -> Result<Box<dyn Created>, CreateError> {
+        let api = &*self.api;
+        // First everything is checked …
+        check(&self.facts, plan)?;
+        let mount_point = match plan.view {
+            View::Private => MountPoint::silo(),
+            View::Links | View::None => MountPoint::host_directory(&plan.id),
+        };
+        let volumes = mounts::check(api, plan, &mount_point)?;
+        let layers = layers(api, plan)?;
+        let helpers = u32::from(plan.view == View::Private);
+        let limits = limits::convert(&plan.limits, api.processors(), helpers)?;
+        let who = users::find(api, &plan.user)?;
+
+        // … then made. Whatever follows is undone when `belongings` and `job` are dropped.
+        let mut belongings = Belongings::claim(self.api.clone(), &self.state, &plan.id)?;
+        let job = Job::create(self.api.clone(), &plan.id, &limits)?;
+        if plan.view == View::Private {
+            job.promote_to_silo().map_err(|source| CreateError::Io {
+                doing: format!("make job object `{}` a silo", job::name(&plan.id)),
+                source,
+            })?;
+        }
+        let root = if plan.view == View::Private {
+            format!(r"{}\rootfs", belongings.directory()?)
+        } else {
+            if let Some(directory) = directories::parent(mount_point.path()) {
+                belongings.need_directory(directory)?;
+            }
+            mount_point.path().to_owned()
+        };
+        belongings.make_tree(&root)?;
+        for layer in &layers {
+            api.copy_tree(layer, &root).map_err(|source| CreateError::Io {
+                doing: format!("copy `{layer}` into the rootfs `{root}`"),
+                source,
+            })?;
+        }
+        match plan.view {
+            View::Private => {
+                for volume in &volumes {
+                    // The bind filter asks for the parent of a place to be there.
+                    if let Some(directory) = directories::parent(&volume.destination)
+                        && !mount_point.contains(directory)
+                    {
+                        belongings.need_directory(directory)?;
+                    }
+                }
+                mounts::bind(api, &job, &root, &mount_point, &volumes)?;
+            }
+            View::Links => mounts::link(api, &mount_point, &volumes)?,
+            View::None => {}
+        }
+        let temporary = if matches!(who, Who::Group(_)) {
+            let name = users::temporary_name(api, &plan.id).map_err(|source| CreateError::Io {
+                doing: "name a temporary account".to_owned(),
+                source,
+            })?;
+            belongings.expect_account(&name)?;
+            Some(name)
+        } else {
+            None
+        };
+        let token = users::logon(api, &who, temporary.as_deref())?;
+        Ok(Box::new(Prepared {
+            job,
+            token,
+            belongings,
+            api: self.api.clone(),
+            plan: plan.clone(),
+            stdio,
+            mount_point,
+            launcher: (plan.view == View::Private).then(|| Launcher {
+                executable: self.executable.clone(),
+            }),
+        }))
+    }
+
+    fn sweep(&self) -> Result<Vec<String>, DeleteError> {
+        let mut swept = Vec::new();
+        let mut first = None;
+        let ids = self.state.ids().map_err(|source| DeleteError {
+            id: "*".to_owned(),
+            what: "list".to_owned(),
+            source,
+        })?;
+        for id in ids {
+            match self.sweep_one(&id) {
+                Ok(true) => swept.push(id),
+                Ok(false) => {}
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        first.map_or(Ok(swept), Err)
+    }
+}
+
+impl WindowsEngine {
+    /// Removes what is left of one container; `false` if somebody holds it.
+    fn sweep_one(&self, id: &str) -> Result<bool, DeleteError> {
+        let failed = |what: &str| {
+            let (id, what) = (id.to_owned(), what.to_owned());
+            move |source| DeleteError { id, what, source }
+        };
+        let Some(mut belongings) =
+            Belongings::take_over(self.api.clone(), &self.state, id).map_err(failed("journal"))?
+        else {
+            return Ok(false);
+        };
+        // The holder's death has closed its handle, which kills the job; but a watcher may hold the job open.
+        let name = job::name(id);
+        if let Some(job) = self
+            .api
+            .open_job(&name)
+            .map_err(failed(&format!("job object `{name}`")))?
+        {
+            Job::adopt(self.api.clone(), job)
+                .and_then(|job| {
+                    job.kill()?;
+                    job.wait_until_empty(GONE)
+                })
+                .map_err(failed(&format!("job object `{name}`")))?;
+        }
+        belongings.remove()?;
+        Ok(true)
+    }
+}
+
+/// What needs no question to the host.
+fn check(facts: &HostFacts, plan: &Plan) -> Result<(), CreateError> {
+    let refuse = |doing: String, reason: &str| {
+        Err(CreateError::Host {
+            doing,
+            reason: reason.to_owned(),
+        })
+    };
+    let name = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+    // The id becomes part of paths and of the job's name.
+    if plan.id.len() > 127
+        || !plan.id.starts_with(name)
+        || !plan
+            .id
+            .chars()
+            .all(|character| name(character) || character == '-')
+    {
+        return refuse(
+            format!("use container id {:?}", plan.id),
+            "an id has lower-case letters, digits and `-`, at most 127 of them",
+        );
+    }
+    if !facts.views.contains(&plan.view) {
+        return refuse(
+            format!("give container `{}` a view of its own", plan.container),
+            r"this host has no %SystemRoot%\System32\bindfltapi.dll; use links, or no view at all",
+        );
+    }
+    if plan.credential_spec.is_some() {
+        return refuse(
+            format!("honour the credential spec of container `{}`", plan.container),
+            "job containers run with a token that porthole makes, and it cannot make one of a gMSA; remove the credential \
+             spec, or run the container as an account of this host",
+        );
+    }
+    Ok(())
+}
+
+/// The directories that the rootfs is copied from, each of which must be there.
+fn layers(api: &dyn Api, plan: &Plan) -> Result<Vec<String>, CreateError> {
+    rootfs::sources(&plan.rootfs)
+        .into_iter()
+        .map(|path| {
+            let doing = || format!("read the image of container `{}`", plan.container);
+            let text = directories::text(&path).map_err(|source| CreateError::Io {
+                doing: doing(),
+                source,
+            })?;
+            if api.is_directory(&text) {
+                Ok(text)
+            } else {
+                Err(CreateError::Host {
+                    doing: doing(),
+                    reason: format!("there is no directory `{text}`"),
+                })
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,74 @@
+//! Files, links and facts of the host.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use windows_sys::Win32::Storage::FileSystem::CreateSymbolicLinkW;
+use windows_sys::Win32::System::SystemInformation::{ComputerNameDnsHostname, GetComputerNameExW};
+use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProcessorCount};
+
+use super::super::api::Host;
+use super::super::rootfs;
+use super::{Win32, check, wide};
+
+impl Host for Win32 {
+    fn host_name(&self) -> io::Result<String> {
+        // A DNS label has at most 63 characters.
+        let mut name = vec![0_u16; 256];
+        let mut length = 256;
+        // SAFETY: the buffer has as many characters as said.
+        check(unsafe { GetComputerNameExW(ComputerNameDnsHostname, name.as_mut_ptr(), &raw mut length) })?;
+        name.truncate(length as usize);
+        Ok(String::from_utf16_lossy(&name))
+    }
+
+    fn processors(&self) -> u32 {
+        // SAFETY: takes no pointers.
+        unsafe { GetActiveProcessorCount(ALL_PROCESSOR_GROUPS) }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn is_file(&self, path: &str) -> bool {
+        Path::new(path).is_file()
+    }
+
+    fn is_directory(&self, path: &str) -> bool {
+        Path::new(path).is_dir()
+    }
+
+    fn create_directory(&self, path: &str) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn remove_directory(&self, path: &str) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
+
+    fn remove_tree(&self, path: &str) -> io::Result<()> {
+        rootfs::remove(Path::new(path))
+    }
+
+    fn copy_tree(&self, from: &str, to: &str) -> io::Result<()> {
+        rootfs::copy(Path::new(from), Path::new(to))
+    }
+
+    fn create_symbolic_link(&self, link: &str, target: &str, flags: u32) -> io::Result<()> {
+        let (wide_link, wide_target) = (wide(link), wide(target));
+        // SAFETY: both texts are terminated.
+        let made = unsafe { CreateSymbolicLinkW(wide_link.as_ptr(), wide_target.as_ptr(), flags) };
+        if !made {
+            return Err(io::Error::last_os_error());
+        }
+        match fs::symlink_metadata(link) {
+            Ok(metadata) if metadata.file_type().is_symlink() => Ok(()),
+            _ => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the system reported success and made no link",
+            )),
+        }
+    }
+}
