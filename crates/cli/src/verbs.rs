@@ -1,8 +1,11 @@
 //! The verbs, one file each.
 
 mod completions;
+mod explain;
+pub(crate) mod guard;
 mod image;
 mod man;
+mod run;
 
 use std::process::ExitCode;
 
@@ -14,6 +17,10 @@ use crate::failure::Failure;
 /// What porthole is asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Run pods on this host, in the foreground
+    Run(run::Run),
+    /// Say who a pod's containers run as, with what, and which field decided
+    Explain(explain::Explain),
     /// Images of HostProcess containers, without Docker and without Windows
     Image(image::Image),
     /// Print the completions of a shell
@@ -26,6 +33,8 @@ pub(crate) enum Verb {
 pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
     let global = porthole.global;
     match porthole.verb {
+        Verb::Run(run) => run.run(&global),
+        Verb::Explain(explain) => explain.run(),
         Verb::Image(image) => image.run(&global),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),

@@ -4,6 +4,7 @@ mod base64;
 mod command;
 mod environment;
 mod identity;
+mod images;
 mod objects;
 mod user;
 mod volumes;
@@ -18,6 +19,7 @@ use crate::life::PodPlan;
 use crate::plan::{Limits, Plan, PodIdentity, Rootfs, Stop, View};
 use crate::spec::{ContainerSpec, PodSpec, Refusal};
 
+pub use images::HostImages;
 pub use objects::{ObjectError, Objects};
 
 /// What the user chose beyond the manifest.
@@ -44,6 +46,8 @@ pub struct ContainerImage {
     pub entrypoint: Vec<String>,
     /// `CMD`.
     pub command: Vec<String>,
+    /// Windows only: the first text of `ENTRYPOINT`, or of `CMD` without one, is a command line already.
+    pub arguments_escaped: bool,
     /// `USER`.
     pub user: Option<String>,
     /// `WORKDIR`.

@@ -2,6 +2,7 @@
 
 use super::environment::lookup;
 use super::{ContainerImage, Making};
+use crate::engine::Os;
 use crate::expansion::expand;
 use crate::plan::CommandLine;
 use crate::spec::{ContainerSpec, Written};
@@ -46,5 +47,17 @@ pub(super) fn command(
         );
         return None;
     }
+    if image.arguments_escaped && container.command.is_empty() && making.request.facts.os == Os::Windows {
+        return Some(CommandLine::Windows(escaped(&line)));
+    }
     Some(CommandLine::Arguments(line))
+}
+
+/// A line whose first text is taken as it stands, as Docker's shell form writes it.
+fn escaped(line: &[String]) -> String {
+    let mut texts = line.iter();
+    let first = texts.next().cloned().unwrap_or_default();
+    texts.fold(first, |line, text| {
+        format!("{line} {}", crate::command::quote(text))
+    })
 }

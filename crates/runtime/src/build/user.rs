@@ -1,7 +1,7 @@
 //! Who a container runs as.
 
 use porthole_manifest::Span;
-use porthole_pod::{Account, EffectiveOptions, WellKnown};
+use porthole_pod::{Account, EffectiveOptions};
 
 use super::Making;
 use crate::plan::User;
@@ -70,15 +70,6 @@ pub(super) fn user(
         User::Account(if stands_in { stand_in(account) } else { account }),
         user_name,
     ))
-}
-
-/// The host's account for one that only exists in containers.
-fn stand_in(account: Account) -> Account {
-    match account.well_known() {
-        Some(WellKnown::ContainerUser) => Account::of(WellKnown::LocalService),
-        Some(WellKnown::ContainerAdministrator) => Account::of(WellKnown::System),
-        _ => account,
-    }
 }
 
 /// `runAsNonRoot`: the kubelet's check, in its words; and for host processes the same for every administrator, because

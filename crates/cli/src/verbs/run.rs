@@ -1,0 +1,262 @@
+//! `porthole run`: pods on this host, in the foreground.
+
+mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use porthole_runtime::build::{self, Choices, HostImages, Objects, Request};
+use porthole_runtime::life::{Event, Life, LifeError, Outcome, PodPlan};
+use porthole_runtime::plan::View;
+use porthole_runtime::spec::{self, PodSpec};
+use porthole_runtime::{Engine, StartError, Stdio, os, volumes};
+
+use crate::arguments::Global;
+use crate::exit;
+use crate::failure::{Attempt as _, Failure};
+use crate::manifests::{self, Workload};
+use crate::verdict;
+
+/// Options of `porthole run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Files, directories, or `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The namespace of objects that name none
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// What an image name in a pod stands for: a plain directory, an OCI layout, or a tar archive of one
+    #[arg(long, value_name = "NAME=PATH", value_parser = named_image)]
+    image: Vec<(String, PathBuf)>,
+    /// Run containers as whoever runs porthole
+    #[arg(long)]
+    inherit_user: bool,
+    /// Run Windows pods that are not HostProcess as if they were
+    #[arg(long)]
+    as_host_process: bool,
+    /// Run pods that are made for the other operating system
+    #[arg(long)]
+    any_node: bool,
+    /// How containers see their rootfs and volumes [default: the best that the host can give]
+    #[arg(long, value_enum)]
+    view: Option<ViewName>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ViewName {
+    /// For themselves: a mount namespace, a silo
+    Private,
+    /// By links that every process of the host sees
+    Links,
+    /// As an ordinary directory, without volumes
+    None,
+}
+
+/// Splits `NAME=PATH` at the last `=` that leaves a path: names have none.
+fn named_image(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok((name.to_owned(), PathBuf::from(path)))
+        }
+        _ => Err("must be NAME=PATH, such as app:v1=./files".to_owned()),
+    }
+}
+
+impl Run {
+    pub(crate) fn run(self, global: &Global) -> Result<ExitCode, Failure> {
+        let files = manifests::read(&self.paths)?;
+        let workloads = manifests::workloads(&files)?;
+        let mut objects = Objects::default();
+        for (object, source) in manifests::all_objects(&files) {
+            objects.add(&object, source, &self.namespace);
+        }
+        let specs = self.judge(&workloads, global)?;
+
+        let state = global.state();
+        let engine = os::host_engine(&state).attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?;
+        engine
+            .sweep()
+            .attempt(exit::OWN_FAILURE, || "remove what a dead holder left".to_owned())?;
+        volumes::sweep(&state).attempt(exit::OWN_FAILURE, || "remove what a dead holder left".to_owned())?;
+        let images = HostImages::new(&state, self.image.clone());
+        let mut pods = Vec::new();
+        for (workload, spec) in workloads.iter().zip(&specs) {
+            let request = Request {
+                template: &workload.template,
+                spec,
+                namespace: &self.namespace,
+                objects: &objects,
+                images: &images,
+                facts: engine.facts(),
+                state: &state,
+                choices: &self.choices(),
+            };
+            match build::pods(&request) {
+                Ok(made) => pods.extend(made),
+                Err(refusals) => return Err(verdict::refused(workload, &self.namespace, &refusals)),
+            }
+        }
+        live(&*engine, &pods, global)
+    }
+
+    fn choices(&self) -> Choices {
+        Choices {
+            inherit_user: self.inherit_user,
+            as_host_process: self.as_host_process,
+            any_node: self.any_node,
+            view: self.view.map(|view| match view {
+                ViewName::Private => View::Private,
+                ViewName::Links => View::Links,
+                ViewName::None => View::None,
+            }),
+        }
+    }
+
+    /// The rules first: nothing starts when one of the pods is refused.
+    fn judge(&self, workloads: &[Workload<'_>], global: &Global) -> Result<Vec<PodSpec>, Failure> {
+        let mut specs = Vec::new();
+        for workload in workloads {
+            if let Some(failure) = verdict::refused_by_rules(workload, &verdict::findings(workload)) {
+                return Err(failure);
+            }
+            let spec = spec::read(&workload.template)
+                .map_err(|refusals| verdict::refused(workload, &self.namespace, &refusals))?;
+            for note in &spec.notes {
+                if global.verbose > 0 || (note.notable && !global.quiet) {
+                    output::note(&format!(
+                        "{}: {}: {}",
+                        workload.place(note.span),
+                        note.field,
+                        note.reason
+                    ));
+                }
+            }
+            specs.push(spec);
+        }
+        Ok(specs)
+    }
+}
+
+/// Runs every pod to its end and answers with the code of the first that failed.
+fn live(engine: &dyn Engine, pods: &[PodPlan], global: &Global) -> Result<ExitCode, Failure> {
+    let lives: Vec<Life> = pods.iter().map(|_| Life::new()).collect();
+    let stoppers: Vec<_> = lives.iter().map(Life::stopper).collect();
+    let at_signal = stoppers.clone();
+    ctrlc::set_handler(move || at_signal.iter().for_each(porthole_runtime::life::Stopper::stop))
+        .attempt(exit::OWN_FAILURE, || "listen for Ctrl-C".to_owned())?;
+    let one = |life: Life, pod: &PodPlan| {
+        let result = live_one(engine, life, pod, pods.len() > 1, global);
+        if result.is_err() {
+            // One pod that cannot live ends the run: the others are stopped within their grace.
+            stoppers.iter().for_each(porthole_runtime::life::Stopper::stop);
+        }
+        result
+    };
+    let results: Vec<Result<Outcome, LifeError>> = match (lives, pods) {
+        (lives, [pod]) => lives.into_iter().map(|life| one(life, pod)).collect(),
+        (lives, pods) => std::thread::scope(|scope| {
+            let one = &one;
+            let threads: Vec<_> = lives
+                .into_iter()
+                .zip(pods)
+                .map(|(life, pod)| scope.spawn(move || one(life, pod)))
+                .collect();
+            // A life does not panic; if it does, so does the run.
+            threads
+                .into_iter()
+                .map(|thread| {
+                    thread
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
+                .collect()
+        }),
+    };
+    answer(results)
+}
+
+fn live_one(
+    engine: &dyn Engine,
+    life: Life,
+    pod: &PodPlan,
+    several_pods: bool,
+    global: &Global,
+) -> Result<Outcome, LifeError> {
+    let several = several_pods || pod.init_containers.len() + pod.containers.len() > 1;
+    if !several {
+        return life.run(engine, pod, Stdio::Inherit, &|event| {
+            output::say(&event, pod, false, global)
+        });
+    }
+    let printers = output::Printers::default();
+    let result = life.run(engine, pod, Stdio::Piped, &|mut event| {
+        if let Event::Started { plan, output, .. } = &mut event {
+            let prefix = if several_pods {
+                format!("[{}/{}] ", plan.pod.name, plan.container)
+            } else {
+                format!("[{}] ", plan.container)
+            };
+            printers.follow(output.take(), &prefix);
+        }
+        output::say(&event, pod, true, global);
+    });
+    printers.finish();
+    result
+}
+
+fn answer(results: Vec<Result<Outcome, LifeError>>) -> Result<ExitCode, Failure> {
+    let mut first = None;
+    let mut failures = results.into_iter().filter_map(|result| match result {
+        Ok(outcome) => {
+            let code = outcome.exit_code();
+            if code != 0 && first.is_none() {
+                first = Some(code);
+            }
+            None
+        }
+        Err(error) => Some(failure(error)),
+    });
+    let failed = failures.next();
+    for further in failures {
+        further.report();
+    }
+    match failed {
+        Some(failure) => Err(failure),
+        None => Ok(exit_code(first.unwrap_or(0))),
+    }
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    match u8::try_from(code) {
+        Ok(code) => ExitCode::from(code),
+        // A program's code on Windows has 32 bits, and is passed on whole. Everything of the pods is gone by now.
+        Err(_) => std::process::exit(code),
+    }
+}
+
+fn failure(error: LifeError) -> Failure {
+    let (code, help) = match &error {
+        LifeError::Start {
+            source: StartError::NotFound { .. },
+            ..
+        } => (
+            exit::NOT_FOUND,
+            Some("correct command, or build an image that has it"),
+        ),
+        LifeError::Start {
+            source: StartError::NotExecutable { .. },
+            ..
+        } => (
+            exit::NOT_EXECUTABLE,
+            Some("check the file's mode, format and interpreter"),
+        ),
+        _ => (exit::OWN_FAILURE, None),
+    };
+    let failure = Failure::new(code, error);
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}

@@ -1,0 +1,135 @@
+//! What is printed while pods run: their own output, whole lines at a time, and what happens to them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::Mutex;
+use std::thread::{self, JoinHandle};
+
+use porthole_runtime::engine::Output;
+use porthole_runtime::life::{Event, PodPlan};
+
+use crate::arguments::Global;
+
+/// Longer lines are cut into pieces of this many bytes, so that a program without line breaks cannot fill the memory.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// The threads that print the output of containers, each line behind the container's name.
+#[derive(Default)]
+pub(super) struct Printers(Mutex<Vec<JoinHandle<()>>>);
+
+impl Printers {
+    /// Prints a container's output until its end.
+    pub(super) fn follow(&self, output: Option<Output>, prefix: &str) {
+        let Some(output) = output else { return };
+        let (out, err) = (prefix.to_owned(), prefix.to_owned());
+        let threads = [
+            thread::spawn(move || print(output.stdout, &out, std::io::stdout)),
+            thread::spawn(move || print(output.stderr, &err, std::io::stderr)),
+        ];
+        if let Ok(mut all) = self.0.lock() {
+            all.extend(threads);
+        }
+    }
+
+    /// Waits until everything is printed.
+    pub(super) fn finish(self) {
+        for thread in self.0.into_inner().unwrap_or_default() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One write per line: lines of several containers are never torn, and streams are read on even when nobody listens any
+/// more, so that the container does not block.
+fn print<W: Write>(stream: impl Read, prefix: &str, to: impl Fn() -> W) {
+    let mut stream = BufReader::new(stream);
+    let mut line = prefix.as_bytes().to_vec();
+    loop {
+        line.truncate(prefix.len());
+        match (&mut stream).take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if !line.ends_with(b"\n") {
+            line.push(b'\n');
+        }
+        let mut to = to();
+        let _ = to.write_all(&line).and_then(|()| to.flush());
+    }
+}
+
+/// Says what happens to a pod, as far as the user wants to know.
+pub(super) fn say(event: &Event<'_>, pod: &PodPlan, several: bool, global: &Global) {
+    let name = &pod.identity.name;
+    match event {
+        Event::Started { plan, pid, .. } if global.verbose > 0 => {
+            note(&format!("{name}/{} started (process {pid})", plan.container));
+        }
+        Event::Ended { plan, exit }
+            if global.verbose > 0 || (several && exit.code() != 0 && !global.quiet) =>
+        {
+            note(&format!(
+                "{name}/{} ended with exit code {}",
+                plan.container,
+                exit.code()
+            ));
+        }
+        Event::Stopping { grace } if !global.quiet => {
+            note(&format!(
+                "stopping {name}: its containers have {} s; Ctrl-C again kills them",
+                grace.as_secs()
+            ));
+        }
+        Event::Killing if !global.quiet => note(&format!("killing {name}")),
+        Event::NotSignalled(error) => note(&format!("{error}: {}", error.source)),
+        _ => {}
+    }
+}
+
+/// A line of porthole's own on standard error.
+pub(super) fn note(text: &str) {
+    const STYLE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
+    anstream::eprintln!("{STYLE}note{STYLE:#}: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Writes(Arc<Mutex<Vec<String>>>);
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0
+                .lock()
+                .unwrap()
+                .push(String::from_utf8_lossy(bytes).into_owned());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn prints_whole_lines_in_one_write_each() {
+        let writes = Writes::default();
+        print(&b"one\ntwo\r\n\nlast"[..], "[c] ", || writes.clone());
+        assert_eq!(
+            *writes.0.lock().unwrap(),
+            ["[c] one\n", "[c] two\r\n", "[c] \n", "[c] last\n"]
+        );
+    }
+
+    #[test]
+    fn cuts_endless_lines() {
+        let writes = Writes::default();
+        let long = vec![b'x'; usize::try_from(LONGEST_LINE).unwrap() + 1];
+        print(&long[..], "", || writes.clone());
+        let lengths: Vec<usize> = writes.0.lock().unwrap().iter().map(String::len).collect();
+        assert_eq!(lengths, [long.len(), 2]);
+    }
+}
