@@ -1,5 +1,7 @@
 //! What the rules and the runtime say against a workload, with the places where it is written.
 
+use std::fmt::Write as _;
+
 use porthole_pod::{Finding, Options, Severity, status_message, validate};
 use porthole_runtime::spec::Refusal;
 
@@ -22,13 +24,16 @@ pub(crate) fn refused_by_rules(workload: &Workload<'_>, findings: &[Finding]) ->
     if errors.is_empty() {
         return None;
     }
-    let kind = workload.template.kind.qualified();
-    let mut text = status_message(&kind, workload.template.name.unwrap_or_default(), &errors);
+    let mut text = status_message(
+        workload.template.kind,
+        workload.template.name.unwrap_or_default(),
+        &errors,
+    );
     for finding in &errors {
         let place = finding
             .span
             .map_or_else(|| workload.source.name().to_owned(), |span| workload.place(span));
-        text.push_str(&format!("\n  {place}: {} [{}]", finding.field, finding.rule));
+        let _ = write!(text, "\n  {place}: {} [{}]", finding.field, finding.rule);
     }
     Some(Failure::new(exit::OWN_FAILURE, text))
 }
@@ -37,7 +42,7 @@ pub(crate) fn refused_by_rules(workload: &Workload<'_>, findings: &[Finding]) ->
 pub(crate) fn refused(workload: &Workload<'_>, namespace: &str, refusals: &[Refusal]) -> Failure {
     let mut text = format!("run {}:", workload.title(namespace));
     for refusal in refusals {
-        text.push_str(&format!("\n  {}: {refusal}", workload.place(refusal.span)));
+        let _ = write!(text, "\n  {}: {refusal}", workload.place(refusal.span));
     }
     let failure = Failure::new(exit::OWN_FAILURE, text);
     let mut helps: Vec<&str> = Vec::new();

@@ -12,7 +12,7 @@ mod volumes;
 use std::path::Path;
 
 use porthole_manifest::{PodTemplate, Span};
-use porthole_pod::{containers_of, effective};
+use porthole_pod::{containers_of, effective, node, required_os};
 
 use crate::engine::{HostFacts, Os, Signal};
 use crate::life::PodPlan;
@@ -97,7 +97,7 @@ pub struct Request<'a> {
 /// # Errors
 /// Everything that is refused.
 pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
-    let mut refusals = refused_by_the_node(request);
+    let mut refusals: Vec<Refusal> = refused_by_the_node(request).into_iter().collect();
     refusals.extend(refused_for_isolation(request));
     refusals.extend(refused_views(request));
     if !refusals.is_empty() {
@@ -110,20 +110,23 @@ pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
 }
 
 /// A pod made for the other system, in the node's words.
-fn refused_by_the_node(request: &Request<'_>) -> Vec<Refusal> {
-    let system = system_name(request.facts.os);
+fn refused_by_the_node(request: &Request<'_>) -> Option<Refusal> {
     if request.choices.any_node {
-        return Vec::new();
+        return None;
     }
-    let unmet = request.spec.node.iter().filter(|wish| wish.system != system);
-    unmet
-        .map(|wish| Refusal {
-            field: wish.field.clone(),
-            span: wish.span,
-            reason: format!("{}: {} (this host is a {system} node)", wish.reason, wish.message),
-            help: Some("run it all the same with --any-node".to_owned()),
-        })
-        .collect()
+    let system = system_name(request.facts.os);
+    let refusal = node::admit(request.template, system)?;
+    let (field, span) = match &refusal.origin {
+        Some(origin) => (origin.field.clone(), origin.span),
+        None => (request.spec.prefix.to_owned(), request.spec.span),
+    };
+    let reason = format!("{refusal} (this host is a {system} node)");
+    Some(Refusal {
+        field,
+        span,
+        reason,
+        help: Some("run it all the same with --any-node".to_owned()),
+    })
 }
 
 /// How Kubernetes names a system.
@@ -137,7 +140,9 @@ pub fn system_name(os: Os) -> &'static str {
 
 /// Containers that are not HostProcess ask to be isolated.
 fn refused_for_isolation(request: &Request<'_>) -> Vec<Refusal> {
-    let for_linux = request.spec.node.iter().any(|wish| wish.system == "linux");
+    let for_linux = required_os(request.template)
+        .iter()
+        .any(|(system, _)| system == "linux");
     let mut refusals = Vec::new();
     for container in porthole_pod::containers(request.template) {
         if effective::resolve(request.template, Some(container)).is_host_process() {
@@ -266,7 +271,7 @@ fn plan(
             return None;
         }
     };
-    let user = user::user(making, container, &options, image.user.as_deref());
+    let user = user::user(making, container, reference, &options, image.user.as_deref());
     let own = environment::variables(making, container);
     let command = command::command(making, container, &image, &own);
     let mounts = volumes::mounts(making, container, volumes);

@@ -18,7 +18,6 @@ use porthole_manifest::Span;
 use serde::Serialize;
 
 pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
-pub use node::NodeWish;
 pub use pod::read;
 pub use quantity::{Quantity, QuantityError};
 pub(crate) use volume::PIPE_HELP;
@@ -93,8 +92,6 @@ pub struct PodSpec {
     pub grace: Duration,
     /// `serviceAccountName`, `default` where it is not set.
     pub service_account: String,
-    /// What the pod asks of its node's operating system.
-    pub node: Vec<NodeWish>,
     /// What has no effect.
     pub notes: Vec<Note>,
 }
@@ -126,8 +123,6 @@ pub struct ContainerSpec {
     pub requests: Resources,
     /// `volumeMounts`, in order.
     pub mounts: Vec<VolumeMount>,
-    /// `securityContext.runAsNonRoot`, else the pod's.
-    pub run_as_non_root: Option<Written<bool>>,
 }
 
 /// Amounts of what a machine has.

@@ -118,7 +118,10 @@ impl Explain {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let files = manifests::read(&self.paths)?;
         let workloads = manifests::workloads(&files)?;
-        let pods: Vec<Pod> = workloads.iter().map(|workload| explain(workload, &self.namespace)).collect();
+        let pods: Vec<Pod> = workloads
+            .iter()
+            .map(|workload| explain(workload, &self.namespace))
+            .collect();
         let doing = || "print the explanation".to_owned();
         match self.output {
             Format::Human => {
@@ -174,7 +177,9 @@ fn explain(workload: &Workload<'_>, namespace: &str) -> Pod {
                 field: Some(origin.field),
             })
             .collect(),
-        containers: containers(template).map(|reference| container(workload, reference)).collect(),
+        containers: containers(template)
+            .map(|reference| container(workload, reference))
+            .collect(),
         findings: findings
             .iter()
             .map(|finding| {
@@ -186,7 +191,10 @@ fn explain(workload: &Workload<'_>, namespace: &str) -> Pod {
             .iter()
             .map(|refusal| remark(&refusal.field, refusal.reason.clone(), refusal.span, None))
             .collect(),
-        notes: notes.iter().map(|note| remark(&note.field, note.reason.to_owned(), note.span, None)).collect(),
+        notes: notes
+            .iter()
+            .map(|note| remark(&note.field, note.reason.to_owned(), note.span, None))
+            .collect(),
     }
 }
 
@@ -194,7 +202,9 @@ fn container(workload: &Workload<'_>, reference: ContainerRef<'_>) -> Container 
     let options = effective::resolve(&workload.template, Some(reference));
     let path = reference.path();
     let node = reference.node;
-    let account = options.run_as_user_name.map(|setting| account::of(&setting, options.is_host_process()));
+    let account = options
+        .run_as_user_name
+        .map(|setting| account::of(&setting, options.is_host_process()));
     let credential_spec = options.gmsa_credential_spec_name.or(options.gmsa_credential_spec);
     Container {
         name: reference.name.unwrap_or_default().to_owned(),
@@ -210,16 +220,26 @@ fn container(workload: &Workload<'_>, reference: ContainerRef<'_>) -> Container 
             .zip(account)
             .map(|(setting, account)| decided(workload, &setting, account.name)),
         host_process: options.host_process.map_or(
-            Decided { value: false, field: None, place: None },
+            Decided {
+                value: false,
+                field: None,
+                place: None,
+            },
             |setting| decided(workload, &setting, setting.value),
         ),
         credential_spec: credential_spec.map(|setting| {
             // The contents are long; the name of the object in it says which one it is.
             let named = options.gmsa_credential_spec_name.is_some();
-            let value = if named { setting.value.to_owned() } else { "(contents in the manifest)".to_owned() };
+            let value = if named {
+                setting.value.to_owned()
+            } else {
+                "(contents in the manifest)".to_owned()
+            };
             decided(workload, &setting, value)
         }),
-        run_as_non_root: options.run_as_non_root.map(|setting| decided(workload, &setting, setting.value)),
+        run_as_non_root: options
+            .run_as_non_root
+            .map(|setting| decided(workload, &setting, setting.value)),
         image: written(workload, node, &path, "image", Node::as_str).map(owned),
         command: command(workload, node, &path),
         mounts: mounts(workload, node, &path),
@@ -228,11 +248,19 @@ fn container(workload: &Workload<'_>, reference: ContainerRef<'_>) -> Container 
 }
 
 fn owned(decided: Decided<&str>) -> Decided<String> {
-    Decided { value: decided.value.to_owned(), field: decided.field, place: decided.place }
+    Decided {
+        value: decided.value.to_owned(),
+        field: decided.field,
+        place: decided.place,
+    }
 }
 
 fn decided<T, S>(workload: &Workload<'_>, setting: &Setting<'_, S>, value: T) -> Decided<T> {
-    Decided { value, field: Some(setting.field()), place: Some(workload.place(setting.span())) }
+    Decided {
+        value,
+        field: Some(setting.field()),
+        place: Some(workload.place(setting.span())),
+    }
 }
 
 fn written<'a, T>(
@@ -244,7 +272,11 @@ fn written<'a, T>(
 ) -> Option<Decided<T>> {
     let field = node.field(key)?;
     let place = Some(workload.place(field.span()));
-    Some(Decided { value: read(field)?, field: Some(format!("{path}.{key}")), place })
+    Some(Decided {
+        value: read(field)?,
+        field: Some(format!("{path}.{key}")),
+        place,
+    })
 }
 
 fn command(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Option<Decided<Vec<String>>> {
@@ -261,14 +293,28 @@ fn command(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Option<Decide
     if command.is_none() {
         line.insert(0, "(the image's entrypoint)".to_owned());
     }
-    Some(Decided { value: line, field: Some(format!("{path}.{key}")), place: Some(workload.place(first.span())) })
+    Some(Decided {
+        value: line,
+        field: Some(format!("{path}.{key}")),
+        place: Some(workload.place(first.span())),
+    })
 }
 
 fn mounts(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Vec<Decided<Mount>> {
     let volumes = workload.template.spec.and_then(|spec| spec.field("volumes"));
-    let list = node.field("volumeMounts").into_iter().flat_map(Node::items).enumerate();
+    let list = node
+        .field("volumeMounts")
+        .into_iter()
+        .flat_map(Node::items)
+        .enumerate();
     list.map(|(index, mount)| {
-        let text = |key| mount.field(key).and_then(Node::as_str).unwrap_or_default().to_owned();
+        let text = |key| {
+            mount
+                .field(key)
+                .and_then(Node::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let name = text("name");
         let volume = volumes
             .into_iter()
@@ -279,7 +325,10 @@ fn mounts(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Vec<Decided<Mo
                 destination: text("mountPath"),
                 source: volume.map_or_else(|| "(no such volume)".to_owned(), source),
                 volume: name,
-                read_only: mount.field("readOnly").and_then(Node::as_bool).unwrap_or_default(),
+                read_only: mount
+                    .field("readOnly")
+                    .and_then(Node::as_bool)
+                    .unwrap_or_default(),
             },
             field: Some(format!("{path}.volumeMounts[{index}]")),
             place: Some(workload.place(mount.span())),
@@ -290,8 +339,12 @@ fn mounts(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Vec<Decided<Mo
 
 /// A volume in two words: its type, and what it is of.
 fn source(volume: Node<'_>) -> String {
-    let entry = volume.entries().find(|entry| entry.key.key_text() != "name" && !entry.value.is_null());
-    let Some(entry) = entry else { return "emptyDir".to_owned() };
+    let entry = volume
+        .entries()
+        .find(|entry| entry.key.key_text() != "name" && !entry.value.is_null());
+    let Some(entry) = entry else {
+        return "emptyDir".to_owned();
+    };
     let of = ["path", "name", "secretName", "claimName"]
         .iter()
         .find_map(|key| entry.value.field(key).and_then(Node::as_str));
@@ -302,7 +355,9 @@ fn source(volume: Node<'_>) -> String {
 }
 
 fn limits(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Vec<Decided<Limit>> {
-    let limits = node.field("resources").and_then(|resources| resources.field("limits"));
+    let limits = node
+        .field("resources")
+        .and_then(|resources| resources.field("limits"));
     let entries = limits.into_iter().flat_map(Node::entries);
     entries
         .map(|entry| {
@@ -310,7 +365,10 @@ fn limits(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Vec<Decided<Li
             Decided {
                 field: Some(format!("{path}.resources.limits.{resource}")),
                 place: Some(workload.place(entry.value.span())),
-                value: Limit { resource, amount: entry.value.text().unwrap_or_default().to_owned() },
+                value: Limit {
+                    resource,
+                    amount: entry.value.text().unwrap_or_default().to_owned(),
+                },
             }
         })
         .collect()

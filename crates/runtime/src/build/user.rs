@@ -1,19 +1,18 @@
 //! Who a container runs as.
 
 use porthole_manifest::Span;
-use porthole_pod::{Account, EffectiveOptions};
+use porthole_pod::node::{PodName, verify_run_as_non_root};
+use porthole_pod::{Account, ContainerRef, EffectiveOptions};
 
 use super::Making;
 use crate::plan::User;
 use crate::spec::ContainerSpec;
 
-/// The root identity that the kubelet knows.
-const ROOT: &str = "ContainerAdministrator";
-
 /// The account, and what `USERNAME` is set to when the container plays a HostProcess one.
 pub(super) fn user(
     making: &mut Making<'_>,
     container: &ContainerSpec,
+    reference: ContainerRef<'_>,
     options: &EffectiveOptions<'_>,
     image: Option<&str>,
 ) -> Option<(User, Option<String>)> {
@@ -58,18 +57,16 @@ pub(super) fn user(
             return None;
         }
     };
-    let of_pod = options.run_as_user_name.is_some();
-    if breaks_non_root(making, container, options, &account, of_pod) {
+    if breaks_non_root(making, container, reference, options, image, &account) {
         return None;
     }
     let user_name = stands_in.then(|| account.name().to_owned());
-    if inherits {
-        return Some((User::Inherit, user_name));
-    }
-    Some((
-        User::Account(if stands_in { stand_in(account) } else { account }),
-        user_name,
-    ))
+    let user = if inherits {
+        User::Inherit
+    } else {
+        User::Account(account)
+    };
+    Some((user, user_name))
 }
 
 /// `runAsNonRoot`: the kubelet's check, in its words; and for host processes the same for every administrator, because
@@ -77,33 +74,32 @@ pub(super) fn user(
 fn breaks_non_root(
     making: &mut Making<'_>,
     container: &ContainerSpec,
+    reference: ContainerRef<'_>,
     options: &EffectiveOptions<'_>,
+    image: Option<&str>,
     account: &Account,
-    of_pod: bool,
 ) -> bool {
-    let Some(non_root) = container
-        .run_as_non_root
-        .as_ref()
-        .filter(|non_root| non_root.value)
-    else {
+    let Some(non_root) = options.run_as_non_root.filter(|non_root| non_root.value) else {
         return false;
     };
-    let written = account.as_written();
-    let pod = making.identity;
-    let who = if of_pod { "runAsUserName" } else { "runAsUser" };
-    let reason = if written.eq_ignore_ascii_case(ROOT) {
-        format!(
-            "container's {who} ({written}) which will be regarded as root identity and will break non-root policy \
-             (pod: \"{}_{}({})\", container: {})",
-            pod.name, pod.namespace, pod.uid, container.name
-        )
-    } else if options.is_host_process() && account.is_administrator() {
-        format!("the account `{written}` is an administrator of the host, which runAsNonRoot forbids")
-    } else {
-        return false;
+    let identity = making.identity;
+    let pod = PodName {
+        name: &identity.name,
+        namespace: &identity.namespace,
+        uid: &identity.uid,
     };
-    let field = format!("{}.securityContext.runAsNonRoot", container.path);
-    let help = "choose another account, or remove runAsNonRoot";
-    making.refuse(field, non_root.span, reason, Some(help));
+    let refused = verify_run_as_non_root(making.request.template, reference, image, pod);
+    let reason = match refused {
+        Some(refusal) => refusal.to_string(),
+        None if options.is_host_process() && account.is_administrator() => {
+            format!("the account `{account}` is an administrator of the host, which runAsNonRoot forbids")
+        }
+        None => return false,
+    };
+    let help = format!(
+        "choose another account for container {}, or remove runAsNonRoot",
+        container.name
+    );
+    making.refuse(non_root.field(), non_root.span(), reason, Some(&help));
     true
 }

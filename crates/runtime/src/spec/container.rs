@@ -72,18 +72,14 @@ pub(super) fn read(
     reader: &mut Reader,
     node: Node<'_>,
     path: String,
-    pod_non_root: Option<&Written<bool>>,
     volumes: &[VolumeSpec],
 ) -> Option<ContainerSpec> {
     reader.fields(node, &path, CONTAINER);
-    let mut run_as_non_root = pod_non_root.cloned();
     if let Some(context) = node.field("securityContext") {
         let path = format!("{path}.securityContext");
         reader.fields(context, &path, SECURITY_CONTEXT);
         windows_options(reader, context, &path);
-        if let Some(own) = reader.boolean(context, &path, "runAsNonRoot") {
-            run_as_non_root = Some(own);
-        }
+        reader.boolean(context, &path, "runAsNonRoot");
         let escalation = reader.boolean(context, &path, "allowPrivilegeEscalation");
         if let Some(Written { value: false, span }) = escalation {
             reader.refuse(format!("{path}.allowPrivilegeEscalation"), span, HOST_PROCESS);
@@ -109,7 +105,6 @@ pub(super) fn read(
         limits,
         requests,
         mounts: volume::read_mounts(reader, node, &path, volumes),
-        run_as_non_root,
         path,
     };
     (!container.name.is_empty()).then_some(container)

@@ -114,21 +114,19 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
     };
     let labels = of_metadata("labels");
     let annotations = of_metadata("annotations");
-    let node = node::read(&mut reader, template, spec, &labels);
-    let run_as_non_root = spec.field("securityContext").and_then(|context| {
+    node::read(&mut reader, spec, prefix);
+    if let Some(context) = spec.field("securityContext") {
         let path = format!("{prefix}.securityContext");
         reader.fields(context, &path, SECURITY_CONTEXT);
         windows_options(&mut reader, context, &path);
-        reader.boolean(context, &path, "runAsNonRoot")
-    });
+        reader.boolean(context, &path, "runAsNonRoot");
+    }
     let volumes = volume::read(&mut reader, spec, prefix);
     let mut containers = |key| {
         let items = reader.items(spec, prefix, key);
         items
             .into_iter()
-            .filter_map(|(item, path)| {
-                container::read(&mut reader, item, path, run_as_non_root.as_ref(), &volumes)
-            })
+            .filter_map(|(item, path)| container::read(&mut reader, item, path, &volumes))
             .collect::<Vec<_>>()
     };
     let init_containers = containers("initContainers");
@@ -159,7 +157,6 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
         volumes,
         grace: Duration::from_secs(grace.map_or(DEFAULT_GRACE, |grace| grace.value)),
         service_account,
-        node,
         notes: reader.notes,
     })
 }

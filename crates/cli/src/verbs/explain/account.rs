@@ -16,7 +16,11 @@ pub(super) struct Explained {
 pub(super) fn of(setting: &Setting<'_, &str>, host_process: bool) -> Explained {
     let Ok(account) = Account::parse(setting.value) else {
         // The findings below the table say what is wrong with it.
-        return Explained { name: setting.value.to_owned(), on_this_host: None, administrator: None };
+        return Explained {
+            name: setting.value.to_owned(),
+            on_this_host: None,
+            administrator: None,
+        };
     };
     Explained {
         name: account.to_string(),
@@ -42,7 +46,9 @@ fn on_this_host(account: &Account, host_process: bool) -> Option<&'static str> {
 fn on_this_host(account: &Account, host_process: bool) -> Option<&'static str> {
     Some(match account.well_known() {
         _ if !host_process => return None,
-        Some(WellKnown::System | WellKnown::LocalService | WellKnown::NetworkService) => "the service account",
+        Some(WellKnown::System | WellKnown::LocalService | WellKnown::NetworkService) => {
+            "the service account"
+        }
         Some(WellKnown::ContainerAdministrator) => "a temporary user in the group Administrators",
         Some(WellKnown::ContainerUser) => "a temporary user in the group Users",
         _ => "a temporary user in the group of that name, else the user of that name",

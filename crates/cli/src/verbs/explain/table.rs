@@ -20,23 +20,44 @@ struct Row {
 
 /// A pod as text.
 pub(super) fn render(pod: &Pod) -> String {
-    let count = if pod.replicas == 1 { String::new() } else { format!(", {} pods", pod.replicas) };
-    let mut text = format!("{TITLE}{} {}/{}{TITLE:#} ({}){count}\n", pod.kind, pod.namespace, pod.name, pod.place);
+    let count = if pod.replicas == 1 {
+        String::new()
+    } else {
+        format!(", {} pods", pod.replicas)
+    };
+    let mut text = format!(
+        "{TITLE}{} {}/{}{TITLE:#} ({}){count}\n",
+        pod.kind, pod.namespace, pod.name, pod.place
+    );
     for os in &pod.os {
         let _ = writeln!(text, "  for {} nodes  {}", os.value, from(os));
     }
     let rows: Vec<Row> = pod.containers.iter().flat_map(rows).collect();
     let width = |of: fn(&Row) -> &str, title: &str| {
-        rows.iter().map(|row| of(row).chars().count()).chain([title.len()]).max().unwrap_or_default()
+        rows.iter()
+            .map(|row| of(row).chars().count())
+            .chain([title.len()])
+            .max()
+            .unwrap_or_default()
     };
     let container = width(|row| &row.container, "CONTAINER");
     let what = width(|row| row.what, "WHAT");
     let value = width(|row| &row.value, "VALUE").min(WIDEST_VALUE);
-    let _ = writeln!(text, "{TITLE}{:container$}  {:what$}  {:value$}  FROM{TITLE:#}", "CONTAINER", "WHAT", "VALUE");
+    let _ = writeln!(
+        text,
+        "{TITLE}{:container$}  {:what$}  {:value$}  FROM{TITLE:#}",
+        "CONTAINER", "WHAT", "VALUE"
+    );
     for row in &rows {
-        let line =
-            format!("{:container$}  {:what$}  {:value$}  {FIELD}{}{FIELD:#}", row.container, row.what, row.value, row.from);
-        let _ = writeln!(text, "{}", line.trim_end());
+        let line = format!(
+            "{:container$}  {:what$}  {:value$}",
+            row.container, row.what, row.value
+        );
+        let _ = if row.from.is_empty() {
+            writeln!(text, "{}", line.trim_end())
+        } else {
+            writeln!(text, "{line}  {FIELD}{}{FIELD:#}", row.from)
+        };
     }
     remarks(&mut text, "the API server refuses it", BAD, &pod.findings);
     remarks(&mut text, "porthole does not run it as it is", BAD, &pod.refusals);
@@ -80,7 +101,12 @@ fn rows(container: &Container) -> Vec<Row> {
         format!("{} ({})", container.name, container.kind)
     };
     let mut row = |what, value: String, from: String| {
-        rows.push(Row { container: std::mem::take(&mut name), what, value, from });
+        rows.push(Row {
+            container: std::mem::take(&mut name),
+            what,
+            value,
+            from,
+        });
     };
     match &container.account {
         Some(account) => {
@@ -89,12 +115,20 @@ fn rows(container: &Container) -> Vec<Row> {
                 row("on this host", here.to_owned(), String::new());
             }
         }
-        None => row("account", "the image's USER".to_owned(), "(no field says)".to_owned()),
+        None => row(
+            "account",
+            "the image's USER".to_owned(),
+            "(no field says)".to_owned(),
+        ),
     }
     if let Some(administrator) = container.administrator {
         row("administrator", yes(administrator), String::new());
     }
-    row("HostProcess", yes(container.host_process.value), from(&container.host_process));
+    row(
+        "HostProcess",
+        yes(container.host_process.value),
+        from(&container.host_process),
+    );
     if let Some(spec) = &container.credential_spec {
         row("credential spec", spec.value.clone(), from(spec));
     }
@@ -114,7 +148,11 @@ fn rows(container: &Container) -> Vec<Row> {
         row("mount", value, from(mount));
     }
     for limit in &container.limits {
-        row("limit", format!("{} {}", limit.value.resource, limit.value.amount), from(limit));
+        row(
+            "limit",
+            format!("{} {}", limit.value.resource, limit.value.amount),
+            from(limit),
+        );
     }
     rows
 }
@@ -127,7 +165,11 @@ fn yes(value: bool) -> String {
 fn shown(words: &[String]) -> String {
     let quoted = words.iter().map(|word| {
         let plain = !word.is_empty() && !word.contains([' ', '\t', '\n', '"', '\'']);
-        if plain || word.starts_with('(') { word.clone() } else { format!("{word:?}") }
+        if plain || word.starts_with('(') {
+            word.clone()
+        } else {
+            format!("{word:?}")
+        }
     });
     quoted.collect::<Vec<_>>().join(" ")
 }
