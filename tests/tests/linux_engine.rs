@@ -4,7 +4,13 @@
 
 #[path = "linux_engine/bench.rs"]
 mod bench;
+#[path = "linux_engine/death.rs"]
+mod death;
+#[path = "linux_engine/failures.rs"]
+mod failures;
 #[path = "linux_engine/plans.rs"]
 mod plans;
 #[path = "linux_engine/starts.rs"]
 mod starts;
+#[path = "linux_engine/volumes.rs"]
+mod volumes;

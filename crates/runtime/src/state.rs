@@ -96,6 +96,8 @@ impl State {
                 // Another process swept the empty directory away between the two calls: make it again.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => {
+                    // Nothing is left of a journal that could not be made, for example on a full disk.
+                    let _ = fs::remove_dir(&directory);
                     return Err(ClaimError::Io {
                         path: directory,
                         source,
