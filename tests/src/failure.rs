@@ -3,7 +3,6 @@
 use std::fmt;
 
 /// What was being done, and why it could not be.
-#[derive(Debug)]
 pub struct Failure {
     doing: String,
     why: String,
@@ -19,6 +18,13 @@ impl Failure {
             doing: doing.into(),
             why: why.to_string(),
         }
+    }
+}
+
+/// As for people: this is what `unwrap` of a test shows.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

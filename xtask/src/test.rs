@@ -184,11 +184,9 @@ fn build() -> Result<Outcome> {
 }
 
 fn unit() -> Result<Outcome> {
-    let mut crates = Target::Host.cargo("test");
-    let mut testbeds = Target::Host.cargo("test");
     count(&mut [
-        crates.args(["--workspace", "--exclude", "porthole-tests", "--locked"]),
-        testbeds.args(["-p", "porthole-tests", "--lib", "--locked"]),
+        &mut cargo_test(Target::Host, "--workspace --exclude porthole-tests"),
+        &mut cargo_test(Target::Host, "--package porthole-tests --lib"),
     ])
 }
 
@@ -213,16 +211,7 @@ fn seeds() -> Result<Outcome> {
                 .to_owned(),
         ));
     };
-    let mut test = Target::Host.cargo("test");
-    test.args([
-        "-p",
-        "porthole-tests",
-        "--locked",
-        "--test",
-        "seeds",
-        "--",
-        "--include-ignored",
-    ]);
+    let mut test = cargo_test(Target::Host, "--workspace --test seeds -- --include-ignored");
     count(&mut [test.env("PORTHOLE_SEEDS", seeds)])
 }
 
@@ -233,52 +222,44 @@ fn linux() -> Result<Outcome> {
         ));
     }
     debian::install(debian::LINUX)?;
-    let mut system = Target::Host.cargo("test");
-    system
-        .args(["--workspace", "--locked"])
-        .args(tests(|name| !of_another_tier(name))?);
-    let mut crates = Target::Host.cargo("test");
-    crates.args([
-        "--workspace",
-        "--exclude",
-        "porthole-tests",
-        "--locked",
-        "--lib",
-        "--bins",
-        "--tests",
-    ]);
+    Target::Host.build_with_tests()?;
+    let names = tests(|name| !name.starts_with("wine") && name != "seeds")?;
     count(&mut [
-        system.args(["--", "--include-ignored"]),
-        crates.args(["--", "--ignored"]),
+        &mut cargo_test(Target::Host, &format!("--workspace {names} -- --include-ignored")),
+        &mut cargo_test(
+            Target::Host,
+            "--workspace --exclude porthole-tests --lib --bins --tests -- --ignored",
+        ),
     ])
 }
 
 fn unit_windows() -> Result<Outcome> {
     let prefix = demo::wine()?;
-    let mut test = cargo::windows()?.cargo("test");
-    test.args([
-        "--workspace",
-        "--exclude",
-        "porthole-tests",
-        "--exclude",
-        "xtask",
-        "--locked",
-    ]);
-    test.args(["--lib", "--bins", "--tests"]);
+    let packages = "--workspace --exclude porthole-tests --exclude xtask --lib --bins --tests";
+    let mut test = cargo_test(cargo::windows()?, packages);
     test.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine");
     count(&mut [prefix.enter(&mut test)])
 }
 
 fn wine_tier() -> Result<Outcome> {
     let prefix = demo::wine()?;
-    let mut test = Target::Host.cargo("test");
-    test.args(["--workspace", "--locked"])
-        .args(tests(|name| name.starts_with("wine"))?);
-    count(&mut [prefix.enter(test.args(["--", "--include-ignored"]))])
+    Target::Host.build_with_tests()?;
+    cargo::windows()?.build_with_tests()?;
+    let names = tests(|name| name.starts_with("wine"))?;
+    let mut test = cargo_test(Target::Host, &format!("--workspace {names} -- --include-ignored"));
+    count(&mut [prefix.enter(&mut test)])
 }
 
-/// The whole-system tests that a tier wants, each with the option in front that names it to Cargo.
-fn tests(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+/// `cargo test`, with options as they would be typed.
+fn cargo_test(target: Target, options: &str) -> Command {
+    let mut test = target.cargo("test");
+    test.args(["--locked", "--no-fail-fast"])
+        .args(options.split_whitespace());
+    test
+}
+
+/// The options that name the whole-system tests of a tier to Cargo.
+fn tests(wanted: impl Fn(&str) -> bool) -> Result<String> {
     let dir = place::root().join("tests").join("tests");
     let what = format!("list `{}`", dir.display());
     let mut names = Vec::new();
@@ -290,22 +271,14 @@ fn tests(wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
             .to_string_lossy()
             .into_owned();
         if path.extension().is_some_and(|extension| extension == "rs") && wanted(&name) {
-            names.push(name);
+            names.push(format!("--test {name}"));
         }
     }
     if names.is_empty() {
         return Err(Failure::new(what, "there are no tests of this tier"));
     }
     names.sort();
-    Ok(names
-        .into_iter()
-        .flat_map(|name| ["--test".to_owned(), name])
-        .collect())
-}
-
-/// Whether a file of whole-system tests is not of the tier `linux`.
-fn of_another_tier(name: &str) -> bool {
-    name.starts_with("wine") || name == "seeds"
+    Ok(names.join(" "))
 }
 
 fn demo_linux() -> Result<Outcome> {
@@ -327,13 +300,16 @@ fn demo_windows() -> Result<Outcome> {
 /// has not passed.
 fn count(commands: &mut [&mut Command]) -> Result<Outcome> {
     let mut count = Count::default();
+    let mut failed = None;
     for test in &mut *commands {
-        command::run_watched(test, |line| count.add(line))?;
+        failed = failed.or(command::run_watched(test, |line| count.add(line)).err());
     }
-    if count.passed == 0 {
-        return Err(Failure::new("run the tests of this tier", "there are none"));
+    match failed {
+        Some(_) if count.failed > 0 => Err(Failure::new("run the tests of this tier", count)),
+        Some(failure) => Err(failure),
+        None if count.passed == 0 => Err(Failure::new("run the tests of this tier", "there are none")),
+        None => Ok(Outcome::Passed(count.to_string())),
     }
-    Ok(Outcome::Passed(count.to_string()))
 }
 
 /// Adds a component of the Rust toolchain where its program is missing.

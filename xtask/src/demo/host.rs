@@ -141,15 +141,9 @@ impl Machine {
             .current_dir(place::root())
             .arg("--state")
             .arg(place::short(&self.state()));
-        if self.prefix.is_some() {
-            porthole.arg("--image").arg(format!(
-                "{}={}",
-                self.image,
-                place::short(&self.layout()).display()
-            ));
-            if verb == "run" {
-                porthole.arg("--inherit-user");
-            }
+        if self.prefix.is_some() && verb == "run" {
+            let image = format!("{}={}", self.image, place::short(&self.layout()).display());
+            porthole.args(["--inherit-user", "--image", &image]);
         }
         porthole.arg(self.manifest);
         porthole
