@@ -67,8 +67,19 @@ pub struct Note {
     pub span: Span,
     /// Why, as a lower-case fragment.
     pub reason: &'static str,
-    /// Worth saying unasked.
-    pub notable: bool,
+    /// When it is worth saying.
+    pub weight: Weight,
+}
+
+/// When a note is worth saying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// When everything is asked for: it is about a default, which nobody wrote.
+    Default,
+    /// When details are asked for.
+    Detail,
+    /// Unasked.
+    Unasked,
 }
 
 /// What the runtime reads of a pod.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 use porthole_manifest::Node;
 use porthole_pod::{ContainerKind, ContainerRef, Setting, containers, effective, required_os};
-use porthole_runtime::spec;
+use porthole_runtime::spec::{self, Weight};
 use serde::Serialize;
 
 use crate::arguments::Format;
@@ -193,6 +193,7 @@ fn explain(workload: &Workload<'_>, namespace: &str) -> Pod {
             .collect(),
         notes: notes
             .iter()
+            .filter(|note| note.weight != Weight::Default)
             .map(|note| remark(&note.field, note.reason.to_owned(), note.span, None))
             .collect(),
     }

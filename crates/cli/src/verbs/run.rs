@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use porthole_runtime::build::{self, Choices, HostImages, Objects, Request};
 use porthole_runtime::life::{Event, Life, LifeError, Outcome, PodPlan};
 use porthole_runtime::plan::View;
-use porthole_runtime::spec::{self, PodSpec};
+use porthole_runtime::spec::{self, PodSpec, Weight};
 use porthole_runtime::{Engine, StartError, Stdio, os, volumes};
 
 use crate::arguments::Global;
@@ -124,7 +124,7 @@ impl Run {
             let spec = spec::read(&workload.template)
                 .map_err(|refusals| verdict::refused(workload, &self.namespace, &refusals))?;
             for note in &spec.notes {
-                if global.verbose > 0 || (note.notable && !global.quiet) {
+                if global.verbose > 0 || (note.weight == Weight::Unasked && !global.quiet) {
                     output::note(&format!(
                         "{}: {}: {}",
                         workload.place(note.span),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use porthole_manifest::{Node, PodTemplate, Span};
+use porthole_manifest::{Node, PodTemplate};
 
 use super::reader::{Reader, Table, Treatment};
-use super::{Note, PodSpec, Refusal, container, node, volume};
+use super::{Note, PodSpec, Refusal, Weight, container, node, volume};
 use Treatment::{Note as Noted, Read, Refuse, RefuseUnless};
 
 const ONE_MACHINE: &str = "there is one machine, and nothing to schedule";
@@ -181,7 +181,6 @@ fn service_account(reader: &mut Reader, spec: Node<'_>, prefix: &str) -> String 
 fn restart_policy(reader: &mut Reader, spec: Node<'_>, prefix: &str) {
     const ONCE: &str = "in the foreground containers run once and are not restarted";
     let field = || format!("{prefix}.restartPolicy");
-    let span = |node: Node<'_>| -> Span { node.span() };
     match (
         spec.field("restartPolicy"),
         reader.string(spec, prefix, "restartPolicy"),
@@ -192,11 +191,18 @@ fn restart_policy(reader: &mut Reader, spec: Node<'_>, prefix: &str) {
                 field: field(),
                 span: policy.span,
                 reason: ONCE,
-                notable: true,
+                weight: Weight::Unasked,
             });
         }
         (_, Some(policy)) => reader.refuse(field(), policy.span, "must be Always, OnFailure or Never"),
-        (None, None) => reader.note(field(), span(spec), ONCE),
+        (None, None) => {
+            reader.notes.push(Note {
+                field: field(),
+                span: spec.span(),
+                reason: ONCE,
+                weight: Weight::Default,
+            });
+        }
         (Some(_), None) => {}
     }
 }

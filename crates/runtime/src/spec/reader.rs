@@ -2,7 +2,7 @@
 
 use porthole_manifest::{Node, Span};
 
-use super::{Note, Refusal, Written};
+use super::{Note, Refusal, Weight, Written};
 
 /// What becomes of a field.
 #[derive(Clone, Copy)]
@@ -57,7 +57,7 @@ impl Reader {
             field: field.into(),
             span,
             reason,
-            notable: false,
+            weight: Weight::Detail,
         });
     }
 
