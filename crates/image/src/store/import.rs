@@ -7,7 +7,9 @@ use super::Store;
 use super::lock::StoreLock;
 use crate::error::During as _;
 use crate::layout::{Layout, SourceKind, detect_source};
-use crate::oci::{CONTAINERD_NAME, Configuration, Descriptor, Index, Manifest, REF_NAME};
+use crate::oci::{
+    CONTAINERD_NAME, Configuration, Container, Descriptor, Index, MANIFEST, Manifest, REF_NAME,
+};
 use crate::{Error, Image, Platform, Result};
 
 /// An image that was imported.
@@ -157,6 +159,38 @@ impl Store {
         let mut blob = self.blob_writer()?;
         io::copy(&mut source, &mut blob).during("copy", &path)?;
         blob.finish_as(descriptor)
+    }
+
+    /// Copies a blob from another store.
+    pub(crate) fn copy_blob(&self, from: &Store, descriptor: &Descriptor) -> Result<()> {
+        if self
+            .blob_path(&descriptor.digest)
+            .metadata()
+            .is_ok_and(|known| known.len() == descriptor.size)
+        {
+            return Ok(());
+        }
+        let mut source = from.open_blob(descriptor)?;
+        let mut blob = self.blob_writer()?;
+        io::copy(&mut source, &mut blob).during("copy", &from.blob_path(&descriptor.digest))?;
+        blob.finish_as(descriptor)
+    }
+
+    /// Copies an image for one platform from another store.
+    pub(crate) fn copy_image(&self, from: &Store, manifest: &Descriptor) -> Result<()> {
+        let document = from.manifest(manifest)?;
+        for blob in document.layers.iter().chain([&document.config, manifest]) {
+            self.copy_blob(from, blob)?;
+        }
+        Ok(())
+    }
+
+    /// What an image of the store says of its containers, as it says it.
+    pub(crate) fn container(&self, image: &Image) -> Result<Container> {
+        let path = self.blob_path(&image.digest);
+        let size = path.metadata().during("inspect", &path)?.len();
+        let manifest: Manifest = self.document(&Descriptor::new(MANIFEST, image.digest.clone(), size))?;
+        Ok(self.configuration(&manifest)?.config.unwrap_or_default())
     }
 }
 

@@ -24,7 +24,7 @@
 
 mod layer;
 mod merge;
-mod names;
+pub(crate) mod names;
 mod pipeline;
 #[cfg(unix)]
 #[path = "tree_unix.rs"]

@@ -14,7 +14,7 @@ const DEPTH: usize = 128;
 
 /// Cuts a path of an archive into components, refusing what could lead out of the layer or be changed by the system.
 /// The root itself has none.
-pub(super) fn components(path: &str, windows: bool) -> Result<Vec<&str>, String> {
+pub(crate) fn components(path: &str, windows: bool) -> Result<Vec<&str>, String> {
     if path.is_empty() {
         return Err("has no name".to_owned());
     }
@@ -153,14 +153,14 @@ pub(super) fn is_hive(components: &[&str]) -> bool {
 
 /// Finds names that differ only in case. Remembers 16 bytes a path, not the path.
 #[derive(Debug, Default)]
-pub(super) struct Cases {
+pub(crate) struct Cases {
     state: RandomState,
     seen: HashMap<u64, u64>,
 }
 
 impl Cases {
     /// Refuses a path of which some component was seen in another case.
-    pub(super) fn check(&mut self, components: &[&str]) -> Result<(), String> {
+    pub(crate) fn check(&mut self, components: &[&str]) -> Result<(), String> {
         for end in 1..=components.len() {
             let prefix = components[..end].join("/");
             let folded = self.state.hash_one(fold(&prefix));

@@ -1,0 +1,686 @@
+//! A build from its first line to the manifest.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use flate2::GzBuilder;
+use tempfile::TempDir;
+
+use super::copy::{Copy, Failed};
+use super::dockerfile::{self, Instruction};
+use super::glob::Ignore;
+use super::stage::{Stage, json, unsupported};
+use super::tree::Tree;
+use super::view::{Root, View};
+use super::{Error, Options, words};
+use crate::digest::Hashing;
+use crate::error::During as _;
+use crate::oci::{CONFIG, Configuration, Container, Descriptor, LAYER_GZIP, MANIFEST, Manifest, RootFs};
+use crate::{Digest, Platform, Result, Store};
+
+/// An image that was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Its manifest, in the store that it was built into.
+    pub manifest: Descriptor,
+    /// What the user should know, for example that a base image was not there.
+    pub notes: Vec<String>,
+}
+
+/// Builds an image into `target`. Base images come from `bases`, which may be the same store.
+///
+/// # Errors
+/// If something in the Dockerfile or in the options cannot be obeyed, or a file cannot be read.
+pub fn build(target: &Store, bases: Option<&Store>, options: &Options) -> Result<Built> {
+    let mut builder = Builder::new(target, bases, options)?;
+    let mut stage = builder.last_stage()?;
+    apply_flags(&mut stage, options)?;
+    let mut layers = std::mem::take(&mut stage.layers);
+    if layers.is_empty() && options.platform.is_windows() {
+        layers.push(write_layer(target, &Tree::windows_base(), options)?);
+    }
+    if !stage.tree.nodes.is_empty() || layers.is_empty() {
+        layers.push(write_layer(target, &stage.tree, options)?);
+    }
+    let (blobs, diff_ids) = layers.into_iter().unzip();
+    let configuration = Configuration {
+        created: Some(rfc_3339(options.created)),
+        architecture: options.platform.architecture.clone(),
+        os: options.platform.os.clone(),
+        config: Some(stage.config),
+        rootfs: RootFs {
+            kind: "layers".to_owned(),
+            diff_ids,
+        },
+    };
+    let config = target.put_document(CONFIG, &configuration)?;
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: Some(MANIFEST.to_owned()),
+        config,
+        layers: blobs,
+    };
+    let mut manifest = target.put_document(MANIFEST, &manifest)?;
+    manifest.platform = Some(options.platform.clone());
+    Ok(Built {
+        manifest,
+        notes: builder.notes,
+    })
+}
+
+/// A stage as it stands in the Dockerfile.
+struct Segment {
+    from: Instruction,
+    image: String,
+    name: Option<String>,
+    body: Vec<Instruction>,
+}
+
+struct Builder<'a> {
+    target: &'a Store,
+    bases: Option<&'a Store>,
+    options: &'a Options,
+    file: String,
+    escape: char,
+    segments: Vec<Segment>,
+    globals: BTreeMap<String, String>,
+    ignore: Ignore,
+    notes: Vec<String>,
+    /// Stages that are done.
+    done: BTreeMap<usize, Stage>,
+    /// Unpacked images, of which files are still to be read.
+    unpacked: Vec<Rc<TempDir>>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(target: &'a Store, bases: Option<&'a Store>, options: &'a Options) -> Result<Self> {
+        let mut builder = Self {
+            target,
+            bases,
+            options,
+            file: String::new(),
+            escape: '\\',
+            segments: Vec::new(),
+            globals: platform_args(&options.platform),
+            ignore: Ignore::default(),
+            notes: Vec::new(),
+            done: BTreeMap::new(),
+            unpacked: Vec::new(),
+        };
+        if let Some(path) = &options.dockerfile {
+            builder.file = path.display().to_string();
+            let text = fs::read_to_string(path).during("read the Dockerfile", path)?;
+            let parsed =
+                dockerfile::parse(&text).map_err(|error| builder.line(error.line, error.reason.clone()))?;
+            builder.escape = parsed.escape;
+            builder.cut(parsed.instructions)?;
+            builder.ignore = read_ignore(path, &options.context)?;
+        }
+        builder.check_stages()?;
+        Ok(builder)
+    }
+
+    /// Cuts the instructions into stages.
+    fn cut(&mut self, instructions: Vec<Instruction>) -> Result<()> {
+        let mut segments: Vec<Segment> = Vec::new();
+        let mut globals = self.globals.clone();
+        for instruction in instructions {
+            let refused = |reason: String| self.line(instruction.line, reason);
+            match (instruction.keyword.as_str(), segments.last_mut()) {
+                ("FROM", _) => {
+                    let lookup = |name: &str| globals.get(name).cloned();
+                    let words = words::split(&instruction.rest, self.escape, &lookup).map_err(refused)?;
+                    let (image, name) = match words.as_slice() {
+                        [image] => (image.clone(), None),
+                        [image, keyword, name] if keyword.eq_ignore_ascii_case("as") => {
+                            (image.clone(), Some(name.to_lowercase()))
+                        }
+                        _ => return Err(refused("FROM is written FROM NAME [AS STAGE]".to_owned())),
+                    };
+                    if image.is_empty() {
+                        return Err(refused(format!(
+                            "{:?} names no image: a variable is unset",
+                            instruction.rest
+                        )));
+                    }
+                    if let Some((flag, _)) = instruction.flags.iter().find(|(flag, _)| flag != "platform") {
+                        return Err(refused(format!("FROM --{flag} is not supported")));
+                    }
+                    segments.push(Segment {
+                        from: instruction,
+                        image,
+                        name,
+                        body: Vec::new(),
+                    });
+                }
+                (_, Some(segment)) => segment.body.push(instruction),
+                ("ARG", None) => {
+                    let lookup = |name: &str| globals.get(name).cloned();
+                    let args = arguments(&instruction.rest, self.escape, &lookup).map_err(refused)?;
+                    for (name, default) in args {
+                        let value = self.options.build_args.get(&name).cloned().or(default);
+                        if let Some(value) = value {
+                            globals.insert(name, value);
+                        }
+                    }
+                }
+                (keyword, None) => return Err(refused(format!("{keyword} stands before the first FROM"))),
+            }
+        }
+        if segments.is_empty() {
+            return Err(self.line(1, "there is no FROM".to_owned()));
+        }
+        self.segments = segments;
+        self.globals = globals;
+        Ok(())
+    }
+
+    /// Refuses supplied stages that nothing asks for: most likely a name is misspelt.
+    fn check_stages(&self) -> Result<()> {
+        for (name, directory) in &self.options.stages {
+            let flag = format!("--stage {name}={}", directory.display());
+            let known = self.segments.iter().enumerate().any(|(index, segment)| {
+                self.is_stage(index, name)
+                    || segment.image == *name
+                    || segment
+                        .body
+                        .iter()
+                        .any(|each| each.flags.iter().any(|(_, value)| value == name))
+            });
+            if !known {
+                let reason = "the Dockerfile has no stage and names no image of that name".to_owned();
+                return Err(Error::Flag { flag, reason }.into());
+            }
+            if !directory.is_dir() {
+                return Err(Error::Flag {
+                    flag,
+                    reason: "it is no directory".to_owned(),
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    fn last_stage(&mut self) -> Result<Stage> {
+        match self.segments.len() {
+            0 => Ok(self.empty_stage()),
+            count => self.stage(count - 1),
+        }
+    }
+
+    /// Builds a stage, and those that it needs.
+    fn stage(&mut self, index: usize) -> Result<Stage> {
+        if let Some(done) = self.done.get(&index) {
+            return Ok(done.clone());
+        }
+        let from = self.segments[index].from.clone();
+        let image = self.segments[index].image.clone();
+        let mut stage = match self.supplied(index) {
+            Some(directory) => Stage {
+                root: Some(Root::Given(directory)),
+                supplied: true,
+                ..self.empty_stage()
+            },
+            None => {
+                self.check_obeyed(index)?;
+                self.base(index, &image, from.line)?
+            }
+        };
+        let body = self.segments[index].body.clone();
+        for instruction in &body {
+            let done = self.obey(&mut stage, index, instruction);
+            done.map_err(|failed| match failed {
+                Failed::Refused(reason) => self.line(instruction.line, reason),
+                Failed::Error(error) => error,
+            })?;
+        }
+        self.done.insert(index, stage.clone());
+        Ok(stage)
+    }
+
+    /// Refuses what makes files by running something, before anything else is asked of the stage.
+    fn check_obeyed(&self, index: usize) -> Result<()> {
+        let name = self.segments[index]
+            .name
+            .clone()
+            .unwrap_or_else(|| index.to_string());
+        match self.segments[index].body.iter().find(|instruction| instruction.keyword == "RUN") {
+            None => Ok(()),
+            Some(run) => Err(self.line(
+                run.line,
+                format!(
+                    "RUN is not supported: porthole runs nothing to build an image; make the stage's files yourself \
+                     and give the directory that stands for its root with --stage {name}=DIR"
+                ),
+            )),
+        }
+    }
+
+    /// What a stage begins with.
+    fn base(&mut self, index: usize, image: &str, line: usize) -> Result<Stage> {
+        if let Some(earlier) = (0..index).rev().find(|earlier| self.is_stage(*earlier, image)) {
+            let mut stage = self.stage(earlier)?;
+            if stage.supplied {
+                self.adopt(&mut stage, line)?;
+            }
+            return Ok(Stage {
+                args: BTreeMap::new(),
+                cmd_given: false,
+                supplied: false,
+                ..stage
+            });
+        }
+        let mut stage = self.empty_stage();
+        if image == "scratch" {
+            return Ok(stage);
+        }
+        if let Some(directory) = self.options.stages.get(image) {
+            stage.root = Some(Root::Given(directory.clone()));
+            self.adopt(&mut stage, line)?;
+            return Ok(stage);
+        }
+        let platform = &self.options.platform;
+        if let Some(bases) = self.bases
+            && let Some(found) = bases.resolve(image, platform)?
+        {
+            for layer in &found.layers {
+                self.target.copy_blob(bases, &layer.blob)?;
+                stage.layers.push((layer.blob.bare(), layer.diff_id.clone()));
+            }
+            stage.config = bases.container(&found)?;
+            if let Some(directory) = stage.config.working_dir.clone() {
+                stage.directory = stage
+                    .resolve(&directory)
+                    .map_err(|reason| self.line(line, reason))?
+                    .0;
+            }
+            // Windows' own base images are not looked into but where a stage copies from them.
+            if !platform.is_windows() || index + 1 < self.segments.len() {
+                stage.root = Some(self.unpack(bases, &found)?);
+            }
+            return Ok(stage);
+        }
+        if platform.is_windows() {
+            self.notes.push(format!(
+                "{}:{line}: base image {image} is not in the store; the image starts from an empty base, of which a \
+                 HostProcess container takes nothing anyhow",
+                self.file
+            ));
+            return Ok(stage);
+        }
+        Err(self.line(
+            line,
+            format!(
+                "base image {image} for {platform} is not in the store: import it, or give its files with \
+                 --stage {image}=DIR, or start FROM scratch; --platform windows/amd64 needs no base"
+            ),
+        ))
+    }
+
+    /// Turns a directory that stands for a base image into files that the image gets.
+    fn adopt(&self, stage: &mut Stage, line: usize) -> Result<()> {
+        let Some(Root::Given(directory)) = stage.root.take() else {
+            return Ok(());
+        };
+        let from = View {
+            tree: None,
+            directory: Some(&directory),
+            ignore: None,
+            image: false,
+        };
+        let sources = [".".to_owned()];
+        let copy = Copy {
+            sources: &sources,
+            destination: "/",
+            into_directory: true,
+            mode: None,
+            owner: None,
+            add: false,
+        };
+        let (working, supplied) = (
+            std::mem::take(&mut stage.directory),
+            std::mem::take(&mut stage.supplied),
+        );
+        let done = stage.copy_into(copy, from);
+        (stage.directory, stage.supplied) = (working, supplied);
+        done.map_err(|failed| match failed {
+            Failed::Refused(reason) => self.line(line, reason),
+            Failed::Error(error) => error,
+        })
+    }
+
+    fn obey(&mut self, stage: &mut Stage, index: usize, instruction: &Instruction) -> Result<(), Failed> {
+        match instruction.keyword.as_str() {
+            "ARG" => {
+                let args = arguments(&instruction.rest, self.escape, &|name| stage.lookup(name))?;
+                for (name, default) in args {
+                    let given = self
+                        .options
+                        .build_args
+                        .get(&name)
+                        .or_else(|| self.globals.get(&name))
+                        .cloned();
+                    if let Some(value) = given.or(default) {
+                        stage.args.insert(name, value);
+                    }
+                }
+                Ok(())
+            }
+            "WORKDIR" => {
+                let path = stage.expand(&instruction.rest)?;
+                if path.is_empty() {
+                    return Err("WORKDIR needs a directory".to_owned().into());
+                }
+                stage.enter(&path)
+            }
+            "COPY" | "ADD" | "RUN" if stage.supplied => Ok(()),
+            "COPY" | "ADD" if instruction.here_document => Err(format!(
+                "{} of a here-document is not supported; COPY a file",
+                instruction.keyword
+            )
+            .into()),
+            "COPY" | "ADD" => {
+                let from = instruction
+                    .flags
+                    .iter()
+                    .find(|(name, _)| name == "from")
+                    .map(|(_, value)| value.clone());
+                match from {
+                    None => {
+                        let context = self.options.context.clone();
+                        let ignore = self.ignore.clone();
+                        let view = View {
+                            tree: None,
+                            directory: Some(&context),
+                            ignore: Some(&ignore),
+                            image: false,
+                        };
+                        stage.copy(instruction, view)
+                    }
+                    Some(_) if instruction.keyword == "ADD" => {
+                        Err("ADD --from is not supported; COPY --from is".to_owned().into())
+                    }
+                    Some(name) => {
+                        let source = self.source(index, &stage.expand(&name)?)?;
+                        let root = source.root.as_ref().map(Root::path);
+                        stage.copy(instruction, source.view(root.as_deref()))
+                    }
+                }
+            }
+            "HEALTHCHECK" | "MAINTAINER" | "ONBUILD" | "SHELL" | "STOPSIGNAL" | "VOLUME"
+                if !stage.supplied =>
+            {
+                Err(unsupported(&instruction.keyword).into())
+            }
+            "HEALTHCHECK" | "MAINTAINER" | "ONBUILD" | "SHELL" | "STOPSIGNAL" | "VOLUME" => Ok(()),
+            _ => Ok(stage.configure(instruction)?),
+        }
+    }
+
+    /// The stage or image that `COPY --from` names.
+    fn source(&mut self, index: usize, name: &str) -> Result<Stage, Failed> {
+        if let Some(earlier) = (0..index).rev().find(|earlier| self.is_stage(*earlier, name)) {
+            return Ok(self.stage(earlier)?);
+        }
+        let mut stage = self.empty_stage();
+        if let Some(directory) = self.options.stages.get(name) {
+            stage.root = Some(Root::Given(directory.clone()));
+            return Ok(stage);
+        }
+        if let Some(bases) = self.bases
+            && let Some(found) = bases.resolve(name, &self.options.platform)?
+        {
+            stage.root = Some(self.unpack(bases, &found)?);
+            return Ok(stage);
+        }
+        Err(format!(
+            "{name:?} is no earlier stage and no image in the store; give its files with --stage {name}=DIR"
+        )
+        .into())
+    }
+
+    fn unpack(&mut self, bases: &Store, image: &crate::Image) -> Result<Root> {
+        let directory = Rc::new(self.target.temporary_directory()?);
+        self.unpacked.push(Rc::clone(&directory));
+        bases.unpack(image, &directory.path().join("root"))?;
+        Ok(Root::Unpacked(directory))
+    }
+
+    fn empty_stage(&self) -> Stage {
+        Stage {
+            platform: self.options.platform.clone(),
+            escape: self.escape,
+            layers: Vec::new(),
+            root: None,
+            tree: Tree::default(),
+            config: Container::default(),
+            args: BTreeMap::new(),
+            supplied: false,
+            directory: String::new(),
+            cmd_given: false,
+        }
+    }
+
+    fn supplied(&self, index: usize) -> Option<PathBuf> {
+        let stages = self.options.stages.iter();
+        stages
+            .filter(|(name, _)| self.is_stage(index, name))
+            .map(|(_, directory)| directory.clone())
+            .next()
+    }
+
+    /// Whether a stage goes by that name or number.
+    fn is_stage(&self, index: usize, name: &str) -> bool {
+        self.segments[index]
+            .name
+            .as_deref()
+            .is_some_and(|known| known.eq_ignore_ascii_case(name))
+            || name.parse() == Ok(index)
+    }
+
+    fn line(&self, line: usize, reason: String) -> crate::Error {
+        Error::Line {
+            file: self.file.clone(),
+            line,
+            reason,
+        }
+        .into()
+    }
+}
+
+/// What the flags add to the last stage.
+fn apply_flags(stage: &mut Stage, options: &Options) -> Result<()> {
+    // What a supplied last stage consists of is what the image consists of.
+    if stage.supplied
+        && let Some(Root::Given(directory)) = stage.root.take()
+    {
+        stage.supplied = false;
+        let sources = [".".to_owned()];
+        let copy = Copy {
+            sources: &sources,
+            destination: "/",
+            into_directory: true,
+            mode: None,
+            owner: None,
+            add: false,
+        };
+        let from = View {
+            tree: None,
+            directory: Some(&directory),
+            ignore: None,
+            image: false,
+        };
+        stage
+            .copy_into(copy, from)
+            .map_err(|failed| flag("--stage", failed))?;
+    }
+    if let Some(path) = &options.workdir {
+        stage.enter(path).map_err(|failed| flag("--workdir", failed))?;
+    }
+    for (source, destination) in &options.add {
+        let shown = format!("--add {}:{destination}", source.display());
+        let absolute = source.canonicalize().during("find", source)?;
+        let (directory, name) = match (absolute.parent(), absolute.file_name()) {
+            (Some(parent), Some(name)) if !absolute.is_dir() => (parent, name.to_string_lossy().into_owned()),
+            _ => (absolute.as_path(), ".".to_owned()),
+        };
+        let sources = [name];
+        let from = View {
+            tree: None,
+            directory: Some(directory),
+            ignore: None,
+            image: false,
+        };
+        let copy = Copy {
+            sources: &sources,
+            destination,
+            into_directory: false,
+            mode: None,
+            owner: None,
+            add: false,
+        };
+        stage
+            .copy_into(copy, from)
+            .map_err(|failed| flag(&shown, failed))?;
+    }
+    for (name, value) in &options.env {
+        stage.set_env(name, value);
+    }
+    if !options.labels.is_empty() {
+        stage
+            .config
+            .labels
+            .get_or_insert_default()
+            .extend(options.labels.iter().cloned());
+    }
+    if let Some(entrypoint) = &options.entrypoint {
+        stage.config.entrypoint = Some(entrypoint.clone());
+        stage.config.cmd = None;
+    }
+    if let Some(cmd) = &options.cmd {
+        stage.config.cmd = Some(cmd.clone());
+    }
+    if let Some(user) = &options.user {
+        stage.config.user = Some(user.clone());
+    }
+    Ok(())
+}
+
+fn flag(flag: &str, failed: Failed) -> crate::Error {
+    match failed {
+        Failed::Refused(reason) => Error::Flag {
+            flag: flag.to_owned(),
+            reason,
+        }
+        .into(),
+        Failed::Error(error) => error,
+    }
+}
+
+/// `NAME[=DEFAULT] …`
+fn arguments(
+    rest: &str,
+    escape: char,
+    lookup: words::Lookup<'_>,
+) -> Result<Vec<(String, Option<String>)>, String> {
+    if rest.is_empty() || json(rest).is_ok_and(|array| array.is_some()) {
+        return Err("ARG is written ARG NAME[=DEFAULT]".to_owned());
+    }
+    let words = words::split(rest, escape, lookup)?;
+    Ok(words
+        .into_iter()
+        .map(|word| match word.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (word, None),
+        })
+        .collect())
+}
+
+/// The arguments that every Dockerfile has.
+fn platform_args(platform: &Platform) -> BTreeMap<String, String> {
+    let host = Platform::host();
+    [
+        ("TARGETPLATFORM", platform.to_string()),
+        ("TARGETOS", platform.os.clone()),
+        ("TARGETARCH", platform.architecture.clone()),
+        ("TARGETVARIANT", String::new()),
+        ("BUILDPLATFORM", host.to_string()),
+        ("BUILDOS", host.os),
+        ("BUILDARCH", host.architecture),
+        ("BUILDVARIANT", String::new()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// `DOCKERFILE.dockerignore`, else the context's `.dockerignore`.
+fn read_ignore(dockerfile: &Path, context: &Path) -> Result<Ignore> {
+    let mut own = dockerfile.as_os_str().to_owned();
+    own.push(".dockerignore");
+    for path in [PathBuf::from(own), context.join(".dockerignore")] {
+        match fs::read_to_string(&path) {
+            Ok(text) => return Ok(Ignore::parse(&text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).during("read", &path),
+        }
+    }
+    Ok(Ignore::default())
+}
+
+fn write_layer(store: &Store, tree: &Tree, options: &Options) -> Result<(Descriptor, Digest)> {
+    let blob = BufWriter::with_capacity(1 << 16, store.blob_writer()?);
+    // The header's operating system is "unknown", or it would differ by where it was built.
+    let gzip = GzBuilder::new()
+        .mtime(0)
+        .operating_system(255)
+        .write(blob, flate2::Compression::default());
+    let Hashing { inner, hasher, .. } = tree.write(&options.platform, options.created, Hashing::new(gzip))?;
+    let unwritten = "the layer".as_ref();
+    let buffered = inner.finish().during("write", unwritten)?;
+    let blob = buffered
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)
+        .during("write", unwritten)?;
+    let (digest, size) = blob.finish()?;
+    Ok((Descriptor::new(LAYER_GZIP, digest, size), hasher.finish()))
+}
+
+/// Seconds since 1970 as OCI writes times. Source of the calendar: Howard Hinnant's `civil_from_days`.
+fn rfc_3339(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc_3339;
+
+    #[test]
+    fn writes_times_as_date_does() {
+        assert_eq!(rfc_3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc_3339(951_827_696), "2000-02-29T12:34:56Z");
+        assert_eq!(rfc_3339(1_798_761_599), "2026-12-31T23:59:59Z");
+    }
+}
