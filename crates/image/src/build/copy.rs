@@ -10,8 +10,8 @@ use super::tree::{Node, Source, Tree};
 use super::view::View;
 
 /// What to copy and how.
-#[derive(Clone, Debug)]
-pub(super) struct Copy<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transfer<'a> {
     pub(super) sources: &'a [String],
     /// Relative to the root, with slashes; links have been followed.
     pub(super) destination: &'a str,
@@ -43,7 +43,12 @@ impl From<String> for Failed {
 }
 
 /// Copies from a view into a tree. `below` says what the base image has where the tree has nothing.
-pub(super) fn copy(copy: &Copy<'_>, from: View<'_>, tree: &mut Tree, below: View<'_>) -> Result<(), Failed> {
+pub(super) fn copy(
+    copy: &Transfer<'_>,
+    from: View<'_>,
+    tree: &mut Tree,
+    below: View<'_>,
+) -> Result<(), Failed> {
     let mut found = Vec::new();
     for source in copy.sources {
         if source.split(['/', '\\']).any(|component| component == "..") {
@@ -99,7 +104,7 @@ pub(super) fn copy(copy: &Copy<'_>, from: View<'_>, tree: &mut Tree, below: View
 }
 
 fn below_directory(
-    copy: &Copy<'_>,
+    copy: &Transfer<'_>,
     from: View<'_>,
     source: &str,
     destination: &str,
@@ -178,7 +183,7 @@ pub(super) fn place(
 }
 
 /// The node with the mode and owner that the instruction gives.
-fn dressed(node: Node, copy: &Copy<'_>) -> Node {
+fn dressed(node: Node, copy: &Transfer<'_>) -> Node {
     match node {
         Node::Directory { mode, owner } => Node::Directory {
             mode: copy.mode.unwrap_or(mode),

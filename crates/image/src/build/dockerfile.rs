@@ -136,12 +136,11 @@ fn logical_line(lines: &[&str], start: usize, escape: char) -> (String, usize) {
             }
             continue;
         }
-        match continued(line, escape) {
-            Some(content) => logical.push_str(content),
-            None => {
-                logical.push_str(line);
-                break;
-            }
+        if let Some(content) = continued(line, escape) {
+            logical.push_str(content);
+        } else {
+            logical.push_str(line);
+            break;
         }
     }
     (logical, at)

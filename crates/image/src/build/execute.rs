@@ -1,75 +1,22 @@
-//! A build from its first line to the manifest.
+//! A build from its first line to its last stage.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use flate2::GzBuilder;
 use tempfile::TempDir;
 
-use super::copy::{Copy, Failed};
+use super::copy::{Failed, Transfer};
 use super::dockerfile::{self, Instruction};
 use super::glob::Ignore;
 use super::stage::{Stage, json, unsupported};
 use super::tree::Tree;
 use super::view::{Root, View};
 use super::{Error, Options, words};
-use crate::digest::Hashing;
 use crate::error::During as _;
-use crate::oci::{CONFIG, Configuration, Container, Descriptor, LAYER_GZIP, MANIFEST, Manifest, RootFs};
-use crate::{Digest, Platform, Result, Store};
-
-/// An image that was built.
-#[derive(Clone, Debug)]
-pub struct Built {
-    /// Its manifest, in the store that it was built into.
-    pub manifest: Descriptor,
-    /// What the user should know, for example that a base image was not there.
-    pub notes: Vec<String>,
-}
-
-/// Builds an image into `target`. Base images come from `bases`, which may be the same store.
-///
-/// # Errors
-/// If something in the Dockerfile or in the options cannot be obeyed, or a file cannot be read.
-pub fn build(target: &Store, bases: Option<&Store>, options: &Options) -> Result<Built> {
-    let mut builder = Builder::new(target, bases, options)?;
-    let mut stage = builder.last_stage()?;
-    apply_flags(&mut stage, options)?;
-    let mut layers = std::mem::take(&mut stage.layers);
-    if layers.is_empty() && options.platform.is_windows() {
-        layers.push(write_layer(target, &Tree::windows_base(), options)?);
-    }
-    if !stage.tree.nodes.is_empty() || layers.is_empty() {
-        layers.push(write_layer(target, &stage.tree, options)?);
-    }
-    let (blobs, diff_ids) = layers.into_iter().unzip();
-    let configuration = Configuration {
-        created: Some(rfc_3339(options.created)),
-        architecture: options.platform.architecture.clone(),
-        os: options.platform.os.clone(),
-        config: Some(stage.config),
-        rootfs: RootFs {
-            kind: "layers".to_owned(),
-            diff_ids,
-        },
-    };
-    let config = target.put_document(CONFIG, &configuration)?;
-    let manifest = Manifest {
-        schema_version: 2,
-        media_type: Some(MANIFEST.to_owned()),
-        config,
-        layers: blobs,
-    };
-    let mut manifest = target.put_document(MANIFEST, &manifest)?;
-    manifest.platform = Some(options.platform.clone());
-    Ok(Built {
-        manifest,
-        notes: builder.notes,
-    })
-}
+use crate::oci::Container;
+use crate::{Platform, Result, Store};
 
 /// A stage as it stands in the Dockerfile.
 struct Segment {
@@ -79,7 +26,8 @@ struct Segment {
     body: Vec<Instruction>,
 }
 
-struct Builder<'a> {
+/// A Dockerfile being obeyed.
+pub(super) struct Builder<'a> {
     target: &'a Store,
     bases: Option<&'a Store>,
     options: &'a Options,
@@ -88,7 +36,8 @@ struct Builder<'a> {
     segments: Vec<Segment>,
     globals: BTreeMap<String, String>,
     ignore: Ignore,
-    notes: Vec<String>,
+    /// What the user should know.
+    pub(super) notes: Vec<String>,
     /// Stages that are done.
     done: BTreeMap<usize, Stage>,
     /// Unpacked images, of which files are still to be read.
@@ -96,7 +45,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(target: &'a Store, bases: Option<&'a Store>, options: &'a Options) -> Result<Self> {
+    pub(super) fn new(target: &'a Store, bases: Option<&'a Store>, options: &'a Options) -> Result<Self> {
         let mut builder = Self {
             target,
             bases,
@@ -205,7 +154,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn last_stage(&mut self) -> Result<Stage> {
+    pub(super) fn last_stage(&mut self) -> Result<Stage> {
         match self.segments.len() {
             0 => Ok(self.empty_stage()),
             count => self.stage(count - 1),
@@ -219,16 +168,15 @@ impl<'a> Builder<'a> {
         }
         let from = self.segments[index].from.clone();
         let image = self.segments[index].image.clone();
-        let mut stage = match self.supplied(index) {
-            Some(directory) => Stage {
+        let mut stage = if let Some(directory) = self.supplied(index) {
+            Stage {
                 root: Some(Root::Given(directory)),
                 supplied: true,
                 ..self.empty_stage()
-            },
-            None => {
-                self.check_obeyed(index)?;
-                self.base(index, &image, from.line)?
             }
+        } else {
+            self.check_obeyed(index)?;
+            self.base(index, &image, from.line)?
         };
         let body = self.segments[index].body.clone();
         for instruction in &body {
@@ -333,7 +281,7 @@ impl<'a> Builder<'a> {
             image: false,
         };
         let sources = [".".to_owned()];
-        let copy = Copy {
+        let copy = Transfer {
             sources: &sources,
             destination: "/",
             into_directory: true,
@@ -492,95 +440,6 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// What the flags add to the last stage.
-fn apply_flags(stage: &mut Stage, options: &Options) -> Result<()> {
-    // What a supplied last stage consists of is what the image consists of.
-    if stage.supplied
-        && let Some(Root::Given(directory)) = stage.root.take()
-    {
-        stage.supplied = false;
-        let sources = [".".to_owned()];
-        let copy = Copy {
-            sources: &sources,
-            destination: "/",
-            into_directory: true,
-            mode: None,
-            owner: None,
-            add: false,
-        };
-        let from = View {
-            tree: None,
-            directory: Some(&directory),
-            ignore: None,
-            image: false,
-        };
-        stage
-            .copy_into(copy, from)
-            .map_err(|failed| flag("--stage", failed))?;
-    }
-    if let Some(path) = &options.workdir {
-        stage.enter(path).map_err(|failed| flag("--workdir", failed))?;
-    }
-    for (source, destination) in &options.add {
-        let shown = format!("--add {}:{destination}", source.display());
-        let absolute = source.canonicalize().during("find", source)?;
-        let (directory, name) = match (absolute.parent(), absolute.file_name()) {
-            (Some(parent), Some(name)) if !absolute.is_dir() => (parent, name.to_string_lossy().into_owned()),
-            _ => (absolute.as_path(), ".".to_owned()),
-        };
-        let sources = [name];
-        let from = View {
-            tree: None,
-            directory: Some(directory),
-            ignore: None,
-            image: false,
-        };
-        let copy = Copy {
-            sources: &sources,
-            destination,
-            into_directory: false,
-            mode: None,
-            owner: None,
-            add: false,
-        };
-        stage
-            .copy_into(copy, from)
-            .map_err(|failed| flag(&shown, failed))?;
-    }
-    for (name, value) in &options.env {
-        stage.set_env(name, value);
-    }
-    if !options.labels.is_empty() {
-        stage
-            .config
-            .labels
-            .get_or_insert_default()
-            .extend(options.labels.iter().cloned());
-    }
-    if let Some(entrypoint) = &options.entrypoint {
-        stage.config.entrypoint = Some(entrypoint.clone());
-        stage.config.cmd = None;
-    }
-    if let Some(cmd) = &options.cmd {
-        stage.config.cmd = Some(cmd.clone());
-    }
-    if let Some(user) = &options.user {
-        stage.config.user = Some(user.clone());
-    }
-    Ok(())
-}
-
-fn flag(flag: &str, failed: Failed) -> crate::Error {
-    match failed {
-        Failed::Refused(reason) => Error::Flag {
-            flag: flag.to_owned(),
-            reason,
-        }
-        .into(),
-        Failed::Error(error) => error,
-    }
-}
-
 /// `NAME[=DEFAULT] …`
 fn arguments(
     rest: &str,
@@ -630,57 +489,4 @@ fn read_ignore(dockerfile: &Path, context: &Path) -> Result<Ignore> {
         }
     }
     Ok(Ignore::default())
-}
-
-fn write_layer(store: &Store, tree: &Tree, options: &Options) -> Result<(Descriptor, Digest)> {
-    let blob = BufWriter::with_capacity(1 << 16, store.blob_writer()?);
-    // The header's operating system is "unknown", or it would differ by where it was built.
-    let gzip = GzBuilder::new()
-        .mtime(0)
-        .operating_system(255)
-        .write(blob, flate2::Compression::default());
-    let Hashing { inner, hasher, .. } = tree.write(&options.platform, options.created, Hashing::new(gzip))?;
-    let unwritten = "the layer".as_ref();
-    let buffered = inner.finish().during("write", unwritten)?;
-    let blob = buffered
-        .into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .during("write", unwritten)?;
-    let (digest, size) = blob.finish()?;
-    Ok((Descriptor::new(LAYER_GZIP, digest, size), hasher.finish()))
-}
-
-/// Seconds since 1970 as OCI writes times. Source of the calendar: Howard Hinnant's `civil_from_days`.
-fn rfc_3339(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rfc_3339;
-
-    #[test]
-    fn writes_times_as_date_does() {
-        assert_eq!(rfc_3339(0), "1970-01-01T00:00:00Z");
-        assert_eq!(rfc_3339(951_827_696), "2000-02-29T12:34:56Z");
-        assert_eq!(rfc_3339(1_798_761_599), "2026-12-31T23:59:59Z");
-    }
 }

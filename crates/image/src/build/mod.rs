@@ -11,9 +11,11 @@
 //! Windows without a base in the store gets a base layer with the registry hives that Windows' importer wants; a
 //! HostProcess container takes nothing else from a base image.
 
+mod assemble;
 mod copy;
 mod dockerfile;
 mod execute;
+mod flags;
 mod glob;
 mod hive;
 mod output;
@@ -28,8 +30,8 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use self::assemble::{Built, build};
 pub use self::dockerfile::{Dockerfile, SyntaxError, parse};
-pub use self::execute::{Built, build};
 pub(crate) use self::hive::HIVES;
 pub use self::output::{Destination, publish};
 use crate::Platform;

@@ -71,7 +71,7 @@ fn descriptor(entries: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// An ACCESS_ALLOWED_ACE.
+/// An `ACCESS_ALLOWED_ACE`.
 fn ace(flags: u8, mask: u32, authority: u8, subauthorities: &[u32]) -> Vec<u8> {
     let sid = sid(authority, subauthorities);
     let mut bytes = vec![0, flags];

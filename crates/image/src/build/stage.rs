@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::copy::{self, Copy, Failed};
+use super::copy::{self, Failed, Transfer};
 use super::dockerfile::Instruction;
 use super::tree::{Node, Tree};
 use super::view::{Root, View};
@@ -200,7 +200,7 @@ impl Stage {
             }
         }
         let (mode, owner) = self.dress(instruction)?;
-        let copy = Copy {
+        let copy = Transfer {
             sources: &arguments,
             destination: &destination,
             into_directory: false,
@@ -212,7 +212,7 @@ impl Stage {
     }
 
     /// Copies to a destination as it is written.
-    pub(super) fn copy_into(&mut self, copy: Copy<'_>, from: View<'_>) -> Result<(), Failed> {
+    pub(super) fn copy_into(&mut self, copy: Transfer<'_>, from: View<'_>) -> Result<(), Failed> {
         let (path, written) = self.resolve(copy.destination)?;
         let root = self.root.as_ref().map(Root::path);
         let here = self.view(root.as_deref());
@@ -220,7 +220,7 @@ impl Stage {
             return Err(format!("{:?} is a circle of symbolic links", copy.destination).into());
         };
         let directory = matches!(here.node(&path)?, Some(Node::Directory { .. }));
-        let copy = Copy {
+        let copy = Transfer {
             destination: &path,
             into_directory: written || directory,
             ..copy
@@ -232,7 +232,7 @@ impl Stage {
     }
 
     /// Reads `--chmod` and `--chown`.
-    fn dress(&self, instruction: &Instruction) -> Result<(Option<u32>, Option<(u32, u32)>), String> {
+    fn dress(&self, instruction: &Instruction) -> Result<Dress, String> {
         let (mut mode, mut owner) = (None, None);
         for (name, value) in &instruction.flags {
             let value = self.expand(value)?;
@@ -313,6 +313,9 @@ impl Stage {
         Ok(shell.iter().copied().chain([rest]).map(str::to_owned).collect())
     }
 }
+
+/// Mode and owner that an instruction gives to what it copies.
+type Dress = (Option<u32>, Option<(u32, u32)>);
 
 /// The base image below the tree.
 fn below<'a>(stage: &Stage, root: Option<&'a std::path::Path>) -> View<'a> {

@@ -141,7 +141,7 @@ impl Tree {
     }
 }
 
-/// The pax records of Windows layers: FILE_ATTRIBUTE_DIRECTORY (16) or FILE_ATTRIBUTE_ARCHIVE (32), and who may do
+/// The pax records of Windows layers: `FILE_ATTRIBUTE_DIRECTORY` (16) or `FILE_ATTRIBUTE_ARCHIVE` (32), and who may do
 /// what with the file.
 fn windows_facts(mut facts: Facts, attribute: u32, created: u64) -> Facts {
     let descriptor = if attribute == 16 {
