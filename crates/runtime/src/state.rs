@@ -217,6 +217,13 @@ pub struct Held {
     lock: File,
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Said aloud: a process that is just being started may have a copy of the descriptor for a moment.
+        let _ = self.lock.unlock();
+    }
+}
+
 impl Held {
     /// The container's id.
     #[must_use]

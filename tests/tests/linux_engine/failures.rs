@@ -9,9 +9,13 @@ use std::process::Command;
 use porthole_runtime::engine::{CreateError, StartError};
 use porthole_runtime::plan::{Rootfs, View};
 use porthole_runtime::{Plan, Stdio};
+use porthole_tests::wait;
 
-use crate::bench::{Bench, helper};
+use crate::bench::{Bench, LIMIT, helper};
 use crate::plans::{mount, plan};
+
+/// What makes a good plan a bad one.
+type Change = Box<dyn Fn(&mut Plan)>;
 
 fn start_error(bench: &Bench, plan: &Plan) -> StartError {
     let created = bench
@@ -82,7 +86,6 @@ fn a_file_that_is_no_program_says_why() {
 fn a_plan_that_this_host_cannot_have_is_refused_before_anything_is_made() {
     let bench = Bench::new();
     let source = bench.directory("source");
-    type Change = Box<dyn Fn(&mut Plan)>;
     let with_mount = |source: PathBuf, destination: &'static str| -> Change {
         Box::new(move |plan| plan.mounts = vec![mount(&source, destination, false)])
     };
@@ -122,7 +125,7 @@ fn a_plan_that_this_host_cannot_have_is_refused_before_anything_is_made() {
         ("volume `data` is mounted there already", {
             let source = source.clone();
             Box::new(move |plan| {
-                plan.mounts = vec![mount(&source, "/data", false), mount(&source, "/data/", true)]
+                plan.mounts = vec![mount(&source, "/data", false), mount(&source, "/data/", true)];
             })
         }),
         ("ids are 1 to 127", Box::new(|plan| plan.id = "../x".to_owned())),
@@ -164,6 +167,59 @@ fn a_missing_layer_undoes_what_was_made() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_file_over_a_directory_of_the_image_is_refused_and_undone() {
+    let bench = Bench::new();
+    bench.directory("image/etc/app");
+    let source = bench.path("source");
+    fs::write(&source, "").unwrap();
+    let mut plan = plan("SYSTEM", &["/bin/true"]);
+    plan.rootfs = Rootfs::Directory(bench.path("image"));
+    plan.mounts = vec![mount(&source, "/hpc/etc/app", false)];
+    let error = create_error(&bench, &plan).to_string();
+    assert!(error.contains("is a directory in the image"), "{error}");
+    bench.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_guardian_that_never_stays_ends_the_container() {
+    let bench = Bench::new();
+    let engine =
+        porthole_runtime::os::host_engine_with(&bench.state(), std::path::Path::new("/bin/true")).unwrap();
+    let created = engine
+        .create(&plan("SYSTEM", &["/bin/sleep", "1000"]), Stdio::Null)
+        .unwrap_or_else(|error| panic!("{error:?}"));
+    if let Ok(running) = created.start() {
+        assert_eq!(running.wait_for(LIMIT).expect("it is ended").code(), 137);
+        running.delete().unwrap();
+    }
+    drop(engine);
+    bench.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_cgroup_of_another_s_is_neither_used_nor_removed() {
+    let bench = Bench::new();
+    let plan = plan("SYSTEM", &["/bin/sleep", "1000"]);
+    let running = bench.start(&plan);
+    let other = porthole_runtime::os::host_engine_with(&bench.path("other"), &helper()).unwrap();
+    let error = other
+        .create(&plan, Stdio::Null)
+        .err()
+        .expect("it cannot be created");
+    assert!(error.to_string().contains("another state directory"), "{error}");
+    assert!(
+        running.wait_for(std::time::Duration::ZERO).is_none(),
+        "the other goes on"
+    );
+    running.delete().unwrap();
+    drop(other);
+    bench.nothing_is_left();
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_limit_below_what_can_run_undoes_what_was_made() {
     let bench = Bench::new();
     let mut plan = plan("SYSTEM", &["/bin/sh", "-c", "/bin/true; exit 3"]);
@@ -173,7 +229,7 @@ fn a_limit_below_what_can_run_undoes_what_was_made() {
         Ok(created) => match created.start() {
             Err(_) => {}
             Ok(running) => {
-                let exit = running.wait_for(crate::bench::LIMIT).expect("it ends");
+                let exit = running.wait_for(LIMIT).expect("it ends");
                 assert_ne!(exit.code(), 0);
                 running.delete().unwrap();
             }
@@ -219,7 +275,12 @@ fn a_full_disk_leaves_nothing() {
         let error = engine.create(&plan, Stdio::Null).err();
         drop(engine);
         let left = walk(&disk.join("state/containers"));
-        assert!(Command::new("umount").arg(&disk).status().unwrap().success());
+        // The guardian may still be on its way to where it closes what it inherited.
+        wait::until("the disk to be unused", LIMIT, || {
+            let unmounted = Command::new("umount").arg(&disk).output().unwrap();
+            Ok(unmounted.status.success().then_some(()))
+        })
+        .unwrap();
         assert_eq!(left, Vec::<PathBuf>::new(), "{inodes}: {error:?}");
         if inodes < 7 {
             let error = error.expect("it cannot be created");

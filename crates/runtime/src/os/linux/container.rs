@@ -108,6 +108,14 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         places: Vec::new(),
     };
     clear_remains(host, &mut resources.held)?;
+    // Not noted yet: what is of another state directory must not be undone here.
+    if wanted.group.exists() {
+        return Err(CreateError::Host {
+            doing: format!("make the cgroup of container `{}`", plan.id),
+            reason: "there is one already, of a porthole with another state directory; use another id"
+                .to_owned(),
+        });
+    }
     let credentials = match &identity {
         Identity::Inherited => None,
         Identity::Fixed { credentials, .. } => Some(credentials.clone()),
@@ -293,6 +301,12 @@ fn attach(
                 ))
             })?,
         };
+        if volume.file && volume.below.is_none() && rootfs.has_directory(&place) {
+            return Err(volume.error(format!(
+                "`{}` is a directory in the image, and the volume is a file",
+                volume.inside.display()
+            )));
+        }
         for target in volume.host.iter().cloned().chain([root.join(&place)]) {
             let (mount, then_read_only) = mounts::detach(volume)?;
             attachments.push(Attachment {
@@ -365,7 +379,7 @@ fn program(
     mount_point: &MountPoint,
 ) -> Result<Program, CreateError> {
     let base: &[(String, String)] = match identity {
-        Identity::Inherited => &std::env::vars().collect::<Vec<_>>(),
+        Identity::Inherited => &inherited(),
         Identity::Fixed { variables, .. } | Identity::Ephemeral { variables, .. } => variables,
     };
     let variables = environment::compose_linux(base, &plan.environment, mount_point);
@@ -393,6 +407,14 @@ fn program(
             .map(|(name, value)| c_string(&format!("{name}={value}"), "environment variable"))
             .collect::<Result<_, _>>()?,
     })
+}
+
+/// What says who porthole is; nothing else of its environment is the container's business.
+fn inherited() -> Vec<(String, String)> {
+    ["HOME", "USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+        .collect()
 }
 
 fn streams(

@@ -26,13 +26,22 @@ use crate::state::State;
 /// How long a guardian goes on with what cannot be removed at once.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A guardian that has to be replaced more often than this does not guard.
+const MAX_STARTS: u32 = 20;
+
 /// The holder's side.
 #[derive(Debug)]
 pub(super) struct Guardian {
     state: PathBuf,
     executable: PathBuf,
     holder: String,
-    running: Mutex<Option<Arc<OwnedFd>>>,
+    running: Mutex<Started>,
+}
+
+#[derive(Debug, Default)]
+struct Started {
+    alive: Option<Arc<OwnedFd>>,
+    starts: u32,
 }
 
 impl Guardian {
@@ -41,7 +50,7 @@ impl Guardian {
             state: std::path::absolute(state)?,
             executable: executable.to_owned(),
             holder: holder()?,
-            running: Mutex::new(None),
+            running: Mutex::default(),
         })
     }
 
@@ -50,22 +59,26 @@ impl Guardian {
         &self.holder
     }
 
-    fn running(&self) -> MutexGuard<'_, Option<Arc<OwnedFd>>> {
+    fn running(&self) -> MutexGuard<'_, Started> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the guardian unless one is alive. Returns a handle that becomes readable at its end.
     pub(super) fn ensure(&self) -> io::Result<Arc<OwnedFd>> {
         let mut running = self.running();
-        if let Some(alive) = running.as_ref() {
-            if !has_ended(alive)? {
-                return Ok(Arc::clone(alive));
+        if let Some(alive) = running.alive.take() {
+            if !has_ended(&alive)? {
+                running.alive = Some(Arc::clone(&alive));
+                return Ok(alive);
             }
-            reap(alive);
-            *running = None;
+            reap(&alive);
         }
+        if running.starts == MAX_STARTS {
+            return Err(io::Error::other("it ended again and again"));
+        }
+        running.starts += 1;
         let alive = Arc::new(self.spawn()?);
-        *running = Some(Arc::clone(&alive));
+        running.alive = Some(Arc::clone(&alive));
         Ok(alive)
     }
 
@@ -97,7 +110,7 @@ impl Guardian {
 impl Drop for Guardian {
     /// Only the last container of this process drops it: there is nothing left to guard.
     fn drop(&mut self) {
-        if let Some(alive) = self.running().take() {
+        if let Some(alive) = self.running().alive.take() {
             let _ = pidfd_send_signal(&alive, Signal::KILL);
             reap(&alive);
         }

@@ -26,6 +26,8 @@ mod raw;
 mod rootfs;
 mod running;
 mod steps;
+#[cfg(test)]
+mod v1_tests;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

@@ -49,7 +49,11 @@ impl Volume {
 pub(super) fn check(mounts: &[Mount], mount_point: &MountPoint) -> Result<Vec<Volume>, CreateError> {
     let mut volumes: Vec<Volume> = Vec::with_capacity(mounts.len());
     let mut ordered: Vec<&Mount> = mounts.iter().collect();
-    ordered.sort_by_key(|mount| Path::new(&mount.destination).components().count());
+    ordered.sort_by_key(|mount| {
+        Path::new(&mount_point.join(&mount.destination))
+            .components()
+            .count()
+    });
     for mount in ordered {
         let refused = |reason: String| CreateError::Mount {
             volume: mount.volume.clone(),

@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, XattrFlags, fgetxattr, flock, fsetxattr};
 use rustix::io::Errno;
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 /// On every mount point that porthole made. `trusted.*` is root's alone.
 const MARK: &str = "trusted.porthole.mountpoint";
+/// How long a lock is waited for that is only ever held while something is removed.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// As the kernel's own limit on symbolic links in a path.
 const MAX_LINKS: usize = 40;
 
@@ -86,8 +89,8 @@ fn components(path: &Path) -> impl DoubleEndedIterator<Item = PathBuf> + '_ {
     })
 }
 
-/// The places on the way to `path` that are missing or marked as ours, the outermost first. `file` says what the last
-/// one is. `path` has no symbolic links.
+/// The places on the way to `path` that are missing or marked as ours, the outermost first, and `path` itself. `file` says
+/// what it is. `path` has no symbolic links.
 pub(super) fn plan(path: &Path, file: bool) -> Result<Vec<Place>, String> {
     let mut places = Vec::new();
     let mut ancestors: Vec<&Path> = path.ancestors().collect();
@@ -110,7 +113,11 @@ pub(super) fn plan(path: &Path, file: bool) -> Result<Vec<Place>, String> {
                         one.display()
                     ));
                 }
-                if open(one).is_ok_and(|file| is_marked(&file)) {
+                // Opening a device could do something. The last one is held even if it is nobody's: where attributes cannot
+                // be set, another porthole may have made it.
+                if (metadata.is_dir() || metadata.is_file())
+                    && (last || open(one).is_ok_and(|file| is_marked(&file)))
+                {
                     places.push(Place {
                         path: one.to_owned(),
                         file: last && file,
@@ -144,6 +151,7 @@ fn is_marked(file: &File) -> bool {
 
 /// Makes a place where it is missing, and holds it.
 pub(super) fn hold(place: &Place) -> io::Result<HeldPlace> {
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let made = make(place)?;
         let lock = match open(&place.path) {
@@ -153,10 +161,18 @@ pub(super) fn hold(place: &Place) -> io::Result<HeldPlace> {
         };
         match flock(&lock, FlockOperation::NonBlockingLockShared) {
             // Somebody is about to remove it.
-            Err(Errno::WOULDBLOCK) => {
-                std::thread::yield_now();
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
                 continue;
             }
+            Err(Errno::WOULDBLOCK) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "another process keeps an exclusive lock on it",
+                ));
+            }
+            // A file system without locks: nobody can remove what was there before.
+            Err(_) if !place.missing => {}
             locked => locked?,
         }
         if !is_at(&lock, &place.path) {
@@ -199,7 +215,8 @@ impl HeldPlace {
     /// Lets go of the place, and says whether it may be ours to remove.
     pub(super) fn release(self) -> Option<Place> {
         let foreign = self.foreign && !is_marked(&self.lock);
-        drop(self.lock);
+        // Said aloud: a process that is just being started may have a copy of the descriptor for a moment.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
         (!foreign).then_some(self.place)
     }
 }
@@ -269,7 +286,10 @@ mod tests {
                 }
             ]
         );
-        assert!(plan(&root.path().join("there"), false).unwrap().is_empty());
+        assert_eq!(
+            plan(&root.path().join("there"), false).unwrap(),
+            [place(&root.path().join("there"), false)]
+        );
     }
 
     #[test]

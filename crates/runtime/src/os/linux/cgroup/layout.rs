@@ -63,7 +63,7 @@ pub(in super::super) enum LayoutError {
 
 impl Layout {
     /// Reads `/proc/self/mountinfo`. `controllers` is the content of `cgroup.controllers` at the root of the v2 tree.
-    pub(super) fn parse(mountinfo: &str, controllers: impl Fn(&Path) -> String) -> Self {
+    pub(in super::super) fn parse(mountinfo: &str, controllers: impl Fn(&Path) -> String) -> Self {
         let mut layout = Self::default();
         for line in mountinfo.lines() {
             // "36 35 98:0 /root /mount/point options… - type source super-options" (proc_pid_mountinfo(5)).

@@ -119,6 +119,11 @@ impl Group {
         self.unified.iter().chain(self.v1.values()).map(PathBuf::as_path)
     }
 
+    /// Whether one of the cgroups is there.
+    pub(super) fn exists(&self) -> bool {
+        self.directories().any(Path::exists)
+    }
+
     /// The directory that a process is cloned into.
     pub(super) fn unified(&self) -> Result<Option<File>, CgroupError> {
         self.unified
