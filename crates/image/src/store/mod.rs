@@ -19,6 +19,7 @@ mod import;
 mod layers;
 mod lock;
 mod names;
+mod scratch;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ pub(crate) use self::blobs::{parse, read_document};
 pub use self::collect::Removed;
 pub use self::import::{Imported, Loaded};
 pub use self::layers::UnpackedLayers;
+pub use self::scratch::Scratch;
 
 /// Indexes may hold indexes; more than this deep is refused.
 const INDEX_DEPTH: usize = 3;
