@@ -6,8 +6,6 @@ use std::process::ExitCode;
 
 use porthole_runtime::os;
 
-use crate::exit;
-
 /// The answer of the guard, where this process was started as one.
 pub(crate) fn asked() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
@@ -16,9 +14,9 @@ pub(crate) fn asked() -> Option<ExitCode> {
     }
     let rest: Vec<OsString> = arguments.collect();
     let code = os::guard(&rest);
-    if code > 255 || code < 0 {
+    match u8::try_from(code) {
+        Ok(code) => Some(ExitCode::from(code)),
         // What a container's program on Windows ended with, passed on whole.
-        std::process::exit(code);
+        Err(_) => std::process::exit(code),
     }
-    Some(ExitCode::from(u8::try_from(code).unwrap_or(exit::OWN_FAILURE)))
 }

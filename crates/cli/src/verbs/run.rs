@@ -76,10 +76,9 @@ impl Run {
 
         let state = global.state();
         let engine = os::host_engine(&state).attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?;
-        engine
-            .sweep()
-            .attempt(exit::OWN_FAILURE, || "remove what a dead holder left".to_owned())?;
-        volumes::sweep(&state).attempt(exit::OWN_FAILURE, || "remove what a dead holder left".to_owned())?;
+        let sweeping = || format!("remove what a dead holder left in `{}`", state.display());
+        engine.sweep().attempt(exit::OWN_FAILURE, sweeping)?;
+        volumes::sweep(&state).attempt(exit::OWN_FAILURE, sweeping)?;
         let images = HostImages::new(&state, self.image.clone());
         let mut pods = Vec::new();
         for (workload, spec) in workloads.iter().zip(&specs) {
@@ -187,7 +186,7 @@ fn live_one(
     let several = several_pods || pod.init_containers.len() + pod.containers.len() > 1;
     if !several {
         return life.run(engine, pod, Stdio::Inherit, &|event| {
-            output::say(&event, pod, false, global)
+            output::say(&event, pod, false, global);
         });
     }
     let printers = output::Printers::default();
