@@ -1,1 +1,544 @@
+//! The engine against a Windows that remembers every call.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use porthole_pod::Account;
+
+use crate::engine::{CreateError, Engine as _, Exit, Signal, StartError, Stdio};
+use crate::plan::{CommandLine, Limits, Mount, PodIdentity, Rootfs, Stop, User, View};
+use crate::{Plan, state::State};
+
+use super::api::{Attribute, JobInformation, ProcessSpec, SID_TYPE_USER};
+use super::fake::{Call, Fake};
+use super::host_engine::WindowsEngine;
+use super::launcher;
+
+const PORTHOLE: &str = r"C:\Program Files\porthole\porthole.exe";
+
+struct Host {
+    directory: tempfile::TempDir,
+    fake: Arc<Fake>,
+    engine: WindowsEngine,
+}
+
+/// A host with or without a bind filter, and what the plans below need.
+fn host(bind_filter: bool) -> Host {
+    let fake = Fake::new();
+    if bind_filter {
+        fake.file(r"C:\Windows\System32\bindfltapi.dll");
+    }
+    for directory in [r"C:\", r"C:\data", r"C:\layers\1", r"C:\layers\2"] {
+        fake.directory(directory);
+    }
+    fake.file(r"C:\config.txt");
+    fake.file(r"C:\Windows\System32\cmd.exe");
+    fake.group("operators");
+    let directory = tempfile::tempdir().unwrap();
+    let engine = WindowsEngine::new(
+        fake.clone(),
+        State::new(&directory.path().join("state")),
+        PORTHOLE.to_owned(),
+    );
+    Host {
+        directory,
+        fake,
+        engine,
+    }
+}
+
+impl Host {
+    fn create(&self, plan: &Plan) -> Result<Box<dyn crate::Created>, CreateError> {
+        self.engine.create(plan, Stdio::Piped)
+    }
+
+    /// What the container's own directory is called.
+    fn backing(&self, plan: &Plan) -> String {
+        let directory = self.directory.path().join("state/containers").join(&plan.id);
+        format!(r"{}\rootfs", directory.display())
+    }
+
+    fn refuses(&self, plan: &Plan) -> String {
+        let error = self.create(plan).err().expect("refused");
+        self.assert_nothing_left();
+        error.to_string()
+    }
+
+    fn assert_nothing_left(&self) {
+        assert_eq!(self.fake.left_behind(), Vec::<String>::new());
+        assert_eq!(self.fake.open_handles(), 0);
+        let containers = self.directory.path().join("state/containers");
+        let left = std::fs::read_dir(containers).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "containers in the state directory");
+    }
+
+    fn spec(&self) -> ProcessSpec {
+        let spec = self.fake.calls().into_iter().find_map(|call| match call {
+            Call::CreateProcess(spec) => Some(spec),
+            _ => None,
+        });
+        spec.expect("a process was created")
+    }
+}
+
+fn plan(view: View) -> Plan {
+    Plan {
+        id: "pod-c".to_owned(),
+        pod: PodIdentity {
+            namespace: "default".to_owned(),
+            name: "pod".to_owned(),
+            uid: "u".to_owned(),
+        },
+        container: "c".to_owned(),
+        rootfs: Rootfs::Layers(vec![PathBuf::from(r"C:\layers\1"), PathBuf::from(r"C:\layers\2")]),
+        view,
+        command: CommandLine::Arguments(["cmd", "/c", "say \"hi\""].map(str::to_owned).to_vec()),
+        working_directory: None,
+        environment: vec![("A".to_owned(), "%CONTAINER_SANDBOX_MOUNT_POINT%".to_owned())],
+        mounts: Vec::new(),
+        user: User::Inherit,
+        limits: Limits::default(),
+        stop: Stop {
+            signal: Signal::Term,
+            grace: Duration::from_secs(1),
+        },
+        credential_spec: None,
+    }
+}
+
+fn mount(source: &str, destination: &str, read_only: bool) -> Mount {
+    Mount {
+        volume: "v".to_owned(),
+        source: source.into(),
+        destination: destination.to_owned(),
+        read_only,
+    }
+}
+
+fn filters(fake: &Fake) -> Vec<(u32, String, String)> {
+    fake.calls()
+        .into_iter()
+        .filter_map(|call| match call {
+            Call::BindFilter {
+                flags, root, target, ..
+            } => Some((flags, root, target)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn offers_a_private_view_only_where_the_bind_filter_is() {
+    assert_eq!(
+        host(true).engine.facts().views,
+        [View::Private, View::Links, View::None]
+    );
+    assert_eq!(host(false).engine.facts().views, [View::Links, View::None]);
+    assert_eq!(host(false).engine.facts().hostname, "host");
+}
+
+#[test]
+fn private_view_is_a_silo_with_bound_rootfs_and_volumes() {
+    let host = host(true);
+    let mut plan = plan(View::Private);
+    plan.mounts = vec![
+        mount(r"C:\data", "/var/data", false),
+        mount(r"C:\config.txt", r"D:\etc\config.txt", true),
+    ];
+    let created = host.create(&plan).unwrap();
+    let backing = host.backing(&plan);
+    let calls = host.fake.calls();
+    let position = |wanted: &dyn Fn(&Call) -> bool| calls.iter().position(wanted).unwrap();
+    let silo = position(&|call| {
+        matches!(
+            call,
+            Call::SetJob {
+                information: JobInformation::CreateSilo,
+                ..
+            }
+        )
+    });
+    assert!(silo < position(&|call| matches!(call, Call::BindFilter { .. })));
+    assert_eq!(
+        calls
+            .iter()
+            .filter(|call| matches!(call, Call::CopyTree { .. }))
+            .cloned()
+            .collect::<Vec<_>>(),
+        [r"C:\layers\1", r"C:\layers\2"].map(|from| Call::CopyTree {
+            from: from.to_owned(),
+            to: backing.clone()
+        })
+    );
+    let config = r"D:\etc\config.txt";
+    assert_eq!(
+        filters(&host.fake),
+        [
+            (0x4, r"C:\hpc", backing.as_str()),
+            (0x4, r"C:\var\data", r"C:\data"),
+            (0x4, r"C:\hpc\var\data", r"C:\data"),
+            (0x5, config, r"C:\config.txt"),
+            (0x5, r"C:\hpc\etc\config.txt", r"C:\config.txt"),
+        ]
+        .map(|(flags, root, target)| (flags, root.to_owned(), target.to_owned()))
+    );
+    // The parents of the destinations, on the host and in the rootfs.
+    for directory in [
+        r"C:\var".to_owned(),
+        r"D:\etc".to_owned(),
+        format!(r"{backing}\var"),
+        format!(r"{backing}\etc"),
+    ] {
+        assert!(
+            calls.contains(&Call::CreateDirectory(directory.clone())),
+            "{directory}"
+        );
+    }
+    drop(created);
+    host.assert_nothing_left();
+}
+
+#[test]
+fn a_silos_program_is_started_by_a_launcher_inside() {
+    let host = host(true);
+    host.fake.contents(&["", r#"{"Started":{"pid":77}}"#]);
+    host.fake.exits_with(9);
+    let running = host.create(&plan(View::Private)).unwrap().start().unwrap();
+    assert_eq!(running.pid(), 77);
+    let spec = host.spec();
+    assert_eq!(spec.application, PORTHOLE);
+    let mut words = spec
+        .command_line
+        .strip_prefix(r#""C:\Program Files\porthole\porthole.exe" guard "#)
+        .expect("porthole is called")
+        .split(' ')
+        .map(|handle| handle.parse::<usize>().unwrap());
+    let (request, answer) = (words.next().unwrap(), words.next().unwrap());
+    assert_eq!(
+        spec.attributes,
+        [
+            Attribute::Handles(vec![spec.stdio[0], spec.stdio[1], spec.stdio[2], request, answer]),
+            Attribute::Jobs(vec![1]),
+        ]
+    );
+    assert!(!host.fake.is_open(request) && !host.fake.is_open(answer));
+    let block = String::from_utf16(&spec.environment.unwrap()).unwrap();
+    assert!(
+        block.contains("A=C:\\hpc\0") && block.contains("CONTAINER_SANDBOX_MOUNT_POINT=C:\\hpc\\\0"),
+        "{block:?}"
+    );
+    // The write end was opened just after the read end.
+    let request: launcher::Request = serde_json::from_str(&host.fake.written(request + 1)).unwrap();
+    assert_eq!(request.mount_point, r"C:\hpc");
+    assert_eq!(request.system_root, r"C:\Windows");
+    // The launcher is no program of the container's.
+    host.fake
+        .members(&[(4711, r"C:\porthole.exe"), (77, r"C:\hpc\app.exe")]);
+    running.signal(Signal::Term).unwrap();
+    assert!(
+        host.fake
+            .calls()
+            .iter()
+            .all(|call| !matches!(call, Call::OpenProcess { id: 4711, .. }))
+    );
+    assert_eq!(running.wait(), Exit::Code(9));
+    running.delete().unwrap();
+    drop(running);
+    host.assert_nothing_left();
+}
+
+#[test]
+fn what_the_launcher_found_wrong_is_the_start_error() {
+    type Expected = fn(&StartError) -> bool;
+    let cases: [(&str, Expected); 4] = [
+        (
+            r#"{"NotFound":{"command":"x","tried":["C:\\hpc\\x.exe"]}}"#,
+            |error| matches!(error, StartError::NotFound { tried, .. } if tried.len() == 1),
+        ),
+        (
+            r#"{"NotExecutable":{"path":"C:\\x.exe","error":{"Code":193}}}"#,
+            |error| matches!(error, StartError::NotExecutable { source, .. } if source.raw_os_error() == Some(193)),
+        ),
+        (
+            r#"{"Step":{"doing":"d","error":{"Text":"t"}}}"#,
+            |error| matches!(error, StartError::Step { doing, .. } if doing == "d"),
+        ),
+        (
+            "",
+            |error| matches!(error, StartError::Step { doing, .. } if doing.contains("launcher")),
+        ),
+    ];
+    for (answer, expected) in cases {
+        let host = host(true);
+        host.fake.contents(&["", answer]);
+        let error = host.create(&plan(View::Private)).unwrap().start().err().unwrap();
+        assert!(expected(&error), "{answer}: {error}");
+        host.assert_nothing_left();
+    }
+}
+
+#[test]
+fn the_launcher_finds_the_program_in_its_own_view_and_ends_with_its_code() {
+    let fake = Fake::new();
+    fake.directory(r"C:\hpc");
+    fake.file(r"C:\hpc\app\app.exe");
+    fake.exits_with(0xC000_0005);
+    let request = launcher::Request {
+        command: launcher::Command::Arguments(vec![
+            "%CONTAINER_SANDBOX_MOUNT_POINT%/app/app.exe".to_owned(),
+            "a b".to_owned(),
+        ]),
+        working_directory: None,
+        search_path: String::new(),
+        system_root: r"C:\Windows".to_owned(),
+        mount_point: r"C:\hpc".to_owned(),
+    };
+    fake.contents(&[&serde_json::to_string(&request).unwrap(), ""]);
+    assert_eq!(launcher::run(&*fake, 500, 501), 0xC000_0005);
+    assert_eq!(fake.written(501), r#"{"Started":{"pid":4711}}"#);
+    let calls = fake.calls();
+    let Some(Call::CreateProcess(spec)) = calls.iter().find(|call| matches!(call, Call::CreateProcess(_)))
+    else {
+        panic!("{calls:?}")
+    };
+    assert_eq!(spec.application, r"C:\hpc\app\app.exe");
+    assert_eq!(spec.command_line, r#"C:\hpc\app\app.exe "a b""#);
+    assert_eq!(spec.current_directory.as_deref(), Some(r"C:\hpc"));
+    // The environment, the console and the job are the launcher's own; its pipes are not passed on.
+    assert_eq!((spec.environment.as_ref(), spec.creation_flags), (None, 0x8_0000));
+    assert_eq!(spec.attributes, [Attribute::Handles(spec.stdio.to_vec())]);
+
+    let fake = Fake::new();
+    fake.directory(r"C:\hpc");
+    fake.contents(&[&serde_json::to_string(&request).unwrap(), ""]);
+    assert_eq!(launcher::run(&*fake, 500, 501), launcher::FAILED);
+    assert!(
+        fake.written(501).starts_with(r#"{"NotFound":"#),
+        "{}",
+        fake.written(501)
+    );
+}
+
+#[test]
+fn links_are_made_below_a_rootfs_that_everybody_sees() {
+    let host = host(false);
+    let mut plan = plan(View::Links);
+    plan.mounts = vec![
+        mount(r"C:\data", "/var/data", false),
+        mount(r"C:\config.txt", r"C:\etc\config.txt", false),
+    ];
+    let running = host.create(&plan).unwrap().start().unwrap();
+    let links: Vec<_> = host
+        .fake
+        .calls()
+        .into_iter()
+        .filter(|call| matches!(call, Call::SymbolicLink { .. }))
+        .collect();
+    assert_eq!(
+        links,
+        [
+            (r"C:\hpc\pod-c\var\data", r"C:\data", 0x3),
+            (r"C:\hpc\pod-c\etc\config.txt", r"C:\config.txt", 0x2),
+        ]
+        .map(|(link, target, flags)| Call::SymbolicLink {
+            link: link.to_owned(),
+            target: target.to_owned(),
+            flags
+        })
+    );
+    let spec = host.spec();
+    assert_eq!(spec.application, r"C:\Windows\system32\cmd.exe");
+    assert_eq!(spec.command_line, r#"cmd /c "say \"hi\"""#);
+    assert_eq!(spec.current_directory.as_deref(), Some(r"C:\hpc\pod-c"));
+    assert_eq!(spec.creation_flags, 0x8_0000 | 0x400 | 0x800_0000);
+    assert_eq!(spec.token, None);
+    assert!(running.take_output().is_some() && running.take_output().is_none());
+    running.delete().unwrap();
+    let calls = host.fake.calls();
+    assert!(calls.contains(&Call::RemoveTree(r"C:\hpc\pod-c".to_owned())));
+    assert!(calls.contains(&Call::RemoveDirectory(r"C:\hpc".to_owned())));
+    drop(running);
+    host.assert_nothing_left();
+}
+
+#[test]
+fn no_view_is_an_ordinary_directory_without_silo_or_links() {
+    let host = host(true);
+    drop(host.create(&plan(View::None)).unwrap().start().unwrap());
+    assert!(
+        host.fake
+            .sets()
+            .iter()
+            .all(|set| *set != JobInformation::CreateSilo)
+    );
+    assert!(filters(&host.fake).is_empty());
+    assert_eq!(host.spec().current_directory.as_deref(), Some(r"C:\hpc\pod-c"));
+    host.assert_nothing_left();
+}
+
+#[test]
+fn refuses_before_anything_is_made() {
+    type Change = fn(&mut Plan);
+    let cases: [(View, Change, &str); 14] = [
+        (View::Links, |plan| plan.id = "..".to_owned(), "use container id"),
+        (View::Links, |plan| plan.id = "a/b".to_owned(), "use container id"),
+        (
+            View::Links,
+            |plan| plan.credential_spec = Some("{}".to_owned()),
+            "credential spec",
+        ),
+        (
+            View::Links,
+            |plan| plan.limits.memory = Some(0),
+            "memory limit of 0",
+        ),
+        (
+            View::Links,
+            |plan| plan.rootfs = Rootfs::Directory(r"C:\nowhere".into()),
+            r"no directory `C:\nowhere`",
+        ),
+        (
+            View::Links,
+            |plan| plan.mounts = vec![mount(r"\\.\pipe\x", "/x", false)],
+            "named pipe mounts not supported for job containers",
+        ),
+        (
+            View::Links,
+            |plan| plan.mounts = vec![mount(r"C:\data", "C:", false)],
+            "destination path can not be C drive",
+        ),
+        (
+            View::Links,
+            |plan| plan.mounts = vec![mount(r"C:\missing", "/x", false)],
+            r"no file or directory `C:\missing`",
+        ),
+        (
+            View::Links,
+            |plan| plan.mounts = vec![mount("data", "/x", false)],
+            "not an absolute path",
+        ),
+        (
+            View::Links,
+            |plan| plan.mounts = vec![mount(r"C:\data", "/x", true)],
+            "a link cannot be read-only",
+        ),
+        (
+            View::Links,
+            |plan| plan.mounts = vec![mount(r"C:\data", "/x", false), mount(r"C:\data", r"c:\X", false)],
+            "mounted there already",
+        ),
+        (
+            View::Links,
+            |plan| plan.mounts = vec![mount(r"C:\data", "/x", false), mount(r"C:\data", "/x/y", false)],
+            "links are not made in volumes",
+        ),
+        (
+            View::None,
+            |plan| plan.mounts = vec![mount(r"C:\data", "/x", false)],
+            "a container without a view has no volumes",
+        ),
+        (
+            View::Links,
+            |plan| plan.user = User::Account(Account::parse("nobody").unwrap()),
+            "neither a group nor a user",
+        ),
+    ];
+    for (view, change, expected) in cases {
+        let host = host(false);
+        let mut plan = plan(view);
+        change(&mut plan);
+        let error = host.refuses(&plan);
+        assert!(error.contains(expected), "{expected}: {error}");
+        let made = host.fake.calls();
+        assert!(
+            made.iter().all(|call| matches!(call, Call::GroupInformation(_))),
+            "{expected}: {made:?}"
+        );
+    }
+    let error = host(false).refuses(&plan(View::Private));
+    assert!(error.contains("bindfltapi.dll"), "{error}");
+}
+
+#[test]
+fn undoes_everything_at_whatever_call_it_fails() {
+    let group = |host: &Host, plan: &mut Plan| {
+        plan.user = User::Account(Account::parse("operators").unwrap());
+        plan.mounts = vec![mount(r"C:\data", "/var/lib/data", false)];
+        plan.limits.cpu_milli = Some(100);
+        // The name of the temporary account is that of the fake's chance.
+        host.fake
+            .account("pod-c-0b30557a", "HOST", SID_TYPE_USER, &[1, 0, 0, 0, 0, 0, 0, 5]);
+        host.fake.contents(&["", r#"{"Started":{"pid":77}}"#]);
+    };
+    for view in [View::Private, View::Links] {
+        let whole = host(true);
+        let mut plan = plan(view);
+        group(&whole, &mut plan);
+        let running = whole.create(&plan).unwrap().start().unwrap();
+        let before_end = whole.fake.calls().len();
+        running.delete().unwrap();
+        drop(running);
+        whole.assert_nothing_left();
+        assert!(before_end > 15, "{before_end}");
+        for step in 0..before_end {
+            let failing = host(true);
+            let mut plan = plan.clone();
+            group(&failing, &mut plan);
+            failing.fake.fail_at(step);
+            let failed = match failing.create(&plan) {
+                Err(error) => error.to_string(),
+                Ok(created) => match created.start() {
+                    Err(error) => error.to_string(),
+                    Ok(_) => panic!("step {step} of {view:?} did not fail"),
+                },
+            };
+            assert!(!failed.is_empty());
+            failing.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
+fn sweep_finishes_what_a_dead_holder_could_not() {
+    let host = host(false);
+    let mut plan = plan(View::Links);
+    plan.user = User::Account(Account::parse("operators").unwrap());
+    host.fake
+        .account("pod-c-0b30557a", "HOST", SID_TYPE_USER, &[1, 0, 0, 0, 0, 0, 0, 5]);
+    // A dead holder removes nothing and lets its lock go.
+    host.fake.fail(
+        |call| {
+            matches!(
+                call,
+                Call::RemoveTree(_) | Call::RemoveDirectory(_) | Call::UserDelete(_)
+            )
+        },
+        5,
+    );
+    let running = host.create(&plan).unwrap().start().unwrap();
+    assert!(
+        host.engine.sweep().unwrap().is_empty(),
+        "a live container is swept"
+    );
+    drop(running);
+    assert_eq!(
+        host.fake.left_behind(),
+        [r"C:\hpc", r"C:\hpc\pod-c", "pod-c-0b30557a"]
+    );
+    assert!(host.engine.sweep().is_err(), "what cannot be removed is reported");
+
+    host.fake.heal();
+    host.fake.job_exists();
+    assert_eq!(host.engine.sweep().unwrap(), ["pod-c"]);
+    let calls = host.fake.calls();
+    assert!(calls.contains(&Call::OpenJob("JobContainer_pod-c".to_owned())));
+    assert!(matches!(
+        calls
+            .iter()
+            .rfind(|call| matches!(call, Call::TerminateJob { .. })),
+        Some(Call::TerminateJob { code: 1, .. })
+    ));
+    host.assert_nothing_left();
+    assert!(host.engine.sweep().unwrap().is_empty());
+}

@@ -1,7 +1,7 @@
 //! A Windows that does nothing and remembers every call, so that flags and structures are asserted on every system.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::io;
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -79,6 +79,8 @@ type Failure = Box<dyn Fn(&Call) -> bool + Send>;
 #[derive(Default)]
 struct Memory {
     calls: Vec<Call>,
+    made: usize,
+    left: Vec<String>,
     handles: usize,
     open: HashSet<usize>,
     processes: HashMap<usize, u32>,
@@ -89,6 +91,7 @@ struct Memory {
     active: VecDeque<u32>,
     packets: VecDeque<Option<u32>>,
     failures: Vec<(Failure, i32)>,
+    fails_at: Option<usize>,
     files: HashSet<String>,
     directories: HashSet<String>,
     variables: HashMap<String, String>,
@@ -96,6 +99,8 @@ struct Memory {
     accounts: HashMap<String, AccountInformation>,
     wine: Option<String>,
     exit_code: u32,
+    contents: VecDeque<String>,
+    files_of: HashMap<usize, std::fs::File>,
 }
 
 /// See the module.
@@ -126,7 +131,21 @@ impl Fake {
             .failures
             .iter()
             .find(|(matches, _)| matches(&call))
-            .map(|(_, code)| *code);
+            .map(|(_, code)| *code)
+            .or_else(|| (memory.fails_at == Some(memory.made)).then_some(5));
+        memory.made += 1;
+        if failure.is_none() {
+            match &call {
+                Call::CreateDirectory(made) | Call::UserAdd { name: made, .. } => {
+                    memory.left.push(made.clone())
+                }
+                Call::UserDelete(gone) | Call::RemoveDirectory(gone) => {
+                    memory.left.retain(|other| other != gone)
+                }
+                Call::RemoveTree(gone) => memory.left.retain(|other| !other.starts_with(gone)),
+                _ => {}
+            }
+        }
         memory.calls.push(call);
         failure.map_or(Ok(()), |code| Err(io::Error::from_raw_os_error(code)))
     }
@@ -178,6 +197,18 @@ impl Fake {
     /// Fails the calls that match with this Win32 error or status.
     pub(super) fn fail(&self, matches: impl Fn(&Call) -> bool + Send + 'static, code: i32) {
         self.memory().failures.push((Box::new(matches), code));
+    }
+
+    /// Fails the call of this number, counted from 0.
+    pub(super) fn fail_at(&self, number: usize) {
+        self.memory().fails_at = Some(number);
+    }
+
+    /// No call fails any more.
+    pub(super) fn heal(&self) {
+        let mut memory = self.memory();
+        memory.failures.clear();
+        memory.fails_at = None;
     }
 
     pub(super) fn preset_limit(&self, limit: ExtendedLimit) {
@@ -234,6 +265,26 @@ impl Fake {
 
     pub(super) fn wine(&self, version: &str) {
         self.memory().wine = Some(version.to_owned());
+    }
+
+    /// What the files of handles hold, in the order in which handles become files.
+    pub(super) fn contents(&self, contents: &[&str]) {
+        self.memory().contents = contents.iter().map(|text| (*text).to_owned()).collect();
+    }
+
+    /// What was written into the file of a handle.
+    pub(super) fn written(&self, raw: usize) -> String {
+        let mut memory = self.memory();
+        let file = memory.files_of.get_mut(&raw).unwrap();
+        file.rewind().unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// What porthole made and has not removed: directories and accounts.
+    pub(super) fn left_behind(&self) -> Vec<String> {
+        self.memory().left.clone()
     }
 
     pub(super) fn exits_with(&self, code: u32) {
@@ -397,8 +448,16 @@ impl Processes for Fake {
     }
 
     fn file_of(&self, handle: Handle) -> std::fs::File {
-        drop(handle);
-        tempfile::tempfile().unwrap()
+        let raw = handle.raw();
+        let mut file = tempfile::tempfile().unwrap();
+        let mut memory = self.memory();
+        let content = memory.contents.pop_front().unwrap_or_default();
+        file.write_all(content.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        memory.files_of.insert(raw, file.try_clone().unwrap());
+        memory.open.remove(&raw);
+        handle.into_raw();
+        file
     }
 }
 
