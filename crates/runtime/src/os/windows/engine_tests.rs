@@ -55,7 +55,9 @@ impl Host {
 
     /// What the container's own directory is called.
     fn backing(&self, plan: &Plan) -> String {
-        let directory = self.directory.path().join("state/containers").join(&plan.id);
+        let directory = ["state", "containers", &plan.id]
+            .iter()
+            .fold(self.directory.path().to_owned(), |path, part| path.join(part));
         format!(r"{}\rootfs", directory.display())
     }
 

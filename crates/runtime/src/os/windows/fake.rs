@@ -137,10 +137,10 @@ impl Fake {
         if failure.is_none() {
             match &call {
                 Call::CreateDirectory(made) | Call::UserAdd { name: made, .. } => {
-                    memory.left.push(made.clone())
+                    memory.left.push(made.clone());
                 }
                 Call::UserDelete(gone) | Call::RemoveDirectory(gone) => {
-                    memory.left.retain(|other| other != gone)
+                    memory.left.retain(|other| other != gone);
                 }
                 Call::RemoveTree(gone) => memory.left.retain(|other| !other.starts_with(gone)),
                 _ => {}

@@ -178,6 +178,7 @@ mod tests {
                 spec.attributes.iter().map(Attribute::number).collect::<Vec<_>>(),
                 [0x2_0002, 0x2_000D]
             );
+            assert_eq!(spec.attributes[1].values(), [1]);
             assert_eq!(spec.startup_flags, 0x100);
             let inheritable: Vec<_> = fake
                 .calls()

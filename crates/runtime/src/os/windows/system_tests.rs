@@ -1,20 +1,29 @@
 //! The engine on the system that the tests run on: Windows, or Wine with what it has (no limits, no silos, no links, no
 //! other accounts). Programs are those that every Windows has.
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::{Created, Engine, Exit, Running, Signal, StartError, Stdio};
-use crate::plan::{CommandLine, Limits, PodIdentity, Rootfs, Stop, User, View};
+use crate::os::GUARD_VERB;
+use crate::plan::{CommandLine, Limits, Mount, PodIdentity, Rootfs, Stop, User, View};
 use crate::{Plan, state::State};
 
-use super::api::Jobs as _;
+use super::api::{Accounts as _, Jobs as _, Processes as _};
 use super::host_engine::WindowsEngine;
+use super::job::Job;
+use super::launcher::{self, Launcher};
+use super::limits::JobLimits;
+use super::process::{self, Streams};
 use super::win32::Win32;
 
 const SOON: Duration = Duration::from_mins(1);
+
+/// Ends when it is killed.
+const FOREVER: &[&str] = &["cmd", "/c", "ping -n 1000 127.0.0.1"];
 
 struct Host {
     directory: tempfile::TempDir,
@@ -266,7 +275,10 @@ fn a_file_that_is_no_program_cannot_be_executed() {
 #[test]
 fn what_the_first_process_left_behind_is_killed_with_it() {
     let host = host();
-    let plan = plan("orphan", &["cmd", "/c", "start /b cmd /c pause & exit 5"]);
+    let plan = plan(
+        "orphan",
+        &["cmd", "/c", "start /b ping -n 1000 127.0.0.1 & exit 5"],
+    );
     let running = host.start(&plan);
     assert_eq!(running.wait_for(SOON), Some(Exit::Code(5)));
     running.delete().unwrap();
@@ -277,7 +289,7 @@ fn what_the_first_process_left_behind_is_killed_with_it() {
 #[test]
 fn kill_ends_every_process_with_code_1() {
     let host = host();
-    let plan = plan("kill", &["cmd", "/c", "ping -n 1000 127.0.0.1"]);
+    let plan = plan("kill", FOREVER);
     let running = host.start(&plan);
     assert!(running.wait_for(Duration::ZERO).is_none());
     running.kill().unwrap();
@@ -292,7 +304,7 @@ fn kill_ends_every_process_with_code_1() {
 #[test]
 fn the_job_has_its_name_while_the_container_is_held() {
     let host = host();
-    let plan = plan("name", &["cmd", "/c", "pause"]);
+    let plan = plan("name", FOREVER);
     let created = host.create(&plan);
     let name = format!("JobContainer_{}", plan.id);
     let job = Win32.open_job(&name).unwrap().expect("the job has its name");
@@ -312,17 +324,113 @@ fn the_job_has_its_name_while_the_container_is_held() {
 #[test]
 fn dropping_a_container_undoes_it() {
     let host = host();
-    let plan = plan("drop", &["cmd", "/c", "pause"]);
+    let plan = plan("drop", FOREVER);
     drop(host.create(&plan));
     host.assert_nothing_left(&plan);
     drop(host.start(&plan));
     host.assert_nothing_left(&plan);
 }
 
+/// This program of tests is its own launcher: `PROGRAM guard REQUEST ANSWER` runs the tests that have `guard` in their
+/// names, which is this one.
+#[test]
+fn guard_starts_the_program_and_ends_with_its_code() {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let handle = |arg: &OsString| arg.to_str().is_some_and(|text| text.parse::<usize>().is_ok());
+    if args.len() == 3 && args[0] == GUARD_VERB && args[1..].iter().all(handle) {
+        std::process::exit(super::entry::guard(&args[1..]));
+    }
+    let host = host();
+    let start = |command: &[&str]| {
+        let id = format!("launch-{}", std::process::id());
+        let job = Job::create(Arc::new(Win32), &id, &JobLimits::default()).unwrap();
+        let launcher = Launcher {
+            executable: std::env::current_exe().unwrap().to_str().unwrap().to_owned(),
+        };
+        let request = launcher::Request {
+            command: launcher::Command::Arguments(command.iter().map(|text| (*text).to_owned()).collect()),
+            working_directory: None,
+            search_path: String::new(),
+            system_root: r"C:\windows".to_owned(),
+            mount_point: host.directory.path().to_str().unwrap().to_owned(),
+        };
+        let variables = [("SystemRoot", r"C:\windows"), ("MINE", "in the view")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let place = launcher::In {
+            job: job.handle(),
+            token: None,
+            environment: process::environment_block(&variables).unwrap(),
+        };
+        let streams = Streams::open(&Win32, Stdio::Piped).unwrap();
+        let answer = launcher.launch(&Win32, place, streams, &request);
+        (job, answer)
+    };
+
+    let (job, launched) = start(&[
+        "cmd",
+        "/c",
+        r"echo %MINE%& C:\windows\system32\ping -n 2 127.0.0.1& exit 6",
+    ]);
+    let launched = launched.unwrap();
+    assert_ne!(launched.pid, launched.process.id);
+    let members = job.members().unwrap();
+    for id in [launched.pid, launched.process.id] {
+        assert!(members.contains(&id), "{id} of {members:?}");
+    }
+    let mut output = Vec::new();
+    launched.output.unwrap().stdout.read_to_end(&mut output).unwrap();
+    let output = String::from_utf8_lossy(&output);
+    assert!(output.contains("in the view"), "{output}");
+    assert!(Win32.wait(&launched.process.handle, Some(SOON)).unwrap());
+    assert_eq!(Win32.exit_code(&launched.process.handle).unwrap(), 6);
+    assert!(job.wait_until_empty(SOON).unwrap());
+    drop((job, launched.process));
+
+    let (_job, launched) = start(&["no-such-program"]);
+    let error = launched.err().unwrap();
+    assert!(
+        matches!(&error, StartError::NotFound { tried, .. } if tried.len() > 2),
+        "{error}"
+    );
+}
+
+#[test]
+fn refuses_limits_and_accounts_that_wine_only_pretends_to_have() {
+    if Win32.wine_version().is_none() {
+        return;
+    }
+    let host = host();
+    let refused = |change: fn(&mut Plan)| {
+        let mut plan = plan("refused", &["cmd"]);
+        change(&mut plan);
+        let error = host.engine.create(&plan, Stdio::Null).err().unwrap().to_string();
+        host.assert_nothing_left(&plan);
+        error
+    };
+    assert!(refused(|plan| plan.limits.memory = Some(1 << 30)).contains("memory limit"));
+    assert!(refused(|plan| plan.limits.pids = Some(10)).contains("pids limit"));
+    assert!(refused(|plan| plan.limits.cpu_milli = Some(100)).contains("cpu limit"));
+    assert!(
+        refused(|plan| plan.user = User::Account(porthole_pod::Account::of(porthole_pod::WellKnown::System)))
+            .contains("--inherit-user")
+    );
+    assert!(
+        refused(|plan| {
+            plan.mounts = vec![Mount {
+                volume: "v".to_owned(),
+                source: r"C:\windows".into(),
+                destination: "/v".to_owned(),
+                read_only: false,
+            }];
+        })
+        .contains("made no link")
+    );
+}
+
 #[test]
 fn sweep_leaves_live_containers_alone() {
     let host = host();
-    let plan = plan("live", &["cmd", "/c", "pause"]);
+    let plan = plan("live", FOREVER);
     let running = host.start(&plan);
     assert!(host.engine.sweep().unwrap().is_empty());
     assert!(root(&plan).exists());
