@@ -298,7 +298,7 @@ fn the_launcher_finds_the_program_in_its_own_view_and_ends_with_its_code() {
     };
     fake.contents(&[&serde_json::to_string(&request).unwrap(), ""]);
     assert_eq!(launcher::run(&*fake, 500, 501), 0xC000_0005);
-    assert_eq!(fake.written(501), r#"{"Started":{"pid":4711}}"#);
+    assert_eq!(fake.written(501), "{\"Started\":{\"pid\":4711}}\n");
     let calls = fake.calls();
     let Some(Call::CreateProcess(spec)) = calls.iter().find(|call| matches!(call, Call::CreateProcess(_)))
     else {

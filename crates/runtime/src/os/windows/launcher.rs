@@ -6,9 +6,11 @@
 //! program's exit code. Windows' own runtime prefixes every command with `cmd /c` instead, which reads the
 //! arguments as its own.
 
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Search, quote};
@@ -175,13 +177,10 @@ impl Launcher {
         .map_err(|source| container::refused(&self.executable, source))?;
         drop((their_request, their_answer));
         let mut to = api.file_of(request_end);
-        let mut from = api.file_of(answer_end);
+        let from = api.file_of(answer_end);
         let talk = || -> io::Result<Answer> {
-            to.write_all(&serde_json::to_vec(request)?)?;
-            drop(to);
-            let mut text = String::new();
-            (&mut from).take(LONGEST).read_to_string(&mut text)?;
-            Ok(serde_json::from_str(&text)?)
+            say(&mut to, request)?;
+            hear(from)
         };
         let answer = talk().map_err(step("hear from the launcher in the silo"))?;
         match answer {
@@ -208,26 +207,17 @@ impl Launcher {
 
 /// What the launcher does, given the two handles it inherited. Returns the code to end with.
 pub(super) fn run(api: &dyn Api, request: usize, answer: usize) -> u32 {
-    let mut request_end = api.file_of(api.adopt(request));
+    let request_end = api.file_of(api.adopt(request));
     let mut answer_end = api.file_of(api.adopt(answer));
-    let mut text = String::new();
-    let request: Request = match request_end
-        .read_to_string(&mut text)
-        .and_then(|_| serde_json::from_str(&text).map_err(io::Error::from))
-    {
-        Ok(request) => request,
-        Err(_) => return FAILED,
+    let Ok(request) = hear(request_end) else {
+        return FAILED;
     };
-    drop(request_end);
     let started = start(api, request);
     let (message, process) = match started {
         Ok(process) => (Answer::Started { pid: process.id }, Some(process)),
         Err(error) => (Answer::from(error), None),
     };
-    let said = serde_json::to_vec(&message)
-        .map_err(io::Error::from)
-        .and_then(|text| answer_end.write_all(&text));
-    // The holder reads to the end.
+    let said = say(&mut answer_end, &message);
     drop(answer_end);
     match process {
         // If nobody listens the holder is dead, and this process with it.
@@ -237,6 +227,20 @@ pub(super) fn run(api: &dyn Api, request: usize, answer: usize) -> u32 {
             .unwrap_or(FAILED),
         _ => FAILED,
     }
+}
+
+/// Writes one message, which is one line: its end shows even where somebody else still holds the pipe open.
+fn say<T: Serialize>(pipe: &mut File, message: &T) -> io::Result<()> {
+    let mut text = serde_json::to_vec(message)?;
+    text.push(b'\n');
+    pipe.write_all(&text)
+}
+
+/// Reads one message.
+fn hear<T: DeserializeOwned>(pipe: File) -> io::Result<T> {
+    let mut text = String::new();
+    BufReader::new(pipe.take(LONGEST)).read_line(&mut text)?;
+    Ok(serde_json::from_str(&text)?)
 }
 
 fn start(api: &dyn Api, request: Request) -> Result<Process, StartError> {

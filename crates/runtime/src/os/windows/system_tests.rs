@@ -341,8 +341,8 @@ fn guard_starts_the_program_and_ends_with_its_code() {
         std::process::exit(super::entry::guard(&args[1..]));
     }
     let host = host();
-    let start = |command: &[&str]| {
-        let id = format!("launch-{}", std::process::id());
+    let start = |name: &str, command: &[&str]| {
+        let id = format!("{name}-{}", std::process::id());
         let job = Job::create(Arc::new(Win32), &id, &JobLimits::default()).unwrap();
         let launcher = Launcher {
             executable: std::env::current_exe().unwrap().to_str().unwrap().to_owned(),
@@ -366,11 +366,14 @@ fn guard_starts_the_program_and_ends_with_its_code() {
         (job, answer)
     };
 
-    let (job, launched) = start(&[
-        "cmd",
-        "/c",
-        r"echo %MINE%& C:\windows\system32\ping -n 2 127.0.0.1& exit 6",
-    ]);
+    let (job, launched) = start(
+        "launch",
+        &[
+            "cmd",
+            "/c",
+            r"echo %MINE%& C:\windows\system32\ping -n 2 127.0.0.1& exit 6",
+        ],
+    );
     let launched = launched.unwrap();
     assert_ne!(launched.pid, launched.process.id);
     let members = job.members().unwrap();
@@ -386,7 +389,7 @@ fn guard_starts_the_program_and_ends_with_its_code() {
     assert!(job.wait_until_empty(SOON).unwrap());
     drop((job, launched.process));
 
-    let (_job, launched) = start(&["no-such-program"]);
+    let (_job, launched) = start("launch-none", &["no-such-program"]);
     let error = launched.err().unwrap();
     assert!(
         matches!(&error, StartError::NotFound { tried, .. } if tried.len() > 2),
