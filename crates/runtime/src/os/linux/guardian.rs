@@ -168,7 +168,9 @@ pub fn guard(args: &[OsString]) -> i32 {
                 .is_some_and(|journal| journal.holder.as_str() == holder.as_os_str())
         });
         if !left {
-            return i32::from(result.is_err());
+            // Volumes only after the containers that they were mounted in: Secrets are among them.
+            let volumes = crate::volumes::sweep(state.root());
+            return i32::from(result.is_err() || volumes.is_err());
         }
         if Instant::now() >= deadline {
             return 1;
