@@ -33,11 +33,8 @@ impl Prefix {
             .output()
             .doing("run `wine --version`")?;
         let version = String::from_utf8_lossy(&version.stdout);
-        let name: String = version
-            .trim()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
+        // `wine-8.0 (Debian 8.0~repack-4)`
+        let name = version.split_whitespace().next().unwrap_or("wine");
         let prefix = Self {
             dir: cache::directory("wine")?.join(name),
         };

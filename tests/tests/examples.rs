@@ -151,3 +151,41 @@ fn a_pod_that_is_not_hostprocess_is_refused_with_the_remedy() {
     assert_eq!(output.status.code(), Some(125), "{said}");
     assert!(said.contains("--as-host-process"), "{said}");
 }
+
+#[test]
+fn the_tutorials_dockerfile_builds_as_it_stands_once_its_stages_are_supplied() {
+    let place = Place::new("dockerfile");
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/seeds/tutorial");
+    let build = |stages: &[String]| {
+        let mut build = Command::new(program::host("porthole").unwrap());
+        build
+            .args(["image", "build", "--platform", "windows/amd64", "--file"])
+            .arg(seeds.join("Dockerfile"));
+        build
+            .arg("--state")
+            .arg(place.state())
+            .args(["--tag", "windowspodfilemount:v1.0.0"]);
+        build.args(stages.iter().flat_map(|stage| ["--stage", stage]));
+        build.arg(&seeds).output().unwrap()
+    };
+
+    let output = build(&[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--stage"), "{said}");
+
+    let builder = place.dir.join("builder");
+    std::fs::create_dir_all(builder.join("usr/local/app")).unwrap();
+    std::fs::write(builder.join("usr/local/app/app.exe"), "MZ").unwrap();
+    let base = place.dir.join("nothing");
+    std::fs::create_dir_all(&base).unwrap();
+    let output = build(&[
+        format!("builder={}", builder.display()),
+        format!("mcr.microsoft.com/windows/nanoserver:1809={}", base.display()),
+    ]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

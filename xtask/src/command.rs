@@ -19,20 +19,26 @@ pub(crate) fn command<S: AsRef<OsStr>>(
 
 /// The command as it would be typed, without its environment.
 pub(crate) fn words(command: &Command) -> String {
-    let quoted = |word: &OsStr| {
-        let word = word.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+%@".contains(c);
-        if !word.is_empty() && word.chars().all(plain) {
-            word.into_owned()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
     let words: Vec<String> = std::iter::once(command.get_program())
         .chain(command.get_args())
-        .map(quoted)
+        .map(typed)
         .collect();
     words.join(" ")
+}
+
+/// One word as it would be typed: below the home directory by `~`, and quoted where a shell asks for that.
+fn typed(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_=./:,+%@".contains(c))
+    };
+    let home = std::env::var("HOME").unwrap_or_default();
+    match word.strip_prefix(&home) {
+        Some(rest) if home.len() > 1 && rest.starts_with('/') && plain(rest) => format!("~{rest}"),
+        _ if !word.is_empty() && plain(&word) => word.into_owned(),
+        _ => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// Shows and runs a command; its output goes where ours goes.
@@ -102,13 +108,7 @@ pub(crate) fn pass_on(from: impl Read, line: &mut impl FnMut(&str)) -> std::io::
 pub(crate) fn show(command: &Command) {
     let variables: String = command
         .get_envs()
-        .filter_map(|(name, value)| {
-            Some(format!(
-                "{}={} ",
-                name.to_string_lossy(),
-                value?.to_string_lossy()
-            ))
-        })
+        .filter_map(|(name, value)| Some(format!("{}={} ", name.to_string_lossy(), typed(value?))))
         .collect();
     println!("$ {variables}{}", words(command));
 }

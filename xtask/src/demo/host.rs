@@ -10,6 +10,9 @@ use porthole_tests::wine::Prefix;
 use crate::command::{self, Doing, Failure, Result, command};
 use crate::{debian, place};
 
+/// The base image of the tutorial's Dockerfile.
+const BASE: &str = "mcr.microsoft.com/windows/nanoserver:1809";
+
 /// Where the demo runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
@@ -111,18 +114,21 @@ impl Machine {
             place::short(&Target::Host.program("porthole")?),
             ["image", "build"],
         );
-        build.current_dir(place::root());
-        build.args(["--platform", self.platform, "-t", self.image, "--stage"]);
-        build.arg(format!(
-            "builder={}",
-            place::short(&self.work.join("builder")).display()
-        ));
+        build
+            .current_dir(place::root())
+            .args(["--platform", self.platform, "--tag", self.image]);
+        build.args(["--stage", &stands_for("builder", &self.work.join("builder"))]);
         if self.prefix.is_some() {
-            build.arg("--output").arg(place::short(&self.layout()));
+            // The tutorial's own Dockerfile: of its base image, which is Windows, a host process needs nothing.
+            build.args(["--stage", &stands_for(BASE, &made(self.work.join("nothing"))?)]);
+            build.args(["--file", "examples/seeds/tutorial/Dockerfile", "--output"]);
+            build.arg(place::short(&self.layout()));
         } else {
-            build.arg("--state").arg(place::short(&self.state()));
+            build
+                .arg("--state")
+                .arg(place::short(&self.state()))
+                .arg("examples/hostfile");
         }
-        build.arg("examples/hostfile");
         Ok(build)
     }
 
@@ -142,8 +148,11 @@ impl Machine {
             .arg("--state")
             .arg(place::short(&self.state()));
         if self.prefix.is_some() && verb == "run" {
-            let image = format!("{}={}", self.image, place::short(&self.layout()).display());
-            porthole.args(["--inherit-user", "--image", &image]);
+            porthole.args([
+                "--inherit-user",
+                "--image",
+                &stands_for(self.image, &self.layout()),
+            ]);
         }
         porthole.arg(self.manifest);
         porthole
@@ -158,4 +167,14 @@ impl Machine {
     fn layout(&self) -> PathBuf {
         self.work.join("image")
     }
+}
+
+/// `NAME=DIR`, as options of porthole say what stands for a name.
+fn stands_for(name: &str, dir: &Path) -> String {
+    format!("{name}={}", place::short(dir).display())
+}
+
+fn made(dir: PathBuf) -> Result<PathBuf> {
+    std::fs::create_dir_all(&dir).doing(format!("make `{}`", dir.display()))?;
+    Ok(dir)
 }
