@@ -1,0 +1,132 @@
+//! The Windows engine under Wine, from outside: what only shows when its holder dies, and console events.
+//!
+//! What an engine does within one process is tested in its own crate (`os/windows/system_tests.rs`).
+#![cfg(unix)]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use porthole_tests::program;
+use porthole_tests::wine::Prefix;
+
+const SOON: Duration = Duration::from_secs(60);
+
+struct Bed {
+    prefix: Prefix,
+    driver: PathBuf,
+    state: tempfile::TempDir,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let target = program::target().unwrap();
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--package", "porthole-tests"])
+            .args(["--example", "wine_driver", "--target", program::WINDOWS])
+            .env("CARGO_TARGET_DIR", &target)
+            .status()
+            .unwrap();
+        assert!(built.success(), "build wine_driver");
+        Self {
+            prefix: Prefix::ready().unwrap(),
+            driver: target
+                .join(program::WINDOWS)
+                .join("debug/examples/wine_driver.exe"),
+            state: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn state(&self) -> String {
+        Prefix::windows_path(self.state.path())
+    }
+
+    /// The driver, which is also what runs in the container.
+    fn command(&self, verb: &[&str], container: &[&str]) -> Command {
+        let mut command = self.prefix.command(&self.driver);
+        command.args(verb);
+        if !container.is_empty() {
+            command.arg(Prefix::windows_path(&self.driver)).args(container);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+    }
+
+    fn rootfs(&self, id: &str) -> PathBuf {
+        self.prefix.drive_c("hpc").join(id)
+    }
+}
+
+/// Runs `work` in a thread, and fails when it takes too long.
+fn within<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = done.send(work());
+    });
+    result
+        .recv_timeout(SOON)
+        .unwrap_or_else(|_| panic!("{what} takes more than {SOON:?}"))
+}
+
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+#[test]
+#[ignore = "needs Wine"]
+fn kill_of_the_holder_kills_children_and_grandchildren() {
+    let bed = Bed::new();
+    let id = format!("holder-{}", std::process::id());
+    let mut holder = bed
+        .command(&["hold", &bed.state(), &id], &["tree", "2"])
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(holder.stdout.take().unwrap());
+    let mut output = within("the start of three processes", move || {
+        let mut ready = 0;
+        let mut line = String::new();
+        while ready < 3 {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "the holder ended");
+            ready += usize::from(line.starts_with("ready "));
+        }
+        output
+    });
+    assert!(exists(&bed.rootfs(&id)));
+    // SIGKILL: the holder does nothing more.
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    // Each of the three processes holds the pipe open, so its end is the end of them all.
+    within("the end of what the holder held", move || {
+        output.read_to_end(&mut Vec::new()).unwrap()
+    });
+
+    let swept = bed.command(&["sweep", &bed.state()], &[]).output().unwrap();
+    assert!(swept.status.success(), "{swept:?}");
+    assert_eq!(String::from_utf8_lossy(&swept.stdout).trim(), id);
+    assert!(!exists(&bed.rootfs(&id)));
+    let left = bed.state.path().join("containers").join(&id);
+    assert!(!exists(&left), "{}", left.display());
+}
+
+#[test]
+#[ignore = "needs Wine"]
+fn console_events_reach_the_program_and_kill_does_not_ask() {
+    let bed = Bed::new();
+    for (signal, expected) in [
+        ("term", "ready asked exit 42"),
+        ("int", "ready asked exit 42"),
+        ("hup", "ready asked exit 42"),
+        ("kill", "ready exit 1"),
+    ] {
+        let id = format!("signal-{signal}-{}", std::process::id());
+        let mut command = bed.command(&["signal", &bed.state(), &id, signal], &["handler"]);
+        let output = within(signal, move || command.output().unwrap());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert_eq!(words.join(" "), expected, "{signal}: {output:?}");
+        assert!(!exists(&bed.rootfs(&id)));
+    }
+}
