@@ -227,13 +227,11 @@ pub enum DestinationError {
 }
 
 /// The one spelling of a mount destination: separators of the system, none doubled or trailing, no `.`; on Windows a path
-/// without a drive lies on `C:`.
+/// without a drive lies on `C:`. The sandbox mount point is not put in: a mount has the same place in every view.
 ///
 /// # Errors
 /// See [`DestinationError`].
 pub fn destination(mount_point: &MountPoint, path: &str) -> Result<String, DestinationError> {
-    let path = mount_point.substitute(path);
-    let path: &str = &path;
     if path.is_empty() {
         return Err(DestinationError::Empty);
     }

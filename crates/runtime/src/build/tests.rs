@@ -56,8 +56,9 @@ fn make(text: &str, os: Os, choices: &Choices) -> Result<Vec<PodPlan>, Vec<Strin
     let all: Vec<_> = stream.documents.iter().flat_map(objects).collect();
     let template = all.iter().find_map(pod_template).unwrap();
     let mut known = Objects::default();
-    all.iter()
-        .for_each(|object| known.add(object, &source, "default"));
+    for object in &all {
+        known.add(object, &source, "default");
+    }
     let texts = |refusals: Vec<Refusal>| refusals.iter().map(ToString::to_string).collect::<Vec<_>>();
     let spec = spec::read(&template).map_err(texts)?;
     let request = Request {

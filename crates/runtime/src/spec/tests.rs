@@ -27,197 +27,200 @@ fn refused(lines: &str) -> Vec<(String, String)> {
     read_spec(&format!("{CONTAINERS}{lines}")).unwrap_err()
 }
 
+/// Lines of a pod, the field that is refused for them, and a part of the reason.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "    livenessProbe: {exec: {command: [x]}}",
+        "spec.containers[0].livenessProbe",
+        "is not supported",
+    ),
+    (
+        "    readinessProbe: {httpGet: {port: 1}}",
+        "spec.containers[0].readinessProbe",
+        "is not supported",
+    ),
+    (
+        "    startupProbe: {tcpSocket: {port: 1}}",
+        "spec.containers[0].startupProbe",
+        "is not supported",
+    ),
+    (
+        "    lifecycle: {preStop: {sleep: {seconds: 1}}}",
+        "spec.containers[0].lifecycle",
+        "is not supported",
+    ),
+    (
+        "    restartPolicy: Always",
+        "spec.containers[0].restartPolicy",
+        "is not supported",
+    ),
+    ("    stdin: true", "spec.containers[0].stdin", "standard input"),
+    ("    tty: true", "spec.containers[0].tty", "terminals"),
+    (
+        "    volumeDevices: [{name: v, devicePath: /d}]",
+        "spec.containers[0].volumeDevices",
+        "is not supported",
+    ),
+    (
+        "    securityContext: {privileged: true}",
+        "spec.containers[0].securityContext.privileged",
+        "a host process",
+    ),
+    (
+        "    securityContext: {runAsUser: 1}",
+        "spec.containers[0].securityContext.runAsUser",
+        "a host process",
+    ),
+    (
+        "    securityContext: {allowPrivilegeEscalation: false}",
+        "spec.containers[0].securityContext.allowPrivilegeEscalation",
+        "a host process",
+    ),
+    (
+        "    resources: {limits: {nvidia.com/gpu: 1}}",
+        "spec.containers[0].resources.limits.nvidia.com/gpu",
+        "only limits of cpu and memory",
+    ),
+    (
+        "    resources: {limits: {memory: 10MB}}",
+        "spec.containers[0].resources.limits.memory",
+        "`10MB` is no quantity",
+    ),
+    (
+        "    imagePulPolicy: Always",
+        "spec.containers[0].imagePulPolicy",
+        "unknown field",
+    ),
+    ("    command: sh", "spec.containers[0].command", "must be a list"),
+    ("    args: [1]", "spec.containers[0].args[0]", "must be a string"),
+    (
+        "    env: [{name: A, value: true}]",
+        "spec.containers[0].env[0].value",
+        "must be a string",
+    ),
+    (
+        "    env: [{value: x}]",
+        "spec.containers[0].env[0].name",
+        "must be set",
+    ),
+    (
+        "    env: [{name: A=B}]",
+        "spec.containers[0].env[0].name",
+        "must not contain",
+    ),
+    (
+        "    env: [{name: A, valueFrom: {}}]",
+        "spec.containers[0].env[0].valueFrom",
+        "must name a source",
+    ),
+    (
+        "    envFrom: [{prefix: P_}]",
+        "spec.containers[0].envFrom[0]",
+        "must name a configMapRef",
+    ),
+    (
+        "    volumeMounts: [{name: v, mountPath: /v}]",
+        "spec.containers[0].volumeMounts[0].name",
+        "Not found: \"v\"",
+    ),
+    (
+        "  activeDeadlineSeconds: 5",
+        "spec.activeDeadlineSeconds",
+        "is not supported",
+    ),
+    (
+        "  hostAliases: [{ip: 1.1.1.1}]",
+        "spec.hostAliases",
+        "host as it is",
+    ),
+    (
+        "  securityContext: {fsGroup: 5}",
+        "spec.securityContext.fsGroup",
+        "Windows account",
+    ),
+    (
+        "  restartPolicy: Sometimes",
+        "spec.restartPolicy",
+        "must be Always, OnFailure or Never",
+    ),
+    (
+        "  terminationGracePeriodSeconds: -1",
+        "spec.terminationGracePeriodSeconds",
+        "must be a whole number",
+    ),
+    (
+        "  volumes: [{name: v, projected: {sources: []}}]",
+        "spec.volumes[0].projected",
+        "is not supported",
+    ),
+    (
+        "  volumes: [{name: v, downwardAPI: {items: []}}]",
+        "spec.volumes[0].downwardAPI",
+        "is not supported",
+    ),
+    (
+        "  volumes: [{name: v, emptyDir: {medium: Memory}}]",
+        "spec.volumes[0].emptyDir.medium",
+        "is not supported",
+    ),
+    (
+        "  volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}]",
+        "spec.volumes[0].emptyDir.sizeLimit",
+        "is not supported",
+    ),
+    (
+        "  volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]",
+        "spec.volumes[0].persistentVolumeClaim",
+        "hostPath",
+    ),
+    (
+        "  volumes: [{name: v, hostPath: {path: /s, type: Socket}}]",
+        "spec.volumes[0].hostPath.type",
+        "sockets",
+    ),
+    (
+        "  volumes: [{name: v, hostPath: {path: '\\\\.\\pipe\\x'}}]",
+        "spec.volumes[0].hostPath.path",
+        "named pipe mounts",
+    ),
+    (
+        "  volumes: [{name: v, hostPath: {path: /a/../b}}]",
+        "spec.volumes[0].hostPath.path",
+        "must not contain '..'",
+    ),
+    (
+        "  volumes: [{name: v, hostPath: {path: /a, type: Dir}}]",
+        "spec.volumes[0].hostPath.type",
+        "Unsupported value: \"Dir\"",
+    ),
+    (
+        "  volumes: [{name: v}, {name: v}]",
+        "spec.volumes[1].name",
+        "Duplicate value",
+    ),
+    (
+        "  volumes: [{name: v, emptyDir: {}, hostPath: {path: /a}}]",
+        "spec.volumes[0].hostPath",
+        "more than 1 volume",
+    ),
+    (
+        "  volumes: [{name: v, configMap: {name: m, items: [{key: k, path: ../x}]}}]",
+        "spec.volumes[0].configMap.items[0].path",
+        "without `..`",
+    ),
+    (
+        "  volumes: [{name: v, secret: {secretName: s, defaultMode: 512}}]",
+        "spec.volumes[0].secret.defaultMode",
+        "0777",
+    ),
+];
+
 #[test]
 fn refuses_unsupported_fields_by_name_and_place() {
-    for (lines, field, reason) in [
-        (
-            "    livenessProbe: {exec: {command: [x]}}",
-            "spec.containers[0].livenessProbe",
-            "is not supported",
-        ),
-        (
-            "    readinessProbe: {httpGet: {port: 1}}",
-            "spec.containers[0].readinessProbe",
-            "is not supported",
-        ),
-        (
-            "    startupProbe: {tcpSocket: {port: 1}}",
-            "spec.containers[0].startupProbe",
-            "is not supported",
-        ),
-        (
-            "    lifecycle: {preStop: {sleep: {seconds: 1}}}",
-            "spec.containers[0].lifecycle",
-            "is not supported",
-        ),
-        (
-            "    restartPolicy: Always",
-            "spec.containers[0].restartPolicy",
-            "is not supported",
-        ),
-        ("    stdin: true", "spec.containers[0].stdin", "standard input"),
-        ("    tty: true", "spec.containers[0].tty", "terminals"),
-        (
-            "    volumeDevices: [{name: v, devicePath: /d}]",
-            "spec.containers[0].volumeDevices",
-            "is not supported",
-        ),
-        (
-            "    securityContext: {privileged: true}",
-            "spec.containers[0].securityContext.privileged",
-            "a host process",
-        ),
-        (
-            "    securityContext: {runAsUser: 1}",
-            "spec.containers[0].securityContext.runAsUser",
-            "a host process",
-        ),
-        (
-            "    securityContext: {allowPrivilegeEscalation: false}",
-            "spec.containers[0].securityContext.allowPrivilegeEscalation",
-            "a host process",
-        ),
-        (
-            "    resources: {limits: {nvidia.com/gpu: 1}}",
-            "spec.containers[0].resources.limits.nvidia.com/gpu",
-            "only limits of cpu and memory",
-        ),
-        (
-            "    resources: {limits: {memory: 10MB}}",
-            "spec.containers[0].resources.limits.memory",
-            "`10MB` is no quantity",
-        ),
-        (
-            "    imagePulPolicy: Always",
-            "spec.containers[0].imagePulPolicy",
-            "unknown field",
-        ),
-        ("    command: sh", "spec.containers[0].command", "must be a list"),
-        ("    args: [1]", "spec.containers[0].args[0]", "must be a string"),
-        (
-            "    env: [{name: A, value: true}]",
-            "spec.containers[0].env[0].value",
-            "must be a string",
-        ),
-        (
-            "    env: [{value: x}]",
-            "spec.containers[0].env[0].name",
-            "must be set",
-        ),
-        (
-            "    env: [{name: A=B}]",
-            "spec.containers[0].env[0].name",
-            "must not contain",
-        ),
-        (
-            "    env: [{name: A, valueFrom: {}}]",
-            "spec.containers[0].env[0].valueFrom",
-            "must name a source",
-        ),
-        (
-            "    envFrom: [{prefix: P_}]",
-            "spec.containers[0].envFrom[0]",
-            "must name a configMapRef",
-        ),
-        (
-            "    volumeMounts: [{name: v, mountPath: /v}]",
-            "spec.containers[0].volumeMounts[0].name",
-            "Not found: \"v\"",
-        ),
-        (
-            "  activeDeadlineSeconds: 5",
-            "spec.activeDeadlineSeconds",
-            "is not supported",
-        ),
-        (
-            "  hostAliases: [{ip: 1.1.1.1}]",
-            "spec.hostAliases",
-            "host as it is",
-        ),
-        (
-            "  securityContext: {fsGroup: 5}",
-            "spec.securityContext.fsGroup",
-            "Windows account",
-        ),
-        (
-            "  restartPolicy: Sometimes",
-            "spec.restartPolicy",
-            "must be Always, OnFailure or Never",
-        ),
-        (
-            "  terminationGracePeriodSeconds: -1",
-            "spec.terminationGracePeriodSeconds",
-            "must be a whole number",
-        ),
-        (
-            "  volumes: [{name: v, projected: {sources: []}}]",
-            "spec.volumes[0].projected",
-            "is not supported",
-        ),
-        (
-            "  volumes: [{name: v, downwardAPI: {items: []}}]",
-            "spec.volumes[0].downwardAPI",
-            "is not supported",
-        ),
-        (
-            "  volumes: [{name: v, emptyDir: {medium: Memory}}]",
-            "spec.volumes[0].emptyDir.medium",
-            "is not supported",
-        ),
-        (
-            "  volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}]",
-            "spec.volumes[0].emptyDir.sizeLimit",
-            "is not supported",
-        ),
-        (
-            "  volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]",
-            "spec.volumes[0].persistentVolumeClaim",
-            "hostPath",
-        ),
-        (
-            "  volumes: [{name: v, hostPath: {path: /s, type: Socket}}]",
-            "spec.volumes[0].hostPath.type",
-            "sockets",
-        ),
-        (
-            "  volumes: [{name: v, hostPath: {path: '\\\\.\\pipe\\x'}}]",
-            "spec.volumes[0].hostPath.path",
-            "named pipe mounts",
-        ),
-        (
-            "  volumes: [{name: v, hostPath: {path: /a/../b}}]",
-            "spec.volumes[0].hostPath.path",
-            "must not contain '..'",
-        ),
-        (
-            "  volumes: [{name: v, hostPath: {path: /a, type: Dir}}]",
-            "spec.volumes[0].hostPath.type",
-            "Unsupported value: \"Dir\"",
-        ),
-        (
-            "  volumes: [{name: v}, {name: v}]",
-            "spec.volumes[1].name",
-            "Duplicate value",
-        ),
-        (
-            "  volumes: [{name: v, emptyDir: {}, hostPath: {path: /a}}]",
-            "spec.volumes[0].hostPath",
-            "more than 1 volume",
-        ),
-        (
-            "  volumes: [{name: v, configMap: {name: m, items: [{key: k, path: ../x}]}}]",
-            "spec.volumes[0].configMap.items[0].path",
-            "without `..`",
-        ),
-        (
-            "  volumes: [{name: v, secret: {secretName: s, defaultMode: 512}}]",
-            "spec.volumes[0].secret.defaultMode",
-            "0777",
-        ),
-    ] {
+    for (lines, field, reason) in REFUSED {
         let found = refused(lines);
         assert_eq!(found.len(), 1, "{lines}: {found:?}");
-        assert_eq!(found[0].0, field, "{lines}");
+        assert_eq!(found[0].0, *field, "{lines}");
         assert!(
             found[0].1.starts_with("9: ") && found[0].1.contains(reason),
             "{lines}: {}",
