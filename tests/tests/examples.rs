@@ -190,3 +190,30 @@ fn the_tutorials_dockerfile_builds_as_it_stands_once_its_stages_are_supplied() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+#[test]
+fn what_a_cluster_refuses_is_refused_in_its_words_and_its_correction_is_not() {
+    const REFUSED: &str = "the API server refuses it";
+    let said = explained("refused", "2.4-with-creds-container.yaml");
+    assert!(said.contains(REFUSED), "{said}");
+    let field = "spec.template.spec.containers[0].securityContext.windowsOptions.gmsaCredentialSpecName";
+    let text =
+        format!("{field}: Invalid value: \"gmsa-Webapp1\": a lowercase RFC 1123 subdomain must consist of");
+    assert!(said.contains(&text), "{said}");
+
+    let accepted = [
+        "1.3-ping-pod.yaml",
+        "2.4-with-creds-pod.yaml",
+        "2.4-with-creds-container.corrected.yaml",
+        "3-run-as-username-pod.yaml",
+        "3.1-run-as-username-container.yaml",
+    ];
+    for file in accepted {
+        let said = explained("accepted", file);
+        assert!(
+            said.starts_with("Pod ") || said.starts_with("Deployment "),
+            "{said}"
+        );
+        assert!(!said.contains(REFUSED), "{said}");
+    }
+}
