@@ -28,7 +28,8 @@ pub(super) struct Resources {
     host: Option<Arc<Host>>,
     held: Held,
     journal: Option<Journal>,
-    places: Vec<HeldPlace>,
+    /// `None` once they have been let go.
+    places: Option<Vec<HeldPlace>>,
 }
 
 impl Resources {
@@ -41,12 +42,13 @@ impl Resources {
         let Some(host) = &self.host else {
             return Ok(());
         };
-        if !self.places.is_empty() {
+        if let Some(places) = self.places.take()
+            && let Some(journal) = &mut self.journal
+        {
             // The locks go only after the processes: until then the mounts are in use.
-            if let Some(journal) = &mut self.journal {
-                let _ = journal.group.kill_and_wait(journal::PATIENCE);
-                journal.places = self.places.drain(..).filter_map(HeldPlace::release).collect();
-            }
+            let _ = journal.group.kill_and_wait(journal::PATIENCE);
+            // What was planned and not reached is not ours, whatever is there by now.
+            journal.places = places.into_iter().filter_map(HeldPlace::release).collect();
         }
         journal::remove(&host.state, &self.held, self.journal.as_ref())?;
         self.host = None;
@@ -64,13 +66,13 @@ impl Drop for Resources {
 /// A container without its process.
 pub(super) struct Prepared {
     host: Arc<Host>,
+    /// What `launch` names by number. Before `resources`, so that mounts are gone before what they are made of.
+    descriptors: Vec<OwnedFd>,
     resources: Resources,
     group: Group,
     command: String,
     launch: Launch,
     output: Option<Output>,
-    /// What `launch` names by number.
-    descriptors: Vec<OwnedFd>,
 }
 
 pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<dyn Created>, CreateError> {
@@ -105,7 +107,7 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         host: Some(Arc::clone(host)),
         held,
         journal: None,
-        places: Vec::new(),
+        places: Some(Vec::new()),
     };
     clear_remains(host, &mut resources.held)?;
     // Not noted yet: what is of another state directory must not be undone here.
@@ -134,7 +136,8 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
     wanted.make().map_err(cgroup_error)?;
     let rootfs = rootfs::make(&plan.rootfs, resources.held.directory())?;
     for place in &planned {
-        resources.places.push(hold(place, &volumes)?);
+        let held = hold(place, &volumes)?;
+        resources.places.get_or_insert_default().push(held);
     }
 
     let (attachments, mut descriptors) = attach(&rootfs, &volumes, &mount_point)?;
