@@ -26,6 +26,8 @@ mod layer;
 mod merge;
 pub(crate) mod names;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 #[cfg(unix)]
 #[path = "tree_unix.rs"]
 mod tree;
