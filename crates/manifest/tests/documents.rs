@@ -230,3 +230,20 @@ fn whole_floats_are_integers_to_json() {
     assert_eq!(root.get("b").and_then(porthole_manifest::Node::as_i64), None);
     assert_eq!(root.to_json(), json!({"a": 1000, "b": 1.5, "c": null}));
 }
+
+#[test]
+fn comments_at_the_end_belong_to_their_document() {
+    let stream = stream("a: 1\n# one\n---\n# two\nb: 2\n# three\n");
+    let found: Vec<Vec<_>> = stream
+        .documents
+        .iter()
+        .map(|document| {
+            document
+                .comments()
+                .iter()
+                .map(|comment| document.slice(comment.span))
+                .collect()
+        })
+        .collect();
+    assert_eq!(found, [vec!["# one"], vec!["# two", "# three"]]);
+}
