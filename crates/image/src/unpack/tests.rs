@@ -358,13 +358,14 @@ proptest! {
                 expected.retain(|known, _| *known != path && !known.starts_with(&format!("{path}/")));
             }
             for (path, content) in &own {
-                match content {
-                    Some(content) => { put(&mut expected, path, Some(content)); }
-                    None => {
-                        // A directory over a file replaces it.
-                        if matches!(expected.get(path), Some(Some(_))) { expected.remove(path); }
-                        expected.entry(path.clone()).or_insert(None);
+                if content.is_some() {
+                    put(&mut expected, path, content.as_deref());
+                } else {
+                    // A directory over a file replaces it.
+                    if matches!(expected.get(path), Some(Some(_))) {
+                        expected.remove(path);
                     }
+                    expected.entry(path.clone()).or_insert(None);
                 }
             }
             let upper = directory.path().join(number.to_string());

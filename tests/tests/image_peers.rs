@@ -1,0 +1,235 @@
+//! Images of `porthole image build`, as other programs read them: containerd's ctr, skopeo, umoci and hivex.
+//! Debian packages: containerd, skopeo, umoci, libhivex-bin.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use porthole_tests::program;
+
+const NAME: &str = "localhost/peers:1";
+
+/// A layout archive and a layout directory with both platforms of one image.
+fn build(work: &Path) {
+    fs::write(work.join("app"), "content").unwrap();
+    for output in ["both.tar", "both"] {
+        run(Command::new(program::host("porthole").unwrap())
+            .current_dir(work)
+            .args([
+                "image",
+                "build",
+                "--platform",
+                "windows/amd64,linux/amd64",
+                "-t",
+                NAME,
+                "--output",
+                output,
+            ])
+            .args(["--add", "app:/bin/", "--entrypoint", "/bin/app"])
+            .env("PORTHOLE_STATE", work.join("state")));
+    }
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{command:?} failed:\n{out}{err}");
+    out.into_owned()
+}
+
+#[test]
+#[ignore = "needs root and the Debian package skopeo"]
+fn skopeo_reads_both_platforms() {
+    let work = tempfile::tempdir().unwrap();
+    build(work.path());
+    for (os, layers) in [("windows", 2), ("linux", 1)] {
+        let image = format!("oci-archive:{}:{NAME}", work.path().join("both.tar").display());
+        let text = run(Command::new("skopeo").args(["inspect", "--override-os", os, &image]));
+        assert!(text.contains(&format!("\"Os\": \"{os}\"")), "{text}");
+        assert_eq!(text.matches("        \"sha256:").count(), layers, "{text}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and the Debian package umoci"]
+fn umoci_unpacks_the_linux_image() {
+    let work = tempfile::tempdir().unwrap();
+    fs::write(work.path().join("app"), "content").unwrap();
+    run(Command::new(program::host("porthole").unwrap())
+        .current_dir(work.path())
+        .args([
+            "image",
+            "build",
+            "--platform",
+            "linux/amd64",
+            "-t",
+            "peers",
+            "--output",
+            "one",
+            "--add",
+            "app:/bin/",
+        ])
+        .env("PORTHOLE_STATE", work.path().join("state")));
+    run(Command::new("umoci")
+        .current_dir(work.path())
+        .args(["unpack", "--image", "one:peers", "bundle"]));
+    assert_eq!(
+        fs::read_to_string(work.path().join("bundle/rootfs/bin/app")).unwrap(),
+        "content"
+    );
+}
+
+#[test]
+#[ignore = "needs root and the Debian package libhivex-bin"]
+fn hivex_opens_the_hives_of_the_base_layer() {
+    let work = tempfile::tempdir().unwrap();
+    build(work.path());
+    let mut seen = 0;
+    for blob in fs::read_dir(work.path().join("both/blobs/sha256")).unwrap() {
+        let files = work.path().join(format!("layer-{seen}"));
+        fs::create_dir(&files).unwrap();
+        let mut tar = Command::new("tar");
+        let tar = tar
+            .arg("-xzf")
+            .arg(blob.unwrap().path())
+            .arg("-C")
+            .arg(&files)
+            .stderr(Stdio::null());
+        let hives = files.join("Files/Windows/System32/config");
+        if tar.status().unwrap().success() && hives.exists() {
+            for name in ["DEFAULT", "SAM", "SECURITY", "SOFTWARE", "SYSTEM"] {
+                let text = run(Command::new("hivexml").arg(hives.join(name)));
+                assert!(text.contains("<node name=\"ROOT\" root=\"1\">"), "{text}");
+                seen += 1;
+            }
+        }
+        fs::remove_dir_all(&files).unwrap();
+    }
+    assert_eq!(seen, 5, "one base layer with five hives");
+}
+
+/// A containerd of our own, killed when dropped.
+struct Containerd(Child);
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs root and the Debian package containerd"]
+fn containerd_imports_both_platforms_under_the_full_name() {
+    let work = tempfile::tempdir().unwrap();
+    build(work.path());
+    let socket = work.path().join("containerd.sock");
+    let config = work.path().join("config.toml");
+    fs::write(
+        &config,
+        "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n",
+    )
+    .unwrap();
+    let child = Command::new("containerd")
+        .arg("--config")
+        .arg(&config)
+        .arg("--root")
+        .arg(work.path().join("root"))
+        .arg("--state")
+        .arg(work.path().join("run"))
+        .arg("--address")
+        .arg(&socket)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _containerd = Containerd(child);
+    let ctr = |arguments: &[&str]| {
+        let mut command = Command::new("ctr");
+        command.arg("--address").arg(&socket).args(arguments);
+        command
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !ctr(&["version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap()
+        .success()
+    {
+        assert!(Instant::now() < deadline, "containerd did not answer within 30 s");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let archive = work.path().join("both.tar").display().to_string();
+    run(&mut ctr(&[
+        "images",
+        "import",
+        "--all-platforms",
+        "--no-unpack",
+        &archive,
+    ]));
+    let listed = run(&mut ctr(&["images", "ls"]));
+    assert!(listed.contains(NAME), "{listed}");
+    assert!(listed.contains("linux/amd64,windows/amd64"), "{listed}");
+    let checked = run(&mut ctr(&["images", "check"]));
+    assert!(checked.contains("complete"), "{checked}");
+}
+
+/// A small file system, unmounted when dropped.
+struct Small<'a>(&'a Path);
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_full_disk_is_one_error_and_leaves_nothing() {
+    let work = tempfile::tempdir().unwrap();
+    fs::write(work.path().join("large"), vec![7; 4 << 20]).unwrap();
+    let state = work.path().join("state");
+    let porthole = |arguments: &[&str]| {
+        let mut command = Command::new(program::host("porthole").unwrap());
+        command
+            .current_dir(work.path())
+            .args(arguments)
+            .env("PORTHOLE_STATE", &state);
+        command
+    };
+    run(&mut porthole(&[
+        "image",
+        "build",
+        "--platform",
+        "linux/amd64",
+        "-t",
+        "large",
+        "--add",
+        "large:/large",
+    ]));
+    let disk = work.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    run(Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+        .arg(&disk));
+    let _small = Small(&disk);
+    let output = porthole(&["image", "unpack", "large", "disk/target"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("write \"large\"") && text.contains("No space left on device"),
+        "{text}"
+    );
+    assert_eq!(fs::read_dir(&disk).unwrap().count(), 0, "nothing partial remains");
+}
