@@ -11,6 +11,7 @@ mod pod;
 mod quantity;
 mod reader;
 mod volume;
+mod workload;
 
 use std::time::Duration;
 

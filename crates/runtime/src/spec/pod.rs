@@ -5,7 +5,7 @@ use std::time::Duration;
 use porthole_manifest::{Node, PodTemplate};
 
 use super::reader::{Reader, Table, Treatment};
-use super::{Note, PodSpec, Refusal, Weight, container, node, volume};
+use super::{Note, PodSpec, Refusal, Weight, container, node, volume, workload};
 use Treatment::{Note as Noted, Read, Refuse, RefuseUnless};
 
 const ONE_MACHINE: &str = "there is one machine, and nothing to schedule";
@@ -105,6 +105,7 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
         reader.refuse(prefix, template.object.span(), "must be set");
         return Err(reader.refusals);
     };
+    workload::read(&mut reader, template);
     reader.fields(spec, prefix, POD);
     let metadata_path = prefix.strip_suffix("spec").unwrap_or_default();
     let metadata_path = format!("{metadata_path}metadata");

@@ -330,3 +330,31 @@ fn reads_limits_exactly() {
         assert_eq!((limits.memory, limits.cpu_milli), (memory, cpu), "{lines}");
     }
 }
+
+#[test]
+fn refuses_what_a_workload_asks_beyond_its_pods() {
+    for (kind, field, expected) in [
+        (
+            "StatefulSet",
+            "volumeClaimTemplates: [{}]",
+            Some("spec.volumeClaimTemplates"),
+        ),
+        ("Job", "completions: 3", Some("spec.completions")),
+        ("Job", "suspend: true", Some("spec.suspend")),
+        ("Deployment", "replica: 3", Some("spec.replica")),
+        ("Deployment", "strategy: {type: Recreate}", None),
+        ("DaemonSet", "updateStrategy: {}", None),
+    ] {
+        let group = if kind == "Job" { "batch/v1" } else { "apps/v1" };
+        let text = format!(
+            "apiVersion: {group}\nkind: {kind}\nmetadata: {{name: w}}\nspec:\n  {field}\n  template: {{spec: {{containers: \
+             [{{name: c}}]}}}}\n"
+        );
+        let source = Source::new("w.yaml", text);
+        let stream = source.parse(&Limits::default());
+        let object = objects(&stream.documents[0])[0];
+        let read = read(&pod_template(&object).unwrap());
+        let refused = read.err().map(|refusals| refusals[0].field.clone());
+        assert_eq!(refused.as_deref(), expected, "{kind} {field}");
+    }
+}

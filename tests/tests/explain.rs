@@ -1,0 +1,91 @@
+//! `porthole explain` of the examples: data for programs, and the table for people.
+
+use std::path::Path;
+use std::process::Command;
+
+use porthole_tests::program;
+
+/// What `porthole explain` prints of an example, and whether it succeeded.
+fn explain(example: &str, output: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples")
+        .join(example);
+    let result = Command::new(program::host("porthole").unwrap())
+        .args(["explain", "-o", output])
+        .arg(path)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    assert!(
+        result.status.success(),
+        "{}",
+        String::from_utf8_lossy(&result.stderr)
+    );
+    String::from_utf8(result.stdout).unwrap()
+}
+
+#[test]
+fn json_names_the_account_and_the_field_that_decided() {
+    let text = explain("seeds/tutorial/hostprocesspod.yaml", "json");
+    for expected in [
+        r#""value": "NT AUTHORITY\\SYSTEM""#,
+        r#""field": "spec.securityContext.windowsOptions.runAsUserName""#,
+        r#"hostprocesspod.yaml:11:22""#,
+        r#""administrator": true"#,
+        r#""field": "spec.nodeSelector[kubernetes.io/os]""#,
+        r#""findings": []"#,
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
+fn yaml_says_what_json_says() {
+    let text = explain("seeds/windows-pods/3.1-run-as-username-container.yaml", "yaml");
+    for expected in [
+        "value: ContainerAdministrator",
+        "field: spec.containers[0].securityContext.windowsOptions.runAsUserName",
+        "administrator: false",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
+fn findings_stand_below_the_table() {
+    let text = explain("seeds/windows-pods/2.4-with-creds-container.yaml", "human");
+    let (table, findings) = text
+        .split_once("the API server refuses it:")
+        .unwrap_or_else(|| panic!("{text}"));
+    assert!(table.contains("credential spec  gmsa-Webapp1"), "{text}");
+    assert!(
+        findings.contains("gmsaCredentialSpecName: Invalid value: \"gmsa-Webapp1\""),
+        "{text}"
+    );
+}
+
+#[test]
+fn completions_and_man_pages_come_from_the_same_definitions() {
+    let porthole = program::host("porthole").unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = Command::new(&porthole)
+            .args(["completions", shell])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success() && text.contains("inherit-user"),
+            "{shell}: {text}"
+        );
+        assert!(!text.contains("guard"), "a hidden verb is not completed");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let status = Command::new(&porthole)
+        .arg("man")
+        .arg(directory.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let page = std::fs::read_to_string(directory.path().join("porthole-run.1")).unwrap();
+    assert!(page.contains("any\\-node"), "{page}");
+}
