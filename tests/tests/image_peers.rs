@@ -6,9 +6,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use porthole_tests::program;
+use porthole_tests::{program, wait};
 
 const NAME: &str = "localhost/peers:1";
 
@@ -157,17 +157,12 @@ fn containerd_imports_both_platforms_under_the_full_name() {
         command.arg("--address").arg(&socket).args(arguments);
         command
     };
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !ctr(&["version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap()
-        .success()
-    {
-        assert!(Instant::now() < deadline, "containerd did not answer within 30 s");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait::until("containerd answers", Duration::from_secs(30), || {
+        let mut version = ctr(&["version"]);
+        let answered = version.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        Ok(answered.is_ok_and(|status| status.success()).then_some(()))
+    })
+    .unwrap();
     let archive = work.path().join("both.tar").display().to_string();
     run(&mut ctr(&[
         "images",
