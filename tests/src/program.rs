@@ -7,11 +7,14 @@ use crate::failure::{Failure, Result};
 /// The triple of the Windows programs: GNU, because it links on Linux with what Debian has.
 pub const WINDOWS: &str = "x86_64-pc-windows-gnu";
 
-/// The checkout.
+/// The checkout: the one that Cargo runs this program for, else the one that it was built from.
+///
+/// Two checkouts may share a target directory, and then the program too.
 #[must_use]
 pub fn checkout() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest).to_owned()
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.parent().unwrap_or(&manifest).to_owned()
 }
 
 /// Cargo's target directory: the one that this program was built into.
