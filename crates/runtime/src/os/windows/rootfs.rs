@@ -8,11 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use porthole_image::unpack::Hidden;
+
 use crate::plan::Rootfs;
 
-/// What a kept layer deletes of the layers below it: one path a line, relative, with forward slashes, in a file
-/// beside the layer's directory that has this extension.
-const WHITEOUTS: &str = "whiteouts";
+/// The name of a kept layer's files in the image store, and of the record beside them of what the layer hides of those
+/// below it.
+const KEPT: &str = "fs";
+const HIDDEN: &str = "whiteouts.json";
 
 /// How long a file that somebody still holds open is waited for: programs that were just killed, virus scanners.
 const HELD: Duration = Duration::from_secs(5);
@@ -29,18 +32,38 @@ pub(super) fn sources(rootfs: &Rootfs) -> Vec<PathBuf> {
     }
 }
 
-/// Copies one layer over what lies in `to`, after removing what the layer deletes.
+/// Copies one layer over what lies in `to`, after removing what the layer hides of it.
 ///
 /// A file takes the place of whatever has its name; a directory joins a directory; a symbolic link stays the link
 /// that it is.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let whiteouts = from.with_extension(WHITEOUTS);
-    if let Some(text) = if_found(fs::read_to_string(&whiteouts))? {
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            remove_entry(&below(to, line)?)?;
+    if from.file_name().is_some_and(|name| name == KEPT) {
+        let record = from.with_file_name(HIDDEN);
+        if let Some(text) = if_found(fs::read(&record)).map_err(|error| naming(&error, &record))? {
+            let hidden = serde_json::from_slice(&text).map_err(io::Error::from);
+            hide(&hidden.map_err(|error| naming(&error, &record))?, to)?;
         }
     }
     copy_directory(from, to)
+}
+
+fn hide(hidden: &Hidden, root: &Path) -> io::Result<()> {
+    for path in &hidden.whiteouts {
+        remove_entry(&below(root, path)?)?;
+    }
+    for path in &hidden.opaque {
+        let directory = if path.is_empty() {
+            root.to_owned()
+        } else {
+            below(root, path)?
+        };
+        if fs::symlink_metadata(&directory).is_ok_and(|metadata| metadata.is_dir()) {
+            for entry in fs::read_dir(&directory)? {
+                remove_entry(&entry?.path())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
@@ -82,7 +105,7 @@ fn copy_link(source: &Path, target: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(fs::read_link(source)?, target)
 }
 
-/// A path of a list of whiteouts, which may not lead out of the rootfs.
+/// A path of a record of whiteouts, which may not lead out of the rootfs.
 fn below(root: &Path, relative: &str) -> io::Result<PathBuf> {
     let mut path = root.to_owned();
     for part in relative.split('/') {
@@ -182,17 +205,44 @@ mod tests {
         assert_eq!(fs::read_to_string(root.join("b/z")).unwrap(), "now a directory");
     }
 
+    /// A layer as the store keeps it, with its record.
+    fn kept(root: &Path, name: &str, files: &[(&str, &str)], whiteouts: &[&str], opaque: &[&str]) -> PathBuf {
+        let layer = layer(&root.join(name), KEPT, files);
+        let set = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+        let hidden = Hidden {
+            whiteouts: set(whiteouts),
+            opaque: set(opaque),
+        };
+        let text = serde_json::to_string(&hidden).unwrap();
+        fs::write(layer.with_file_name(HIDDEN), text).unwrap();
+        layer
+    }
+
     #[test]
-    fn removes_what_a_layer_deletes() {
+    fn removes_what_a_layer_hides() {
         let directory = tempfile::tempdir().unwrap();
-        let lower = layer(directory.path(), "1", &[("a/x", ""), ("a/y", ""), ("c/d/e", "")]);
-        let upper = layer(directory.path(), "2", &[("c/new", "")]);
-        fs::write(directory.path().join("2.whiteouts"), "a/x\nc/d\nnever/there\n").unwrap();
+        let lower = layer(
+            directory.path(),
+            "1",
+            &[("a/x", ""), ("a/y", ""), ("c/d/e", ""), ("o/old", "")],
+        );
+        let files = [("c/new", ""), ("o/new", "")];
+        let upper = kept(
+            directory.path(),
+            "2",
+            &files,
+            &["a/x", "c/d", "never/there"],
+            &["o", "not/there"],
+        );
         let root = layer(directory.path(), "root", &[]);
         copy(&lower, &root).unwrap();
         copy(&upper, &root).unwrap();
         assert!(!root.join("a/x").exists() && root.join("a/y").exists());
         assert!(!root.join("c/d").exists() && root.join("c/new").exists());
+        assert!(!root.join("o/old").exists() && root.join("o/new").exists());
+        let all = kept(directory.path(), "3", &[("only", "")], &[], &[""]);
+        copy(&all, &root).unwrap();
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 1);
     }
 
     #[test]
@@ -204,14 +254,15 @@ mod tests {
             r"a\..\..\outside",
             "C:outside",
         ] {
-            let directory = tempfile::tempdir().unwrap();
-            let upper = layer(directory.path(), "2", &[]);
-            fs::write(directory.path().join("outside"), "").unwrap();
-            fs::write(directory.path().join("2.whiteouts"), path).unwrap();
-            let root = layer(directory.path(), "root", &[]);
-            let error = copy(&upper, &root).unwrap_err();
-            assert!(error.to_string().contains("leads out of the rootfs"), "{error}");
-            assert!(directory.path().join("outside").exists());
+            for (whiteouts, opaque) in [(vec![path], vec![]), (vec![], vec![path])] {
+                let directory = tempfile::tempdir().unwrap();
+                let upper = kept(directory.path(), "2", &[], &whiteouts, &opaque);
+                fs::write(directory.path().join("outside"), "").unwrap();
+                let root = layer(directory.path(), "root", &[]);
+                let error = copy(&upper, &root).unwrap_err();
+                assert!(error.to_string().contains("leads out of the rootfs"), "{error}");
+                assert!(directory.path().join("outside").exists());
+            }
         }
     }
 
@@ -220,8 +271,7 @@ mod tests {
     fn follows_no_link_when_it_deletes() {
         let directory = tempfile::tempdir().unwrap();
         let outside = layer(directory.path(), "outside", &[("precious", "")]);
-        let upper = layer(directory.path(), "2", &[]);
-        fs::write(directory.path().join("2.whiteouts"), "way/precious").unwrap();
+        let upper = kept(directory.path(), "2", &[], &["way/precious"], &[]);
         let root = layer(directory.path(), "root", &[]);
         std::os::unix::fs::symlink(&outside, root.join("way")).unwrap();
         assert!(copy(&upper, &root).is_err());
