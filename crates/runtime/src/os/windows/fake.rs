@@ -398,8 +398,8 @@ impl Processes for Fake {
         Ok(true)
     }
 
-    fn is_wow64(&self, _: &Handle) -> io::Result<bool> {
-        Ok(false)
+    fn is_wow64(&self, process: &Handle) -> io::Result<bool> {
+        Ok(self.image_name(process)?.contains("(x86)"))
     }
 
     fn image_name(&self, process: &Handle) -> io::Result<String> {

@@ -282,6 +282,21 @@ mod tests {
     }
 
     #[test]
+    fn starts_no_thread_in_a_32_bit_process() {
+        let fake = Fake::new();
+        let job = job(&fake);
+        fake.members(&[(11, r"C:\Program Files (x86)\old.exe")]);
+        let error = job.signal(Signal::Term, None).unwrap_err();
+        assert!(error.to_string().contains("32-bit"), "{error}");
+        assert!(
+            !fake
+                .calls()
+                .iter()
+                .any(|call| matches!(call, Call::RemoteThread { .. }))
+        );
+    }
+
+    #[test]
     fn kill_terminates_the_job_with_code_1() {
         let fake = Fake::new();
         let job = job(&fake);

@@ -431,6 +431,14 @@ fn refuses_limits_and_accounts_that_wine_only_pretends_to_have() {
 }
 
 #[test]
+fn passwords_come_from_the_systems_generator() {
+    let (mut one, mut other) = ([0; 16], [0; 16]);
+    Win32.random(&mut one).unwrap();
+    Win32.random(&mut other).unwrap();
+    assert!(one != other && one != [0; 16]);
+}
+
+#[test]
 fn sweep_leaves_live_containers_alone() {
     let host = host();
     let plan = plan("live", FOREVER);
