@@ -60,7 +60,7 @@ const CRON_JOB: &Table = &[
     ("timeZone", Note(CRON)),
 ];
 
-/// Goes through the fields of a workload; a Pod and a PodTemplate have none of their own.
+/// Goes through the fields of a workload; a `Pod` and a `PodTemplate` have none of their own.
 pub(super) fn read(reader: &mut Reader, template: &PodTemplate<'_>) {
     let Some(spec) = template.object.field("spec") else {
         return;
