@@ -12,7 +12,7 @@ use std::time::Duration;
 use porthole_tests::program;
 use porthole_tests::wine::Prefix;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 struct Bed {
     prefix: Prefix,

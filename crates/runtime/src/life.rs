@@ -1,7 +1,7 @@
 //! The life of a pod over an [`Engine`]: volumes, init containers in order, containers side by side, the end.
 //!
 //! A life is one thread that hears of two kinds of things, ends and wishes to stop, over one channel, and moves through
-//! its [`Phase`]s. Restarts, probes and hooks will be further kinds of things to hear of.
+//! its phases. Restarts, probes and hooks will be further kinds of things to hear of.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -92,6 +92,7 @@ impl Tree {
     }
 
     /// Refuses: making symbolic links takes a privilege on Windows, and they could lead anywhere on the host.
+    #[expect(clippy::unused_self, reason = "the same name on every system")]
     pub(super) fn symlink(
         &mut self,
         components: &[&str],
@@ -155,7 +156,11 @@ impl Tree {
     }
 
     /// Nothing is left to do.
-    #[expect(clippy::unnecessary_wraps, reason = "the same name on every system")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "the same name on every system"
+    )]
     pub(super) fn finish(self) -> Result<(), LayerError> {
         Ok(())
     }
