@@ -283,3 +283,53 @@ fn start(api: &dyn Api, request: Request) -> Result<Process, StartError> {
     .map_err(|source| container::refused(&resolved.application, source))?;
     Ok(process)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::api::Attribute;
+    use super::super::fake::{Call, Fake};
+    use super::*;
+
+    #[test]
+    fn the_launcher_finds_the_program_in_its_own_view_and_ends_with_its_code() {
+        let fake = Fake::new();
+        fake.directory(r"C:\hpc");
+        fake.file(r"C:\hpc\app\app.exe");
+        fake.exits_with(0xC000_0005);
+        let request = Request {
+            command: Command::Arguments(vec![
+                "%CONTAINER_SANDBOX_MOUNT_POINT%/app/app.exe".to_owned(),
+                "a b".to_owned(),
+            ]),
+            working_directory: None,
+            search_path: String::new(),
+            system_root: r"C:\Windows".to_owned(),
+            mount_point: r"C:\hpc".to_owned(),
+        };
+        fake.contents(&[&serde_json::to_string(&request).unwrap(), ""]);
+        assert_eq!(run(&*fake, 500, 501), 0xC000_0005);
+        assert_eq!(fake.written(501), "{\"Started\":{\"pid\":4711}}\n");
+        let calls = fake.calls();
+        let Some(Call::CreateProcess(spec)) =
+            calls.iter().find(|call| matches!(call, Call::CreateProcess(_)))
+        else {
+            panic!("{calls:?}")
+        };
+        assert_eq!(spec.application, r"C:\hpc\app\app.exe");
+        assert_eq!(spec.command_line, r#"C:\hpc\app\app.exe "a b""#);
+        assert_eq!(spec.current_directory.as_deref(), Some(r"C:\hpc"));
+        // The environment, the console and the job are the launcher's own; its pipes are not passed on.
+        assert_eq!((spec.environment.as_ref(), spec.creation_flags), (None, 0x8_0000));
+        assert_eq!(spec.attributes, [Attribute::Handles(spec.stdio.to_vec())]);
+
+        let fake = Fake::new();
+        fake.directory(r"C:\hpc");
+        fake.contents(&[&serde_json::to_string(&request).unwrap(), ""]);
+        assert_eq!(run(&*fake, 500, 501), FAILED);
+        assert!(
+            fake.written(501).starts_with(r#"{"NotFound":"#),
+            "{}",
+            fake.written(501)
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Accounts, files and facts of the recorded Windows.
+
+use std::io;
+
+use super::super::api::{AccountInformation, Accounts, Handle, Host, Logon, Secret};
+use super::{Call, Fake};
+
+impl Accounts for Fake {
+    fn wine_version(&self) -> Option<String> {
+        self.memory().wine.clone()
+    }
+
+    fn open_own_token(&self, _: u32) -> io::Result<Handle> {
+        Ok(self.open())
+    }
+
+    fn environment_block(&self, token: &Handle) -> io::Result<Vec<(String, String)>> {
+        assert!(self.is_open(token.raw()));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        Ok(vec![
+            pair("Path", r"C:\Windows\system32"),
+            pair("SystemRoot", r"C:\Windows"),
+        ])
+    }
+
+    fn logon_user(&self, logon: &Logon) -> io::Result<Handle> {
+        self.call(Call::Logon {
+            name: logon.name.clone(),
+            domain: logon.domain.clone(),
+            has_password: logon.password.is_some(),
+            kind: logon.kind,
+        })?;
+        Ok(self.open())
+    }
+
+    fn lookup_account(&self, name: &str) -> io::Result<Option<AccountInformation>> {
+        Ok(self.memory().accounts.get(&name.to_ascii_lowercase()).cloned())
+    }
+
+    fn local_group_information(&self, name: &str) -> u32 {
+        let status = self.status(Call::GroupInformation(name.to_owned()));
+        if status != 0 {
+            return status;
+        }
+        if self.memory().groups.contains(&name.to_ascii_lowercase()) {
+            0
+        } else {
+            2220
+        }
+    }
+
+    fn user_add(&self, name: &str, password: &Secret, _: &str, flags: u32) -> u32 {
+        assert!(
+            password.0.len() >= 30,
+            "a password of {} characters",
+            password.0.len()
+        );
+        self.status(Call::UserAdd {
+            name: name.to_owned(),
+            flags,
+        })
+    }
+
+    fn user_delete(&self, name: &str) -> u32 {
+        self.status(Call::UserDelete(name.to_owned()))
+    }
+
+    fn local_group_add_member(&self, group: &str, sid: &[u8]) -> u32 {
+        self.status(Call::AddMember {
+            group: group.to_owned(),
+            sid: sid.to_vec(),
+        })
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        for (byte, index) in bytes.iter_mut().zip(0_u8..) {
+            *byte = index.wrapping_mul(37).wrapping_add(11);
+        }
+        Ok(())
+    }
+}
+
+impl Host for Fake {
+    fn host_name(&self) -> io::Result<String> {
+        Ok("HOST".to_owned())
+    }
+
+    fn processors(&self) -> u32 {
+        4
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.memory().variables.get(name).cloned()
+    }
+
+    fn is_file(&self, path: &str) -> bool {
+        self.memory().files.contains(&path.to_ascii_lowercase())
+    }
+
+    fn is_directory(&self, path: &str) -> bool {
+        self.memory().directories.contains(&path.to_ascii_lowercase())
+    }
+
+    fn create_directory(&self, path: &str) -> io::Result<()> {
+        self.call(Call::CreateDirectory(path.to_owned()))?;
+        self.directory(path);
+        Ok(())
+    }
+
+    fn remove_directory(&self, path: &str) -> io::Result<()> {
+        self.call(Call::RemoveDirectory(path.to_owned()))?;
+        self.memory().directories.remove(&path.to_ascii_lowercase());
+        Ok(())
+    }
+
+    fn remove_tree(&self, path: &str) -> io::Result<()> {
+        self.call(Call::RemoveTree(path.to_owned()))?;
+        let path = path.to_ascii_lowercase();
+        let mut memory = self.memory();
+        memory.directories.retain(|other| !other.starts_with(&path));
+        memory.files.retain(|other| !other.starts_with(&path));
+        Ok(())
+    }
+
+    fn copy_tree(&self, from: &str, to: &str) -> io::Result<()> {
+        self.call(Call::CopyTree {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        })
+    }
+
+    fn create_symbolic_link(&self, link: &str, target: &str, flags: u32) -> io::Result<()> {
+        self.call(Call::SymbolicLink {
+            link: link.to_owned(),
+            target: target.to_owned(),
+            flags,
+        })
+    }
+}
