@@ -68,6 +68,13 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    /// As it is reported, without colours.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", anstream::adapter::strip_str(&self.render()))
+    }
+}
+
 /// An error of this crate: what was being done, and the library's or the system's reason.
 #[derive(Debug)]
 pub(crate) struct While<E> {

@@ -3,6 +3,7 @@
 mod arguments;
 mod exit;
 mod failure;
+mod fetch;
 mod manifests;
 mod verbs;
 mod verdict;

@@ -1,4 +1,4 @@
-//! The manifests on the command line: files, directories and `-`, as `kubectl -f` takes them.
+//! The manifests on the command line: files, directories, URLs and `-`, as `kubectl -f` takes them.
 
 use std::fs;
 use std::io::Read as _;
@@ -8,6 +8,7 @@ use porthole_manifest::{Limits, Object, PodTemplate, Source, Span, Stream, objec
 
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
+use crate::fetch::{self, Address};
 
 /// One file, read and parsed.
 pub(crate) struct File {
@@ -42,7 +43,7 @@ impl Workload<'_> {
 /// Reads and parses every file.
 ///
 /// # Errors
-/// A path cannot be read, or a file is no YAML or JSON: every syntax error is named.
+/// A path cannot be read, a URL cannot be fetched, or a file is no YAML or JSON: every syntax error is named.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<File>, Failure> {
     let mut files = Vec::new();
     for path in paths {
@@ -52,15 +53,9 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<File>, Failure> {
                 .read_to_end(&mut bytes)
                 .attempt(exit::UNASKED, || "read standard input".to_owned())?;
             files.push(parse("-", bytes)?);
-        } else if path
-            .to_str()
-            .is_some_and(|text| text.starts_with("https://") || text.starts_with("http://"))
-        {
-            let url = path.display();
-            let help = format!("fetch it first: `curl -fsSL {url} | porthole … -`");
-            return Err(
-                Failure::unasked(format!("read `{url}`: URLs are not supported by this version")).help(help),
-            );
+        } else if let Some(address) = path.to_str().and_then(Address::parse) {
+            let address = address?;
+            files.push(parse(&address.name(), fetch::fetch(&address)?)?);
         } else if path.is_dir() {
             let listed = list(path)?;
             if listed.is_empty() {

@@ -70,9 +70,9 @@ fn refuses_paths_that_are_not_there() {
         &["no .yaml, .yml or .json file"],
     );
     refused(
-        &room.end(room.porthole(&["https://example.org/pod.yaml"])),
+        &room.end(room.porthole(&["http://example.org/pod.yaml"])),
         2,
-        &["URLs are not supported"],
+        &["plain http", "use https://"],
     );
 }
 

@@ -21,7 +21,7 @@ use crate::verdict;
 /// Options of `porthole explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// Files, directories, or `-` for standard input
+    /// Files, directories, `https://` URLs, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The namespace of objects that name none
