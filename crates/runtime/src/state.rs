@@ -315,8 +315,12 @@ mod tests {
         drop(held);
         let mut held = state.take_over("one").unwrap().unwrap();
         assert_eq!(held.read::<Vec<String>>().unwrap().unwrap(), ["a", "b"]);
-        held.remove().unwrap();
-        assert!(state.ids().unwrap().is_empty());
+        // Windows keeps the name of an open file until it is closed: its engine removes the directory after that.
+        #[cfg(unix)]
+        {
+            held.remove().unwrap();
+            assert!(state.ids().unwrap().is_empty());
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR_STR, Path};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -162,7 +162,12 @@ fn unpack_applies_whiteouts_of_later_layers() {
     files.sort();
     let expected: Vec<String> = ["d/kept", "d/new", "o/top"]
         .iter()
-        .map(|path| target.join(path).display().to_string())
+        .map(|path| {
+            target
+                .join(path.replace('/', MAIN_SEPARATOR_STR))
+                .display()
+                .to_string()
+        })
         .collect();
     assert_eq!(files, expected);
     assert!(matches!(

@@ -54,6 +54,8 @@ fn rejects_paths_that_lead_out_of_the_layer() {
             "a/../../up",
             "entry \"a/../../up\" leaves the layer by a .. component",
         ),
+        // On Windows a name that ends in a dot is refused before it is looked at as a whiteout.
+        #[cfg(unix)]
         (
             ".wh...",
             "entry \".wh...\" is a whiteout of \"..\", which is no name",
