@@ -1,14 +1,23 @@
 //! `porthole image`: HostProcess images without Docker and without Windows.
 
 mod build;
+mod inspect;
+mod ls;
+mod rm;
+mod unpack;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use porthole_image::{Descriptor, Error, Image as OneImage, Platform, Store};
+use porthole_image::Error;
 use serde::Serialize;
 
+use self::build::Build;
+use self::inspect::Inspect;
+use self::ls::Ls;
+use self::rm::Rm;
+use self::unpack::Unpack;
 use crate::arguments::{Format, Global};
 use crate::exit;
 use crate::failure::Failure;
@@ -23,7 +32,7 @@ pub(crate) struct Image {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Build an image from a Dockerfile or from flags; nothing is run for it
-    Build(Box<build::Build>),
+    Build(Box<Build>),
     /// List the images of the store
     Ls(Ls),
     /// Show what an image says of its containers, and its layers
@@ -32,40 +41,6 @@ enum Verb {
     Unpack(Unpack),
     /// Remove images, and what no other image needs
     Rm(Rm),
-}
-
-#[derive(Debug, Args)]
-struct Ls {
-    /// How the list is printed
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
-}
-
-#[derive(Debug, Args)]
-struct Inspect {
-    /// The image's name
-    name: String,
-    /// How the image is printed
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
-}
-
-#[derive(Debug, Args)]
-struct Unpack {
-    /// The image's name, or a layout directory or archive
-    image: String,
-    /// A new or empty directory
-    directory: PathBuf,
-    /// Which of the image's platforms [default: this machine's, or the only one]
-    #[arg(long, value_name = "OS/ARCH")]
-    platform: Option<String>,
-}
-
-#[derive(Debug, Args)]
-struct Rm {
-    /// The images' names
-    #[arg(required = true)]
-    names: Vec<String>,
 }
 
 impl Image {
@@ -78,140 +53,6 @@ impl Image {
             Verb::Unpack(verb) => verb.run(&root),
             Verb::Rm(verb) => verb.run(&root, global.quiet),
         }
-    }
-}
-
-impl Ls {
-    fn run(&self, root: &Path) -> Result<ExitCode, Failure> {
-        let images = Store::open(root)
-            .and_then(|store| store.list())
-            .map_err(Failure::unasked)?;
-        if self.output != Format::Human {
-            return print(self.output, &images);
-        }
-        let width = images
-            .iter()
-            .map(|image| image.name.len())
-            .chain([4])
-            .max()
-            .unwrap_or(4);
-        anstream::println!("{:width$}  {:12}  {:>10}  PLATFORMS", "NAME", "DIGEST", "SIZE");
-        for image in images {
-            let platforms: Vec<String> = image.platforms.iter().map(ToString::to_string).collect();
-            let digest = &image.digest.hex()[..12];
-            anstream::println!(
-                "{:width$}  {digest}  {:>10}  {}",
-                image.name,
-                size(image.size),
-                platforms.join(",")
-            );
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Inspected<'a> {
-    name: &'a str,
-    target: &'a Descriptor,
-    images: &'a [OneImage],
-}
-
-impl Inspect {
-    fn run(&self, root: &Path) -> Result<ExitCode, Failure> {
-        let store = Store::open(root).map_err(Failure::unasked)?;
-        let Some((target, images)) = store.inspect(&self.name).map_err(Failure::unasked)? else {
-            return Err(unknown(&self.name, root));
-        };
-        if self.output != Format::Human {
-            return print(
-                self.output,
-                &Inspected {
-                    name: &self.name,
-                    target: &target,
-                    images: &images,
-                },
-            );
-        }
-        anstream::println!("{}  {}", self.name, target.digest);
-        for image in &images {
-            let config = &image.config;
-            anstream::println!("\n{}  {}", image.platform, image.digest);
-            let line = |what: &str, value: String| {
-                if !value.is_empty() {
-                    anstream::println!("  {what:12} {value}");
-                }
-            };
-            line("entrypoint", words(&config.entrypoint));
-            line("cmd", words(&config.cmd));
-            line("user", config.user.clone().unwrap_or_default());
-            line("workdir", config.working_dir.clone().unwrap_or_default());
-            for (name, value) in &config.env {
-                line("env", format!("{name}={value}"));
-            }
-            for (name, value) in &config.labels {
-                line("label", format!("{name}={value}"));
-            }
-            line("ports", config.exposed_ports.join(" "));
-            for layer in &image.layers {
-                line("layer", format!("{}  {}", layer.diff_id, size(layer.blob.size)));
-            }
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Unpack {
-    fn run(&self, root: &Path) -> Result<ExitCode, Failure> {
-        let store = Store::open(root).map_err(Failure::unasked)?;
-        let wanted = self
-            .platform
-            .as_deref()
-            .map(str::parse::<Platform>)
-            .transpose()
-            .map_err(Failure::unasked)?;
-        let path = Path::new(&self.image);
-        if store.inspect(&self.image).map_err(Failure::unasked)?.is_none() && path.exists() {
-            let platform = wanted.unwrap_or_else(Platform::host);
-            let loaded = store.load(path, &platform).map_err(Failure::unasked)?;
-            store
-                .unpack(&loaded.image, &self.directory)
-                .map_err(Failure::unasked)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let image = match wanted {
-            Some(platform) => store.resolve(&self.image, &platform).map_err(Failure::unasked)?,
-            None => store
-                .inspect(&self.image)
-                .map_err(Failure::unasked)?
-                .and_then(|(_, images)| {
-                    let host = images.iter().position(|image| image.platform == Platform::host());
-                    images.into_iter().nth(host.unwrap_or(0))
-                }),
-        };
-        let Some(image) = image else {
-            return Err(unknown(&self.image, root));
-        };
-        store.unpack(&image, &self.directory).map_err(Failure::unasked)?;
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Rm {
-    fn run(&self, root: &Path, quiet: bool) -> Result<ExitCode, Failure> {
-        let store = Store::open(root).map_err(Failure::unasked)?;
-        for name in &self.names {
-            let removed = store.remove(name).map_err(refused)?;
-            if !quiet {
-                let used = match removed.layers_in_use {
-                    0 => String::new(),
-                    count => format!("; unpacked layers still in use: {count}"),
-                };
-                anstream::eprintln!("removed {name}, freed {}{used}", size(removed.bytes));
-            }
-        }
-        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -242,14 +83,6 @@ fn print(format: Format, data: &impl Serialize) -> Result<ExitCode, Failure> {
     };
     anstream::print!("{text}");
     Ok(ExitCode::SUCCESS)
-}
-
-fn words(command: &[String]) -> String {
-    if command.is_empty() {
-        String::new()
-    } else {
-        serde_json::to_string(command).unwrap_or_default()
-    }
 }
 
 /// Bytes for people.

@@ -1,4 +1,4 @@
-//! `porthole image build`
+//! `porthole image build`: an image from a Dockerfile or from flags.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// Two builds of the same files are the same bytes. Everything is of 1970, or of `SOURCE_DATE_EPOCH`.
 #[derive(Debug, Args)]
 pub(super) struct Build {
-    /// The Dockerfile [default: CONTEXT/Dockerfile, if CONTEXT is given]
+    /// The Dockerfile [default: CONTEXT/Dockerfile, if it is there; --add needs none]
     #[arg(short, long, value_name = "DOCKERFILE")]
     file: Option<PathBuf>,
     /// Put a file, or a directory's content, into the image
@@ -121,18 +121,29 @@ impl Build {
         parent.map_or_else(std::env::temp_dir, Path::to_owned)
     }
 
+    /// Which Dockerfile is obeyed. Flags that put files into the image do without one.
+    fn dockerfile(&self) -> Result<Option<PathBuf>, Failure> {
+        if self.file.is_some() {
+            return Ok(self.file.clone());
+        }
+        let there = self.context.as_ref().map(|context| context.join("Dockerfile"));
+        match there {
+            // Anything of that name counts, so that one that cannot be read is an error and not passed over.
+            Some(path) if path.symlink_metadata().is_ok() => Ok(Some(path)),
+            _ if !self.add.is_empty() => Ok(None),
+            Some(path) => Err(usage(
+                &format!("build an image: there is no {}", path.display()),
+                "write one, name it with -f, or give files with --add SRC:DST",
+            )),
+            None => Err(usage(
+                "build an image: there is nothing to build it from",
+                "give a CONTEXT with a Dockerfile, -f, or --add SRC:DST",
+            )),
+        }
+    }
+
     fn options(&self, platform: Platform) -> Result<Options, Failure> {
-        let dockerfile = match (&self.file, &self.context) {
-            (Some(file), _) => Some(file.clone()),
-            (None, Some(context)) => Some(context.join("Dockerfile")),
-            (None, None) if self.add.is_empty() => {
-                return Err(usage(
-                    "there is nothing to build",
-                    "give a CONTEXT with a Dockerfile, -f, or --add",
-                ));
-            }
-            (None, None) => None,
-        };
+        let dockerfile = self.dockerfile()?;
         Ok(Options {
             dockerfile,
             context: self.context.clone().unwrap_or_else(|| PathBuf::from(".")),
@@ -243,7 +254,35 @@ fn created() -> Result<u64, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{addition, command};
+    use clap::Parser as _;
+
+    use super::{Build, addition, command};
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        build: Build,
+    }
+
+    fn dockerfile(words: &[&str]) -> Result<Option<std::path::PathBuf>, String> {
+        let line = ["build"].iter().chain(words);
+        let build = Line::try_parse_from(line).unwrap().build;
+        build.dockerfile().map_err(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn a_context_without_a_dockerfile_does_if_flags_give_files() {
+        let context = tempfile::tempdir().unwrap();
+        let path = context.path().to_str().unwrap();
+        assert_eq!(dockerfile(&["--add", "a:/b", path]), Ok(None));
+        assert!(dockerfile(&[path]).unwrap_err().contains("there is no"));
+        assert!(dockerfile(&[]).unwrap_err().contains("nothing to build"));
+        let there = context.path().join("Dockerfile");
+        std::fs::write(&there, "FROM scratch\n").unwrap();
+        assert_eq!(dockerfile(&["--add", "a:/b", path]), Ok(Some(there.clone())));
+        assert_eq!(dockerfile(&[path]), Ok(Some(there)));
+        assert_eq!(dockerfile(&["--add", "a:/b"]), Ok(None));
+    }
 
     #[test]
     fn cuts_additions_beside_drives() {
