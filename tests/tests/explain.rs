@@ -1,15 +1,17 @@
 //! `porthole explain` of the examples: data for programs, and the table for people.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use porthole_tests::program;
 
+fn examples() -> PathBuf {
+    program::checkout().join("examples")
+}
+
 /// What `porthole explain` prints of an example, and whether it succeeded.
 fn explain(example: &str, output: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../examples")
-        .join(example);
+    let path = examples().join(example);
     let result = Command::new(program::host("porthole").unwrap())
         .args(["explain", "-o", output])
         .arg(path)
@@ -45,7 +47,7 @@ fn yaml_says_what_json_says() {
     for expected in [
         "value: ContainerAdministrator",
         "field: spec.containers[0].securityContext.windowsOptions.runAsUserName",
-        "administrator: false",
+        "administrator: true",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
@@ -58,10 +60,56 @@ fn findings_stand_below_the_table() {
         .split_once("the API server refuses it:")
         .unwrap_or_else(|| panic!("{text}"));
     assert!(table.contains("credential spec  gmsa-Webapp1"), "{text}");
+    assert_eq!(
+        table.matches(".yaml").count(),
+        1,
+        "the title alone names the file: {text}"
+    );
     assert!(
         findings.contains("gmsaCredentialSpecName: Invalid value: \"gmsa-Webapp1\""),
         "{text}"
     );
+}
+
+#[test]
+fn the_administrator_of_a_container_is_none_of_the_host() {
+    let text = explain("seeds/windows-pods/3.1-run-as-username-container.yaml", "human");
+    assert!(text.contains("administrator  of its container only"), "{text}");
+    assert!(
+        text.contains("15:24  spec.containers[0].securityContext.windowsOptions.runAsUserName"),
+        "{text}"
+    );
+}
+
+#[test]
+fn says_what_run_refuses() {
+    let text = explain("seeds/windows-pods/2.4-with-creds-pod.yaml", "human");
+    let (_, refusals) = text
+        .split_once("porthole run refuses it here as it is:")
+        .unwrap_or_else(|| panic!("{text}"));
+    for expected in ["credential specs are not supported", "--as-host-process"] {
+        assert!(refusals.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn fields_without_effect_are_counted_and_named_under_verbose() {
+    let manifest = examples().join("seeds/windows-pods/2.4-with-creds-pod.yaml");
+    let said = |options: &[&str]| {
+        let output = Command::new(program::host("porthole").unwrap())
+            .arg("explain")
+            .arg(&manifest)
+            .args(options)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (short, long) = (said(&[]), said(&["-v"]));
+    assert!(
+        short.contains("1 field is without effect") && !short.contains("imagePullPolicy"),
+        "{short}"
+    );
+    assert!(long.contains("imagePullPolicy: nothing is pulled"), "{long}");
 }
 
 #[test]

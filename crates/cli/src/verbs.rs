@@ -34,7 +34,7 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
     let global = porthole.global;
     match porthole.verb {
         Verb::Run(run) => run.run(&global),
-        Verb::Explain(explain) => explain.run(),
+        Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),

@@ -12,7 +12,7 @@ mod volumes;
 use std::path::Path;
 
 use porthole_manifest::{PodTemplate, Span};
-use porthole_pod::{containers_of, effective, node, required_os};
+use porthole_pod::{EffectiveOptions, containers_of, effective, node, required_os};
 
 use crate::engine::{HostFacts, Os, Signal};
 use crate::life::PodPlan;
@@ -97,8 +97,7 @@ pub struct Request<'a> {
 /// # Errors
 /// Everything that is refused.
 pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
-    let mut refusals: Vec<Refusal> = refused_by_the_node(request).into_iter().collect();
-    refusals.extend(refused_for_isolation(request));
+    let mut refusals = host_refusals(request.template, request.facts.os, request.choices);
     refusals.extend(refused_views(request));
     if !refusals.is_empty() {
         return Err(refusals);
@@ -109,16 +108,25 @@ pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
         .collect()
 }
 
+/// Why a host of this system runs no pod of the template, whatever images and objects there are.
+#[must_use]
+pub fn host_refusals(template: &PodTemplate<'_>, os: Os, choices: &Choices) -> Vec<Refusal> {
+    let mut refusals: Vec<Refusal> = refused_by_the_node(template, os, choices).into_iter().collect();
+    refusals.extend(refused_for_isolation(template, choices));
+    refusals
+}
+
 /// A pod made for the other system, in the node's words.
-fn refused_by_the_node(request: &Request<'_>) -> Option<Refusal> {
-    if request.choices.any_node {
+fn refused_by_the_node(template: &PodTemplate<'_>, os: Os, choices: &Choices) -> Option<Refusal> {
+    if choices.any_node {
         return None;
     }
-    let system = system_name(request.facts.os);
-    let refusal = node::admit(request.template, system)?;
+    let system = system_name(os);
+    let refusal = node::admit(template, system)?;
+    let place = template.spec.unwrap_or(template.object);
     let (field, span) = match &refusal.origin {
         Some(origin) => (origin.field.clone(), origin.span),
-        None => (request.spec.prefix.to_owned(), request.spec.span),
+        None => (template.prefix.to_owned(), place.span()),
     };
     let reason = format!("{refusal} (this host is a {system} node)");
     Some(Refusal {
@@ -139,13 +147,11 @@ pub fn system_name(os: Os) -> &'static str {
 }
 
 /// Containers that are not HostProcess ask to be isolated.
-fn refused_for_isolation(request: &Request<'_>) -> Vec<Refusal> {
-    let for_linux = required_os(request.template)
-        .iter()
-        .any(|(system, _)| system == "linux");
+fn refused_for_isolation(template: &PodTemplate<'_>, choices: &Choices) -> Vec<Refusal> {
+    let for_linux = required_os(template).iter().any(|(system, _)| system == "linux");
     let mut refusals = Vec::new();
-    for container in porthole_pod::containers(request.template) {
-        if effective::resolve(request.template, Some(container)).is_host_process() {
+    for container in porthole_pod::containers(template) {
+        if effective::resolve(template, Some(container)).is_host_process() {
             continue;
         }
         let reason = "asks for isolation, which porthole does not give: it runs HostProcess containers";
@@ -158,7 +164,7 @@ fn refused_for_isolation(request: &Request<'_>) -> Vec<Refusal> {
                 reason: reason.to_owned(),
                 help: Some(help.to_owned()),
             });
-        } else if !request.choices.as_host_process {
+        } else if !choices.as_host_process {
             let help = "run it as a host process with --as-host-process";
             refusals.push(Refusal {
                 field,
@@ -245,11 +251,7 @@ fn plan(
 ) -> Option<Plan> {
     let request = making.request;
     let options = effective::resolve(request.template, Some(reference));
-    if let Some(setting) = options.gmsa_credential_spec_name {
-        refuse_credential_spec(making, setting.field(), setting.span());
-    } else if let Some(setting) = options.gmsa_credential_spec {
-        refuse_credential_spec(making, setting.field(), setting.span());
-    }
+    making.refusals.extend(credential_spec_refusal(&options));
     let Some(image) = &container.image else {
         making.refuse(
             format!("{}.image", container.path),
@@ -312,10 +314,20 @@ fn plan(
     })
 }
 
-fn refuse_credential_spec(making: &mut Making<'_>, field: String, span: Span) {
+/// A credential spec is honoured or refused, never ignored.
+#[must_use]
+pub fn credential_spec_refusal(options: &EffectiveOptions<'_>) -> Option<Refusal> {
+    let setting = options
+        .gmsa_credential_spec_name
+        .or(options.gmsa_credential_spec)?;
     let reason = "credential specs are not supported by this version of porthole; without one the container would run \
                   under another identity than the manifest says";
-    making.refuse(field, span, reason, None);
+    Some(Refusal {
+        field: setting.field(),
+        span: setting.span(),
+        reason: reason.to_owned(),
+        help: None,
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub(super) struct Explained {
     pub(super) name: String,
     /// What it becomes here.
     pub(super) on_this_host: Option<&'static str>,
-    /// Whether its name says that it may do everything on the host.
+    /// Whether its name says that it is an administrator: of the host, or of a container that is isolated from it.
     pub(super) administrator: Option<bool>,
 }
 
@@ -25,8 +25,7 @@ pub(super) fn of(setting: &Setting<'_, &str>, host_process: bool) -> Explained {
     Explained {
         name: account.to_string(),
         on_this_host: on_this_host(&account, host_process),
-        // A container's own administrator is one of the host only where the container is a process of the host.
-        administrator: Some(host_process && account.is_administrator()),
+        administrator: Some(account.is_administrator()),
     }
 }
 
