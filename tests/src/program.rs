@@ -37,7 +37,7 @@ pub fn target() -> Result<PathBuf> {
 /// # Errors
 /// It has not been built.
 pub fn host(name: &str) -> Result<PathBuf> {
-    built(target()?.join("debug").join(name), "")
+    built(target()?.join("debug").join(name), "--bins")
 }
 
 /// The program `name` for Windows.
@@ -47,7 +47,19 @@ pub fn host(name: &str) -> Result<PathBuf> {
 pub fn windows(name: &str) -> Result<PathBuf> {
     built(
         target()?.join(WINDOWS).join("debug").join(format!("{name}.exe")),
-        " --target x86_64-pc-windows-gnu",
+        "--bins --target x86_64-pc-windows-gnu",
+    )
+}
+
+/// The example `name` of a package of this workspace, for Windows.
+///
+/// # Errors
+/// It has not been built.
+pub fn windows_example(name: &str) -> Result<PathBuf> {
+    let examples = target()?.join(WINDOWS).join("debug").join("examples");
+    built(
+        examples.join(format!("{name}.exe")),
+        "--examples --target x86_64-pc-windows-gnu",
     )
 }
 
@@ -58,7 +70,7 @@ fn built(program: PathBuf, option: &str) -> Result<PathBuf> {
         let what = format!("find `{}`", program.display());
         Err(Failure::new(
             what,
-            format!("it is not built; try `cargo build --workspace --bins{option}`"),
+            format!("it is not built; try `cargo build --workspace {option}`"),
         ))
     }
 }

@@ -22,19 +22,9 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        let target = program::target().unwrap();
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "--package", "porthole-tests"])
-            .args(["--example", "wine_driver", "--target", program::WINDOWS])
-            .env("CARGO_TARGET_DIR", &target)
-            .status()
-            .unwrap();
-        assert!(built.success(), "build wine_driver");
         Self {
             prefix: Prefix::ready().unwrap(),
-            driver: target
-                .join(program::WINDOWS)
-                .join("debug/examples/wine_driver.exe"),
+            driver: program::windows_example("wine_driver").unwrap(),
             state: tempfile::tempdir().unwrap(),
         }
     }

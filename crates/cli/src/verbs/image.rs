@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use porthole_image::Error;
+use porthole_runtime::os;
 use serde::Serialize;
 
 use self::build::Build;
@@ -20,7 +21,7 @@ use self::rm::Rm;
 use self::unpack::Unpack;
 use crate::arguments::{Format, Global};
 use crate::exit;
-use crate::failure::Failure;
+use crate::failure::{Attempt as _, Failure};
 
 /// Options of `porthole image`.
 #[derive(Debug, Args)]
@@ -45,7 +46,9 @@ enum Verb {
 
 impl Image {
     pub(crate) fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let root = global.state().join("images");
+        let state = global.state();
+        os::prepare_state(&state).attempt(exit::OWN_FAILURE, || "prepare the state directory".to_owned())?;
+        let root = state.join("images");
         match self.verb {
             Verb::Build(verb) => verb.run(&root, global.quiet),
             Verb::Ls(verb) => verb.run(&root),

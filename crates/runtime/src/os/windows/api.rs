@@ -281,6 +281,8 @@ pub(super) trait Accounts {
     fn wine_version(&self) -> Option<String>;
     /// `OpenProcessToken` of this process.
     fn open_own_token(&self, access: u32) -> io::Result<Handle>;
+    /// `GetTokenInformation(TokenUser)`: the SID as bytes.
+    fn token_user(&self, token: &Handle) -> io::Result<Vec<u8>>;
     /// `CreateEnvironmentBlock` without inheritance, in its own order.
     fn environment_block(&self, token: &Handle) -> io::Result<Vec<(String, String)>>;
     /// `LogonUserW` with the default provider.
@@ -311,7 +313,14 @@ pub(super) trait Host {
     fn is_file(&self, path: &str) -> bool;
     /// Whether a directory, or a link to one, is there.
     fn is_directory(&self, path: &str) -> bool;
-    /// Makes one directory.
+    /// `CreateDirectoryW` with this security descriptor.
+    fn create_private_directory(&self, path: &str, sddl: &str) -> io::Result<()>;
+    /// The owner and the access list of a directory, which must not be a link, as
+    /// `ConvertSecurityDescriptorToStringSecurityDescriptorW` spells them.
+    fn security_of(&self, path: &str) -> io::Result<String>;
+    /// `SetEntriesInAclW(GRANT_ACCESS)` on a path's list, inherited by all that is below.
+    fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()>;
+    /// Makes one directory with the rights that its parent hands down.
     fn create_directory(&self, path: &str) -> io::Result<()>;
     /// Removes one empty directory.
     fn remove_directory(&self, path: &str) -> io::Result<()>;

@@ -11,7 +11,7 @@ use crate::state::{ClaimError, Held, State};
 
 use super::api::Api;
 use super::directories::Directories;
-use super::users;
+use super::{security, users};
 
 /// What has to be removed after a container; written before it is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl Belongings {
     }
 
     /// Makes a directory of the host, with its parents, for as long as containers need it.
-    pub(super) fn need_directory(&mut self, directory: &str) -> Result<(), CreateError> {
+    pub(super) fn need_directory(&mut self, directory: &str, own: &str) -> Result<(), CreateError> {
         let needed = self.directories.needed(&*self.api, directory);
         if needed.is_empty() {
             return Ok(());
@@ -129,7 +129,7 @@ impl Belongings {
         let id = self.held()?.id().to_owned();
         for directory in &needed {
             self.directories
-                .acquire(&*self.api, directory, &id)
+                .acquire(&*self.api, directory, &id, &security::shared(own))
                 .map_err(|source| CreateError::Io {
                     doing: format!("make directory `{directory}`"),
                     source,
@@ -138,8 +138,8 @@ impl Belongings {
         Ok(())
     }
 
-    /// Makes the directory of the rootfs.
-    pub(super) fn make_tree(&mut self, path: &str) -> Result<(), CreateError> {
+    /// Makes the directory of the rootfs with this security descriptor.
+    pub(super) fn make_tree(&mut self, path: &str, sddl: &str) -> Result<(), CreateError> {
         if self.api.is_directory(path) {
             return Err(CreateError::Host {
                 doing: format!("make the rootfs `{path}`"),
@@ -149,10 +149,12 @@ impl Belongings {
         }
         self.journal.tree = Some(path.to_owned());
         self.write()?;
-        self.api.create_directory(path).map_err(|source| CreateError::Io {
-            doing: format!("make the rootfs `{path}`"),
-            source,
-        })
+        self.api
+            .create_private_directory(path, sddl)
+            .map_err(|source| CreateError::Io {
+                doing: format!("make the rootfs `{path}`"),
+                source,
+            })
     }
 
     /// Writes down the name of a temporary account that is about to be made.

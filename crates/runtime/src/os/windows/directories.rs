@@ -51,7 +51,8 @@ impl Directories {
     }
 
     /// Claims a directory and makes it if it is missing.
-    pub(super) fn acquire(&self, host: &dyn Host, directory: &str, id: &str) -> io::Result<()> {
+    /// Nobody but administrators may change one that is made (`sddl`).
+    pub(super) fn acquire(&self, host: &dyn Host, directory: &str, id: &str, sddl: &str) -> io::Result<()> {
         let _lock = self.lock()?;
         let claim = self.claim(directory);
         let there = host.is_directory(directory);
@@ -65,7 +66,7 @@ impl Directories {
         if there {
             return Ok(());
         }
-        host.create_directory(directory)
+        host.create_private_directory(directory, sddl)
     }
 
     /// Gives a claim up, and removes the directory with the last one if nothing is in it.
@@ -167,11 +168,15 @@ mod tests {
         );
         for id in ["a", "b"] {
             for directory in directories.needed(&*fake, r"C:\var\lib") {
-                directories.acquire(&*fake, &directory, id).unwrap();
+                directories.acquire(&*fake, &directory, id, "D:P").unwrap();
             }
         }
         directories.release(&*fake, r"C:\var\lib", "a").unwrap();
-        assert_eq!(fake.calls(), [Call::CreateDirectory(r"C:\var\lib".to_owned())]);
+        let made = Call::CreatePrivateDirectory {
+            path: r"C:\var\lib".to_owned(),
+            sddl: "D:P".to_owned(),
+        };
+        assert_eq!(fake.calls(), [made]);
         directories.release(&*fake, r"c:\VAR\lib", "b").unwrap();
         directories.release(&*fake, r"C:\var\lib", "b").unwrap();
         assert_eq!(
@@ -185,7 +190,7 @@ mod tests {
         let (_state, directories, fake) = setup();
         fake.directory(r"C:\hpc");
         assert!(directories.needed(&*fake, r"C:\hpc\").is_empty());
-        directories.acquire(&*fake, r"C:\hpc", "a").unwrap();
+        directories.acquire(&*fake, r"C:\hpc", "a", "D:P").unwrap();
         directories.release(&*fake, r"C:\hpc", "a").unwrap();
         assert_eq!(fake.calls(), []);
     }

@@ -10,12 +10,13 @@ use crate::state::State;
 use super::directories::text;
 use super::host_engine::WindowsEngine;
 use super::launcher;
+use super::security;
 use super::win32::Win32;
 
 /// The engine of this host, which keeps its records under `state`.
 ///
 /// # Errors
-/// This program's own path is not known, or no Unicode text.
+/// This program's own path is not known, or no Unicode text; see [`prepare_state`].
 pub fn host_engine(state: &Path) -> Result<Box<dyn Engine>, CreateError> {
     let executable = std::env::current_exe().map_err(|source| CreateError::Io {
         doing: "find porthole's own executable".to_owned(),
@@ -27,17 +28,35 @@ pub fn host_engine(state: &Path) -> Result<Box<dyn Engine>, CreateError> {
 /// The same for an embedder whose own executable does not call [`guard`]: `executable` does.
 ///
 /// # Errors
-/// The executable's path is no Unicode text.
+/// The executable's path is no Unicode text; see [`prepare_state`].
 pub fn host_engine_with(state: &Path, executable: &Path) -> Result<Box<dyn Engine>, CreateError> {
     let executable = text(executable).map_err(|source| CreateError::Io {
         doing: "name porthole's own executable".to_owned(),
         source,
     })?;
+    prepare_state(state)?;
     Ok(Box::new(WindowsEngine::new(
         Arc::new(Win32),
         State::new(state),
         executable,
     )))
+}
+
+/// Makes the state directory with rights of its own, which must come before anything is put into it.
+///
+/// # Errors
+/// It cannot be made, or it is there and others than administrators and this account may change it.
+pub fn prepare_state(state: &Path) -> Result<(), CreateError> {
+    let failed = |source| CreateError::Io {
+        doing: format!("make state directory `{}`", state.display()),
+        source,
+    };
+    let state = std::path::absolute(state).map_err(failed)?;
+    // Parents are the host's, and made as it makes them.
+    if let Some(parent) = state.parent() {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    security::state(&Win32, &text(&state).map_err(failed)?)
 }
 
 /// What the executable does when its first argument is [`GUARD_VERB`](crate::os::GUARD_VERB): starts a container's program

@@ -62,6 +62,15 @@ pub(super) enum Call {
         sid: Vec<u8>,
     },
     CreateDirectory(String),
+    CreatePrivateDirectory {
+        path: String,
+        sddl: String,
+    },
+    Grant {
+        path: String,
+        sid: Vec<u8>,
+        access: u32,
+    },
     RemoveDirectory(String),
     RemoveTree(String),
     CopyTree {
@@ -96,6 +105,8 @@ struct Memory {
     fails_at: Option<usize>,
     files: HashSet<String>,
     directories: HashSet<String>,
+    security: HashMap<String, String>,
+    users: HashMap<usize, Vec<u8>>,
     variables: HashMap<String, String>,
     groups: HashSet<String>,
     accounts: HashMap<String, AccountInformation>,
@@ -138,7 +149,9 @@ impl Fake {
         memory.made += 1;
         if failure.is_none() {
             match &call {
-                Call::CreateDirectory(made) | Call::UserAdd { name: made, .. } => {
+                Call::CreateDirectory(made)
+                | Call::CreatePrivateDirectory { path: made, .. }
+                | Call::UserAdd { name: made, .. } => {
                     memory.left.push(made.clone());
                 }
                 Call::UserDelete(gone) | Call::RemoveDirectory(gone) => {
@@ -248,6 +261,13 @@ impl Fake {
 
     pub(super) fn directory(&self, path: &str) {
         self.memory().directories.insert(path.to_ascii_lowercase());
+    }
+
+    /// What `security_of` answers for a path; a directory of the system without.
+    pub(super) fn security(&self, path: &str, descriptor: &str) {
+        self.memory()
+            .security
+            .insert(path.to_ascii_lowercase(), descriptor.to_owned());
     }
 
     pub(super) fn group(&self, name: &str) {

@@ -16,7 +16,7 @@ use super::directories;
 use super::job::{self, Job};
 use super::launcher::Launcher;
 use super::users::Who;
-use super::{limits, mounts, rootfs, users};
+use super::{limits, mounts, rootfs, security, users};
 
 /// How long the job of a dead holder may take to go, once it was told to.
 const GONE: Duration = Duration::from_secs(10);
@@ -106,36 +106,6 @@ impl Engine for WindowsEngine {
                 source,
             })?;
         }
-        let root = if plan.view == View::Private {
-            format!(r"{}\rootfs", belongings.directory()?)
-        } else {
-            if let Some(directory) = directories::parent(mount_point.path()) {
-                belongings.need_directory(directory)?;
-            }
-            mount_point.path().to_owned()
-        };
-        belongings.make_tree(&root)?;
-        for layer in &layers {
-            api.copy_tree(layer, &root).map_err(|source| CreateError::Io {
-                doing: format!("copy `{layer}` into the rootfs `{root}`"),
-                source,
-            })?;
-        }
-        match plan.view {
-            View::Private => {
-                for volume in &volumes {
-                    // The bind filter asks for the parent of a place to be there.
-                    if let Some(directory) = directories::parent(&volume.destination)
-                        && !mount_point.contains(directory)
-                    {
-                        belongings.need_directory(directory)?;
-                    }
-                }
-                mounts::bind(api, &job, &root, &mount_point, &volumes)?;
-            }
-            View::Links => mounts::link(api, &mount_point, &volumes)?,
-            View::None => {}
-        }
         let temporary = if matches!(who, Who::Group(_)) {
             let name = users::temporary_name(api, &plan.id).map_err(|source| CreateError::Io {
                 doing: "name a temporary account".to_owned(),
@@ -147,6 +117,47 @@ impl Engine for WindowsEngine {
             None
         };
         let token = users::logon(api, &who, temporary.as_deref())?;
+        let asking = |source| CreateError::Io {
+            doing: "ask who the container runs as".to_owned(),
+            source,
+        };
+        let own = security::own(api).map_err(asking)?;
+        let sid = security::account(api, token.as_ref()).map_err(asking)?;
+        let account = security::text(&sid);
+        let root = if plan.view == View::Private {
+            format!(r"{}\rootfs", belongings.directory()?)
+        } else {
+            if let Some(directory) = directories::parent(mount_point.path()) {
+                belongings.need_directory(directory, &own)?;
+                security::check(api, directory, &own)?;
+            }
+            mount_point.path().to_owned()
+        };
+        belongings.make_tree(&root, &security::rootfs(&own, &account))?;
+        for layer in &layers {
+            api.copy_tree(layer, &root).map_err(|source| CreateError::Io {
+                doing: format!("copy `{layer}` into the rootfs `{root}`"),
+                source,
+            })?;
+        }
+        if !security::has_all(&account, &own) {
+            mounts::open_own(api, self.state.root(), &volumes, &sid)?;
+        }
+        match plan.view {
+            View::Private => {
+                for volume in &volumes {
+                    // The bind filter asks for the parent of a place to be there.
+                    if let Some(directory) = directories::parent(&volume.destination)
+                        && !mount_point.contains(directory)
+                    {
+                        belongings.need_directory(directory, &own)?;
+                    }
+                }
+                mounts::bind(api, &job, &root, &mount_point, &volumes)?;
+            }
+            View::Links => mounts::link(api, &mount_point, &volumes)?,
+            View::None => {}
+        }
         Ok(Box::new(Prepared {
             job,
             token,

@@ -8,6 +8,7 @@
 //!   mounts      bind filter and links           workdir    the working directory
 //!   process     streams, flags, environment     launcher   starting programs inside of a silo
 //!   belongings  what was made, and its removal  directories  directories shared by containers
+//!   security    who may change them
 //! api           every call to Windows, in our own types: `win32` is the real one, `fake` records
 //! ```
 //!
@@ -31,6 +32,7 @@ mod limits;
 mod mounts;
 mod process;
 mod rootfs;
+mod security;
 #[cfg(test)]
 #[cfg(windows)]
 mod system_tests;
@@ -41,4 +43,4 @@ mod win32;
 mod workdir;
 
 #[cfg(windows)]
-pub use entry::{guard, host_engine, host_engine_with};
+pub use entry::{guard, host_engine, host_engine_with, prepare_state};

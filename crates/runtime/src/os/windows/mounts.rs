@@ -1,5 +1,7 @@
 //! Volumes: bound where only the container sees them, or linked below its rootfs.
 
+use std::path::Path;
+
 use crate::engine::{CreateError, Os};
 use crate::path::{self, MountPoint};
 use crate::plan::{Mount, Plan, View};
@@ -10,6 +12,7 @@ use super::api::{
 };
 use super::directories::{is_below, parent};
 use super::job::Job;
+use super::security;
 
 /// A volume of a plan that can be mounted.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,6 +91,35 @@ pub(super) fn check<'a>(
         });
     }
     Ok(volumes)
+}
+
+/// Lets a container's account into the volumes that porthole made itself: they lie in the state directory, which nobody
+/// else may read. What belongs to the host is left as it is.
+pub(super) fn open_own(
+    api: &dyn Api,
+    state: &Path,
+    volumes: &[Volume<'_>],
+    sid: &[u8],
+) -> Result<(), CreateError> {
+    let Some(state) = state.to_str().map(path::with_backslashes) else {
+        return Ok(());
+    };
+    for volume in volumes.iter().filter(|volume| is_below(&state, &volume.source)) {
+        let access = if volume.mount.read_only {
+            security::READ
+        } else {
+            security::MODIFY
+        };
+        api.grant(&volume.source, sid, access)
+            .map_err(|source| CreateError::Io {
+                doing: format!(
+                    "let the container's account into volume `{}`",
+                    volume.mount.volume
+                ),
+                source,
+            })?;
+    }
+    Ok(())
 }
 
 /// Binds the rootfs at the mount point of a silo, and each volume at its destination and, for programs that were made

@@ -12,7 +12,7 @@ use crate::os::GUARD_VERB;
 use crate::plan::{CommandLine, Limits, Mount, PodIdentity, Rootfs, Stop, User, View};
 use crate::{Plan, state::State};
 
-use super::api::{Accounts as _, Jobs as _, Processes as _};
+use super::api::{Accounts as _, Host as _, Jobs as _, Processes as _};
 use super::host_engine::WindowsEngine;
 use super::job::Job;
 use super::launcher::{self, Launcher};
@@ -115,6 +115,18 @@ impl Host {
             std::thread::yield_now();
         }
     }
+}
+
+#[test]
+fn what_is_made_is_trusted_afterwards() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    crate::os::prepare_state(&state).unwrap();
+    crate::os::prepare_state(&state).unwrap();
+    // Windows answers with the list that was made; Wine with what a Unix mode can say of it.
+    let text = Win32.security_of(state.to_str().unwrap()).unwrap();
+    assert!(text.starts_with("O:") && text.contains("D:"), "{text}");
+    std::fs::write(state.join("mine"), "").unwrap();
 }
 
 #[test]

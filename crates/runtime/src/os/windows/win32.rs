@@ -8,6 +8,7 @@ mod agreement;
 mod host;
 mod jobs;
 mod processes;
+mod security;
 
 use std::io;
 use std::sync::Arc;
@@ -53,6 +54,15 @@ fn check(succeeded: windows_sys::core::BOOL) -> io::Result<()> {
 /// Text as UTF-16 with its terminator.
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
+}
+
+/// A path as UTF-16 with its terminator, in the form that has no limit of 248 characters where it needs that.
+fn wide_path(path: &str) -> Vec<u16> {
+    if path.len() >= 240 && path.as_bytes().get(1..3) == Some(br":\") {
+        wide(&format!(r"\\?\{path}"))
+    } else {
+        wide(path)
+    }
 }
 
 /// Whether an error is this Win32 error.

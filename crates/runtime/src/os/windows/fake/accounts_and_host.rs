@@ -14,6 +14,13 @@ impl Accounts for Fake {
         Ok(self.open())
     }
 
+    fn token_user(&self, token: &Handle) -> io::Result<Vec<u8>> {
+        assert!(self.is_open(token.raw()));
+        // Porthole's own tokens are the system's.
+        let system = vec![1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0];
+        Ok(self.memory().users.get(&token.raw()).cloned().unwrap_or(system))
+    }
+
     fn environment_block(&self, token: &Handle) -> io::Result<Vec<(String, String)>> {
         assert!(self.is_open(token.raw()));
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -30,7 +37,16 @@ impl Accounts for Fake {
             has_password: logon.password.is_some(),
             kind: logon.kind,
         })?;
-        Ok(self.open())
+        let token = self.open();
+        let sid = match logon.name.as_str() {
+            "SYSTEM" => vec![1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0],
+            "LOCAL SERVICE" => vec![1, 1, 0, 0, 0, 0, 0, 5, 19, 0, 0, 0],
+            "NETWORK SERVICE" => vec![1, 1, 0, 0, 0, 0, 0, 5, 20, 0, 0, 0],
+            // S-1-5-1001, which is short.
+            _ => vec![1, 1, 0, 0, 0, 0, 0, 5, 0xE9, 3, 0, 0],
+        };
+        self.memory().users.insert(token.raw(), sid);
+        Ok(token)
     }
 
     fn lookup_account(&self, name: &str) -> io::Result<Option<AccountInformation>> {
@@ -99,6 +115,29 @@ impl Host for Fake {
 
     fn is_directory(&self, path: &str) -> bool {
         self.memory().directories.contains(&path.to_ascii_lowercase())
+    }
+
+    fn create_private_directory(&self, path: &str, sddl: &str) -> io::Result<()> {
+        self.call(Call::CreatePrivateDirectory {
+            path: path.to_owned(),
+            sddl: sddl.to_owned(),
+        })?;
+        self.security(path, &format!("O:BA{sddl}"));
+        self.directory(path);
+        Ok(())
+    }
+
+    fn security_of(&self, path: &str) -> io::Result<String> {
+        let security = self.memory().security.get(&path.to_ascii_lowercase()).cloned();
+        Ok(security.unwrap_or_else(|| "O:SYD:P(A;OICI;FA;;;SY)".to_owned()))
+    }
+
+    fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()> {
+        self.call(Call::Grant {
+            path: path.to_owned(),
+            sid: sid.to_vec(),
+            access,
+        })
     }
 
     fn create_directory(&self, path: &str) -> io::Result<()> {

@@ -17,7 +17,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 use zeroize::Zeroizing;
 
 use super::super::api::{AccountInformation, Accounts, Handle, Logon, Secret};
-use super::{Win32, check, is, lend, own, wide};
+use super::{Win32, check, is, lend, own, security, wide};
 
 /// `const char *wine_get_version(void)`.
 type WineGetVersion = unsafe extern "C" fn() -> *const std::ffi::c_char;
@@ -59,6 +59,10 @@ impl Accounts for Win32 {
         // SAFETY: the pseudo-handle of this process is always valid, and the result is a writable local.
         check(unsafe { OpenProcessToken(GetCurrentProcess(), access, &raw mut token) })?;
         own(token)
+    }
+
+    fn token_user(&self, token: &Handle) -> io::Result<Vec<u8>> {
+        security::token_user(token)
     }
 
     fn environment_block(&self, token: &Handle) -> io::Result<Vec<(String, String)>> {

@@ -10,7 +10,7 @@ use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProce
 
 use super::super::api::Host;
 use super::super::rootfs;
-use super::{Win32, check, wide};
+use super::{Win32, check, security, wide, wide_path};
 
 impl Host for Win32 {
     fn host_name(&self) -> io::Result<String> {
@@ -40,6 +40,18 @@ impl Host for Win32 {
         Path::new(path).is_dir()
     }
 
+    fn create_private_directory(&self, path: &str, sddl: &str) -> io::Result<()> {
+        security::create_directory(path, sddl)
+    }
+
+    fn security_of(&self, path: &str) -> io::Result<String> {
+        security::of(path)
+    }
+
+    fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()> {
+        security::grant(path, sid, access)
+    }
+
     fn create_directory(&self, path: &str) -> io::Result<()> {
         fs::create_dir(path)
     }
@@ -57,7 +69,7 @@ impl Host for Win32 {
     }
 
     fn create_symbolic_link(&self, link: &str, target: &str, flags: u32) -> io::Result<()> {
-        let (wide_link, wide_target) = (wide(link), wide(target));
+        let (wide_link, wide_target) = (wide_path(link), wide(target));
         // SAFETY: both texts are terminated.
         let made = unsafe { CreateSymbolicLinkW(wide_link.as_ptr(), wide_target.as_ptr(), flags) };
         if !made {
