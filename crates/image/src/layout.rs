@@ -1,7 +1,7 @@
 //! OCI image layouts, as directories and as tar archives.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::During as _;
@@ -9,6 +9,9 @@ use crate::oci::Descriptor;
 use crate::store::read_document;
 use crate::tar::{Kind, Limits, Reader};
 use crate::{Error, Result};
+
+/// How gzip-compressed files begin.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What a path given as an image is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,14 @@ impl Layout {
                 reason: other.to_string(),
             },
         };
-        let mut reader = Reader::new(BufReader::with_capacity(1 << 18, file), Limits::default());
+        let mut file = BufReader::with_capacity(1 << 18, file);
+        if file.fill_buf().during("read", archive)?.starts_with(&GZIP) {
+            return Err(Error::NotALayout {
+                path: archive.to_owned(),
+                reason: "it is compressed; `gunzip` it first".to_owned(),
+            });
+        }
+        let mut reader = Reader::new(file, Limits::default());
         let mut docker = false;
         while let Some(entry) = reader.next_entry().map_err(unreadable)? {
             let path = entry.path.trim_start_matches("./");
@@ -79,7 +89,18 @@ impl Layout {
             if entry.kind == Kind::File && (blob || path == "index.json" || path == "oci-layout") {
                 let target = directory.join(path);
                 let mut file = File::create(&target).during("create", &target)?;
-                io::copy(&mut reader.content(), &mut file).during("write", &target)?;
+                let mut content = reader.content();
+                io::copy(&mut content, &mut file).map_err(|source| match source.kind() {
+                    io::ErrorKind::UnexpectedEof => Error::NotALayout {
+                        path: archive.to_owned(),
+                        reason: source.to_string(),
+                    },
+                    _ => Error::Io {
+                        action: "copy to disk what is in",
+                        path: archive.to_owned(),
+                        source,
+                    },
+                })?;
             }
         }
         let layout = Self {
@@ -97,11 +118,8 @@ impl Layout {
     /// The images that the layout lists.
     pub(crate) fn index(&self) -> Result<Vec<Descriptor>> {
         let path = self.root.join("index.json");
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(self.refuse("it has no index.json"));
-            }
-            other => other.during("open", &path)?,
+        let Some(file) = self.open_file(&path)? else {
+            return Err(self.refuse("it has no index.json"));
         };
         let text = read_document(file, "index.json", &path)?;
         let index: crate::oci::Index =
@@ -112,17 +130,22 @@ impl Layout {
     /// Opens a blob.
     pub(crate) fn blob(&self, descriptor: &Descriptor) -> Result<(impl Read, PathBuf)> {
         let path = self.root.join("blobs/sha256").join(descriptor.digest.hex());
-        match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::MissingBlob {
+        let Some(file) = self.open_file(&path)? else {
+            return Err(Error::MissingBlob {
                 digest: descriptor.digest.clone(),
-            }),
-            // One byte more than is expected tells a longer blob from a right one without reading it all.
-            other => Ok((
-                other
-                    .during("open", &path)?
-                    .take(descriptor.size.saturating_add(1)),
-                path,
-            )),
+            });
+        };
+        // One byte more than is expected tells a longer blob from a right one without reading it all.
+        Ok((file.take(descriptor.size.saturating_add(1)), path))
+    }
+
+    /// Opens a file of the layout, if it is there. A FIFO would be waited for, and a device never ends.
+    fn open_file(&self, path: &Path) -> Result<Option<File>> {
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).during("inspect", path),
+            Ok(there) if !there.is_file() => Err(self.refuse(&format!("{} is no file", path.display()))),
+            Ok(_) => File::open(path).during("open", path).map(Some),
         }
     }
 

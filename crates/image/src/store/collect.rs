@@ -30,6 +30,8 @@ pub struct Removed {
 #[derive(Default)]
 struct Reachable {
     blobs: HashSet<String>,
+    /// Indexes that were looked into.
+    walked: HashSet<String>,
     layers: HashSet<String>,
 }
 
@@ -72,8 +74,11 @@ impl Store {
     /// Marks a descriptor and all below it. A document that cannot be read leads nowhere: its image is broken anyhow.
     fn mark(&self, target: &Descriptor, depth: usize, reachable: &mut Reachable) {
         reachable.blobs.insert(target.digest.hex().to_owned());
-        if target.is_index() && depth < super::INDEX_DEPTH {
-            if let Ok(index) = self.document::<Index>(target) {
+        if target.is_index() {
+            if depth < super::INDEX_DEPTH
+                && reachable.walked.insert(target.digest.hex().to_owned())
+                && let Ok(index) = self.document::<Index>(target)
+            {
                 for manifest in &index.manifests {
                     self.mark(manifest, depth + 1, reachable);
                 }

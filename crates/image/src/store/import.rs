@@ -1,5 +1,6 @@
 //! Images from elsewhere into the store.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::layout::{Layout, SourceKind, detect_source};
 use crate::oci::{
     CONTAINERD_NAME, Configuration, Container, Descriptor, Index, MANIFEST, Manifest, REF_NAME,
 };
-use crate::{Error, Image, Platform, Result};
+use crate::{Digest, Error, Image, Platform, Result};
 
 /// An image that was imported.
 #[derive(Clone, Debug)]
@@ -98,14 +99,36 @@ impl Store {
                 reason: "its index lists no image".to_owned(),
             });
         }
+        if targets.len() > super::INDEX_MANIFESTS {
+            return Err(Error::NotALayout {
+                path: layout.origin.clone(),
+                reason: format!(
+                    "its index lists {} images; at most {} are read",
+                    targets.len(),
+                    super::INDEX_MANIFESTS
+                ),
+            });
+        }
+        let mut seen = HashSet::new();
         for target in &targets {
             self.take_blob(layout, target)?;
-            self.take_below(layout, target, 0)?;
+            self.take_below(layout, target, 0, &mut seen)?;
         }
         Ok(targets)
     }
 
-    fn take_below(&self, layout: &Layout, target: &Descriptor, depth: usize) -> Result<()> {
+    /// Copies what a descriptor leads to. What was `seen` before is not looked at again: a few indexes that list each
+    /// other a thousand times each would be walked a thousand million times.
+    fn take_below(
+        &self,
+        layout: &Layout,
+        target: &Descriptor,
+        depth: usize,
+        seen: &mut HashSet<Digest>,
+    ) -> Result<()> {
+        if !seen.insert(target.digest.clone()) {
+            return Ok(());
+        }
         if target.is_index() {
             if depth == super::INDEX_DEPTH {
                 return Err(Error::NestedIndex {
@@ -123,7 +146,7 @@ impl Store {
             }
             for manifest in &index.manifests {
                 self.take_blob(layout, manifest)?;
-                self.take_below(layout, manifest, depth + 1)?;
+                self.take_below(layout, manifest, depth + 1, seen)?;
             }
         } else if target.is_manifest() {
             let manifest: Manifest = self.document(target)?;
@@ -200,7 +223,7 @@ fn single(mut targets: Vec<Descriptor>, path: &Path) -> Result<Descriptor> {
         (_, others) => Err(Error::NotALayout {
             path: path.to_owned(),
             reason: format!(
-                "it holds {} images where one is needed; import it and use one of their names",
+                "it holds {} images where one is needed; `skopeo copy oci:LAYOUT:NAME oci:NEW` takes one of them out",
                 others + 1
             ),
         }),

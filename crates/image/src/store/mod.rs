@@ -23,6 +23,7 @@ mod scratch;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -182,7 +183,7 @@ impl Store {
     /// The manifests below a descriptor: itself, or those of its index.
     pub(crate) fn manifests(&self, target: &Descriptor) -> Result<Vec<Descriptor>> {
         let mut found = Vec::new();
-        self.collect_manifests(target, 0, &mut found)?;
+        self.collect_manifests(target, 0, &mut found, &mut HashSet::new())?;
         Ok(found)
     }
 
@@ -191,7 +192,11 @@ impl Store {
         target: &Descriptor,
         depth: usize,
         found: &mut Vec<Descriptor>,
+        seen: &mut HashSet<Digest>,
     ) -> Result<()> {
+        if !seen.insert(target.digest.clone()) {
+            return Ok(());
+        }
         if target.is_manifest() {
             found.push(target.clone());
             return Ok(());
@@ -224,7 +229,7 @@ impl Store {
                 .as_ref()
                 .is_some_and(|platform| platform.os == "unknown");
             if !artifact && (manifest.is_manifest() || manifest.is_index()) {
-                self.collect_manifests(manifest, depth + 1, found)?;
+                self.collect_manifests(manifest, depth + 1, found, seen)?;
             }
         }
         Ok(())

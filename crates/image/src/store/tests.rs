@@ -270,3 +270,94 @@ fn what_a_crash_left_is_swept_by_the_next_who_adds() {
     store.unpacked_layers(&found).unwrap();
     assert_eq!(fs::read_dir(root.path().join("tmp")).unwrap().count(), 0);
 }
+
+/// A layout directory whose index lists `targets`, with those documents as blobs.
+fn layout(root: &Path, documents: &[&[u8]], targets: &str) {
+    let blobs = root.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    for document in documents {
+        fs::write(blobs.join(Digest::of(document).hex()), document).unwrap();
+    }
+    fs::write(root.join("oci-layout"), crate::oci::LAYOUT).unwrap();
+    let index = format!(r#"{{"schemaVersion":2,"manifests":[{targets}]}}"#);
+    fs::write(root.join("index.json"), index).unwrap();
+}
+
+fn listed(document: &[u8], times: usize) -> String {
+    let descriptor = Descriptor::new(crate::oci::INDEX, Digest::of(document), document.len() as u64);
+    vec![serde_json::to_string(&descriptor).unwrap(); times].join(",")
+}
+
+#[test]
+fn indexes_that_list_one_another_a_thousand_times_are_walked_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let wrap = |inner: &str| format!(r#"{{"schemaVersion":2,"manifests":[{inner}]}}"#).into_bytes();
+    let empty = wrap("");
+    let middle = wrap(&listed(&empty, 1000));
+    let outer = wrap(&listed(&middle, 1000));
+    let source = directory.path().join("layout");
+    layout(&source, &[&empty, &middle, &outer], &listed(&outer, 1));
+    let store = Store::open(&directory.path().join("store")).unwrap();
+    // A thousand million visits would not end within any test's time.
+    store.import(&source, Some("bomb")).unwrap();
+    assert!(store.inspect("bomb").unwrap().unwrap().1.is_empty());
+    assert_eq!(store.remove("bomb").unwrap().blobs, 3);
+}
+
+#[test]
+fn rejects_layouts_of_more_images_than_anyone_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("layout");
+    layout(&source, &[b"{}"], &listed(b"{}", 1001));
+    let store = Store::open(&directory.path().join("store")).unwrap();
+    let error = store.import(&source, None).unwrap_err().to_string();
+    assert!(error.contains("lists 1001 images; at most 1000"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn rejects_what_is_no_file_in_a_layout_instead_of_waiting_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&directory.path().join("store")).unwrap();
+    let source = directory.path().join("layout");
+    let fifo = |path: &Path| {
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+    };
+    layout(&source, &[], &listed(b"{}", 1));
+    fifo(&source.join("blobs/sha256").join(Digest::of(b"{}").hex())).unwrap();
+    let error = store.import(&source, None).unwrap_err().to_string();
+    assert!(error.ends_with("is no file"), "{error}");
+    fs::remove_file(source.join("index.json")).unwrap();
+    fifo(&source.join("index.json")).unwrap();
+    let error = store.import(&source, None).unwrap_err().to_string();
+    assert!(error.ends_with("index.json is no file"), "{error}");
+}
+
+#[test]
+fn says_what_is_wrong_with_an_archive() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&directory.path().join("store")).unwrap();
+    let path = directory.path().join("archive.tar");
+    let name = format!("blobs/sha256/{}", Digest::of(b"").hex());
+    let mut tar = Writer::new(Vec::new());
+    tar.entry(&name, &Facts::file(0o644, 4000), &[0; 4000][..])
+        .unwrap();
+    let whole = tar.finish().unwrap();
+    for (content, reason) in [
+        (&whole[..2000], "the archive ends in the middle of a file"),
+        (&b"\x1f\x8b\x08"[..], "it is compressed; `gunzip` it first"),
+    ] {
+        fs::write(&path, content).unwrap();
+        let error = store.import(&path, None).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("{} is not an OCI image layout: {reason}", path.display())
+        );
+    }
+}

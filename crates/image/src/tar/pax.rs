@@ -1,5 +1,10 @@
 //! The records of a pax extended header: `LENGTH KEY=VALUE\n`.
 
+/// Longest name of an attribute on Linux.
+const XATTR_NAME: usize = 255;
+/// Most attributes of a member: Linux lists at most 64 KiB of names, and real layers have a handful.
+const XATTRS: usize = 256;
+
 /// What pax headers said of the next member; the later record wins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Records {
@@ -53,6 +58,12 @@ fn apply(key: &str, value: &[u8], records: &mut Records) -> Result<(), &'static 
         }
         _ => {
             if let Some(name) = key.strip_prefix("SCHILY.xattr.") {
+                if name.is_empty() || name.len() > XATTR_NAME || name.contains('\0') {
+                    return Err("an extended attribute has a name that none can have");
+                }
+                if records.xattrs.len() == XATTRS {
+                    return Err("it has more extended attributes than a file can have");
+                }
                 records.xattrs.retain(|(known, _)| known != name);
                 records.xattrs.push((name.to_owned(), value.to_owned()));
             }

@@ -48,6 +48,8 @@ impl<R: BufRead> Reader<R> {
         (self.content, self.padding) = (0, 0);
         let mut records = self.global.clone();
         let mut extended = false;
+        // All headers before one member together: else any number of small ones would be held.
+        let mut allowed = self.limits.extension;
         let (mut long_name, mut long_link) = (None, None);
         loop {
             let Some(header) = self.header()? else {
@@ -59,7 +61,7 @@ impl<R: BufRead> Reader<R> {
             let flag = header.0[header::FLAG];
             match flag {
                 b'x' | b'g' => {
-                    let text = self.extension(&header)?;
+                    let text = self.extension(&header, &mut allowed)?;
                     let target = if flag == b'g' {
                         &mut self.global
                     } else {
@@ -80,7 +82,7 @@ impl<R: BufRead> Reader<R> {
                     }
                 }
                 b'L' | b'K' => {
-                    let mut text = self.extension(&header)?;
+                    let mut text = self.extension(&header, &mut allowed)?;
                     text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
                     let target = if flag == b'L' {
                         &mut long_name
@@ -186,12 +188,8 @@ impl<R: BufRead> Reader<R> {
             kind,
             size,
             mode: self.narrow(header, header::MODE, "the mode is no number")? & 0o7777,
-            uid: records
-                .uid
-                .map_or_else(|| self.narrow(header, header::UID, "the owner is no number"), Ok)?,
-            gid: records
-                .gid
-                .map_or_else(|| self.narrow(header, header::GID, "the group is no number"), Ok)?,
+            uid: self.owner(records.uid, header, header::UID)?,
+            gid: self.owner(records.gid, header, header::GID)?,
             mtime: match records.mtime {
                 Some(mtime) => mtime,
                 None => (
@@ -233,16 +231,17 @@ impl<R: BufRead> Reader<R> {
         Ok(Some(header))
     }
 
-    /// Reads the content of an extension header.
-    fn extension(&mut self, header: &Header) -> Result<Vec<u8>, TarError> {
+    /// Reads the content of an extension header, and takes it from what is allowed.
+    fn extension(&mut self, header: &Header, allowed: &mut u64) -> Result<Vec<u8>, TarError> {
         let size = self.unsigned(header, header::SIZE, "the size is no number")?;
-        if size > self.limits.extension {
+        let Some(left) = allowed.checked_sub(size.max(BLOCK as u64)) else {
             return Err(TarError::Limit {
-                what: "the size of a header",
-                size,
+                what: "the size of a member's headers",
+                size: size.saturating_add(self.limits.extension - *allowed),
                 limit: self.limits.extension,
             });
-        }
+        };
+        *allowed = left;
         let mut text = Vec::new();
         (&mut self.inner)
             .take(size)
@@ -280,6 +279,18 @@ impl<R: BufRead> Reader<R> {
     fn narrow(&self, header: &Header, field: header::Field, reason: &'static str) -> Result<u32, TarError> {
         u32::try_from(self.unsigned(header, field, reason)?)
             .map_err(|_| self.corrupt("a number is too large"))
+    }
+
+    /// A user or group. 2³²-1 is none: the system takes it for "leave it as it is", which here is root.
+    fn owner(&self, record: Option<u32>, header: &Header, field: header::Field) -> Result<u32, TarError> {
+        let owner = match record {
+            Some(owner) => owner,
+            None => self.narrow(header, field, "the owner is no number")?,
+        };
+        if owner == u32::MAX {
+            return Err(self.corrupt("the owner is none"));
+        }
+        Ok(owner)
     }
 
     fn text(&self, bytes: Vec<u8>) -> Result<String, TarError> {

@@ -172,10 +172,18 @@ pub enum LayerError {
     },
 }
 
+/// Characters of a name that errors show.
+const SHOWN: usize = 512;
+
 impl LayerError {
     pub(crate) fn entry(path: &str, reason: impl Into<String>) -> Self {
+        // A name may be a megabyte of anything.
+        let path = match path.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &path[..end]),
+            None => path.to_owned(),
+        };
         Self::Entry {
-            path: path.to_owned(),
+            path,
             reason: reason.into(),
         }
     }

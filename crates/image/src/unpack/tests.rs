@@ -172,7 +172,7 @@ fn rejects_hostile_sizes_and_truncated_archives() {
     let mut header = member(b"x", b'x', b"", b"");
     header[124..136].copy_from_slice(b"77777777777\0");
     seal(&mut header);
-    assert!(refused(&header, false).starts_with("the size of a header is "));
+    assert!(refused(&header, false).starts_with("the size of a member's headers is "));
     let whole = file("x", &"y".repeat(2000));
     let message = refused(&whole[..1500], false);
     assert_eq!(message, "read and decompress the layer");
@@ -389,4 +389,83 @@ proptest! {
         let (directory, _) = unpack(&archive, Form::plain(false));
         prop_assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
+}
+
+/// A pax header with one record.
+fn pax(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len();
+    while length.to_string().len() + rest.len() != length {
+        length = length.to_string().len() + rest.len();
+    }
+    member(b"pax", b'x', b"", format!("{length}{rest}").as_bytes())
+}
+
+#[test]
+fn rejects_the_owner_that_the_system_takes_for_no_change() {
+    for key in ["uid", "gid"] {
+        let archive = [pax(key, "4294967295"), file("setuid", "x")].concat();
+        assert_eq!(
+            refused(&archive, false),
+            "header number 2 is corrupt: the owner is none"
+        );
+    }
+    let mut header = file("setuid", "");
+    header[108..116].copy_from_slice(b"\x80\0\0\0\xff\xff\xff\xff");
+    header[148..156].copy_from_slice(b"        ");
+    let sum: u32 = header[..512].iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    assert_eq!(
+        refused(&header, false),
+        "header number 1 is corrupt: the owner is none"
+    );
+}
+
+#[test]
+fn bounds_all_headers_of_a_member_together() {
+    let value = "v".repeat(500_000);
+    let mut archive = Vec::new();
+    for number in 0..3 {
+        archive.extend(pax(&format!("SCHILY.xattr.user.{number}"), &value));
+    }
+    archive.extend(file("f", "x"));
+    let error = refused(&archive, false);
+    assert!(
+        error.starts_with("the size of a member's headers is 15000"),
+        "{error}"
+    );
+    let names = member(b"name", b'L', b"", b"f").repeat(3000);
+    let error = refused(&[names, file("f", "x")].concat(), false);
+    assert!(error.starts_with("the size of a member's headers is"), "{error}");
+}
+
+#[test]
+fn rejects_attributes_that_no_file_can_have() {
+    let many: Vec<u8> = (0..300)
+        .flat_map(|number| pax(&format!("SCHILY.xattr.user.{number}"), ""))
+        .collect();
+    let error = refused(&[many, file("f", "x")].concat(), false);
+    assert!(
+        error.ends_with("more extended attributes than a file can have"),
+        "{error}"
+    );
+    for name in ["", "user.a\0b", &"n".repeat(256)] {
+        let error = refused(
+            &[pax(&format!("SCHILY.xattr.{name}"), ""), file("f", "x")].concat(),
+            false,
+        );
+        assert!(error.ends_with("a name that none can have"), "{error}");
+    }
+}
+
+#[test]
+fn errors_show_the_start_of_an_endless_name() {
+    let error = refused(
+        &[pax("path", &"n".repeat(900_000)), file("f", "x")].concat(),
+        false,
+    );
+    assert!(
+        error.len() < 700 && error.contains("is longer than 4095 bytes"),
+        "{error}"
+    );
 }
