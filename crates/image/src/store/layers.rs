@@ -82,7 +82,11 @@ impl Store {
             fs::create_dir(&merged).during("create directory", &merged)?;
             for (number, layer) in image.layers.iter().enumerate() {
                 let upper = work.join(number.to_string());
-                let hidden = self.unpack_into(layer, form, &upper)?;
+                let mut hidden = self.unpack_into(layer, form, &upper)?;
+                if number == 0 {
+                    // There is nothing below that says what the root is.
+                    hidden.implied.remove("");
+                }
                 unpack::merge(&merged, &upper, &hidden).map_err(|source| Error::Layer {
                     digest: layer.blob.digest.clone(),
                     source,

@@ -361,3 +361,46 @@ fn says_what_is_wrong_with_an_archive() {
         );
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_a_layer_only_uses_stays_what_the_layers_below_say() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&directory.path().join("store")).unwrap();
+    let described = {
+        let mut tar = Writer::new(Vec::new());
+        for (path, mode) in [("", 0o700), ("tmp", 0o1777), ("tmp/a", 0o750), ("own", 0o711)] {
+            let name = if path.is_empty() { "./" } else { path };
+            let mut facts = Facts::directory(mode);
+            facts.mtime = 1000;
+            tar.entry(name, &facts, &b""[..]).unwrap();
+        }
+        tar.entry("tmp/gone", &Facts::file(0o644, 0), &b""[..]).unwrap();
+        let archive = tar.finish().unwrap();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&archive).unwrap();
+        (gzip.finish().unwrap(), Digest::of(&archive))
+    };
+    let uses = layer(&[("tmp/a/file", "x"), ("tmp/.wh.gone", ""), ("own/", "")]);
+    image(&store, "a", "linux", &[described, uses]);
+    let image = store.resolve("a", &Platform::linux_amd64()).unwrap().unwrap();
+    let target = directory.path().join("target");
+    store.unpack(&image, &target).unwrap();
+    let facts = |path: &str| {
+        let there = fs::metadata(target.join(path)).unwrap();
+        (there.mode() & 0o7777, there.mtime())
+    };
+    // Only root keeps all twelve bits.
+    let sticky = if rustix::process::geteuid().is_root() {
+        0o1777
+    } else {
+        0o777
+    };
+    assert_eq!(facts(""), (0o700, 1000));
+    assert_eq!(facts("tmp"), (sticky, 1000));
+    assert_eq!(facts("tmp/a"), (0o750, 1000));
+    assert_eq!(facts("own"), (0o755, 0));
+    assert!(!target.join("tmp/gone").exists());
+}

@@ -61,6 +61,7 @@ pub fn write(
     let mut reader = Reader::new(archive, limits.tar);
     while let Some(entry) = reader.next_entry()? {
         writer.entry(&entry, &mut reader)?;
+        writer.check_limit(writer.tree.implied(), "directories that no entry describes")?;
     }
     reader.drain()?;
     writer.finish()
@@ -181,7 +182,7 @@ impl Writer {
                 self.tree.hide_below(&split(path))?;
             }
         }
-        self.tree.finish()?;
+        self.hidden.implied = self.tree.finish()?;
         Ok(self.hidden)
     }
 }

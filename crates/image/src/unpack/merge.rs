@@ -1,5 +1,6 @@
 //! Layers put together in one directory.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -15,7 +16,7 @@ pub(crate) fn merge(lower: &Path, upper: &Path, hidden: &Hidden) -> Result<(), L
     for path in &hidden.whiteouts {
         erase(lower, path, false).map_err(failed("remove", path))?;
     }
-    move_below(lower, upper, "")
+    move_below(lower, upper, "", &hidden.implied)
 }
 
 /// Removes a path, or only what is in it, unless a link or a file is in the way.
@@ -27,9 +28,24 @@ fn erase(root: &Path, path: &str, content_only: bool) -> io::Result<()> {
         }
         place.push(component);
     }
-    match fs::symlink_metadata(&place) {
+    // A removal is no change of the directory that the image would know of.
+    let around = if content_only {
+        Some(place.as_path())
+    } else {
+        place.parent()
+    };
+    let modified = around.and_then(|around| around.metadata().and_then(|there| there.modified()).ok());
+    remove(&place, content_only)?;
+    match (around, modified) {
+        (Some(around), Some(modified)) if cfg!(unix) => File::open(around)?.set_modified(modified),
+        _ => Ok(()),
+    }
+}
+
+fn remove(place: &Path, content_only: bool) -> io::Result<()> {
+    match fs::symlink_metadata(place) {
         Ok(there) if there.is_dir() && content_only => {
-            for entry in fs::read_dir(&place)? {
+            for entry in fs::read_dir(place)? {
                 let entry = entry?;
                 if entry.file_type()?.is_dir() {
                     fs::remove_dir_all(entry.path())?;
@@ -39,14 +55,25 @@ fn erase(root: &Path, path: &str, content_only: bool) -> io::Result<()> {
             }
             Ok(())
         }
-        Ok(there) if there.is_dir() => fs::remove_dir_all(&place),
-        Ok(_) if !content_only => fs::remove_file(&place),
+        Ok(there) if there.is_dir() => fs::remove_dir_all(place),
+        Ok(_) if !content_only => fs::remove_file(place),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-fn move_below(lower: &Path, upper: &Path, prefix: &str) -> Result<(), LayerError> {
+fn move_below(
+    lower: &Path,
+    upper: &Path,
+    prefix: &str,
+    implied: &BTreeSet<String>,
+) -> Result<(), LayerError> {
+    // Before anything is moved out of it, for that changes its time.
+    let below = implied
+        .contains(prefix)
+        .then(|| Described::of(lower))
+        .transpose()
+        .map_err(failed("inspect", prefix))?;
     let modified = upper.metadata().and_then(|metadata| metadata.modified());
     let mut moved = false;
     for entry in fs::read_dir(lower).map_err(failed("read directory", prefix))? {
@@ -62,7 +89,7 @@ fn move_below(lower: &Path, upper: &Path, prefix: &str) -> Result<(), LayerError
             Ok(above) => {
                 let kind = entry.file_type().map_err(failed("inspect", &path))?;
                 if above.is_dir() && kind.is_dir() {
-                    move_below(&entry.path(), &upper.join(&name), &path)?;
+                    move_below(&entry.path(), &upper.join(&name), &path, implied)?;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -81,7 +108,82 @@ fn move_below(lower: &Path, upper: &Path, prefix: &str) -> Result<(), LayerError
             .and_then(|file| file.set_modified(modified))
             .map_err(failed("set the time of", prefix))?;
     }
+    if let Some(below) = below {
+        below
+            .give(upper)
+            .map_err(failed("set the attributes of", prefix))?;
+    }
     Ok(())
+}
+
+/// What a layer says of a directory.
+#[cfg(unix)]
+struct Described {
+    there: fs::Metadata,
+    xattrs: Vec<(std::ffi::CString, Vec<u8>)>,
+}
+
+#[cfg(unix)]
+impl Described {
+    fn of(directory: &Path) -> io::Result<Self> {
+        let file = File::open(directory)?;
+        let mut names = vec![0; XATTRS];
+        let length = match rustix::fs::flistxattr(&file, &mut names) {
+            Err(rustix::io::Errno::OPNOTSUPP) => 0,
+            other => other?,
+        };
+        let mut xattrs = Vec::new();
+        for name in names[..length].split_inclusive(|byte| *byte == 0) {
+            let Ok(name) = std::ffi::CString::from_vec_with_nul(name.to_vec()) else {
+                continue;
+            };
+            if name.to_bytes().starts_with(b"user.") {
+                let mut value = vec![0; XATTRS];
+                let length = rustix::fs::fgetxattr(&file, &name, &mut value)?;
+                value.truncate(length);
+                xattrs.push((name, value));
+            }
+        }
+        Ok(Self {
+            there: file.metadata()?,
+            xattrs,
+        })
+    }
+
+    fn give(&self, directory: &Path) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+
+        let file = File::open(directory)?;
+        if rustix::process::geteuid().is_root() {
+            fchown(&file, Some(self.there.uid()), Some(self.there.gid()))?;
+        }
+        for (name, value) in &self.xattrs {
+            rustix::fs::fsetxattr(&file, name, value, rustix::fs::XattrFlags::empty())?;
+        }
+        file.set_permissions(self.there.permissions())?;
+        file.set_modified(self.there.modified()?)
+    }
+}
+
+/// Most bytes of the names of a file's attributes, and of one attribute's value (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
+#[cfg(unix)]
+const XATTRS: usize = 65_536;
+
+/// Windows' directories have nothing that layers describe.
+#[cfg(windows)]
+struct Described;
+
+#[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "as elsewhere")]
+impl Described {
+    fn of(_: &Path) -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    #[expect(clippy::unused_self, reason = "as elsewhere")]
+    fn give(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn failed<'a>(action: &'static str, path: &'a str) -> impl FnOnce(io::Error) -> LayerError + 'a {

@@ -19,6 +19,11 @@
 //! belong to the machine that made the layer and are left out. Directories keep their owner's full access unless
 //! root unpacks, for otherwise they could not be removed again.
 //!
+//! A hard link leads to an earlier entry of the same layer, never to a layer below: each layer is unpacked by itself,
+//! once for all images that have it, as container engines on overlayfs do it, and programs that make layers repeat
+//! the file for that reason. A directory that a layer uses but does not describe is as the layers below say; in a
+//! layer kept for overlayfs, which cannot know what will be below it, it is root's with mode 0755.
+//!
 //! Of a layer for Windows the content of `Files/` is unpacked. `Hives/`, `UtilityVM/` and the five hives below
 //! `Files/Windows/System32/config` are Windows' own and left out.
 
@@ -94,7 +99,7 @@ pub struct Limits {
     pub tar: tar::Limits,
     /// Bytes of the archive.
     pub total: u64,
-    /// Whiteouts, and separately opaque directories.
+    /// Whiteouts, and separately opaque directories and directories that no entry describes.
     pub hidden: usize,
 }
 
@@ -116,6 +121,10 @@ pub struct Hidden {
     pub whiteouts: BTreeSet<String>,
     /// Directories of which only this layer's entries remain; the root is the empty path.
     pub opaque: BTreeSet<String>,
+    /// Directories of this layer, the root perhaps among them, that no entry describes: what the layers below say of
+    /// them stands.
+    #[serde(default)]
+    pub implied: BTreeSet<String>,
 }
 
 /// Why a layer was refused or could not be written.

@@ -1,5 +1,6 @@
 //! Files below one directory, made relative to open directories. No link is followed, whoever made it.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -56,6 +57,8 @@ pub(super) struct Tree {
     /// The open directories from the root to where the last entry went.
     frames: Vec<Frame>,
     root: bool,
+    /// Directories that no entry described.
+    implied: BTreeSet<String>,
 }
 
 struct Frame {
@@ -89,7 +92,13 @@ impl Tree {
         Ok(Self {
             frames: vec![frame],
             root: rustix::process::geteuid().is_root(),
+            implied: BTreeSet::from([String::new()]),
         })
+    }
+
+    /// How many directories are there that no entry described.
+    pub(super) fn implied(&self) -> usize {
+        self.implied.len()
     }
 
     /// Makes a directory, or gives one that is there its attributes.
@@ -120,6 +129,9 @@ impl Tree {
             self.push((*name).to_owned(), fd, attributes.mtime);
         } else {
             self.enter(&[])?;
+        }
+        if !self.implied.is_empty() {
+            self.implied.remove(&components.join("/"));
         }
         // Without root, what its owner could not enter could not be filled or removed either.
         let mode = if self.root {
@@ -318,9 +330,10 @@ impl Tree {
         }
     }
 
-    /// Gives all directories their times.
-    pub(super) fn finish(mut self) -> Result<(), LayerError> {
-        self.leave_to(0)
+    /// Gives all directories their times, and says which of them no entry described.
+    pub(super) fn finish(mut self) -> Result<BTreeSet<String>, LayerError> {
+        self.leave_to(0)?;
+        Ok(self.implied)
     }
 
     /// Opens the way to a directory, making what is missing.
@@ -349,6 +362,7 @@ impl Tree {
                 error => during("open directory", way)(error),
             })?;
             if made {
+                self.implied.insert(way.join("/"));
                 rustix::fs::fchmod(&fd, Mode::from_raw_mode(0o755))
                     .map_err(during("set the mode of", way))?;
             }

@@ -1,5 +1,6 @@
 //! Files below one directory on Windows. Each directory on the way is looked at, and must be a plain one.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Write as _};
 use std::path::{Path, PathBuf};
@@ -161,8 +162,14 @@ impl Tree {
         clippy::unused_self,
         reason = "the same name on every system"
     )]
-    pub(super) fn finish(self) -> Result<(), LayerError> {
-        Ok(())
+    pub(super) fn finish(self) -> Result<BTreeSet<String>, LayerError> {
+        Ok(BTreeSet::new())
+    }
+
+    /// Entries describe nothing of a directory here.
+    #[expect(clippy::unused_self, reason = "the same name on every system")]
+    pub(super) fn implied(&self) -> usize {
+        0
     }
 
     fn create_file(&mut self, components: &[&str]) -> Result<File, Result<LayerError, io::Error>> {

@@ -212,6 +212,7 @@ mod tests {
         let hidden = Hidden {
             whiteouts: set(whiteouts),
             opaque: set(opaque),
+            ..Hidden::default()
         };
         let text = serde_json::to_string(&hidden).unwrap();
         fs::write(layer.with_file_name(HIDDEN), text).unwrap();
