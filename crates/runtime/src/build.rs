@@ -99,6 +99,7 @@ pub struct Request<'a> {
 pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
     let mut refusals = host_refusals(request.template, request.facts.os, request.choices);
     refusals.extend(refused_views(request));
+    refusals.extend(refused_namespace(request));
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -184,6 +185,19 @@ fn refused_views(request: &Request<'_>) -> Option<Refusal> {
         span: request.spec.span,
         reason: format!("this host cannot give a container the view {view:?}"),
         help: Some("leave out --view".to_owned()),
+    })
+}
+
+/// The namespace of objects that name none becomes part of paths too.
+fn refused_namespace(request: &Request<'_>) -> Option<Refusal> {
+    if request.template.namespace.is_some_and(|name| !name.is_empty()) {
+        return None;
+    }
+    Some(Refusal {
+        field: "metadata.namespace".to_owned(),
+        span: request.spec.span,
+        reason: crate::spec::label_fault(request.namespace)?,
+        help: Some("name another with --namespace".to_owned()),
     })
 }
 

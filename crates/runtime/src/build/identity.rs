@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use porthole_manifest::WorkloadKind;
+use porthole_manifest::{Node, WorkloadKind};
 
 use super::Request;
 use crate::plan::PodIdentity;
@@ -10,8 +10,19 @@ use crate::plan::PodIdentity;
 /// The pods that a template makes: a Pod itself, a DaemonSet's one, and `NAME-0`, `NAME-1`, … of what has replicas.
 pub(super) fn identities(request: &Request<'_>) -> Vec<PodIdentity> {
     let template = request.template;
-    let name = template.name.unwrap_or("pod");
-    let namespace = template.namespace.unwrap_or(request.namespace);
+    let generated = || {
+        let prefix = template
+            .object
+            .at("metadata.generateName")
+            .and_then(Node::as_str)?;
+        (!prefix.is_empty()).then(|| format!("{prefix}{}", suffix()))
+    };
+    let name = match template.name.filter(|name| !name.is_empty()) {
+        Some(name) => name.to_owned(),
+        None => generated().unwrap_or_else(|| "pod".to_owned()),
+    };
+    let written = template.namespace.filter(|namespace| !namespace.is_empty());
+    let namespace = written.unwrap_or(request.namespace);
     let identity = |name: String| PodIdentity {
         namespace: namespace.to_owned(),
         name,
@@ -19,12 +30,22 @@ pub(super) fn identities(request: &Request<'_>) -> Vec<PodIdentity> {
     };
     match template.kind {
         WorkloadKind::Pod | WorkloadKind::DaemonSet | WorkloadKind::PodTemplate => {
-            vec![identity(name.to_owned())]
+            vec![identity(name)]
         }
         _ => (0..template.replicas())
             .map(|index| identity(format!("{name}-{index}")))
             .collect(),
     }
+}
+
+/// Five characters for `generateName`, of those that the API server takes: none that make words or look alike.
+fn suffix() -> String {
+    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    let random = fresh_uid();
+    let bytes = random.bytes().rev().step_by(2).take(5).enumerate();
+    bytes
+        .map(|(place, byte)| char::from(ALPHABET[(usize::from(byte) * 7 + place) % ALPHABET.len()]))
+        .collect()
 }
 
 /// A random version-4 UUID. It has to differ from every other, and need not be unguessable.

@@ -76,6 +76,24 @@ impl<'a> Objects<'a> {
     }
 }
 
+/// What is wrong with a key of a ConfigMap or Secret: it becomes the name of a file or of a variable.
+fn key_fault(key: &str) -> Option<&'static str> {
+    const CHARACTERS: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  \
+        or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if key.len() > 253 {
+        Some("must be no more than 253 characters")
+    } else if key.is_empty() || !key.bytes().all(valid) {
+        Some(CHARACTERS)
+    } else if key == "." {
+        Some("must not be '.'")
+    } else if key.starts_with("..") {
+        Some("must not start with '..'")
+    } else {
+        None
+    }
+}
+
 impl Entry<'_> {
     fn data(&self) -> Result<Vec<Datum>, ObjectError> {
         let mut data: Vec<Datum> = Vec::new();
@@ -94,6 +112,10 @@ impl Entry<'_> {
             }
             for entry in node.entries() {
                 let key = entry.key.key_text().into_owned();
+                if let Some(fault) = key_fault(&key) {
+                    let reason = format!("Invalid value: {key:?}: {fault}");
+                    return Err(self.error(format!("{field}[{key}]"), entry.key, reason));
+                }
                 let content = self.content(entry.value, encoded, || format!("{field}[{key}]"))?;
                 let datum = Datum {
                     key,
@@ -101,6 +123,11 @@ impl Entry<'_> {
                     is_text,
                 };
                 match data.iter_mut().find(|earlier| earlier.key == datum.key) {
+                    Some(earlier) if earlier.is_text != datum.is_text => {
+                        let reason =
+                            format!("Invalid value: {:?}: duplicate of key present in data", datum.key);
+                        return Err(self.error(format!("{field}[{}]", datum.key), entry.key, reason));
+                    }
                     Some(earlier) => *earlier = datum,
                     None => data.push(datum),
                 }

@@ -5,6 +5,7 @@ use crate::plan::CommandLine;
 use crate::spec;
 
 mod accounts;
+mod hostile;
 mod mounts;
 
 /// An image that has everything, and one that has nothing.
