@@ -6,6 +6,8 @@
 
 mod container;
 mod env;
+mod holder;
+mod name;
 mod node;
 mod pod;
 mod quantity;
@@ -19,6 +21,7 @@ use porthole_manifest::Span;
 use serde::Serialize;
 
 pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
+pub(crate) use name::label_fault;
 pub use pod::read;
 pub use quantity::{Quantity, QuantityError};
 pub(crate) use volume::PIPE_HELP;

@@ -86,12 +86,13 @@ pub(super) fn read(
         }
     }
     let (limits, requests) = resources(reader, node, &path);
+    let name = reader.required(node, &path, "name");
+    if let Some(name) = &name {
+        super::name::check_label(reader, &path, name);
+    }
     let container = ContainerSpec {
         span: node.span(),
-        name: reader
-            .required(node, &path, "name")
-            .map(|name| name.value)
-            .unwrap_or_default(),
+        name: name.map(|name| name.value).unwrap_or_default(),
         image: reader
             .string(node, &path, "image")
             .filter(|image| !image.value.is_empty()),
@@ -137,7 +138,7 @@ fn amounts(reader: &mut Reader, resources: Node<'_>, path: &str, key: &str) -> R
     for entry in node.entries() {
         let name = entry.key.key_text();
         let field = format!("{path}.{name}");
-        let quantity = match Quantity::parse(entry.value.text().unwrap_or_default()) {
+        let quantity = match Quantity::read(entry.value) {
             Ok(quantity) => quantity,
             Err(error) => {
                 reader.refuse(field, entry.value.span(), error.to_string());

@@ -141,8 +141,22 @@ fn variable(reader: &mut Reader, item: Node<'_>, path: String) -> Option<Env> {
     })
 }
 
+/// Refuses what names more than one source: which of them counts would be a guess.
+fn names_several(reader: &mut Reader, node: Node<'_>, path: &str, sources: &Table) -> bool {
+    let named = |(key, _): &&(&'static str, Treatment)| *key != "prefix" && node.field(key).is_some();
+    let several = sources.iter().filter(named).count() > 1;
+    if several {
+        let reason = "may not have more than one field specified at a time";
+        reader.refuse(path, node.span(), reason);
+    }
+    several
+}
+
 fn value_from(reader: &mut Reader, from: Node<'_>, path: &str) -> Option<EnvValue> {
     reader.fields(from, path, VALUE_FROM);
+    if names_several(reader, from, path, VALUE_FROM) {
+        return None;
+    }
     for (key, kind) in [
         ("configMapKeyRef", ObjectKind::ConfigMap),
         ("secretKeyRef", ObjectKind::Secret),
@@ -177,7 +191,7 @@ fn value_from(reader: &mut Reader, from: Node<'_>, path: &str) -> Option<EnvValu
         );
         let container = reader.string(node, &path, "containerName").map(|name| name.value);
         let divisor = match node.field("divisor") {
-            Some(divisor) => match Quantity::parse(divisor.text().unwrap_or_default()) {
+            Some(divisor) => match Quantity::read(divisor) {
                 Ok(quantity) => Some(quantity),
                 Err(error) => {
                     reader.refuse(format!("{path}.divisor"), divisor.span(), error.to_string());
@@ -210,6 +224,16 @@ pub(super) fn read_from(reader: &mut Reader, container: Node<'_>, path: &str) ->
 fn source(reader: &mut Reader, item: Node<'_>, path: String) -> Option<EnvFrom> {
     reader.fields(item, &path, ENV_FROM);
     let prefix: Option<Written<String>> = reader.string(item, &path, "prefix");
+    if let Some(prefix) = &prefix
+        && prefix.value.contains(['=', '\0'])
+    {
+        let field = format!("{path}.prefix");
+        reader.refuse(field, prefix.span, "must not contain `=` or NUL");
+        return None;
+    }
+    if names_several(reader, item, &path, ENV_FROM) {
+        return None;
+    }
     for (key, kind) in [
         ("configMapRef", ObjectKind::ConfigMap),
         ("secretRef", ObjectKind::Secret),

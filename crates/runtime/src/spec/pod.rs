@@ -5,7 +5,7 @@ use std::time::Duration;
 use porthole_manifest::{Node, PodTemplate};
 
 use super::reader::{Reader, Table, Treatment};
-use super::{Note, PodSpec, Refusal, Weight, container, node, volume, workload};
+use super::{ContainerSpec, Note, PodSpec, Refusal, Weight, container, holder, name, node, volume, workload};
 use Treatment::{Note as Noted, Read, Refuse, RefuseUnless};
 
 const ONE_MACHINE: &str = "there is one machine, and nothing to schedule";
@@ -93,6 +93,8 @@ pub(super) const WINDOWS_OPTIONS: &Table = &[
 ];
 
 const DEFAULT_GRACE: u64 = 30;
+/// A hundred years: what is longer is as good as for ever, and no clock counts that far.
+const LONGEST_GRACE: u64 = 100 * 365 * 24 * 60 * 60;
 
 /// Reads the pod of a template.
 ///
@@ -101,6 +103,8 @@ const DEFAULT_GRACE: u64 = 30;
 pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
     let mut reader = Reader::default();
     let prefix = template.prefix;
+    holder::read(&mut reader, template);
+    name::check_holder(&mut reader, template);
     let Some(spec) = template.spec else {
         reader.refuse(prefix, template.object.span(), "must be set");
         return Err(reader.refusals);
@@ -132,6 +136,7 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
     };
     let init_containers = containers("initContainers");
     let containers = containers("containers");
+    unique_names(&mut reader, &init_containers, &containers);
     if containers.is_empty() && reader.refusals.is_empty() {
         reader.refuse(
             format!("{prefix}.containers"),
@@ -156,7 +161,7 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
         init_containers,
         containers,
         volumes,
-        grace: Duration::from_secs(grace.map_or(DEFAULT_GRACE, |grace| grace.value)),
+        grace: Duration::from_secs(grace.map_or(DEFAULT_GRACE, |grace| grace.value.min(LONGEST_GRACE))),
         service_account,
         notes: reader.notes,
     })
@@ -165,6 +170,17 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
 pub(super) fn windows_options(reader: &mut Reader, context: Node<'_>, path: &str) {
     if let Some(options) = context.field("windowsOptions") {
         reader.fields(options, &format!("{path}.windowsOptions"), WINDOWS_OPTIONS);
+    }
+}
+
+/// Containers of one name would be one container: of one job object and one cgroup.
+fn unique_names(reader: &mut Reader, init: &[ContainerSpec], main: &[ContainerSpec]) {
+    let mut seen = std::collections::HashSet::new();
+    for container in init.iter().chain(main) {
+        if !seen.insert(container.name.as_str()) {
+            let reason = format!("Duplicate value: {:?}", container.name);
+            reader.refuse(format!("{}.name", container.path), container.span, reason);
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use porthole_manifest::{Node, Value};
+
 /// An amount, exact: `digits × 10^decimal × 2^binary`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quantity {
@@ -27,6 +29,21 @@ impl fmt::Display for QuantityError {
 impl std::error::Error for QuantityError {}
 
 impl Quantity {
+    /// The quantity that a node holds. A number counts as the cluster's decoder reads it: a plain `010` is eight.
+    ///
+    /// # Errors
+    /// As [`Quantity::parse`].
+    pub fn read(node: Node<'_>) -> Result<Self, QuantityError> {
+        match node.value() {
+            Value::String(text) => Self::parse(text),
+            Value::Int(number) => Self::parse(&number.to_string()),
+            Value::Unsigned(number) => Self::parse(&number.to_string()),
+            // Go prints it as JSON has it, and a quantity has the same exponents.
+            Value::Float(_) => Self::parse(&node.to_json().to_string()),
+            _ => Err(QuantityError(node.raw().to_owned())),
+        }
+    }
+
     /// Parses the text of a quantity that is not negative.
     ///
     /// # Errors

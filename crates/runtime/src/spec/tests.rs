@@ -2,6 +2,8 @@ use porthole_manifest::{Limits, Source, objects, pod_template};
 
 use super::*;
 
+mod hostile;
+
 /// Reads a pod whose spec has these lines, each indented by two blanks.
 fn read_spec(lines: &str) -> Result<PodSpec, Vec<(String, String)>> {
     let text = format!("apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n{lines}\n");

@@ -152,6 +152,7 @@ pub(super) fn read(reader: &mut Reader, spec: Node<'_>, prefix: &str) -> Vec<Vol
             );
             continue;
         }
+        super::name::check_label(reader, &path, &name);
         if let Some(source) = source(reader, item, &path) {
             volumes.push(VolumeSpec {
                 path,
@@ -278,6 +279,7 @@ fn object(reader: &mut Reader, node: Node<'_>, path: &str, kind: ObjectKind) -> 
 /// Whether a path of an item names a place below the volume on every system.
 fn stays_inside(path: &str) -> bool {
     !path.starts_with(['/', '\\'])
+        && !path.starts_with("..")
         && !path.contains([':', '\0'])
         && path
             .split(['/', '\\'])

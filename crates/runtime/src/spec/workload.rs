@@ -1,6 +1,6 @@
 //! The fields of what makes pods: a Deployment, a Job. Each makes its pods once, in the foreground.
 
-use porthole_manifest::{PodTemplate, WorkloadKind};
+use porthole_manifest::{Node, PodTemplate, WorkloadKind};
 
 use super::pod::NEXT;
 use super::reader::{Reader, Table, Treatment};
@@ -66,6 +66,16 @@ pub(super) fn read(reader: &mut Reader, template: &PodTemplate<'_>) {
         return;
     };
     match template.kind {
+        WorkloadKind::Job => count(reader, spec, "spec", "parallelism"),
+        WorkloadKind::CronJob => {
+            if let Some(job) = template.object.at("spec.jobTemplate.spec") {
+                count(reader, job, "spec.jobTemplate.spec", "parallelism");
+            }
+        }
+        WorkloadKind::Pod | WorkloadKind::PodTemplate | WorkloadKind::DaemonSet => {}
+        _ => count(reader, spec, "spec", "replicas"),
+    }
+    match template.kind {
         WorkloadKind::Pod | WorkloadKind::PodTemplate => {}
         WorkloadKind::Job => reader.fields(spec, "spec", JOB),
         WorkloadKind::CronJob => {
@@ -75,5 +85,22 @@ pub(super) fn read(reader: &mut Reader, template: &PodTemplate<'_>) {
             }
         }
         _ => reader.fields(spec, "spec", CONTROLLER),
+    }
+}
+
+/// As many as the kubelet runs on a node unless it is told otherwise.
+const MOST_PODS: u64 = 110;
+
+/// Refuses how many pods are wanted where it is no number, or more than one machine runs.
+fn count(reader: &mut Reader, spec: Node<'_>, path: &str, key: &str) {
+    let Some(wanted) = reader.number(spec, path, key) else {
+        return;
+    };
+    if wanted.value > MOST_PODS {
+        let reason = format!(
+            "asks for {} pods; one machine runs at most {MOST_PODS}",
+            wanted.value
+        );
+        reader.refuse(format!("{path}.{key}"), wanted.span, reason);
     }
 }
