@@ -365,8 +365,15 @@ fn make(volume: &Volume) -> Result<(), VolumeError> {
             make_directories(&volume.path, 0o755).map_err(fail("make the directory", &volume.path))?;
             for file in files {
                 let path = volume.path.join(&file.path);
-                if let Some(parent) = path.parent() {
-                    fs::create_dir_all(parent).map_err(fail("make the directory", parent))?;
+                // Every one of them for every account, as the volume itself; the mode of a file decides who reads it.
+                let between = path
+                    .ancestors()
+                    .skip(1)
+                    .take_while(|parent| **parent != volume.path);
+                for parent in between.collect::<Vec<_>>().into_iter().rev() {
+                    if !parent.is_dir() {
+                        make_directory(parent, 0o755).map_err(fail("make the directory", parent))?;
+                    }
                 }
                 write(&path, &file.content, file.mode).map_err(fail("write the file", &path))?;
             }
