@@ -68,11 +68,23 @@ fn drop_forbidden(stream: &mut Stream, ends: &[u32], forbidden: &[(u32, u8)]) {
 struct Reader<'t> {
     text: &'t str,
     parser: Parser<'t, StrInput<'t>>,
+    /// Where in the text the parser began.
+    base: usize,
     builder: Builder<'t>,
     stream: Stream,
     /// The end of each document, for the places that belong to none.
     ends: Vec<u32>,
     limits: Limits,
+}
+
+fn parser(text: &str, limits: Limits) -> Parser<'_, StrInput<'_>> {
+    let mut options = Options::default();
+    options.emit_unresolved_aliases = true;
+    options.flow_nesting_limit = limits.max_depth;
+    options.block_nesting_limit = limits.max_depth;
+    // Comments are bounded by the text; the parser's own bound would refuse a long commented-out block.
+    options.max_buffered_comment_events = limits.max_nodes;
+    Parser::new_from_str_with_options(text, options)
 }
 
 /// What became of an event.
@@ -84,15 +96,10 @@ enum Step {
 
 impl<'t> Reader<'t> {
     fn new(text: &'t str, shared: &Arc<str>, limits: Limits) -> Self {
-        let mut options = Options::default();
-        options.emit_unresolved_aliases = true;
-        options.flow_nesting_limit = limits.max_depth;
-        options.block_nesting_limit = limits.max_depth;
-        // Comments are bounded by the text; the parser's own bound would refuse a long commented-out block.
-        options.max_buffered_comment_events = limits.max_nodes;
         Self {
             text,
-            parser: Parser::new_from_str_with_options(text, options),
+            parser: parser(text, limits),
+            base: 0,
             builder: Builder::new(text, Arc::clone(shared), limits),
             stream: Stream::default(),
             ends: Vec::new(),
@@ -105,7 +112,14 @@ impl<'t> Reader<'t> {
             let index = self.ends.len();
             let error = match self.parser.next_event() {
                 None => break,
-                Some(Err(error)) => self.scan_error(&error),
+                Some(Err(error)) => {
+                    if let Some(next) = self.next_json_value(&error) {
+                        self.parser = parser(&self.text[next..], self.limits);
+                        self.base = next;
+                        continue;
+                    }
+                    self.scan_error(&error)
+                }
                 Some(Ok((event, span))) => {
                     let span = self.span(span.byte_range());
                     match self.take(event, span) {
@@ -182,9 +196,25 @@ impl<'t> Reader<'t> {
         Ok(Step::Going)
     }
 
+    /// Where the next of several JSON objects begins that follow one another with nothing between them, as `jq` and
+    /// `kubectl get -o json` in a loop write them. kubectl takes a text that begins with `{` for such a stream.
+    fn next_json_value(&self, error: &ScanError) -> Option<usize> {
+        if !matches!(error.kind(), ErrorKind::ExpectedDocumentStart) {
+            return None;
+        }
+        let next = self.base + error.marker().byte_offset()?;
+        let begin = |text: &str| {
+            text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
+                .starts_with('{')
+        };
+        let follows = next > self.base && self.text.get(next..)?.starts_with('{');
+        (follows && begin(self.text)).then_some(next)
+    }
+
     /// A range of the parser within the text.
     fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {
-        let clamp = |offset: usize| u32::try_from(offset.min(self.text.len())).unwrap_or(u32::MAX);
+        let clamp =
+            |offset: usize| u32::try_from((self.base + offset).min(self.text.len())).unwrap_or(u32::MAX);
         range.map_or_else(Span::default, |range| {
             Span::new(clamp(range.start), clamp(range.end.max(range.start)))
         })
@@ -194,7 +224,7 @@ impl<'t> Reader<'t> {
         let mut start = error
             .marker()
             .byte_offset()
-            .unwrap_or(self.text.len())
+            .map_or(self.text.len(), |offset| self.base + offset)
             .min(self.text.len());
         while !self.text.is_char_boundary(start) {
             start -= 1;

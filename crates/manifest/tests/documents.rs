@@ -247,3 +247,41 @@ fn comments_at_the_end_belong_to_their_document() {
         .collect();
     assert_eq!(found, [vec!["# one"], vec!["# two", "# three"]]);
 }
+
+#[test]
+fn json_objects_may_follow_one_another() {
+    for text in [
+        r#"{"a":1}{"a":2}{"a":"é"}"#,
+        "\u{feff}\n{\"a\":1}\n{\"a\":2}\r\n{\"a\":\"é\"}\n",
+        "{\"a\":1}\n---\n{\"a\":2}\n{\n\t\"a\": \"é\"\n}\n",
+    ] {
+        let stream = parse(text, &Limits::default());
+        assert_eq!(stream.errors, [], "{text}");
+        let found: Vec<(usize, String)> = stream
+            .documents
+            .iter()
+            .map(|document| (document.index(), document.root().to_json().to_string()))
+            .collect();
+        let expected = [(0, r#"{"a":1}"#), (1, r#"{"a":2}"#), (2, r#"{"a":"é"}"#)];
+        assert_eq!(
+            found,
+            expected.map(|(index, json)| (index, json.to_owned())),
+            "{text}"
+        );
+        let last = stream.documents[2].root().get("a").expect("there");
+        assert_eq!(last.raw(), "\"é\"", "{text}");
+    }
+}
+
+#[test]
+fn what_follows_a_json_object_is_an_object_or_an_error_at_its_place() {
+    for (text, place) in [
+        ("{\"a\":1}\n{\"a\":}}\n", 14),
+        ("{\"a\":1} x", 8),
+        ("a: {}\n{}\n", 6),
+    ] {
+        let stream = parse(text, &Limits::default());
+        let places: Vec<u32> = stream.errors.iter().map(|error| error.span.start).collect();
+        assert_eq!(places, [place], "{text}: {:?}", stream.errors);
+    }
+}
