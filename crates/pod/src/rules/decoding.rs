@@ -3,6 +3,8 @@
 //! Go's decoder refuses the object at the first of them, and validation is never reached: `hostProcess: "true"` is not
 //! taken for unset. It names the innermost struct and the path without indices.
 
+use std::borrow::Cow;
+
 use porthole_manifest::{Node, PodTemplate, Value, WorkloadKind};
 
 use crate::finding::{ErrorKind, Finding, Severity};
@@ -18,10 +20,16 @@ rules! { ApiServer:
 enum Type {
     Bool,
     String,
+    /// A string of a type of its own, such as `v1.OSName`.
+    Named(&'static str),
     Int32,
     Int64,
     /// A list of strings.
     Strings,
+    /// A list of `int64`.
+    Int64s,
+    /// A mapping of strings to strings.
+    StringMap,
     Struct(&'static Struct),
     /// A list of structs.
     List(&'static Struct),
@@ -43,9 +51,32 @@ static WINDOWS_OPTIONS: Struct = Struct {
     ],
 };
 
+/// Structs of which only it counts that they are there.
+const fn whole(name: &'static str) -> Struct {
+    Struct { name, fields: &[] }
+}
+
+static APP_ARMOR: Struct = whole("AppArmorProfile");
+static CAPABILITIES: Struct = whole("Capabilities");
+static RESOURCES: Struct = whole("ResourceRequirements");
+static SECCOMP: Struct = whole("SeccompProfile");
+static SE_LINUX: Struct = whole("SELinuxOptions");
+static SYSCTL: Struct = whole("Sysctl");
+
 static POD_SECURITY_CONTEXT: Struct = Struct {
     name: "PodSecurityContext",
     fields: &[
+        ("appArmorProfile", Type::Struct(&APP_ARMOR)),
+        ("fsGroupChangePolicy", Type::Named("PodFSGroupChangePolicy")),
+        ("seLinuxChangePolicy", Type::Named("PodSELinuxChangePolicy")),
+        ("seLinuxOptions", Type::Struct(&SE_LINUX)),
+        ("seccompProfile", Type::Struct(&SECCOMP)),
+        ("supplementalGroups", Type::Int64s),
+        (
+            "supplementalGroupsPolicy",
+            Type::Named("SupplementalGroupsPolicy"),
+        ),
+        ("sysctls", Type::List(&SYSCTL)),
         ("windowsOptions", Type::Struct(&WINDOWS_OPTIONS)),
         ("runAsUser", Type::Int64),
         ("runAsGroup", Type::Int64),
@@ -57,6 +88,11 @@ static POD_SECURITY_CONTEXT: Struct = Struct {
 static SECURITY_CONTEXT: Struct = Struct {
     name: "SecurityContext",
     fields: &[
+        ("appArmorProfile", Type::Struct(&APP_ARMOR)),
+        ("capabilities", Type::Struct(&CAPABILITIES)),
+        ("procMount", Type::Named("ProcMountType")),
+        ("seLinuxOptions", Type::Struct(&SE_LINUX)),
+        ("seccompProfile", Type::Struct(&SECCOMP)),
         ("windowsOptions", Type::Struct(&WINDOWS_OPTIONS)),
         ("privileged", Type::Bool),
         ("runAsUser", Type::Int64),
@@ -74,6 +110,7 @@ static CONTAINER_PORT: Struct = Struct {
         ("hostPort", Type::Int32),
         ("containerPort", Type::Int32),
         ("hostIP", Type::String),
+        ("protocol", Type::Named("Protocol")),
     ],
 };
 
@@ -98,7 +135,7 @@ static EPHEMERAL_CONTAINER: Struct = Struct {
 };
 static POD_OS: Struct = Struct {
     name: "PodOS",
-    fields: &[],
+    fields: &[("name", Type::Named("OSName"))],
 };
 
 static POD_SPEC: Struct = Struct {
@@ -114,13 +151,15 @@ static POD_SPEC: Struct = Struct {
         ("shareProcessNamespace", Type::Bool),
         ("securityContext", Type::Struct(&POD_SECURITY_CONTEXT)),
         ("os", Type::Struct(&POD_OS)),
+        ("nodeSelector", Type::StringMap),
+        ("resources", Type::Struct(&RESOURCES)),
     ],
 };
 
 /// Where a value stands that has the wrong type, and what it should be.
 struct Mismatch<'a> {
     node: Node<'a>,
-    owner: &'static str,
+    owner: Cow<'static, str>,
     /// Below the pod spec; from the innermost outwards.
     path: Vec<&'static str>,
     value: String,
@@ -129,7 +168,10 @@ struct Mismatch<'a> {
 
 /// The first value of a wrong type.
 pub(crate) fn check(template: &PodTemplate<'_>) -> Option<Finding> {
-    let spec = template.spec?;
+    let spec = match walk(template) {
+        Ok(spec) => spec?,
+        Err(wrong) => return Some(finding(template, wrong.0, &wrong.1)),
+    };
     let owner = if template.kind == WorkloadKind::Pod {
         "Pod"
     } else {
@@ -141,16 +183,56 @@ pub(crate) fn check(template: &PodTemplate<'_>) -> Option<Finding> {
         field.push('.');
         field.push_str(name);
     }
+    Some(finding(template, field, &mismatch))
+}
+
+/// The way from the object to its pod spec: every step is an object, or there is nothing at its end. Otherwise the field
+/// that is none.
+fn walk<'a>(template: &PodTemplate<'a>) -> Result<Option<Node<'a>>, Box<(String, Mismatch<'a>)>> {
+    let kind = template.kind.name();
+    // The struct that a key leads to; a workload's own spec is named after it.
+    let (mut owner, mut node, mut path) = (kind.to_owned(), template.object, String::new());
+    for key in template.prefix.split('.') {
+        let reached = match (key, owner.as_str()) {
+            ("template", _) => "PodTemplateSpec".to_owned(),
+            ("jobTemplate", _) => "JobTemplateSpec".to_owned(),
+            ("spec", "PodTemplateSpec" | "Pod") => "PodSpec".to_owned(),
+            ("spec", "JobTemplateSpec") => "JobSpec".to_owned(),
+            _ => format!("{kind}Spec"),
+        };
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(key);
+        let Some(next) = node.field(key) else {
+            return Ok(None);
+        };
+        if !next.is_mapping() {
+            let mismatch = Mismatch {
+                node: next,
+                owner: owner.into(),
+                path: Vec::new(),
+                value: json_name(&next.value()).to_owned(),
+                wanted: format!("v1.{reached}"),
+            };
+            return Err(Box::new((path, mismatch)));
+        }
+        (owner, node) = (reached, next);
+    }
+    Ok(Some(node))
+}
+
+fn finding(template: &PodTemplate<'_>, field: String, mismatch: &Mismatch<'_>) -> Finding {
     let kind = template.kind.name();
     let version = template.api_version.rsplit('/').next().unwrap_or_default();
     let Mismatch {
         owner, value, wanted, ..
-    } = &mismatch;
+    } = mismatch;
     let detail = format!(
         "{kind} in version \"{version}\" cannot be handled as a {kind}: json: cannot unmarshal {value} into Go struct \
          field {owner}.{field} of type {wanted}"
     );
-    Some(Finding {
+    Finding {
         rule: &WRONG_TYPE,
         severity: Severity::Error,
         kind: ErrorKind::Undecodable,
@@ -158,14 +240,14 @@ pub(crate) fn check(template: &PodTemplate<'_>) -> Option<Finding> {
         value: None,
         detail,
         span: Some(mismatch.node.span()),
-    })
+    }
 }
 
 fn check_value<'a>(node: Node<'a>, wanted: Type, owner: &'static str) -> Option<Mismatch<'a>> {
     let wrong = |value: &str, wanted: String| {
         Some(Mismatch {
             node,
-            owner,
+            owner: Cow::Borrowed(owner),
             path: Vec::new(),
             value: value.to_owned(),
             wanted,
@@ -174,7 +256,7 @@ fn check_value<'a>(node: Node<'a>, wanted: Type, owner: &'static str) -> Option<
     match (node.value(), wanted) {
         (Value::Null, _)
         | (Value::Bool(_), Type::Bool)
-        | (Value::String(_), Type::String)
+        | (Value::String(_), Type::String | Type::Named(_))
         | (Value::Int(_), Type::Int64) => None,
         (Value::Int(value), Type::Int32) if i32::try_from(value).is_ok() => None,
         // A float without a fraction is written to JSON as a whole number.
@@ -198,6 +280,12 @@ fn check_value<'a>(node: Node<'a>, wanted: Type, owner: &'static str) -> Option<
         (Value::Sequence(mut items), Type::Strings) => {
             items.find_map(|item| check_value(item, Type::String, owner))
         }
+        (Value::Sequence(mut items), Type::Int64s) => {
+            items.find_map(|item| check_value(item, Type::Int64, owner))
+        }
+        (Value::Mapping(mut entries), Type::StringMap) => {
+            entries.find_map(|entry| check_value(entry.value, Type::String, owner))
+        }
         (value, _) => wrong(json_name(&value), go_name(wanted)),
     }
 }
@@ -220,7 +308,10 @@ fn go_name(wanted: Type) -> String {
         Type::String => "string".to_owned(),
         Type::Int32 => "int32".to_owned(),
         Type::Int64 => "int64".to_owned(),
+        Type::Named(name) => format!("v1.{name}"),
         Type::Strings => "[]string".to_owned(),
+        Type::Int64s => "[]int64".to_owned(),
+        Type::StringMap => "map[string]string".to_owned(),
         Type::Struct(of) => format!("v1.{}", of.name),
         Type::List(of) => format!("[]v1.{}", of.name),
     }
