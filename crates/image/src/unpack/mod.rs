@@ -49,6 +49,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::layer::{layer, write};
 pub(crate) use self::merge::merge;
+pub use self::names::windows_component;
 use crate::error::During as _;
 pub use crate::oci::Compression;
 use crate::tar::{self, TarError};

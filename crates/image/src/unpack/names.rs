@@ -49,7 +49,10 @@ pub(crate) fn components(path: &str, windows: bool) -> Result<Vec<&str>, String>
 }
 
 /// Refuses what Windows would take for something else than a plain name.
-fn windows_component(name: &str) -> Result<(), String> {
+///
+/// # Errors
+/// Why the name is none, as in "contains a backslash": alternate streams, devices, characters that names cannot have.
+pub fn windows_component(name: &str) -> Result<(), String> {
     if name.contains(':') {
         return Err("names an alternate stream or a drive with a colon".to_owned());
     }

@@ -267,6 +267,10 @@ pub(super) trait Processes {
     fn make_inheritable(&self, handle: &Handle) -> io::Result<()>;
     /// `DuplicateHandle` of `GetStdHandle`, inheritable; `None` if this process has no such stream.
     fn standard_handle(&self, which: u32) -> io::Result<Option<Handle>>;
+    /// Whether this process's own stream is a console (`GetConsoleMode`).
+    fn is_console(&self, which: u32) -> bool;
+    /// This process's own stream, for text.
+    fn own_stream(&self, which: u32) -> Box<dyn io::Write + Send>;
     /// `CreateFileW("NUL")` for reading and writing, not inheritable.
     fn open_nul(&self) -> io::Result<Handle>;
     /// Takes over a handle that was inherited by its value.
@@ -320,6 +324,8 @@ pub(super) trait Host {
     fn security_of(&self, path: &str) -> io::Result<String>;
     /// `SetEntriesInAclW(GRANT_ACCESS)` on a path's list, inherited by all that is below.
     fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()>;
+    /// Whether a link is there, whatever it leads to.
+    fn is_link(&self, path: &str) -> bool;
     /// Makes one directory with the rights that its parent hands down.
     fn create_directory(&self, path: &str) -> io::Result<()>;
     /// Removes one empty directory.

@@ -16,6 +16,7 @@ use super::belongings::Belongings;
 use super::job::Job;
 use super::launcher::{self, Launcher};
 use super::process::{self, Start, Streams};
+use super::relay::Relay;
 use super::workdir;
 
 /// How long the processes of a killed job may take to go.
@@ -59,9 +60,10 @@ impl Created for Prepared {
             api: self.api,
             pid: started.pid,
             launcher: started.launcher,
-            output: Mutex::new(started.output),
+            output: Mutex::new(started.kept.output),
             ended: Mutex::new(Ended {
                 exit: None,
+                relays: started.kept.relays,
                 belongings: self.belongings,
             }),
             process: started.process,
@@ -77,7 +79,7 @@ struct Started {
     pid: u32,
     /// The launcher's process id, if there is one.
     launcher: Option<u32>,
-    output: Option<Output>,
+    kept: process::Kept,
 }
 
 impl Prepared {
@@ -117,7 +119,7 @@ impl Prepared {
                 launcher: Some(launched.process.id),
                 pid: launched.pid,
                 process: launched.process,
-                output: launched.output,
+                kept: launched.kept,
             });
         }
         let directory = workdir::resolve(
@@ -136,7 +138,7 @@ impl Prepared {
                 mount_point: &self.mount_point,
             },
         )?;
-        let (process, ours) = process::start(
+        let (process, kept) = process::start(
             api,
             Start {
                 token: self.token.as_ref(),
@@ -154,10 +156,7 @@ impl Prepared {
             pid: process.id,
             process,
             launcher: None,
-            output: ours.map(|(stdout, stderr)| Output {
-                stdout: api.file_of(stdout),
-                stderr: api.file_of(stderr),
-            }),
+            kept,
         })
     }
 
@@ -241,6 +240,8 @@ struct Container {
 
 struct Ended {
     exit: Option<Exit>,
+    /// What brings the output to porthole's console.
+    relays: Vec<Relay>,
     belongings: Belongings,
 }
 
@@ -265,6 +266,10 @@ impl Container {
         if let Some(job) = self.job() {
             let _ = job.kill();
             let _ = job.wait_until_empty(GONE);
+        }
+        // With the last process its output has ended: what is not shown yet comes before the end is told.
+        for relay in ended.relays.drain(..) {
+            relay.finish(GONE);
         }
         let exit = Exit::Code(code.cast_signed());
         ended.exit = Some(exit);

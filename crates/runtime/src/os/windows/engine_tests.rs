@@ -208,7 +208,7 @@ fn private_view_is_a_silo_with_bound_rootfs_and_volumes() {
 #[test]
 fn a_silos_program_is_started_by_a_launcher_inside() {
     let host = host(true);
-    host.fake.contents(&["", r#"{"Started":{"pid":77}}"#]);
+    host.fake.contents(&["", "", "", r#"{"Started":{"pid":77}}"#]);
     host.fake.exits_with(9);
     let running = host.create(&plan(View::Private)).unwrap().start().unwrap();
     assert_eq!(running.pid(), 77);
@@ -277,7 +277,7 @@ fn what_the_launcher_found_wrong_is_the_start_error() {
     ];
     for (answer, expected) in cases {
         let host = host(true);
-        host.fake.contents(&["", answer]);
+        host.fake.contents(&["", "", "", answer]);
         let error = host.create(&plan(View::Private)).unwrap().start().err().unwrap();
         assert!(expected(&error), "{answer}: {error}");
         host.assert_nothing_left();
@@ -433,7 +433,7 @@ fn undoes_everything_at_whatever_call_it_fails() {
         // The name of the temporary account is that of the fake's chance.
         host.fake
             .account("pod-c-0b30557a", "HOST", SID_TYPE_USER, &[1, 0, 0, 0, 0, 0, 0, 5]);
-        host.fake.contents(&["", r#"{"Started":{"pid":77}}"#]);
+        host.fake.contents(&["", "", "", r#"{"Started":{"pid":77}}"#]);
     };
     for view in [View::Private, View::Links] {
         let whole = host(true);

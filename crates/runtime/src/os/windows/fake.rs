@@ -105,6 +105,9 @@ struct Memory {
     fails_at: Option<usize>,
     files: HashSet<String>,
     directories: HashSet<String>,
+    links: HashSet<String>,
+    console: bool,
+    shown: Arc<Mutex<Vec<u8>>>,
     security: HashMap<String, String>,
     users: HashMap<usize, Vec<u8>>,
     variables: HashMap<String, String>,
@@ -263,6 +266,24 @@ impl Fake {
         self.memory().directories.insert(path.to_ascii_lowercase());
     }
 
+    /// A link to a directory.
+    pub(super) fn link(&self, path: &str) {
+        self.directory(path);
+        self.memory().links.insert(path.to_ascii_lowercase());
+    }
+
+    /// Porthole's own streams are a console.
+    pub(super) fn console(&self) {
+        self.memory().console = true;
+    }
+
+    /// What was written to porthole's own streams.
+    pub(super) fn shown(&self) -> String {
+        let shown = self.memory().shown.clone();
+        let shown = shown.lock().unwrap();
+        String::from_utf8(shown.clone()).unwrap()
+    }
+
     /// What `security_of` answers for a path; a directory of the system without.
     pub(super) fn security(&self, path: &str, descriptor: &str) {
         self.memory()
@@ -311,6 +332,19 @@ impl Fake {
 
     pub(super) fn exits_with(&self, code: u32) {
         self.memory().exit_code = code;
+    }
+}
+
+struct Shown(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Shown {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -458,6 +492,14 @@ impl Processes for Fake {
 
     fn standard_handle(&self, _: u32) -> io::Result<Option<Handle>> {
         Ok(Some(self.open()))
+    }
+
+    fn is_console(&self, _: u32) -> bool {
+        self.memory().console
+    }
+
+    fn own_stream(&self, _: u32) -> Box<dyn io::Write + Send> {
+        Box::new(Shown(self.memory().shown.clone()))
     }
 
     fn open_nul(&self) -> io::Result<Handle> {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Search, quote};
-use crate::engine::{Output, StartError, Stdio};
+use crate::engine::StartError;
 use crate::path::MountPoint;
 use crate::plan::{CommandLine, View};
 use crate::{engine::Os, os::GUARD_VERB};
@@ -133,7 +133,7 @@ pub(super) struct Launched {
     pub(super) process: Process,
     /// The program's process id.
     pub(super) pid: u32,
-    pub(super) output: Option<Output>,
+    pub(super) kept: process::Kept,
 }
 
 impl Launcher {
@@ -161,7 +161,7 @@ impl Launcher {
             their_request.raw(),
             their_answer.raw()
         );
-        let (process, ours) = process::start(
+        let (process, kept) = process::start(
             api,
             Start {
                 token: place.token,
@@ -184,14 +184,7 @@ impl Launcher {
         };
         let answer = talk().map_err(step("hear from the launcher in the silo"))?;
         match answer {
-            Answer::Started { pid } => Ok(Launched {
-                process,
-                pid,
-                output: ours.map(|(stdout, stderr)| Output {
-                    stdout: api.file_of(stdout),
-                    stderr: api.file_of(stderr),
-                }),
-            }),
+            Answer::Started { pid } => Ok(Launched { process, pid, kept }),
             Answer::NotFound { command, tried } => Err(StartError::NotFound { command, tried }),
             Answer::NotExecutable { path, error } => Err(StartError::NotExecutable {
                 path,
@@ -262,7 +255,7 @@ fn start(api: &dyn Api, request: Request) -> Result<Process, StartError> {
         },
     )?;
     // The container's streams are this process's own.
-    let streams = Streams::open(api, Stdio::Inherit).map_err(|source| StartError::Step {
+    let streams = Streams::own(api).map_err(|source| StartError::Step {
         doing: "open the standard streams of the container".to_owned(),
         source,
     })?;
@@ -319,7 +312,7 @@ mod tests {
         assert_eq!(spec.command_line, r#"C:\hpc\app\app.exe "a b""#);
         assert_eq!(spec.current_directory.as_deref(), Some(r"C:\hpc"));
         // The environment, the console and the job are the launcher's own; its pipes are not passed on.
-        assert_eq!((spec.environment.as_ref(), spec.creation_flags), (None, 0x8_0000));
+        assert_eq!((spec.environment.as_ref(), spec.creation_flags), (None, 0x8_0400));
         assert_eq!(spec.attributes, [Attribute::Handles(spec.stdio.to_vec())]);
 
         let fake = Fake::new();

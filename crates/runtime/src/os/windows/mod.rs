@@ -7,6 +7,7 @@
 //!   users       accounts and tokens             rootfs     the private copy of the image
 //!   mounts      bind filter and links           workdir    the working directory
 //!   process     streams, flags, environment     launcher   starting programs inside of a silo
+//!   relay       output on porthole's own console
 //!   belongings  what was made, and its removal  directories  directories shared by containers
 //!   security    who may change them
 //! api           every call to Windows, in our own types: `win32` is the real one, `fake` records
@@ -31,6 +32,7 @@ mod launcher;
 mod limits;
 mod mounts;
 mod process;
+mod relay;
 mod rootfs;
 mod security;
 #[cfg(test)]

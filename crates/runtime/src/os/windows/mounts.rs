@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use porthole_image::unpack::windows_component;
+
 use crate::engine::{CreateError, Os};
 use crate::path::{self, MountPoint};
 use crate::plan::{Mount, Plan, View};
@@ -46,6 +48,13 @@ pub(super) fn check<'a>(
         }
         let destination =
             path::destination(mount_point, &mount.destination).map_err(|error| refuse(error.to_string()))?;
+        for part in path::without_drive(&destination)
+            .split('\\')
+            .filter(|part| !part.is_empty())
+        {
+            windows_component(part)
+                .map_err(|reason| refuse(format!("the destination `{destination}` {reason}")))?;
+        }
         match plan.view {
             View::None => {
                 return Err(refuse(
@@ -210,6 +219,11 @@ fn make_below(api: &dyn Api, root: &str, relative: &str) -> Result<(), String> {
     let mut directory = root.to_owned();
     for part in relative.split('\\').filter(|part| !part.is_empty()) {
         directory = format!(r"{directory}\{part}");
+        if api.is_link(&directory) {
+            return Err(format!(
+                "the image has a link at `{directory}`, which would lead the mount elsewhere"
+            ));
+        }
         if !api.is_directory(&directory) {
             api.create_directory(&directory).map_err(|answer| {
                 format!("failed to make directory for job container mount `{directory}`: {answer}")

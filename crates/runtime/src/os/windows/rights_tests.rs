@@ -115,3 +115,45 @@ fn an_account_is_let_into_the_volumes_that_porthole_made_and_no_others() {
         ))
     );
 }
+
+#[test]
+fn links_of_an_image_lead_neither_mounts_nor_directories_out_of_the_rootfs() {
+    let host = host(false);
+    // The copy of the layers has made it.
+    host.fake.link(r"C:\hpc\pod-c\var");
+    let mut plan = plan(View::Links);
+    plan.mounts = vec![mount(r"C:\data", "/var/System32", false)];
+    let error = host.refuses(&plan);
+    assert!(
+        error.contains(r"the image has a link at `C:\hpc\pod-c\var`"),
+        "{error}"
+    );
+    let touched = |call: &Call| matches!(call, Call::RemoveTree(path) if path.contains("System32"));
+    assert!(!host.fake.calls().iter().any(touched));
+
+    plan.mounts.clear();
+    host.fake.link(r"C:\hpc\pod-c\var");
+    plan.working_directory = Some(r"C:\var\new".to_owned());
+    let error = host.create(&plan).unwrap().start().err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        r"make the working directory `C:\hpc\pod-c\var\new`"
+    );
+    host.assert_nothing_left();
+}
+
+#[test]
+fn refuses_destinations_that_are_streams_or_devices() {
+    for (destination, reason) in [
+        (r"C:\data\file:stream", "alternate stream"),
+        (r"C:\etc\NUL.txt", "device"),
+        (r"C:\etc\a.", "ends in a dot"),
+        (r"C:\etc\a?b", "does not allow"),
+    ] {
+        let host = host(true);
+        let mut plan = plan(View::Private);
+        plan.mounts = vec![mount(r"C:\data", destination, false)];
+        let error = host.refuses(&plan);
+        assert!(error.contains(reason), "{destination}: {error}");
+    }
+}

@@ -393,7 +393,13 @@ fn guard_starts_the_program_and_ends_with_its_code() {
         assert!(members.contains(&id), "{id} of {members:?}");
     }
     let mut output = Vec::new();
-    launched.output.unwrap().stdout.read_to_end(&mut output).unwrap();
+    launched
+        .kept
+        .output
+        .unwrap()
+        .stdout
+        .read_to_end(&mut output)
+        .unwrap();
     let output = String::from_utf8_lossy(&output);
     assert!(output.contains("in the view"), "{output}");
     assert!(Win32.wait(&launched.process.handle, Some(SOON)).unwrap());

@@ -68,6 +68,15 @@ fn make(host: &(impl Host + ?Sized), mount_point: &MountPoint, directory: &str) 
         .filter(|part| !part.is_empty())
     {
         path = format!(r"{path}\{part}");
+        if host.is_link(&path) {
+            return Err(StartError::Step {
+                doing: format!("make the working directory `{directory}`"),
+                source: std::io::Error::new(
+                    std::io::ErrorKind::InvalidInput,
+                    format!("the image has a link at `{path}`, which leads elsewhere"),
+                ),
+            });
+        }
         if !host.is_directory(&path) {
             host.create_directory(&path).map_err(|source| StartError::Step {
                 doing: format!("make the working directory `{path}`"),

@@ -117,6 +117,10 @@ impl Host for Fake {
         self.memory().directories.contains(&path.to_ascii_lowercase())
     }
 
+    fn is_link(&self, path: &str) -> bool {
+        self.memory().links.contains(&path.to_ascii_lowercase())
+    }
+
     fn create_private_directory(&self, path: &str, sddl: &str) -> io::Result<()> {
         self.call(Call::CreatePrivateDirectory {
             path: path.to_owned(),

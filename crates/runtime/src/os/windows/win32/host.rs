@@ -40,6 +40,10 @@ impl Host for Win32 {
         Path::new(path).is_dir()
     }
 
+    fn is_link(&self, path: &str) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink())
+    }
+
     fn create_private_directory(&self, path: &str, sddl: &str) -> io::Result<()> {
         security::create_directory(path, sddl)
     }

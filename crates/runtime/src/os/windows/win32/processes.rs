@@ -12,7 +12,7 @@ use windows_sys::Win32::Foundation::{
     DUPLICATE_SAME_ACCESS, DuplicateHandle, ERROR_INVALID_PARAMETER, HANDLE, HANDLE_FLAG_INHERIT,
     INVALID_HANDLE_VALUE, SetHandleInformation, WAIT_FAILED, WAIT_OBJECT_0,
 };
-use windows_sys::Win32::System::Console::GetStdHandle;
+use windows_sys::Win32::System::Console::{GetConsoleMode, GetStdHandle};
 use windows_sys::Win32::System::JobObjects::IsProcessInJob;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Pipes::CreatePipe;
@@ -23,7 +23,7 @@ use windows_sys::Win32::System::Threading::{
     UpdateProcThreadAttribute, WaitForSingleObject,
 };
 
-use super::super::api::{Attribute, Handle, Process, ProcessSpec, Processes};
+use super::super::api::{Attribute, Handle, Process, ProcessSpec, Processes, STD_ERROR_HANDLE};
 use super::{Win32, check, is, lend, own, size_of_u32, wide};
 
 impl Processes for Win32 {
@@ -209,6 +209,23 @@ impl Processes for Win32 {
             DuplicateHandle(this, raw, this, &raw mut copy, 0, 1, DUPLICATE_SAME_ACCESS)
         })?;
         own(copy).map(Some)
+    }
+
+    fn is_console(&self, which: u32) -> bool {
+        let mut mode = 0;
+        // SAFETY: takes no pointers.
+        let raw = unsafe { GetStdHandle(which) };
+        // SAFETY: a handle that is none or no console's makes the call fail; the result is a writable local.
+        unsafe { GetConsoleMode(raw, &raw mut mode) != 0 }
+    }
+
+    fn own_stream(&self, which: u32) -> Box<dyn io::Write + Send> {
+        // These write to a console in its own encoding.
+        if which == STD_ERROR_HANDLE {
+            Box::new(io::stderr())
+        } else {
+            Box::new(io::stdout())
+        }
     }
 
     fn open_nul(&self) -> io::Result<Handle> {
