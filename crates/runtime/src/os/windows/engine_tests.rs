@@ -1,5 +1,4 @@
 //! The engine against a Windows that remembers every call.
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
