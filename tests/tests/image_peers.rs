@@ -87,6 +87,69 @@ fn umoci_unpacks_the_linux_image() {
     );
 }
 
+/// Files, as `find` describes them: name, mode, owner, group, time, target, links. The root's own time is left out:
+/// umoci gives it the hour at which it worked.
+fn described(root: &Path) -> String {
+    let text = run(Command::new("find").current_dir(root).args([
+        ".",
+        "-mindepth",
+        "1",
+        "-printf",
+        "%p %m %U %G %T@ %l %n\\n",
+    ]));
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+#[test]
+#[ignore = "needs root and the Debian package umoci"]
+fn layers_of_umoci_unpack_to_the_same_tree_here_and_there() {
+    let work = tempfile::tempdir().unwrap();
+    let umoci = |arguments: &[&str]| {
+        run(Command::new("umoci").current_dir(work.path()).args(arguments));
+    };
+    let shell = |script: &str| {
+        run(Command::new("sh").current_dir(work.path()).args(["-ec", script]));
+    };
+    umoci(&["init", "--layout", "one"]);
+    umoci(&["new", "--image", "one:x"]);
+    // Three layers: the second hides, replaces and links, the third is an archive that describes no directory.
+    umoci(&["unpack", "--image", "one:x", "first"]);
+    shell(
+        "cd first/rootfs; mkdir -m 1777 tmp; mkdir -p d/e gone; echo a > d/a; ln d/a d/b; ln -s ../nowhere d/l
+         echo s > d/set; chown 5:6 d/set; chmod 4755 d/set; echo g > gone/g; echo e > d/e/e; chown 7:8 d/e; chmod 711 d/e
+         touch -h -d @1000 d/l d/a d/e/e d/e tmp gone d",
+    );
+    umoci(&["repack", "--image", "one:x", "first"]);
+    umoci(&["unpack", "--image", "one:x", "second"]);
+    shell(
+        "cd second/rootfs; rm -r gone d/l; rm d/b; mkdir d/l; echo n > d/l/n; ln d/set d/again; touch -d @2000 d/l d",
+    );
+    umoci(&["repack", "--image", "one:x", "second"]);
+    shell("mkdir -p third/tmp third/d/e; echo f > third/tmp/f; echo f > third/d/e/f; touch -d @3000 third/tmp/f third/d/e/f
+         tar -C third -cf third.tar tmp/f d/e/f");
+    umoci(&["raw", "add-layer", "--image", "one:x", "third.tar"]);
+    umoci(&["unpack", "--image", "one:x", "theirs"]);
+    run(Command::new(program::host("porthole").unwrap())
+        .current_dir(work.path())
+        .args(["image", "unpack", "one", "ours"])
+        .env("PORTHOLE_STATE", work.path().join("state")));
+    let (theirs, ours) = (
+        described(&work.path().join("theirs/rootfs")),
+        described(&work.path().join("ours")),
+    );
+    assert!(
+        ours.contains("./tmp 1777 0 0 ") && ours.contains("./d/set 4755 5 6 "),
+        "{ours}"
+    );
+    assert_eq!(ours, theirs);
+    assert!(
+        !work.path().join("state").exists(),
+        "a layout leaves nothing in the store"
+    );
+}
+
 #[test]
 #[ignore = "needs root and the Debian package libhivex-bin"]
 fn hivex_opens_the_hives_of_the_base_layer() {
