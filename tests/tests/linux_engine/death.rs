@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use porthole_tests::wait;
@@ -58,15 +58,17 @@ fn wait_for_end(pids: &[String]) {
     .unwrap();
 }
 
-fn guardians(state: &Path) -> Vec<String> {
-    let state = state.to_str().unwrap();
+/// Children of the holder by the guardians' name.
+fn guardians(holder: u32) -> Vec<String> {
+    let parent = format!("PPid:\t{holder}");
     fs::read_dir("/proc")
         .unwrap()
         .flatten()
         .filter(|process| {
-            fs::read(process.path().join("cmdline")).is_ok_and(|line| {
-                let mut words = line.split(|byte| *byte == 0);
-                words.nth(1) == Some(b"guard") && words.next() == Some(state.as_bytes())
+            fs::read_to_string(process.path().join("status")).is_ok_and(|status| {
+                status.starts_with("Name:\tporthole-guard\n")
+                    && status.lines().any(|line| line == parent)
+                    && !status.contains("\nState:\tZ")
             })
         })
         .filter_map(|process| process.file_name().into_string().ok())
@@ -105,11 +107,11 @@ fn killing_the_holder_s_process_group_leaves_the_guardian_to_its_work() {
 fn a_guardian_that_dies_is_replaced() {
     let bench = Bench::new();
     let (mut holder, pids) = holder(&bench);
-    let first = guardians(&bench.state());
+    let first = guardians(holder.id());
     assert_eq!(first.len(), 1);
     kill(&first[0]);
     wait::until("another guardian", LIMIT, || {
-        let now = guardians(&bench.state());
+        let now = guardians(holder.id());
         Ok((now.len() == 1 && now != first).then_some(()))
     })
     .unwrap();
@@ -134,7 +136,7 @@ fn a_later_command_sweeps_when_holder_and_guardian_are_gone() {
             .unwrap()
             .success()
     );
-    for guardian in guardians(&bench.state()) {
+    for guardian in guardians(holder.id()) {
         kill(&guardian);
     }
     holder.kill().unwrap();

@@ -100,8 +100,9 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         }
     }
 
-    // From here on things are made: the journal first, and the guardian, which has until the start to come up.
-    host.start_guardian();
+    // From here on things are made: the guardian first, then the journal. Whether there is a guardian is asked again
+    // before a process starts.
+    let _ = host.guardian.ensure();
     let held = host.state.claim(&plan.id).map_err(claim_error)?;
     let mut resources = Resources {
         host: Some(Arc::clone(host)),

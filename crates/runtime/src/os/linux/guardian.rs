@@ -1,8 +1,9 @@
 //! The guardian: a process that outlives porthole by just long enough to end what porthole held.
 //!
-//! There is one for each process that holds containers: the same executable under a hidden verb, in a session of its own,
-//! deaf to signals that can be ignored. It waits for its holder's end and then does what every later command would do as
-//! well, a sweep: containers that nobody holds any more are killed and removed. The holder in turn watches the guardian.
+//! There is one for each process that holds containers: a copy of the holder in a session of its own, deaf to signals
+//! that can be ignored. It waits for its holder's end, and only then becomes the same executable under a hidden verb,
+//! which does what every later command would do as well, a sweep: containers that nobody holds any more are killed and
+//! removed. The holder in turn watches the guardian.
 
 use std::ffi::{CString, OsString};
 use std::io;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Access, Mode, OFlags};
 use rustix::process::{
     PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, pidfd_open, pidfd_send_signal, waitid,
 };
@@ -83,9 +85,16 @@ impl Guardian {
     }
 
     fn spawn(&self) -> io::Result<OwnedFd> {
+        // Opened now: by the time that it is needed, the file may have been replaced, or be gone. For the same reason what
+        // can be known of a failure is asked beforehand.
+        rustix::fs::access(&self.executable, Access::EXEC_OK)?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&self.executable, flags, Mode::empty())?;
         let executable = c_string(self.executable.as_os_str())?;
         let program = Program {
-            candidates: vec![executable.clone()],
+            candidates: vec![c_string(
+                format!("/proc/self/fd/{}", opened.as_raw_fd()).as_ref(),
+            )?],
             arguments: vec![
                 executable,
                 c_string(GUARD_VERB.as_ref())?,
@@ -99,7 +108,10 @@ impl Guardian {
             .read(true)
             .write(true)
             .open("/dev/null")?;
-        let steps = |report| steps::guardian(holder.as_raw_fd(), null.as_raw_fd(), report, program);
+        let steps = |report| {
+            let (holder, null) = (holder.as_raw_fd(), null.as_raw_fd());
+            steps::guardian(holder, null, opened.as_raw_fd(), report, program)
+        };
         match raw::spawn(steps, None) {
             Ok((spawned, _)) => Ok(spawned.handle),
             Err((SpawnError::Clone(error) | SpawnError::Step { source: error, .. }, _)) => Err(error),

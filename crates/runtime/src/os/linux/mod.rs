@@ -61,15 +61,6 @@ impl Host {
         })?;
         Ok(self.layout.get_or_init(|| layout))
     }
-
-    /// Brings the guardian up beside whatever else is done meanwhile. Whether it came is asked before a process starts.
-    fn start_guardian(self: &Arc<Self>) {
-        let host = Arc::clone(self);
-        let _ = std::thread::Builder::new()
-            .name("guardian".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || host.guardian.ensure().map(drop));
-    }
 }
 
 struct LinuxEngine(Arc<Host>);

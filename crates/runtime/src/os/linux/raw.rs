@@ -272,22 +272,11 @@ fn take(step: &Step) -> Result<(), Errno> {
                 close_range(*first, *last)?;
             }
         }
-        Step::PrivateMounts => {
-            // SAFETY: no pointers.
-            check(unsafe { syscall(libc::SYS_unshare, libc::CLONE_NEWNS) })?;
-            // SAFETY: static strings.
-            check(unsafe {
-                syscall(
-                    libc::SYS_mount,
-                    none,
-                    root,
-                    none,
-                    libc::MS_REC | libc::MS_SLAVE,
-                    none,
-                )
-            })?;
-        }
-        Step::CutOffMounts => {
+        Step::PrivateMounts | Step::CutOffMounts => {
+            if *step == Step::PrivateMounts {
+                // SAFETY: no pointers.
+                check(unsafe { syscall(libc::SYS_unshare, libc::CLONE_NEWNS) })?;
+            }
             // SAFETY: static strings.
             check(unsafe {
                 syscall(
@@ -353,10 +342,42 @@ fn take(step: &Step) -> Result<(), Errno> {
                 return Err(Errno(libc::ESRCH));
             }
         }
+        Step::Name(name) => {
+            // SAFETY: a C string of `step`.
+            check(unsafe { syscall(libc::SYS_prctl, libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) })?;
+        }
+        Step::OutliveHolder { report } => outlive_holder(*report)?,
         // Only ever reached without its pointer arrays, which `spawn` always makes.
         Step::Execute(_) => return Err(Errno(libc::EINVAL)),
     }
     Ok(())
+}
+
+fn outlive_holder(report: i32) -> Result<(), Errno> {
+    // SAFETY: no pointers; the descriptor is this process's copy, which nothing uses any more.
+    unsafe { syscall(libc::SYS_close, report) };
+    loop {
+        let mut holder = libc::pollfd {
+            fd: 0,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one structure of the kernel's, no time limit, no signal mask.
+        let ended = check(unsafe {
+            syscall(
+                libc::SYS_ppoll,
+                &raw mut holder,
+                1,
+                ptr::null::<u8>(),
+                ptr::null::<u8>(),
+                8,
+            )
+        });
+        match ended {
+            Ok(0) | Err(Errno(libc::EINTR)) => {}
+            ended => return ended.map(|_| ()),
+        }
+    }
 }
 
 fn close_range(first: u32, last: u32) -> Result<(), Errno> {

@@ -222,6 +222,10 @@ fn explain(source: io::Error) -> io::Error {
             "its interpreter does not exist: the loader of a dynamic program, or what follows `#!` in a script"
         }
         Some(libc::EACCES) => "permission denied: not an executable file, or not one for this account",
+        Some(libc::E2BIG) => {
+            "its arguments and environment are longer than the kernel takes (128 KiB for one of them); \
+             hand long texts over in a volume"
+        }
         Some(libc::ENOEXEC) => "not a program of this machine, or a script without `#!`",
         _ => return source,
     };

@@ -4,8 +4,11 @@
 //! and `execve`, where nothing may be allocated or locked. A step that fails is reported by its index, so that every
 //! failure has a name.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
+
+/// What lists of processes call a guardian. At most 15 bytes.
+const GUARDIAN: &CStr = c"porthole-guard";
 
 /// One step of a new process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,13 @@ pub(super) enum Step {
         /// Porthole's process id: if it is no longer the parent, porthole is dead already.
         parent: i32,
     },
+    /// What lists of processes call it.
+    Name(CString),
+    /// Reports that all went well, and goes on only when the process whose handle is standard input has ended.
+    OutliveHolder {
+        /// The pipe over which the new process reports.
+        report: RawFd,
+    },
     /// Becomes the first of these programs that can be executed.
     Execute(Program),
 }
@@ -105,6 +115,8 @@ impl Step {
             Self::Uid(uid) => format!("become user {uid}"),
             Self::NoNewPrivileges => "forbid new privileges".to_owned(),
             Self::DieWithParent { .. } => "tie the process to porthole".to_owned(),
+            Self::Name(_) => "name the process".to_owned(),
+            Self::OutliveHolder { .. } => "wait for the holder's end".to_owned(),
             Self::Execute(_) => "execute the program".to_owned(),
         }
     }
@@ -200,13 +212,25 @@ impl Launch {
     }
 }
 
-/// The steps of the guardian: `holder` becomes its standard input, `null` its output.
-pub(super) fn guardian(holder: RawFd, null: RawFd, report: RawFd, program: Program) -> Vec<Step> {
-    let mut steps = vec![Step::Session, Step::DefaultSignals, Step::IgnoreSignals];
+/// The steps of the guardian: `holder` becomes its standard input, `null` its output, and `executable` is what
+/// `program` is executed from.
+///
+/// Until its holder ends it is nothing but a copy of it that waits: a program of its own would cost every run the time
+/// of loading it, and is needed by none that ends well.
+pub(super) fn guardian(
+    holder: RawFd,
+    null: RawFd,
+    executable: RawFd,
+    report: RawFd,
+    program: Program,
+) -> Vec<Step> {
+    let mut steps = vec![Step::Session, Step::IgnoreSignals];
     steps.extend(streams(&[Some(holder), Some(null), Some(null)]));
     steps.extend([
-        Step::Close(gaps(&[report])),
+        Step::Close(gaps(&[report, executable])),
         Step::WorkingDirectory(c"/".to_owned()),
+        Step::Name(GUARDIAN.to_owned()),
+        Step::OutliveHolder { report },
         Step::Execute(program),
     ]);
     steps

@@ -47,6 +47,8 @@ pub(in super::super) struct Wanted {
     pub(super) enable_in: Option<PathBuf>,
     /// File → value, in order.
     pub(super) values: Vec<(PathBuf, String)>,
+    /// What kernels without accounting of swap have no file for.
+    pub(super) of_swap: Option<(PathBuf, String)>,
 }
 
 /// Why a host's cgroups do not do.
@@ -119,6 +121,15 @@ impl Layout {
                     bytes.to_string(),
                 )]
             })?;
+            // A limit beside which a container may fill the swap would limit nothing: no swap, as for pods of a kubelet.
+            wanted.of_swap = wanted.values.last().map(|(file, _)| {
+                if file.ends_with("memory.max") {
+                    (file.with_file_name("memory.swap.max"), "0".to_owned())
+                } else {
+                    let both = "memory.memsw.limit_in_bytes";
+                    (file.with_file_name(both), bytes.to_string())
+                }
+            });
         }
         if let Some(milli) = limits.cpu_milli {
             let quota = milli.saturating_mul(PERIOD / 1000).max(MIN_QUOTA);
@@ -257,6 +268,13 @@ mod tests {
             ]
         );
         assert!(wanted.enable.is_empty());
+        assert_eq!(
+            wanted.of_swap,
+            Some((
+                "/sys/fs/cgroup/memory/porthole/a/memory.memsw.limit_in_bytes".into(),
+                "10485760".to_owned()
+            ))
+        );
     }
 
     #[test]
@@ -275,6 +293,10 @@ mod tests {
                 ("/sys/fs/cgroup/porthole/a/cpu.max", "25000 100000"),
                 ("/sys/fs/cgroup/porthole/a/pids.max", "5"),
             ]
+        );
+        assert_eq!(
+            wanted.of_swap,
+            Some(("/sys/fs/cgroup/porthole/a/memory.swap.max".into(), "0".to_owned()))
         );
     }
 

@@ -51,7 +51,8 @@ impl Wanted {
         if let Some(root) = &self.enable_in {
             self.enable(root)?;
         }
-        for (file, value) in &self.values {
+        let of_swap = self.of_swap.iter().filter(|(file, _)| file.exists());
+        for (file, value) in self.values.iter().chain(of_swap) {
             write(file, value).map_err(|source| CgroupError {
                 doing: format!("write `{value}` to {}", file.display()),
                 source,
