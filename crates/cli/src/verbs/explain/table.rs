@@ -318,7 +318,9 @@ mod tests {
         let rows = [row("short", "1:2"), row(&"x".repeat(80), "10:12")];
         let widths = Widths::of(rows.iter());
         let mut text = String::new();
-        rows.iter().for_each(|row| widths.write(&mut text, row));
+        for row in &rows {
+            widths.write(&mut text, row);
+        }
         let text = anstream::adapter::strip_str(&text).to_string();
         let columns: Vec<usize> = text.lines().filter_map(|line| line.find("spec.x")).collect();
         assert_eq!(columns.len(), 2, "{text}");
