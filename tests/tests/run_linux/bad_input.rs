@@ -77,6 +77,17 @@ fn refuses_paths_that_are_not_there() {
 }
 
 #[test]
+fn refuses_misspelt_fields_of_the_object_itself() {
+    let room = Room::new();
+    let manifest = format!("{}sepc: {{}}\n", script("echo ran"));
+    refused(
+        &room.run(&manifest, &[]),
+        125,
+        &["pod.yaml:12:1: sepc: unknown field"],
+    );
+}
+
+#[test]
 fn refuses_what_the_api_server_refuses_in_its_words() {
     let room = Room::new();
     let manifest = script("exit 0").replace("  hostNetwork: true\n", "");

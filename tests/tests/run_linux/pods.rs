@@ -1,6 +1,8 @@
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::process::Stdio;
+
+use porthole_tests::wait;
 
 use crate::room::{LIMIT, Room, pod, script};
 
@@ -45,6 +47,54 @@ fn several_containers_have_their_names_before_whole_lines() {
         "{}",
         ended.err
     );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_hangup_and_a_termination_stop_the_pod_as_ctrl_c_does() {
+    for signal in ["HUP", "TERM"] {
+        let room = Room::new();
+        let mut session = room.start(&script(
+            "trap \"echo asked; exit 5\" TERM; echo ready; while :; do sleep 0.01; done",
+        ));
+        session.wait_for("ready", LIMIT).unwrap();
+        session.signal(signal).unwrap();
+        let (status, said) = session.end(LIMIT).unwrap();
+        assert_eq!(status.code(), Some(5), "{signal}: {said}");
+        assert!(said.contains("asked"), "{signal}: {said}");
+        room.finds_nothing(&said);
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn containers_end_when_nobody_listens_any_more() {
+    let room = Room::new();
+    let yes = "command: [sh, -c, 'exec yes']";
+    let one = pod(&format!("  containers:\n  - {{name: a, image: i, {yes}}}"));
+    let two = format!("{one}  - {{name: b, image: i, {yes}}}\n");
+    for manifest in [one, two] {
+        room.write("pod.yaml", &manifest, 0o644);
+        let mut porthole = room.porthole(&["pod.yaml"]);
+        let mut child = porthole
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert!(line.ends_with("y\n"), "{line}");
+        let code = wait::until("porthole to end with its listener", LIMIT, || {
+            Ok(child.try_wait().unwrap())
+        })
+        .unwrap()
+        .code();
+        // 128 + SIGPIPE.
+        assert_eq!(code, Some(141));
+        room.finds_nothing("");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is printed while pods run: their own output, whole lines at a time, and what happens to them.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 
@@ -38,11 +38,13 @@ impl Printers {
     }
 }
 
-/// One write per line: lines of several containers are never torn, and streams are read on even when nobody listens any
-/// more, so that the container does not block.
+/// One write per line: lines of several containers are never torn. When nobody listens any more the container's own
+/// stream is closed, so that it learns of that as if it wrote there itself. Where a line cannot be written for another
+/// reason, such as a full disk, that is said once, and the stream is read on so that the container does not block.
 fn print<W: Write>(stream: impl Read, prefix: &str, to: impl Fn() -> W) {
     let mut stream = BufReader::new(stream);
     let mut line = prefix.as_bytes().to_vec();
+    let mut lost = false;
     loop {
         line.truncate(prefix.len());
         match (&mut stream).take(LONGEST_LINE).read_until(b'\n', &mut line) {
@@ -53,7 +55,16 @@ fn print<W: Write>(stream: impl Read, prefix: &str, to: impl Fn() -> W) {
             line.push(b'\n');
         }
         let mut to = to();
-        let _ = to.write_all(&line).and_then(|()| to.flush());
+        match to.write_all(&line).and_then(|()| to.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return,
+            Err(error) if !std::mem::replace(&mut lost, true) => {
+                note(&format!(
+                    "output is lost: write a line of {}: {error}",
+                    prefix.trim_end()
+                ));
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
 }
 
@@ -122,6 +133,45 @@ mod tests {
             *writes.0.lock().unwrap(),
             ["[c] one\n", "[c] two\r\n", "[c] \n", "[c] last\n"]
         );
+    }
+
+    /// What nobody reads.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn ends_with_its_listener() {
+        // It would never return otherwise.
+        print(std::io::repeat(b'\n'), "[c] ", || Closed);
+    }
+
+    /// What was written, as bytes.
+    struct Bytes(Arc<Mutex<Vec<u8>>>);
+    impl Write for Bytes {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn passes_bytes_on_that_are_no_text() {
+        let bytes = Arc::default();
+        print(&b"\xff\x00\xfe\n"[..], "[c] ", || Bytes(Arc::clone(&bytes)));
+        assert_eq!(*bytes.lock().unwrap(), b"[c] \xff\x00\xfe\n");
     }
 
     #[test]
