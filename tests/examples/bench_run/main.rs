@@ -58,7 +58,7 @@ fn compare() -> Result<f64> {
         "--add",
         "noop:/noop",
     ]);
-    finish(build.arg("--state").arg(&state).arg(&rootfs))?;
+    finish(build.arg("--state").arg(&state).current_dir(&rootfs))?;
 
     let mut times = [Vec::new(), Vec::new()];
     let mut ticks = [0, 0];
