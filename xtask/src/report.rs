@@ -39,15 +39,13 @@ pub(crate) fn table(lines: &[Line], strict: bool) -> (String, bool) {
         good &= word.chars().all(char::is_lowercase);
         // Of a remark of several lines the first is enough here: the whole was printed where it arose.
         let remark = remark.lines().next().unwrap_or_default();
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{word}  {:<width$}  {:>6.1} s  {remark}",
-            line.tier,
-            line.took.as_secs_f64()
-        );
+        let took = line.took.as_secs_f64();
+        let row = format!("{word}  {:<width$}  {took:>6.1} s  {remark}", line.tier);
+        text.push_str(row.trim_end());
+        text.push('\n');
     }
     let total: Duration = lines.iter().map(|line| line.took).sum();
+    // Writing to a string cannot fail.
     let _ = writeln!(
         text,
         "{}  in {:.0} s",
@@ -146,7 +144,7 @@ mod tests {
         let (text, good) = table(&lines, false);
         assert_eq!(
             text,
-            "pass  fmt      1.2 s  \nskip  wine     1.2 s  no wine\n\
+            "pass  fmt      1.2 s\nskip  wine     1.2 s  no wine\n\
              FAIL  unit     1.2 s  run `cargo test`: exit status: 101\nNOT GOOD  in 4 s\n"
         );
         assert!(!good);
