@@ -376,7 +376,7 @@ impl Course<'_> {
             }
         }
         (self.report)(Event::Stopping { grace: self.grace });
-        Phase::Stopping(Instant::now() + self.grace)
+        Phase::Stopping(after(self.grace))
     }
 
     fn kill(&self, group: &Group<'_>) -> Phase {
@@ -390,8 +390,14 @@ impl Course<'_> {
         if any {
             (self.report)(Event::Killing);
         }
-        Phase::Killing(Instant::now() + KILL_LIMIT)
+        Phase::Killing(after(KILL_LIMIT))
     }
+}
+
+/// The moment when so much time has passed; a time beyond all clocks is as good as a century.
+fn after(time: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+    Instant::now() + time.min(CENTURY)
 }
 
 /// Containers side by side.

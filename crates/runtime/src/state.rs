@@ -158,11 +158,25 @@ impl State {
     }
 }
 
+/// Only the holder looks in: what a container writes is below, and the container itself comes by way of its mounts.
 fn make_directory(directory: &Path) -> io::Result<()> {
-    match fs::create_dir(directory) {
+    match make_private(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,
     }
+}
+
+#[cfg(unix)]
+fn make_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    fs::DirBuilder::new().mode(0o700).create(directory)
+}
+
+/// On Windows the state directory's own rights are passed on.
+#[cfg(not(unix))]
+fn make_private(directory: &Path) -> io::Result<()> {
+    fs::create_dir(directory)
 }
 
 fn hold(id: &str, directory: &Path, create: bool) -> io::Result<Option<Held>> {
@@ -321,6 +335,17 @@ mod tests {
             held.remove().unwrap();
             assert!(state.ids().unwrap().is_empty());
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn lets_nobody_else_into_a_containers_directory() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let held = State::new(directory.path()).claim("one").unwrap();
+        let mode = fs::metadata(held.directory()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 
     #[test]
