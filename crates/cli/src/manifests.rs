@@ -1,10 +1,11 @@
 //! The manifests on the command line: files, directories, URLs and `-`, as `kubectl -f` takes them.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use porthole_manifest::{Limits, Object, PodTemplate, Source, Span, Stream, objects, pod_template};
+use porthole_manifest::{Limits, Node, Object, PodTemplate, Source, Span, Stream, objects, pod_template};
 
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
@@ -29,14 +30,26 @@ impl Workload<'_> {
         self.source.place(span)
     }
 
+    /// Its name. A generated one ends with five characters that differ every time: here they are all the same.
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        if let Some(name) = self.template.name.filter(|name| !name.is_empty()) {
+            return name.into();
+        }
+        let prefix = self.template.object.at("metadata.generateName");
+        match prefix.and_then(Node::as_str) {
+            None | Some("") => "".into(),
+            Some(prefix) => format!("{prefix}xxxxx").into(),
+        }
+    }
+
     /// `Pod default/hpc`.
     pub(crate) fn title(&self, namespace: &str) -> String {
         let namespace = self.template.namespace.unwrap_or(namespace);
-        format!(
-            "{} {namespace}/{}",
-            self.template.kind.name(),
-            self.template.name.unwrap_or("(no name)")
-        )
+        let name = match self.name() {
+            name if name.is_empty() => "(no name)".into(),
+            name => name,
+        };
+        format!("{} {namespace}/{name}", self.template.kind.name())
     }
 }
 

@@ -24,11 +24,7 @@ pub(crate) fn refused_by_rules(workload: &Workload<'_>, findings: &[Finding]) ->
     if errors.is_empty() {
         return None;
     }
-    let mut text = status_message(
-        workload.template.kind,
-        workload.template.name.unwrap_or_default(),
-        &errors,
-    );
+    let mut text = status_message(workload.template.kind, &workload.name(), &errors);
     for finding in &errors {
         let place = finding
             .span

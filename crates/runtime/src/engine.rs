@@ -16,6 +16,10 @@ pub trait Engine: Send + Sync {
     /// What the host is, as far as plans depend on it.
     fn facts(&self) -> &HostFacts;
 
+    /// Sees to it that nothing of what is made from here on outlives this process. Called before the first volume of a pod
+    /// is made; [`create`](Self::create) does it by itself where it was not called, or has come to nothing since.
+    fn guard(&self) {}
+
     /// Checks the whole plan, then makes everything a container needs short of its process: journal, rootfs, job
     /// object or cgroup. On an error everything already made is undone.
     ///

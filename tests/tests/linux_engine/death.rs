@@ -103,6 +103,15 @@ fn killing_the_holder_s_process_group_leaves_the_guardian_to_its_work() {
 }
 
 #[test]
+fn a_guardian_can_be_had_before_anything_is_made() {
+    let bench = Bench::new();
+    bench.engine().guard();
+    assert_eq!(guardians(std::process::id()).len(), 1);
+    bench.nothing_is_left();
+    assert!(guardians(std::process::id()).is_empty());
+}
+
+#[test]
 #[ignore = "needs root"]
 fn a_guardian_that_dies_is_replaced() {
     let bench = Bench::new();

@@ -244,3 +244,47 @@ fn enforces_limits() {
     assert_eq!(bench.output(&plan).trim(), "137");
     bench.nothing_is_left();
 }
+
+#[test]
+#[ignore = "needs root"]
+fn state_and_images_lie_below_any_name() {
+    let bench = Bench::new();
+    // Separators and escapes of overlayfs's options, a name that is no text, and more than an option takes.
+    let names: [&[u8]; 5] = [
+        b"back\\slash",
+        b"a:b,c\\:d e",
+        "\u{fc}n\u{ef}".as_bytes(),
+        b"no\xff\ntext",
+        &[b'x'; 250],
+    ];
+    for name in names {
+        let directory =
+            bench
+                .path("names")
+                .join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(
+                    name,
+                ));
+        let image = directory.join("image");
+        std::fs::create_dir_all(&image).unwrap();
+        std::fs::write(image.join("file"), "image").unwrap();
+        let engine =
+            porthole_runtime::os::host_engine_with(&directory.join("state"), &crate::bench::helper())
+                .unwrap();
+        let mut plan = plan(
+            "SYSTEM",
+            &[
+                "/bin/sh",
+                "-c",
+                "grep -q image /hpc/file && echo x > /hpc/file && grep -q ' /hpc .* - overlay porthole ' \
+                 /proc/self/mountinfo",
+            ],
+        );
+        plan.rootfs = Rootfs::Directory(image.clone());
+        let running = engine.create(&plan, Stdio::Null).unwrap().start().unwrap();
+        let exit = running.wait_for(LIMIT);
+        running.delete().unwrap();
+        assert_eq!(exit, Some(Exit::Code(0)), "{}", directory.display());
+        assert_eq!(std::fs::read_to_string(image.join("file")).unwrap(), "image");
+    }
+    bench.nothing_is_left();
+}

@@ -154,3 +154,44 @@ fn do_not_reach_the_host() {
     assert!(!source.join("sub/hidden").exists());
     bench.nothing_is_left();
 }
+
+#[test]
+#[ignore = "needs root"]
+fn show_what_the_host_mounts_in_them_later() {
+    let bench = Bench::new();
+    let source = bench.directory("source");
+    std::fs::create_dir(source.join("disk")).unwrap();
+    let mount_it = |arguments: &[&str], place: &Path| {
+        let mounted = std::process::Command::new("mount")
+            .args(arguments)
+            .arg(place)
+            .status()
+            .unwrap();
+        assert!(mounted.success(), "{arguments:?}");
+    };
+    // As the mounts of most hosts are.
+    mount_it(&["--bind", source.to_str().unwrap()], &source);
+    mount_it(&["--make-shared"], &source);
+    let script = format!(
+        "while [ ! -e {PLACE}/go ]; do sleep 0.02; done; cat {PLACE}/disk/late /hpc{PLACE}/disk/late {}/disk/late",
+        source.display()
+    );
+    let mut plan = plan("SYSTEM", &["/bin/sh", "-c", &script]);
+    plan.mounts = vec![mount(&source, PLACE, false)];
+    let container = bench.start(&plan);
+    mount_it(&["-t", "tmpfs", "late"], &source.join("disk"));
+    fs::write(source.join("disk/late"), "late").unwrap();
+    fs::write(source.join("go"), "").unwrap();
+    let exit = container.wait_for(crate::bench::LIMIT);
+    let mut text = String::new();
+    let mut output = container.take_output().unwrap();
+    container.delete().unwrap();
+    let unmounted = std::process::Command::new("umount")
+        .arg("--recursive")
+        .arg(&source)
+        .status();
+    std::io::Read::read_to_string(&mut output.stdout, &mut text).unwrap();
+    assert!(unmounted.unwrap().success());
+    assert_eq!((exit, text.as_str()), (Some(Exit::Code(0)), "latelatelate"));
+    bench.nothing_is_left();
+}

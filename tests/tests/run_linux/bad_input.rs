@@ -95,6 +95,12 @@ fn refuses_what_the_api_server_refuses_in_its_words() {
     let words = "Pod \"p\" is invalid: spec.hostNetwork: Invalid value: false: hostNetwork must be true if pod contains any \
                  hostProcess containers";
     refused(&ended, 125, &[words, "\n  pod.yaml:6:"]);
+    let manifest = manifest.replace("name: p,", "generateName: web-,");
+    refused(
+        &room.run(&manifest, &[]),
+        125,
+        &["Pod \"web-xxxxx\" is invalid: "],
+    );
 }
 
 #[test]
@@ -167,8 +173,21 @@ fn says_what_cannot_be_executed() {
     refused(
         &ended,
         126,
-        &["/hpc/bin/plain", "permission denied: not an executable file"],
+        &[
+            "/hpc/bin/plain",
+            "permission denied: not an executable file",
+            "check the file's mode",
+        ],
     );
+    let long = "x".repeat(200_000);
+    let ended = room.run(
+        &pod(&format!(
+            "  containers: [{{name: c, image: i, command: ['true', {long}]}}]"
+        )),
+        &[],
+    );
+    refused(&ended, 126, &["longer than the kernel takes"]);
+    assert!(!ended.err.contains("check the file"), "{}", ended.err);
 }
 
 #[test]

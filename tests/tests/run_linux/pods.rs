@@ -224,6 +224,15 @@ fn a_deployment_runs_its_replicas() {
     let mut lines: Vec<&str> = ended.out.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["[d-0/c] here", "[d-1/c] here"], "{ended:?}");
+    let ended = room.run(&manifest.replace("replicas: 2", "replicas: 0"), &[]);
+    assert_eq!(
+        (ended.code, ended.out.as_str(), ended.err.as_str()),
+        (
+            Some(0),
+            "",
+            "note: Deployment default/d wants 0 pods: none is made\n"
+        )
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod output;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -93,9 +94,19 @@ impl Run {
                 choices: &self.choices(),
             };
             match build::pods(&request) {
-                Ok(made) => pods.extend(made),
+                Ok(made) => {
+                    if made.is_empty() && !global.quiet {
+                        let title = workload.title(&self.namespace);
+                        output::note(&format!("{title} wants 0 pods: none is made"));
+                    }
+                    pods.extend(made);
+                }
                 Err(refusals) => return Err(verdict::refused(workload, &self.namespace, &refusals)),
             }
+        }
+        if !pods.is_empty() {
+            // Before their volumes are made.
+            engine.guard();
         }
         live(&*engine, &pods, global)
     }
@@ -245,11 +256,13 @@ fn failure(error: LifeError) -> Failure {
             Some("correct command, or build an image that has it"),
         ),
         LifeError::Start {
-            source: StartError::NotExecutable { .. },
+            source: StartError::NotExecutable { source, .. },
             ..
         } => (
             exit::NOT_EXECUTABLE,
-            Some("check the file's mode, format and interpreter"),
+            // A command line that is too long has nothing to do with the file, and its text says what to do.
+            (source.kind() != ErrorKind::ArgumentListTooLong)
+                .then_some("check the file's mode, format and interpreter"),
         ),
         _ => (exit::OWN_FAILURE, None),
     };

@@ -178,7 +178,10 @@ fn unique_names(reader: &mut Reader, init: &[ContainerSpec], main: &[ContainerSp
     let mut seen = std::collections::HashSet::new();
     for container in init.iter().chain(main) {
         if !seen.insert(container.name.as_str()) {
-            let reason = format!("Duplicate value: {:?}", container.name);
+            let reason = format!(
+                "Duplicate value: {:?}: another container of this pod has that name",
+                container.name
+            );
             reader.refuse(format!("{}.name", container.path), container.span, reason);
         }
     }

@@ -120,7 +120,7 @@ pub(super) fn explain(workload: &Workload<'_>, namespace: &str) -> Pod {
     Pod {
         kind: template.kind.name(),
         namespace: template.namespace.unwrap_or(namespace).to_owned(),
-        name: template.name.unwrap_or_default().to_owned(),
+        name: workload.name().into_owned(),
         replicas: template.replicas(),
         file: workload.source.name().to_owned(),
         place: workload.place(template.object.span()),

@@ -1,7 +1,7 @@
 //! The guardian: a process that outlives porthole by just long enough to end what porthole held.
 //!
-//! There is one for each process that holds containers: a copy of the holder in a session of its own, deaf to signals
-//! that can be ignored. It waits for its holder's end, and only then becomes the same executable under a hidden verb,
+//! There is one for each process that holds containers: a copy of the holder in a session of its own, with all signals
+//! blocked. It waits for its holder's end, and only then becomes the same executable under a hidden verb,
 //! which does what every later command would do as well, a sweep: containers that nobody holds any more are killed and
 //! removed. The holder in turn watches the guardian.
 

@@ -70,6 +70,11 @@ impl Engine for LinuxEngine {
         &self.0.facts
     }
 
+    fn guard(&self) {
+        // Asked again by `create`, and before a process starts: there a failure has somewhere to go.
+        let _ = self.0.guardian.ensure();
+    }
+
     fn create(&self, plan: &Plan, stdio: Stdio) -> Result<Box<dyn Created>, CreateError> {
         container::create(&self.0, plan, stdio)
     }

@@ -214,16 +214,16 @@ struct Action {
     mask: u64,
 }
 
-fn set_signals(handler: usize) -> Result<(), Errno> {
+fn default_signals() -> Result<(), Errno> {
     let action = Action {
-        handler,
+        handler: libc::SIG_DFL,
         flags: 0,
         restorer: 0,
         mask: 0,
     };
     for signal in 1..=64 {
         // SIGKILL and SIGSTOP are refused: they cannot be anything but default.
-        // SAFETY: `action` is the kernel's structure with a handler that is SIG_DFL or SIG_IGN.
+        // SAFETY: `action` is the kernel's structure whose handler is SIG_DFL.
         unsafe {
             syscall(
                 libc::SYS_rt_sigaction,
@@ -261,8 +261,7 @@ fn take(step: &Step) -> Result<(), Errno> {
             // SAFETY: no pointers.
             check(unsafe { syscall(libc::SYS_setsid) })?;
         }
-        Step::DefaultSignals => set_signals(libc::SIG_DFL)?,
-        Step::IgnoreSignals => set_signals(libc::SIG_IGN)?,
+        Step::DefaultSignals => default_signals()?,
         Step::Stream { from, to } => {
             // SAFETY: no pointers; the standard streams are nobody's `OwnedFd`.
             check(unsafe { syscall(libc::SYS_dup3, *from, *to, 0) })?;

@@ -6,6 +6,7 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -112,7 +113,10 @@ struct Named {
 }
 
 fn named(directory: &Path, always_short: bool) -> rustix::io::Result<Named> {
-    if !always_short && directory.as_os_str().len() <= MAX_VALUE {
+    let bytes = directory.as_os_str().as_bytes();
+    // Kernels differ in which of these they take for separators or escapes in which of overlayfs's options.
+    let plain = !bytes.iter().any(|byte| b"\\,:".contains(byte));
+    if !always_short && plain && bytes.len() <= MAX_VALUE {
         return Ok(Named {
             _open: None,
             name: directory.to_owned(),

@@ -19,8 +19,6 @@ pub(super) enum Step {
     Session,
     /// Every signal back to its default, none blocked.
     DefaultSignals,
-    /// Every signal that can be ignored ignored (the guardian outlives whatever is sent to porthole).
-    IgnoreSignals,
     /// `to` becomes a copy of `from` that survives `execve`.
     Stream {
         /// Open in porthole.
@@ -95,7 +93,7 @@ impl Step {
         match self {
             Self::EnterCgroup(_) => "enter the container's cgroup".to_owned(),
             Self::Session => "make a session".to_owned(),
-            Self::DefaultSignals | Self::IgnoreSignals => "reset signals".to_owned(),
+            Self::DefaultSignals => "reset signals".to_owned(),
             Self::Stream { to, .. } => format!("set up standard stream {to}"),
             Self::Close(_) => "close porthole's files".to_owned(),
             Self::PrivateMounts => {
@@ -215,6 +213,9 @@ impl Launch {
 /// The steps of the guardian: `holder` becomes its standard input, `null` its output, and `executable` is what
 /// `program` is executed from.
 ///
+/// It keeps all signals blocked, as a new process has them, before and after it executes anything: it outlives whatever is
+/// sent to porthole.
+///
 /// Until its holder ends it is nothing but a copy of it that waits: a program of its own would cost every run the time
 /// of loading it, and is needed by none that ends well.
 pub(super) fn guardian(
@@ -224,7 +225,7 @@ pub(super) fn guardian(
     report: RawFd,
     program: Program,
 ) -> Vec<Step> {
-    let mut steps = vec![Step::Session, Step::IgnoreSignals];
+    let mut steps = vec![Step::Session];
     steps.extend(streams(&[Some(holder), Some(null), Some(null)]));
     steps.extend([
         Step::Close(gaps(&[report, executable])),
