@@ -1,7 +1,8 @@
 //! `porthole explain` of the examples: data for programs, and the table for people.
 
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use porthole_tests::program;
 
@@ -136,4 +137,41 @@ fn completions_and_man_pages_come_from_the_same_definitions() {
     assert!(status.success());
     let page = std::fs::read_to_string(directory.path().join("porthole-run.1")).unwrap();
     assert!(page.contains("any\\-node"), "{page}");
+}
+
+#[test]
+fn files_without_a_pod_are_said_to_hold_what_they_hold() {
+    for (text, found, help) in [
+        ("# nothing\n", "nothing is written there", "kind: Pod"),
+        (
+            "kind: Role\n---\nkind: Role\n---\nkind: Secret\n",
+            "found Role, Secret;",
+            "kind: Pod",
+        ),
+        (
+            "kind: Kustomization\n",
+            "found Kustomization;",
+            "kubectl kustomize",
+        ),
+        (
+            "kind: A\n---\nkind: B\n---\nkind: C\n---\nkind: D\n---\nkind: E\n---\nkind: F\n",
+            "found A, B, C, D, E, …;",
+            "",
+        ),
+    ] {
+        let mut explain = Command::new(program::host("porthole").unwrap())
+            .args(["explain", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        explain.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let ended = explain.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("no pod in -: ") && said.contains(found) && said.contains(help),
+            "{said}"
+        );
+    }
 }

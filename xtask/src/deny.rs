@@ -40,6 +40,6 @@ pub(crate) fn program() -> Result<PathBuf> {
 /// Licences, banned and duplicate crates, and sources. Advisories need a database from the network, and a new one
 /// must not fail a build that changed nothing: they are no part of it.
 pub(crate) fn check() -> Result<()> {
-    let mut deny = command(program()?, ["check", "bans", "licenses", "sources"]);
+    let mut deny = command(program()?, ["--locked", "check", "bans", "licenses", "sources"]);
     command::run(deny.current_dir(place::root()))
 }

@@ -168,12 +168,33 @@ pub(crate) fn workloads(files: &[File]) -> Result<Vec<Workload<'_>>, Failure> {
         })
         .collect();
     if workloads.is_empty() {
-        let names: Vec<&str> = files.iter().map(|file| file.source.name()).collect();
-        let failure = Failure::unasked(format!(
-            "no pod in {}: no Pod and no workload that makes pods",
-            names.join(", ")
-        ));
-        return Err(failure.help("a pod has apiVersion: v1 and kind: Pod"));
+        return Err(without_pods(files));
     }
     Ok(workloads)
+}
+
+/// Why there is nothing to run or to explain: what the files hold instead.
+fn without_pods(files: &[File]) -> Failure {
+    let names: Vec<&str> = files.iter().map(|file| file.source.name()).collect();
+    let mut kinds: Vec<&str> = Vec::new();
+    for (object, _) in all_objects(files) {
+        let kind = object.kind.unwrap_or("an object without kind");
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let found = match kinds.get(..5) {
+        _ if kinds.is_empty() => "nothing is written there".to_owned(),
+        Some(first) if kinds.len() > 5 => format!("found {}, …", first.join(", ")),
+        _ => format!("found {}", kinds.join(", ")),
+    };
+    let failure = Failure::unasked(format!(
+        "no pod in {}: {found}; no Pod and no workload that makes pods",
+        names.join(", ")
+    ));
+    failure.help(if kinds.contains(&"Kustomization") {
+        "render it first: kubectl kustomize DIR | porthole run -"
+    } else {
+        "a pod has apiVersion: v1 and kind: Pod"
+    })
 }

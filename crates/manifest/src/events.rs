@@ -284,7 +284,13 @@ impl<'t> Reader<'t> {
             ErrorKind::MappingValueNotAllowed => {
                 help = Some("quote a text that holds `: `, and indent the keys of a mapping alike");
             }
+            ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry => {
+                help = Some("indent what belongs together alike");
+            }
             _ => {}
+        }
+        if help.is_none() && line_at(self.text, start).contains("{{") {
+            help = Some("render a template (`{{ … }}`) first");
         }
         let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         SyntaxError {
@@ -294,6 +300,12 @@ impl<'t> Reader<'t> {
             help: help.map(str::to_owned),
         }
     }
+}
+
+/// The line around a place of the text.
+fn line_at(text: &str, place: usize) -> &str {
+    let start = text[..place].rfind('\n').map_or(0, |at| at + 1);
+    text[start..].lines().next().unwrap_or_default()
 }
 
 /// What the style and the tag of a scalar say of its type.

@@ -75,6 +75,22 @@ fn refuses_a_template_that_was_not_rendered() {
         "a key must be a scalar",
         "render a template",
     );
+    fails(
+        "{{- if .Values.enabled }}\nkind: Pod\n{{- end }}\n",
+        "1:3",
+        "inside a block",
+        "render a template",
+    );
+}
+
+#[test]
+fn says_what_is_indented_unlike_its_neighbours() {
+    fails(
+        "metadata:\n  name: x\n labels: {}\n",
+        "3:2",
+        "did not find expected key",
+        "indent what belongs together alike",
+    );
 }
 
 #[test]

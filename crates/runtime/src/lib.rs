@@ -2,7 +2,19 @@
 //!
 //! The way of the data: a pod becomes one [`Plan`] per container ([`plan`]); an [`Engine`] turns a plan into a
 //! [`Created`] container, that into a [`Running`] one, and that into an [`Exit`]. The plan is the only thing an
-//! engine reads, and the only module that asks the operating system anything is `os`.
+//! engine reads, and the only module that calls the operating system's own interfaces is [`os`].
+//!
+//! ```text
+//!  pod ─▶ spec ─▶ build (command, environment, expansion, path, volumes) ─▶ plan ─▶ engine, os ─▶ life ─▶ exit code
+//! ```
+//!
+//! - [`spec`] reads a pod with the places where it is written, and refuses what porthole does not do by its name.
+//! - [`plan`] is what a container needs. Pure rules make it, of both systems on every system: [`command`] (where a
+//!   program is looked for), [`environment`], [`expansion`] (`$(VAR)`) and [`path`].
+//! - [`volumes`] makes what a pod mounts; [`state`] is the directory where containers and volumes are noted, so that
+//!   whatever a crash leaves is found.
+//! - [`engine`] is the seam, [`os`] has an engine for each system.
+//! - [`life`] takes a pod from its first init container to its exit code, or to its end by Ctrl-C.
 
 pub mod build;
 pub mod command;

@@ -7,6 +7,7 @@
 mod container;
 mod env;
 mod holder;
+mod meant;
 mod name;
 mod node;
 mod pod;

@@ -4,6 +4,7 @@
 
 use porthole_manifest::{PodTemplate, WorkloadKind};
 
+use super::meant;
 use super::reader::{Reader, Table, Treatment};
 use Treatment::{Note, Read};
 
@@ -58,7 +59,10 @@ pub(super) fn read(reader: &mut Reader, template: &PodTemplate<'_>) {
         match table.iter().find(|(name, _)| *name == key) {
             Some((_, Note(reason))) => reader.note(key, entry.key.span(), reason),
             Some(_) => {}
-            None => reader.refuse(key, entry.key.span(), "unknown field"),
+            None => {
+                let reason = meant::unknown(&key, table);
+                reader.refuse(key, entry.key.span(), reason);
+            }
         }
     }
     if let Some(metadata) = object.field("metadata") {

@@ -2,7 +2,7 @@
 
 use porthole_manifest::{Node, Span};
 
-use super::{Note, Refusal, Weight, Written};
+use super::{Note, Refusal, Weight, Written, meant};
 
 /// What becomes of a field.
 #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ impl Reader {
                     self.refuse(field(), span, reason);
                 }
                 Some(_) => {}
-                None => self.refuse(field(), span, "unknown field"),
+                None => self.refuse(field(), span, meant::unknown(&key, table)),
             }
         }
     }
