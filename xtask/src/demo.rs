@@ -65,7 +65,9 @@ fn show(machine: &Machine) -> Result<()> {
         title("Ctrl-C stops the pod");
     }
     // The demo ends the pod in any case: an app that sleeps for an hour outlives nobody's patience.
-    command::run_quietly(&mut command("kill", ["-INT", &pod.id().to_string()]))?;
+    // By the shell's own `kill`: the program of that name is missing on a small Debian.
+    let interrupt = format!("kill -INT {}", pod.id());
+    command::run_quietly(&mut command("sh", ["-c", &interrupt]))?;
     let ended = wait::until("the pod to end", LIMIT, || {
         pod.try_wait().doing("look whether the pod has ended")
     });
