@@ -103,6 +103,18 @@ fn killing_the_holder_s_process_group_leaves_the_guardian_to_its_work() {
 }
 
 #[test]
+#[ignore = "needs root"]
+fn killing_the_holder_kills_what_its_deleted_state_directory_knew() {
+    let bench = Bench::new();
+    let (mut holder, pids) = holder(&bench);
+    fs::remove_dir_all(bench.state()).unwrap();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    wait_for_end(&pids);
+    bench.nothing_is_left();
+}
+
+#[test]
 fn a_guardian_can_be_had_before_anything_is_made() {
     let bench = Bench::new();
     bench.engine().guard();

@@ -51,6 +51,8 @@ impl Resources {
             journal.places = places.into_iter().filter_map(HeldPlace::release).collect();
         }
         journal::remove(&host.state, &self.held, self.journal.as_ref())?;
+        // Cannot fail: the file is in memory, and its text gets shorter. If it did, a guardian would look in vain.
+        let _ = host.guardian.ledger().note(self.held.id(), None);
         self.host = None;
         Ok(())
     }
@@ -133,6 +135,13 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         doing: format!("write the journal in {}", resources.held.directory().display()),
         source,
     })?;
+    host.guardian
+        .ledger()
+        .note(&plan.id, Some(&journal))
+        .map_err(|source| CreateError::Io {
+            doing: "tell the guardian of the container".to_owned(),
+            source,
+        })?;
     resources.journal = Some(journal);
     wanted.make().map_err(cgroup_error)?;
     let rootfs = rootfs::make(&plan.rootfs, resources.held.directory())?;

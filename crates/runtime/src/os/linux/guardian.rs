@@ -20,6 +20,7 @@ use rustix::process::{
 };
 
 use super::journal::{self, Journal};
+use super::ledger::{self, Ledger};
 use super::raw::{self, SpawnError};
 use super::steps::{self, Program};
 use crate::os::GUARD_VERB;
@@ -37,6 +38,7 @@ pub(super) struct Guardian {
     state: PathBuf,
     executable: PathBuf,
     holder: String,
+    ledger: Ledger,
     running: Mutex<Started>,
 }
 
@@ -52,6 +54,7 @@ impl Guardian {
             state: std::path::absolute(state)?,
             executable: executable.to_owned(),
             holder: holder()?,
+            ledger: Ledger::new()?,
             running: Mutex::default(),
         })
     }
@@ -59,6 +62,11 @@ impl Guardian {
     /// What journals name as the holder of this process's containers.
     pub(super) fn holder(&self) -> &str {
         &self.holder
+    }
+
+    /// What the guardian is told of this process's containers.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn running(&self) -> MutexGuard<'_, Started> {
@@ -104,13 +112,14 @@ impl Guardian {
             environment: Vec::new(),
         };
         let holder = pidfd_open(getpid(), PidfdFlags::empty())?;
-        let null = std::fs::File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/null")?;
+        let null = std::fs::File::options().write(true).open("/dev/null")?;
         let steps = |report| {
-            let (holder, null) = (holder.as_raw_fd(), null.as_raw_fd());
-            steps::guardian(holder, null, opened.as_raw_fd(), report, program)
+            let streams = [
+                holder.as_raw_fd(),
+                self.ledger.file().as_raw_fd(),
+                null.as_raw_fd(),
+            ];
+            steps::guardian(streams, opened.as_raw_fd(), report, program)
         };
         match raw::spawn(steps, None) {
             Ok((spawned, _)) => Ok(spawned.handle),
@@ -153,8 +162,8 @@ fn holder() -> io::Result<String> {
     Ok(format!("{}-{started}", std::process::id()))
 }
 
-/// The guardian's own life: `args` are the state directory and the holder's name, standard input is the holder.
-/// Returns the exit code.
+/// The guardian's own life: `args` are the state directory and the holder's name, standard input is the holder,
+/// and standard output its ledger. Returns the exit code.
 #[must_use]
 pub fn guard(args: &[OsString]) -> i32 {
     let [state, holder] = args else {
@@ -170,6 +179,8 @@ pub fn guard(args: &[OsString]) -> i32 {
             Err(_) => return 2,
         }
     }
+    let lost = ledger::lost(std::io::stdout().as_fd(), &state);
+    let released = journal::release(&lost);
     let deadline = Instant::now() + PATIENCE;
     loop {
         let (_, result) = journal::sweep(&state);
@@ -182,7 +193,7 @@ pub fn guard(args: &[OsString]) -> i32 {
         if !left {
             // Volumes only after the containers that they were mounted in: Secrets are among them.
             let volumes = crate::volumes::sweep(state.root());
-            return i32::from(result.is_err() || volumes.is_err());
+            return i32::from(released.is_err() || result.is_err() || volumes.is_err());
         }
         if Instant::now() >= deadline {
             return 1;

@@ -89,6 +89,25 @@ pub(super) fn remove(state: &State, held: &Held, journal: Option<&Journal>) -> R
         .map_err(|source| failed("the directory".to_owned(), source))
 }
 
+/// Ends and removes what journals name without their directories. All is tried; the answer is the first failure.
+pub(super) fn release(journals: &[Journal]) -> io::Result<()> {
+    let mut first = Ok(());
+    for journal in journals {
+        let released = match journal.group.kill_and_wait(PATIENCE) {
+            // The places are in use.
+            Ok(false) => Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => Err(error),
+            Ok(true) => journal
+                .group
+                .remove(PATIENCE)
+                .map_err(|error| error.source)
+                .and(journal.places.iter().rev().try_for_each(places::remove)),
+        };
+        first = first.and(released);
+    }
+    first
+}
+
 /// Claims a user id that no other container of this state directory uses.
 pub(super) fn claim_uid(state: &State, id: &str) -> Result<u32, CreateError> {
     let claims = state.claims(UIDS);

@@ -8,7 +8,7 @@
 //! | `cgroup` | v1, v2 and hybrid hierarchies |
 //! | `rootfs`, `copy`, `mounts`, `places` | the overlay, volumes, and mount points on the host |
 //! | `accounts`, `privileges`, `facts` | who, whether, and where |
-//! | `journal`, `guardian` | that nothing outlives its holder |
+//! | `journal`, `ledger`, `guardian` | that nothing outlives its holder |
 //!
 //! Needs Linux 5.7 (`clone3` into a cgroup). `openat2` and the mount calls on descriptors are older.
 
@@ -19,6 +19,7 @@ mod copy;
 mod facts;
 mod guardian;
 mod journal;
+mod ledger;
 mod mounts;
 mod places;
 mod privileges;

@@ -210,7 +210,7 @@ impl Launch {
     }
 }
 
-/// The steps of the guardian: `holder` becomes its standard input, `null` its output, and `executable` is what
+/// The steps of the guardian: `own` become its standard streams, the first of them the holder, and `executable` is what
 /// `program` is executed from.
 ///
 /// It keeps all signals blocked, as a new process has them, before and after it executes anything: it outlives whatever is
@@ -218,15 +218,9 @@ impl Launch {
 ///
 /// Until its holder ends it is nothing but a copy of it that waits: a program of its own would cost every run the time
 /// of loading it, and is needed by none that ends well.
-pub(super) fn guardian(
-    holder: RawFd,
-    null: RawFd,
-    executable: RawFd,
-    report: RawFd,
-    program: Program,
-) -> Vec<Step> {
+pub(super) fn guardian(own: [RawFd; 3], executable: RawFd, report: RawFd, program: Program) -> Vec<Step> {
     let mut steps = vec![Step::Session];
-    steps.extend(streams(&[Some(holder), Some(null), Some(null)]));
+    steps.extend(streams(&own.map(Some)));
     steps.extend([
         Step::Close(gaps(&[report, executable])),
         Step::WorkingDirectory(c"/".to_owned()),
