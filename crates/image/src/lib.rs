@@ -24,6 +24,7 @@ mod platform;
 mod store;
 pub mod tar;
 pub mod unpack;
+mod work;
 
 pub use digest::{Digest, Hasher};
 pub use error::{Error, Result};

@@ -306,13 +306,10 @@ impl<'a> Builder<'a> {
             "ARG" => {
                 let args = arguments(&instruction.rest, self.escape, &|name| stage.lookup(name))?;
                 for (name, default) in args {
-                    let given = self
-                        .options
-                        .build_args
-                        .get(&name)
-                        .or_else(|| self.globals.get(&name))
-                        .cloned();
-                    if let Some(value) = given.or(default) {
+                    // A default of the stage's own comes before one from above the first FROM.
+                    let given = self.options.build_args.get(&name).cloned();
+                    let value = given.or(default).or_else(|| self.globals.get(&name).cloned());
+                    if let Some(value) = value {
                         stage.args.insert(name, value);
                     }
                 }

@@ -74,10 +74,14 @@ pub(super) fn apply(stage: &mut Stage, options: &Options) -> Result<()> {
     }
     if let Some(entrypoint) = &options.entrypoint {
         stage.config.entrypoint = Some(entrypoint.clone());
+        stage.config.args_escaped = false;
         stage.config.cmd = None;
     }
     if let Some(cmd) = &options.cmd {
         stage.config.cmd = Some(cmd.clone());
+        if stage.config.entrypoint.as_ref().is_none_or(Vec::is_empty) {
+            stage.config.args_escaped = false;
+        }
     }
     if let Some(user) = &options.user {
         stage.config.user = Some(user.clone());

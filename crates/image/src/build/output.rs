@@ -28,6 +28,8 @@ pub fn publish(built: &Store, manifests: &[Descriptor], to: &Destination<'_>) ->
     let mut target = combine(built, manifests.to_vec())?;
     if let (Some(name), Some(store)) = (to.name, to.store) {
         let _lock = store.adding()?;
+        // What another build adds to the name in the meantime would be lost.
+        let _naming = store.naming()?;
         let mut all = manifests.to_vec();
         if let Some(known) = store.target(name)? {
             // A name whose documents are broken is simply replaced.
@@ -42,7 +44,7 @@ pub fn publish(built: &Store, manifests: &[Descriptor], to: &Destination<'_>) ->
     if let Some(layout) = to.layout {
         let mut listed = Vec::new();
         let mut all = manifests.to_vec();
-        if layout.exists() && (layout.is_file() || layout.join("oci-layout").is_file()) {
+        if layout.exists() && (layout.is_file() || layout.join("index.json").is_file()) {
             for there in built.take(layout)? {
                 if there.annotations.get(REF_NAME).map(String::as_str) == to.name {
                     keep_others(built, built.manifests(&there)?, &mut all);

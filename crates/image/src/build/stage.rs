@@ -81,14 +81,20 @@ impl Stage {
                 }
             }
             "ENTRYPOINT" => {
-                self.config.entrypoint = Some(self.command(rest)?);
+                let (words, escaped) = self.command(rest)?;
+                self.config.entrypoint = Some(words);
+                self.config.args_escaped = escaped;
                 // A base image's arguments are not for this stage's program.
                 if !self.cmd_given {
                     self.config.cmd = None;
                 }
             }
             "CMD" => {
-                self.config.cmd = Some(self.command(rest)?);
+                let (words, escaped) = self.command(rest)?;
+                self.config.cmd = Some(words);
+                if self.config.entrypoint.as_ref().is_none_or(Vec::is_empty) {
+                    self.config.args_escaped = escaped;
+                }
                 self.cmd_given = true;
             }
             keyword => return Err(unsupported(keyword)),
@@ -300,17 +306,14 @@ impl Stage {
         Ok(())
     }
 
-    /// The exec form as it stands, or the shell form through the system's shell.
-    pub(super) fn command(&self, rest: &str) -> Result<Vec<String>, String> {
-        if let Some(words) = json(rest)? {
-            return Ok(words);
-        }
-        let shell: &[&str] = if self.platform.is_windows() {
-            &["cmd", "/S", "/C"]
-        } else {
-            &["/bin/sh", "-c"]
-        };
-        Ok(shell.iter().copied().chain([rest]).map(str::to_owned).collect())
+    /// The exec form as it stands, or the shell form through the system's shell. Also says whether that is a line of
+    /// Windows, whose quotes are its own: it is one text, and the image says so, as Docker on Windows writes it.
+    fn command(&self, rest: &str) -> Result<(Vec<String>, bool), String> {
+        Ok(match json(rest)? {
+            Some(words) => (words, false),
+            None if self.platform.is_windows() => (vec![format!("cmd /S /C {rest}")], true),
+            None => (["/bin/sh", "-c", rest].map(str::to_owned).into(), false),
+        })
     }
 }
 

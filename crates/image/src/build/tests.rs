@@ -218,16 +218,33 @@ fn copies_as_the_reference_says() {
 }
 
 #[test]
+fn an_image_made_in_its_own_context_is_not_in_itself() {
+    let bench = Bench::new(&[("src/a", "1")]);
+    let _work = crate::Scratch::beside(&bench.path("src")).unwrap();
+    let image = bench.named(
+        "i",
+        &bench.options(Platform::linux_amd64(), "FROM scratch\nCOPY src /\n"),
+    );
+    assert_eq!(bench.files(&image), pairs(&[("a", "1")]));
+}
+
+#[test]
 fn configures_as_the_reference_says() {
     let bench = Bench::new(&[]);
-    let dockerfile = "ARG V=1\nFROM scratch\nARG V\nARG TARGETOS\nENV A=$V B=\"b b\" OS=$TARGETOS\nENV C the rest\n\
+    let dockerfile = "ARG V=0\nARG W=2\nFROM scratch\nARG V=1\nARG W\nARG TARGETOS\nENV A=$V B=\"b b\" W=$W OS=$TARGETOS\nENV C the rest\n\
                       USER 1000\nWORKDIR /w\nLABEL k=v\nEXPOSE 80 90-91/udp\nENTRYPOINT [\"/e\", \"x\"]\nCMD run it";
     let config = bench
         .named("i", &bench.options(Platform::linux_amd64(), dockerfile))
         .config;
     assert_eq!(
         config.env,
-        pairs(&[("A", "1"), ("B", "b b"), ("OS", "linux"), ("C", "the rest")])
+        pairs(&[
+            ("A", "1"),
+            ("B", "b b"),
+            ("W", "2"),
+            ("OS", "linux"),
+            ("C", "the rest")
+        ])
     );
     assert_eq!(config.user.as_deref(), Some("1000"));
     assert_eq!(config.working_dir.as_deref(), Some("/w"));
@@ -236,12 +253,16 @@ fn configures_as_the_reference_says() {
     assert_eq!(config.entrypoint, ["/e", "x"]);
     assert_eq!(config.cmd, ["/bin/sh", "-c", "run it"]);
 
-    let dockerfile = "# escape=`\nFROM scratch\nWORKDIR C:\\app\\bin\nCMD app.exe -x";
+    let dockerfile = "# escape=`\nFROM scratch\nWORKDIR C:\\app\\bin\nCMD \"a b.exe\" -x";
     let config = bench
         .named("w", &bench.options(Platform::windows_amd64(), dockerfile))
         .config;
     assert_eq!(config.working_dir.as_deref(), Some("C:\\app\\bin"));
-    assert_eq!(config.cmd, ["cmd", "/S", "/C", "app.exe -x"]);
+    assert_eq!(config.cmd, ["cmd /S /C \"a b.exe\" -x"]);
+    assert!(config.args_escaped, "the line's quotes are its own");
+    let dockerfile = "FROM scratch\nCMD [\"-x\"]\nENTRYPOINT [\"a b.exe\"]";
+    let exec = bench.named("x", &bench.options(Platform::windows_amd64(), dockerfile));
+    assert!(!exec.config.args_escaped);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::glob::{self, Ignore};
 use super::tree::{Node, Source, Tree};
 use crate::Result;
 use crate::error::During as _;
+use crate::work;
 
 /// Longest chain of links, as Linux has it.
 const LINKS: usize = 40;
@@ -94,7 +95,11 @@ impl View<'_> {
         {
             for entry in fs::read_dir(&directory).during("read directory", &directory)? {
                 let entry = entry.during("read directory", &directory)?;
-                names.insert(entry.file_name().to_string_lossy().into_owned());
+                let name = entry.file_name().to_string_lossy().into_owned();
+                // The image may be made in the directory that it is made from.
+                if !name.starts_with(work::PREFIX) {
+                    names.insert(name);
+                }
             }
         }
         names.remove("");

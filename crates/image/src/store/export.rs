@@ -9,6 +9,7 @@ use super::Store;
 use crate::error::During as _;
 use crate::oci::{Descriptor, Index, LAYOUT};
 use crate::tar::{Facts, Writer};
+use crate::work::{self, Work};
 use crate::{Digest, Error, Result};
 
 impl Store {
@@ -24,10 +25,7 @@ impl Store {
             what: "index.json".to_owned(),
             source,
         })?;
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let parent = work::parent(path);
         fs::create_dir_all(parent).during("create directory", parent)?;
         if path.extension().is_some_and(|extension| extension == "tar") {
             self.export_archive(&blobs, &index, path, parent)
@@ -56,12 +54,10 @@ impl Store {
         path: &Path,
         parent: &Path,
     ) -> Result<()> {
-        let temporary = tempfile::Builder::new()
-            .prefix(".porthole-")
-            .permissions_of_a_plain_file()
-            .tempfile_in(parent)
-            .during("create a file in", parent)?;
-        let mut tar = Writer::new(BufWriter::with_capacity(1 << 18, temporary));
+        let work = Work::within(parent)?;
+        let temporary = work.path().join("archive");
+        let file = File::create_new(&temporary).during("create", &temporary)?;
+        let mut tar = Writer::new(BufWriter::with_capacity(1 << 18, file));
         let mut write = |name: &str, size: u64, content: &mut dyn io::Read| {
             let facts = if name.ends_with('/') {
                 Facts::directory(0o755)
@@ -84,15 +80,13 @@ impl Store {
         write("index.json", index.len() as u64, &mut &index[..])?;
         write("oci-layout", LAYOUT.len() as u64, &mut LAYOUT.as_bytes())?;
         let buffered = tar.finish().during("write", path)?;
-        let temporary = buffered
+        let file = buffered
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
             .during("write", path)?;
-        temporary
-            .persist(path)
-            .map_err(|error| error.error)
-            .during("create", path)?;
-        Ok(())
+        file.sync_all().during("sync", path)?;
+        drop(file);
+        fs::rename(&temporary, path).during("create", path)
     }
 
     fn export_directory(
@@ -101,12 +95,29 @@ impl Store {
         index: &[u8],
         path: &Path,
     ) -> Result<()> {
-        let occupied = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        // Work in progress may be another process's, or what is left of one.
+        let occupied = fs::read_dir(path).is_ok_and(|mut entries| {
+            entries.any(|entry| {
+                entry.map_or(true, |entry| {
+                    !entry
+                        .file_name()
+                        .as_encoded_bytes()
+                        .starts_with(work::PREFIX.as_bytes())
+                })
+            })
+        });
         if occupied && !path.join("oci-layout").is_file() {
             return Err(Error::NotEmpty {
                 path: path.to_owned(),
             });
         }
+        fs::create_dir_all(path).during("create directory", path)?;
+        let work = Work::within(path)?;
+        let temporary = work.path().join("file");
+        // First, so that what remains of a process that is killed now is known for a layout and can be completed.
+        replace(&temporary, &path.join("oci-layout"), |file| {
+            file.write_all(LAYOUT.as_bytes())
+        })?;
         let directory = path.join("blobs/sha256");
         fs::create_dir_all(&directory).during("create directory", &directory)?;
         for descriptor in blobs.values() {
@@ -118,12 +129,9 @@ impl Store {
                 continue;
             }
             let mut source = self.open_blob(descriptor)?;
-            replace(&directory, &target, |file| io::copy(&mut source, file).map(drop))?;
+            replace(&temporary, &target, |file| io::copy(&mut source, file).map(drop))?;
         }
-        replace(path, &path.join("oci-layout"), |file| {
-            file.write_all(LAYOUT.as_bytes())
-        })?;
-        replace(path, &path.join("index.json"), |file| file.write_all(index))?;
+        replace(&temporary, &path.join("index.json"), |file| file.write_all(index))?;
         for entry in fs::read_dir(&directory).during("read directory", &directory)? {
             let entry = entry.during("read directory", &directory)?;
             let name = entry.file_name();
@@ -138,33 +146,10 @@ impl Store {
     }
 }
 
-/// Writes a file beside its place and renames it there.
-fn replace(directory: &Path, path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".porthole-")
-        .permissions_of_a_plain_file()
-        .tempfile_in(directory)
-        .during("create a file in", directory)?;
-    write(temporary.as_file_mut()).during("write", path)?;
-    temporary
-        .persist(path)
-        .map_err(|error| error.error)
-        .during("create", path)?;
-    Ok(())
-}
-
-/// What the user asked for is readable by others as far as the umask allows, unlike other temporary files.
-trait PlainFile {
-    fn permissions_of_a_plain_file(&mut self) -> &mut Self;
-}
-
-impl PlainFile for tempfile::Builder<'_, '_> {
-    fn permissions_of_a_plain_file(&mut self) -> &mut Self {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            self.permissions(fs::Permissions::from_mode(0o644));
-        }
-        self
-    }
+/// Writes a file under another name and renames it into its place.
+fn replace(temporary: &Path, path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+    let mut file = File::create(temporary).during("create", temporary)?;
+    write(&mut file).during("write", path)?;
+    drop(file);
+    fs::rename(temporary, path).during("create", path)
 }

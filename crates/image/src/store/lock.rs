@@ -60,6 +60,11 @@ impl Store {
         self.reading()
     }
 
+    /// Nobody else changes what names stand for while the lock is held. Taken after [`Store::adding`].
+    pub(crate) fn naming(&self) -> Result<StoreLock> {
+        StoreLock::exclusive(&self.root.join("names.lock"))
+    }
+
     /// Nobody else reads or adds while the lock is held.
     pub(crate) fn removing(&self) -> Result<StoreLock> {
         let lock = StoreLock::exclusive(&self.lock_path())?;

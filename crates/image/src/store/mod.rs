@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock                    shared by those who read or add, exclusive for those who remove
+//! names.lock              exclusive for those who change what a name stands for
 //! blobs/sha256/<hex>      indexes, manifests, configurations, layers; each verified before it gets its name
 //! names/<hash>.json       one file a name: the name itself and the descriptor of its index or manifest
 //! layers/<os>/<diff id>/  fs/ the layer's files · whiteouts.json what it hides · lock held while in use

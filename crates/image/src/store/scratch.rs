@@ -7,15 +7,22 @@ use tempfile::TempDir;
 use super::Store;
 use super::lock::StoreLock;
 use crate::Result;
-use crate::error::During as _;
+use crate::work::Work;
 
 /// A store that is gone when it is dropped. Images are built in one, so that an abandoned build leaves nothing.
 #[derive(Debug)]
 pub struct Scratch {
     store: Store,
-    /// Removed before the lock is given up.
-    _directory: TempDir,
-    _lock: Option<StoreLock>,
+    _place: Place,
+}
+
+/// Where it is.
+#[derive(Debug)]
+enum Place {
+    /// In a store: the directory, removed before the lock is given up.
+    Store(#[expect(dead_code, reason = "held for its drop")] (TempDir, StoreLock)),
+    /// In any directory.
+    Beside(#[expect(dead_code, reason = "held for its drop")] Work),
 }
 
 impl Scratch {
@@ -28,24 +35,19 @@ impl Scratch {
         let directory = store.temporary_directory()?;
         Ok(Self {
             store: Store::open(directory.path())?,
-            _directory: directory,
-            _lock: Some(lock),
+            _place: Place::Store((directory, lock)),
         })
     }
 
-    /// Makes one in a directory.
+    /// Makes one in a directory, where the next one sweeps it if this process crashes.
     ///
     /// # Errors
     /// If it cannot be made.
     pub fn beside(directory: &Path) -> Result<Self> {
-        let made = tempfile::Builder::new()
-            .prefix(".porthole-")
-            .tempdir_in(directory)
-            .during("create a directory in", directory)?;
+        let work = Work::within(directory)?;
         Ok(Self {
-            store: Store::open(made.path())?,
-            _directory: made,
-            _lock: None,
+            store: Store::open(work.path())?,
+            _place: Place::Beside(work),
         })
     }
 

@@ -53,6 +53,7 @@ pub use self::names::windows_component;
 use crate::error::During as _;
 pub use crate::oci::Compression;
 use crate::tar::{self, TarError};
+use crate::work::{self, Work};
 use crate::{Digest, Error, Result};
 
 /// How a layer is written.
@@ -216,18 +217,10 @@ pub(crate) fn into_directory(directory: &Path, make: impl FnOnce(&Path) -> Resul
         }
         Err(error) => return Err(error).during("read directory", directory),
     }
-    let parent = directory
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let work = tempfile::Builder::new()
-        .prefix(".porthole-")
-        .tempdir_in(parent)
-        .during("create a directory in", parent)?;
+    let work = Work::within(work::parent(directory))?;
     let complete = make(work.path())?;
     if cfg!(windows) && directory.exists() {
         fs::remove_dir(directory).during("replace", directory)?;
     }
-    fs::rename(&complete, directory).during("create", directory)?;
-    work.close().during("remove the working directory in", parent)
+    fs::rename(&complete, directory).during("create", directory)
 }

@@ -11,7 +11,6 @@ use porthole_image::{Descriptor, Platform, Scratch, Store};
 use super::{refused, usage};
 use crate::failure::Failure;
 
-/// Two builds of the same files are the same bytes. Everything is of 1970, or of `SOURCE_DATE_EPOCH`.
 #[derive(Debug, Args)]
 pub(super) struct Build {
     /// The Dockerfile [default: CONTEXT/Dockerfile, if it is there; --add needs none]
@@ -113,12 +112,16 @@ impl Build {
 
     /// Where the work is done: where its result goes.
     fn beside(&self) -> PathBuf {
-        let parent = self
-            .output
-            .as_deref()
-            .and_then(Path::parent)
-            .filter(|parent| parent.is_dir());
-        parent.map_or_else(std::env::temp_dir, Path::to_owned)
+        let parent = self.output.as_deref().and_then(Path::parent).map(|parent| {
+            if parent.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                parent
+            }
+        });
+        parent
+            .filter(|parent| parent.is_dir())
+            .map_or_else(std::env::temp_dir, Path::to_owned)
     }
 
     /// Which Dockerfile is obeyed. Flags that put files into the image do without one.
