@@ -4,7 +4,8 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -180,12 +181,54 @@ fn hivex_opens_the_hives_of_the_base_layer() {
 }
 
 /// A containerd of our own, killed when dropped.
-struct Containerd(Child);
+struct Containerd {
+    child: Child,
+    socket: PathBuf,
+}
 
 impl Drop for Containerd {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Containerd {
+    fn start(work: &Path) -> Self {
+        let socket = work.join("containerd.sock");
+        let config = work.join("config.toml");
+        fs::write(
+            &config,
+            "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n",
+        )
+        .unwrap();
+        let child = Command::new("containerd")
+            .arg("--config")
+            .arg(&config)
+            .arg("--root")
+            .arg(work.join("root"))
+            .arg("--state")
+            .arg(work.join("run"))
+            .arg("--address")
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let containerd = Self { child, socket };
+        wait::until("containerd answers", Duration::from_secs(30), || {
+            let mut version = containerd.ctr(&["version"]);
+            let answered = version.stdout(Stdio::null()).stderr(Stdio::null()).status();
+            Ok(answered.is_ok_and(|status| status.success()).then_some(()))
+        })
+        .unwrap();
+        containerd
+    }
+
+    fn ctr(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("ctr");
+        command.arg("--address").arg(&self.socket).args(arguments);
+        command
     }
 }
 
@@ -194,38 +237,8 @@ impl Drop for Containerd {
 fn containerd_imports_both_platforms_under_the_full_name() {
     let work = tempfile::tempdir().unwrap();
     build(work.path());
-    let socket = work.path().join("containerd.sock");
-    let config = work.path().join("config.toml");
-    fs::write(
-        &config,
-        "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n",
-    )
-    .unwrap();
-    let child = Command::new("containerd")
-        .arg("--config")
-        .arg(&config)
-        .arg("--root")
-        .arg(work.path().join("root"))
-        .arg("--state")
-        .arg(work.path().join("run"))
-        .arg("--address")
-        .arg(&socket)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _containerd = Containerd(child);
-    let ctr = |arguments: &[&str]| {
-        let mut command = Command::new("ctr");
-        command.arg("--address").arg(&socket).args(arguments);
-        command
-    };
-    wait::until("containerd answers", Duration::from_secs(30), || {
-        let mut version = ctr(&["version"]);
-        let answered = version.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        Ok(answered.is_ok_and(|status| status.success()).then_some(()))
-    })
-    .unwrap();
+    let containerd = Containerd::start(work.path());
+    let ctr = |arguments: &[&str]| containerd.ctr(arguments);
     let archive = work.path().join("both.tar").display().to_string();
     run(&mut ctr(&[
         "images",
@@ -239,6 +252,59 @@ fn containerd_imports_both_platforms_under_the_full_name() {
     assert!(listed.contains("linux/amd64,windows/amd64"), "{listed}");
     let checked = run(&mut ctr(&["images", "check"]));
     assert!(checked.contains("complete"), "{checked}");
+}
+
+/// A program for Linux on x86-64 that needs no library and exits with 7.
+fn exits_with_seven() -> Vec<u8> {
+    const BASE: u64 = 0x40_0000;
+    const HEADERS: u64 = 64 + 56;
+    // mov edi, 7 · mov eax, 60 (exit) · syscall
+    const CODE: [u8; 12] = [0xbf, 7, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
+    let size = HEADERS + CODE.len() as u64;
+    let mut program = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
+    // Entry, program headers, section headers; flags; sizes and counts.
+    for word in [BASE + HEADERS, 64, 0] {
+        program.extend(word.to_le_bytes());
+    }
+    program.extend(0_u32.to_le_bytes());
+    for half in [64_u16, 56, 1, 0, 0, 0] {
+        program.extend(half.to_le_bytes());
+    }
+    // One segment, readable and executable, of the whole file.
+    program.extend(1_u32.to_le_bytes());
+    program.extend(5_u32.to_le_bytes());
+    for word in [0, BASE, BASE, size, size, 0x1000] {
+        program.extend(word.to_le_bytes());
+    }
+    program.extend(CODE);
+    program
+}
+
+#[test]
+#[ignore = "needs root and the Debian packages containerd and runc"]
+fn containerd_runs_a_linux_image() {
+    let work = tempfile::tempdir().unwrap();
+    let program = work.path().join("seven");
+    fs::write(&program, exits_with_seven()).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    run(Command::new(program::host("porthole").unwrap())
+        .current_dir(work.path())
+        .args(["image", "build", "--platform", "linux/amd64", "-t", NAME])
+        .args([
+            "--output",
+            "seven.tar",
+            "--add",
+            "seven:/bin/",
+            "--entrypoint",
+            "/bin/seven",
+        ])
+        .env("PORTHOLE_STATE", work.path().join("state")));
+    let containerd = Containerd::start(work.path());
+    let archive = work.path().join("seven.tar").display().to_string();
+    run(&mut containerd.ctr(&["images", "import", &archive]));
+    let name = format!("porthole-peers-{}", std::process::id());
+    let output = containerd.ctr(&["run", "--rm", NAME, &name]).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
 }
 
 /// A small file system, unmounted when dropped.

@@ -32,4 +32,4 @@ pub use image::{Image, ImageConfig, LayerRef};
 pub use layout::{SourceKind, detect_source};
 pub use oci::Descriptor;
 pub use platform::Platform;
-pub use store::{Imported, Listed, Loaded, Removed, Scratch, Store, UnpackedLayers};
+pub use store::{Imported, Listed, Loaded, Removed, Scratch, Store, StoreLock, UnpackedLayers};

@@ -122,7 +122,8 @@ fn mine(metadata: &fs::Metadata) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        let closed = metadata.mode() & 0o077 == 0 && metadata.uid() == rustix::process::geteuid().as_raw();
+        let closed =
+            metadata.mode() & 0o777 == 0o700 && metadata.uid() == rustix::process::geteuid().as_raw();
         metadata.is_dir() && closed
     }
     #[cfg(not(unix))]

@@ -37,7 +37,7 @@ enum Verb {
     /// Understood are FROM, ADD and COPY of files, ENV, USER, WORKDIR, ENTRYPOINT, CMD, LABEL, EXPOSE and ARG; the
     /// files of a stage with RUN are given with --stage. All that is built now is one layer. Two builds of the same
     /// files are the same bytes, wherever and whenever: owners are root, modes 0755 or 0644, and all times 1970, or
-    /// SOURCE_DATE_EPOCH (seconds since 1970) where that variable is set.
+    /// `SOURCE_DATE_EPOCH` (seconds since 1970) where that variable is set.
     ///
     /// Example: porthole image build --platform windows/amd64 --add app.exe:/ --entrypoint app.exe -t app:1
     Build(Box<Build>),

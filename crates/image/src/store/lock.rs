@@ -9,7 +9,8 @@ use crate::error::During as _;
 
 /// The store's lock, held until dropped.
 #[derive(Debug)]
-pub(crate) struct StoreLock(#[expect(dead_code, reason = "held for its drop")] File);
+#[must_use = "the lock ends when this is dropped"]
+pub struct StoreLock(#[expect(dead_code, reason = "held for its drop")] File);
 
 impl StoreLock {
     /// Makes the lock file.
@@ -42,8 +43,11 @@ pub(super) fn open(path: &Path) -> Result<File> {
 }
 
 impl Store {
-    /// Nothing is removed from the store while the lock is held.
-    pub(crate) fn reading(&self) -> Result<StoreLock> {
+    /// Nothing is removed from the store while the lock is held: for those who look an image up and then use it.
+    ///
+    /// # Errors
+    /// If the lock cannot be opened.
+    pub fn reading(&self) -> Result<StoreLock> {
         StoreLock::shared(&self.lock_path())
     }
 

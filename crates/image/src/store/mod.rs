@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use self::lock::StoreLock;
+pub use self::lock::StoreLock;
 use crate::error::During as _;
 use crate::oci::{Configuration, Descriptor, Index, Manifest};
 use crate::{Digest, Error, Image, Platform, Result};

@@ -70,6 +70,9 @@ impl Build {
             None if root.join("lock").exists() => Store::open(root).ok(),
             None => None,
         };
+        // A base image that is found stays until it is read. What is made in the store holds the lock itself.
+        let bases = store.as_ref().filter(|_| self.tag.is_none());
+        let _lock = bases.map(Store::reading).transpose().map_err(Failure::unasked)?;
         let scratch = match (&store, &self.tag) {
             (Some(store), Some(_)) => Scratch::within(store),
             _ => Scratch::beside(&self.beside()),

@@ -30,6 +30,12 @@ impl Unpack {
             .map_err(Failure::unasked)?;
         let kept = root.join("lock").exists().then(|| Store::open(root)).transpose();
         let kept = kept.map_err(Failure::unasked)?;
+        // Or the image could be removed between its finding and its unpacking.
+        let _lock = kept
+            .as_ref()
+            .map(Store::reading)
+            .transpose()
+            .map_err(Failure::unasked)?;
         let known = kept
             .as_ref()
             .map(|store| store.inspect(&self.image))
