@@ -47,7 +47,10 @@ pub(super) fn command(
         );
         return None;
     }
-    if image.arguments_escaped && container.command.is_empty() && making.request.facts.os == Os::Windows {
+    // Only a line of the image's own is written for Windows; what the pod puts in its place is texts like any other.
+    let first_is_the_images =
+        container.command.is_empty() && (!image.entrypoint.is_empty() || container.args.is_empty());
+    if image.arguments_escaped && first_is_the_images && making.request.facts.os == Os::Windows {
         return Some(CommandLine::Windows(escaped(&line)));
     }
     Some(CommandLine::Arguments(line))

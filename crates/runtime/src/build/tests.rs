@@ -5,10 +5,14 @@ use crate::plan::CommandLine;
 use crate::spec;
 
 mod accounts;
+mod escaped;
 mod hostile;
 mod mounts;
 
-/// An image that has everything, and one that has nothing.
+/// A shell-form CMD as it is written for Windows: one line, quoted already.
+const SHELL_LINE: &str = "cmd /S /C \"type \"a b.txt\"\"";
+
+/// An image that has everything, one that has nothing, and one whose CMD is a line.
 struct Shelf;
 
 impl Images for Shelf {
@@ -25,6 +29,11 @@ impl Images for Shelf {
         };
         match name {
             "bare" => Ok(bare),
+            "shell" => Ok(ContainerImage {
+                command: texts(&[SHELL_LINE]),
+                arguments_escaped: true,
+                ..bare
+            }),
             "full" => Ok(ContainerImage {
                 environment: vec![("FROM_IMAGE".to_owned(), "$(A)".to_owned())],
                 entrypoint: texts(&["/entry", "$(A)"]),
