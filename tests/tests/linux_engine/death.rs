@@ -115,6 +115,7 @@ fn killing_the_holder_kills_what_its_deleted_state_directory_knew() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn a_guardian_can_be_had_before_anything_is_made() {
     let bench = Bench::new();
     bench.engine().guard();

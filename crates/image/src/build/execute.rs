@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use tempfile::TempDir;
 
-use super::copy::{Failed, Transfer};
+use super::copy::Failed;
 use super::dockerfile::{self, Instruction};
 use super::glob::Ignore;
 use super::stage::{Stage, json, unsupported};
@@ -274,26 +274,11 @@ impl<'a> Builder<'a> {
         let Some(Root::Given(directory)) = stage.root.take() else {
             return Ok(());
         };
-        let from = View {
-            tree: None,
-            directory: Some(&directory),
-            ignore: None,
-            image: false,
-        };
-        let sources = [".".to_owned()];
-        let copy = Transfer {
-            sources: &sources,
-            destination: "/",
-            into_directory: true,
-            mode: None,
-            owner: None,
-            add: false,
-        };
         let (working, supplied) = (
             std::mem::take(&mut stage.directory),
             std::mem::take(&mut stage.supplied),
         );
-        let done = stage.copy_into(copy, from);
+        let done = stage.take_in(&directory);
         (stage.directory, stage.supplied) = (working, supplied);
         done.map_err(|failed| match failed {
             Failed::Refused(reason) => self.line(line, reason),

@@ -14,23 +14,8 @@ pub(super) fn apply(stage: &mut Stage, options: &Options) -> Result<()> {
         && let Some(Root::Given(directory)) = stage.root.take()
     {
         stage.supplied = false;
-        let sources = [".".to_owned()];
-        let copy = Transfer {
-            sources: &sources,
-            destination: "/",
-            into_directory: true,
-            mode: None,
-            owner: None,
-            add: false,
-        };
-        let from = View {
-            tree: None,
-            directory: Some(&directory),
-            ignore: None,
-            image: false,
-        };
         stage
-            .copy_into(copy, from)
+            .take_in(&directory)
             .map_err(|failed| flag("--stage", failed))?;
     }
     if let Some(path) = &options.workdir {

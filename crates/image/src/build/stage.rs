@@ -1,6 +1,7 @@
 //! One stage of a build: what its instructions do to its files and its configuration.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::copy::{self, Failed, Transfer};
 use super::dockerfile::Instruction;
@@ -213,6 +214,26 @@ impl Stage {
             mode,
             owner,
             add,
+        };
+        self.copy_into(copy, from)
+    }
+
+    /// Copies all of a directory to the root.
+    pub(super) fn take_in(&mut self, directory: &Path) -> Result<(), Failed> {
+        let sources = [".".to_owned()];
+        let copy = Transfer {
+            sources: &sources,
+            destination: "/",
+            into_directory: true,
+            mode: None,
+            owner: None,
+            add: false,
+        };
+        let from = View {
+            tree: None,
+            directory: Some(directory),
+            ignore: None,
+            image: false,
         };
         self.copy_into(copy, from)
     }
