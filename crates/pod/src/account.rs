@@ -6,7 +6,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::account_grammar::{self, AccountError};
 
@@ -188,6 +188,17 @@ impl Serialize for Account {
     /// As it is displayed.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Account {
+    /// What [`Account::parse`] takes.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|errors| {
+            let reason = errors.first().map(ToString::to_string).unwrap_or_default();
+            serde::de::Error::custom(reason)
+        })
     }
 }
 

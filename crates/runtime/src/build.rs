@@ -14,9 +14,10 @@ use std::path::Path;
 use porthole_manifest::{PodTemplate, Span};
 use porthole_pod::{EffectiveOptions, containers_of, effective, node, required_os};
 
+use crate::conduct::{ContainerPlan, Hooks, Probes, RestartPolicy, Role, TerminationMessage};
 use crate::engine::{HostFacts, Os, Signal};
 use crate::life::PodPlan;
-use crate::plan::{Limits, Plan, PodIdentity, Rootfs, Stop, View};
+use crate::plan::{Limits, Plan, PodIdentity, Rootfs, Stop, Streams, View};
 use crate::spec::{ContainerSpec, PodSpec, Refusal};
 
 pub use images::HostImages;
@@ -235,7 +236,7 @@ fn pod(request: &Request<'_>, identity: PodIdentity) -> Result<PodPlan, Vec<Refu
     };
     let volumes = volumes::volumes(&mut making, &directory);
     let spec = request.spec;
-    let mut plans = |kind, containers: &[ContainerSpec]| -> Vec<Plan> {
+    let mut plans = |kind, containers: &[ContainerSpec]| -> Vec<ContainerPlan> {
         let references = containers_of(request.template, kind);
         let pairs = containers.iter().zip(references);
         pairs
@@ -254,6 +255,8 @@ fn pod(request: &Request<'_>, identity: PodIdentity) -> Result<PodPlan, Vec<Refu
         init_containers,
         containers,
         grace: spec.grace,
+        restart_policy: RestartPolicy::Never,
+        active_deadline: None,
     })
 }
 
@@ -262,7 +265,7 @@ fn plan(
     container: &ContainerSpec,
     reference: porthole_pod::ContainerRef<'_>,
     volumes: &[crate::volumes::Volume],
-) -> Option<Plan> {
+) -> Option<ContainerPlan> {
     let request = making.request;
     let options = effective::resolve(request.template, Some(reference));
     making.refusals.extend(credential_spec_refusal(&options));
@@ -275,6 +278,7 @@ fn plan(
         );
         return None;
     };
+    let image_name = image.value.clone();
     let image = match request.images.find(&image.value) {
         Ok(found) => found,
         Err(refusal) => {
@@ -300,7 +304,7 @@ fn plan(
         .working_directory
         .as_ref()
         .map(|text| text.value.clone());
-    Some(Plan {
+    let plan = Plan {
         id: identity::container_id(making.identity, &container.name),
         pod: making.identity.clone(),
         container: container.name.clone(),
@@ -318,13 +322,25 @@ fn plan(
         limits: Limits {
             memory: container.limits.memory,
             cpu_milli: container.limits.cpu_milli,
-            pids: None,
+            ..Limits::default()
         },
         stop: Stop {
             signal: Signal::Term,
             grace: request.spec.grace,
         },
         credential_spec: None,
+        streams: Streams::default(),
+    };
+    Some(ContainerPlan {
+        plan,
+        image: image_name,
+        role: match reference.kind {
+            porthole_pod::ContainerKind::Init => Role::Init,
+            _ => Role::Main,
+        },
+        probes: Probes::default(),
+        hooks: Hooks::default(),
+        termination_message: TerminationMessage::default(),
     })
 }
 

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Plan;
+use crate::plan::{Limits, User};
 
 /// Makes containers on one host.
 pub trait Engine: Send + Sync {
@@ -33,10 +34,43 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// Something could not be removed.
     fn sweep(&self) -> Result<Vec<String>, DeleteError>;
+
+    /// Starts a further program in a container that runs on this host, whoever holds it: in its job, with its view, its
+    /// environment and its account. `plan` is the plan that the container was started with. The program's end is not the
+    /// container's; the container's end is the program's, and so is this process's.
+    ///
+    /// # Errors
+    /// See [`ExecError`].
+    fn exec(&self, plan: &Plan, entry: &Entry, stdio: Stdio) -> Result<Arc<dyn Running>, ExecError> {
+        let _ = (entry, stdio);
+        Err(ExecError::NotRunning { id: plan.id.clone() })
+    }
+
+    /// What a running container uses and has used, whoever holds it.
+    ///
+    /// # Errors
+    /// It does not run, or the system refused.
+    fn stats(&self, id: &str) -> Result<Stats, StatsError> {
+        Err(StatsError {
+            id: id.to_owned(),
+            doing: "find its job".to_owned(),
+            source: std::io::ErrorKind::NotFound.into(),
+        })
+    }
+
+    /// Puts other limits on a running container, whoever holds it: all of them or none. `None` lifts a limit. Returns the
+    /// limits as the system has rounded them.
+    ///
+    /// # Errors
+    /// It does not run, a limit is none that this system has, or the system refused.
+    fn update(&self, id: &str, limits: &Limits) -> Result<Limits, UpdateError> {
+        let _ = limits;
+        Err(UpdateError::NotRunning { id: id.to_owned() })
+    }
 }
 
 /// What plans depend on of a host.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostFacts {
     /// `linux` or `windows`.
@@ -47,10 +81,14 @@ pub struct HostFacts {
     pub address: String,
     /// Which views this host can give a container, the best first.
     pub views: Vec<crate::plan::View>,
+    /// What this host, or whoever runs porthole, lacks, so that pods run with less: lower-case fragments that name the
+    /// lack, its effect and the remedy. Empty where nothing is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
 }
 
 /// An operating system that porthole runs containers on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Os {
     /// Linux.
@@ -90,6 +128,22 @@ pub trait Running: Send + Sync {
     /// # Errors
     /// The system refused.
     fn kill(&self) -> Result<(), SignalError>;
+    /// Takes what is on this side of the terminal asked for by [`Stdio::Terminal`]; `None` when taken before or none.
+    fn take_terminal(&self) -> Option<Terminal> {
+        None
+    }
+    /// Tells the terminal its size. Without one nothing happens.
+    ///
+    /// # Errors
+    /// The system refused.
+    fn resize(&self, size: TerminalSize) -> Result<(), SignalError> {
+        let _ = size;
+        Ok(())
+    }
+    /// Which limits the container ran into so far; whole once it has ended, and until it is deleted.
+    fn hits(&self) -> Hits {
+        Hits::default()
+    }
     /// Removes everything of the container that is left. Kills it first if it still runs. Idempotent.
     ///
     /// # Errors
@@ -97,28 +151,111 @@ pub trait Running: Send + Sync {
     fn delete(&self) -> Result<(), DeleteError>;
 }
 
-/// The read ends of a container's output.
+/// The ends of a container's streams that are porthole's.
 #[derive(Debug)]
 pub struct Output {
+    /// Standard input, where the plan has one: [`Streams::stdin`](crate::plan::Streams).
+    pub stdin: Option<std::fs::File>,
     /// Standard output.
     pub stdout: std::fs::File,
     /// Standard error.
     pub stderr: std::fs::File,
 }
 
-/// Where a container's standard streams go. Standard input is always empty.
+/// Where a program's standard streams go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stdio {
-    /// To this process's own streams.
+    /// Output to this process's own streams; standard input is empty.
     Inherit,
+    /// All three are this process's own.
+    Attached,
     /// Through pipes: [`Running::take_output`].
     Piped,
+    /// A terminal of the program's own, whose other side is [`Running::take_terminal`].
+    Terminal(TerminalSize),
     /// Nowhere.
     Null,
 }
 
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Characters in a line.
+    pub columns: u16,
+    /// Lines.
+    pub rows: u16,
+}
+
+/// The other side of a program's terminal.
+#[derive(Debug)]
+pub struct Terminal {
+    /// What is typed.
+    pub input: std::fs::File,
+    /// What is shown. Ends, or fails with EIO, when no process has the terminal any more.
+    pub output: std::fs::File,
+}
+
+/// A further program for a running container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Program and arguments, each passed on exactly; looked for as the container's own command.
+    pub command: Vec<String>,
+    /// Variables besides the container's, which they replace.
+    pub environment: Vec<(String, String)>,
+    /// The container's where it is not set.
+    pub working_directory: Option<String>,
+    /// The container's where it is not set.
+    pub user: Option<User>,
+}
+
+/// What a container uses, and has used since its start. `None` is what this system does not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Stats {
+    /// Processor time of all its processes, also of those that have ended.
+    pub cpu_nanoseconds: Option<u64>,
+    /// Of that, in the program.
+    pub cpu_user_nanoseconds: Option<u64>,
+    /// Of that, in the system.
+    pub cpu_system_nanoseconds: Option<u64>,
+    /// Bytes charged to the container: with the file cache on Linux, committed on Windows.
+    pub memory_bytes: Option<u64>,
+    /// Bytes that could not be given up: without inactive file cache on Linux, private working set on Windows.
+    pub working_set_bytes: Option<u64>,
+    /// The most that `memory_bytes` has been.
+    pub memory_peak_bytes: Option<u64>,
+    /// The limit of `memory_bytes`.
+    pub memory_limit_bytes: Option<u64>,
+    /// Processes on Windows, processes and threads on Linux.
+    pub pids: Option<u64>,
+    /// The limit of `pids`.
+    pub pids_limit: Option<u64>,
+    /// Bytes read from devices.
+    pub read_bytes: Option<u64>,
+    /// Bytes written to devices.
+    pub write_bytes: Option<u64>,
+    /// Read operations.
+    pub read_operations: Option<u64>,
+    /// Write operations.
+    pub write_operations: Option<u64>,
+    /// The limits that were run into.
+    pub hits: Hits,
+}
+
+/// How often a container ran into its limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Hits {
+    /// Processes that the kernel killed for memory (Linux).
+    pub oom_kills: u64,
+    /// Allocations refused at the job's memory limit (Windows).
+    pub memory_refusals: u64,
+    /// Processes refused at the limit of their number.
+    pub pids_refusals: u64,
+}
+
 /// How a container ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Exit {
     /// The program's own exit code.
@@ -139,7 +276,7 @@ impl Exit {
 }
 
 /// What a container can be asked. On Linux a signal; on Windows a console control event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Signal {
     /// SIGTERM, `CTRL_SHUTDOWN_EVENT`.
@@ -238,6 +375,68 @@ pub struct SignalError {
     pub id: String,
     /// The system's answer.
     pub source: std::io::Error,
+}
+
+/// Why a program did not start in a container.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecError {
+    /// There is no such container on this host, or it has ended.
+    #[error("container `{id}` does not run")]
+    NotRunning {
+        /// The container.
+        id: String,
+    },
+    /// What the program needs cannot be had.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The program did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// Why nothing can be said of what a container uses.
+#[derive(Debug, thiserror::Error)]
+#[error("count what container `{id}` uses: {doing}")]
+pub struct StatsError {
+    /// The container.
+    pub id: String,
+    /// What was being done.
+    pub doing: String,
+    /// The system's answer.
+    pub source: std::io::Error,
+}
+
+/// Why a container's limits are as they were.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// There is no such container on this host, or it has ended.
+    #[error("container `{id}` does not run")]
+    NotRunning {
+        /// The container.
+        id: String,
+    },
+    /// This system has no such limit, or the container cannot have it.
+    #[error("limit {what} of container `{id}`: {reason}")]
+    Refused {
+        /// The container.
+        id: String,
+        /// Which limit.
+        what: String,
+        /// Why, and what to try.
+        reason: String,
+    },
+    /// A system call failed.
+    #[error("limit {what} of container `{id}`")]
+    Io {
+        /// The container.
+        id: String,
+        /// Which limit.
+        what: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
 }
 
 /// What could not be removed.

@@ -17,10 +17,13 @@
 //! - [`life`] takes a pod from its first init container to its exit code, or to its end by Ctrl-C.
 
 pub mod build;
+pub mod clock;
 pub mod command;
+pub mod conduct;
 pub mod engine;
 pub mod environment;
 pub mod expansion;
+pub mod fault;
 pub mod life;
 pub mod os;
 pub mod path;

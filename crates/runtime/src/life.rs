@@ -9,8 +9,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::conduct::{ContainerPlan, RestartPolicy};
 use crate::engine::{
     CreateError, DeleteError, Engine, Exit, Output, Running, SignalError, StartError, Stdio,
 };
@@ -18,7 +19,7 @@ use crate::plan::{Plan, PodIdentity};
 use crate::volumes::{Mounted, Volume, VolumeError};
 
 /// Everything needed to run one pod.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodPlan {
     /// Which pod.
@@ -28,11 +29,16 @@ pub struct PodPlan {
     /// Its volumes, in the order of the spec.
     pub volumes: Vec<Volume>,
     /// Its init containers, in the order of the spec.
-    pub init_containers: Vec<Plan>,
+    pub init_containers: Vec<ContainerPlan>,
     /// Its containers, in the order of the spec.
-    pub containers: Vec<Plan>,
+    pub containers: Vec<ContainerPlan>,
     /// How long containers have between being asked to stop and being killed.
     pub grace: Duration,
+    /// Which containers are started again.
+    pub restart_policy: RestartPolicy,
+    /// `activeDeadlineSeconds`, from the pod's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_deadline: Option<Duration>,
 }
 
 /// What happens in a life, as it happens.
@@ -232,13 +238,18 @@ struct Course<'a> {
 
 impl Course<'_> {
     fn run(&mut self, pod: &PodPlan) -> Result<(), LifeError> {
-        for plan in &pod.init_containers {
-            let failed = self.group(std::slice::from_ref(plan))?;
+        for container in &pod.init_containers {
+            let failed = self.group(std::slice::from_ref(&container.plan))?;
             if failed || self.stopped {
                 return Ok(());
             }
         }
-        self.group(&pod.containers).map(drop)
+        let plans: Vec<Plan> = pod
+            .containers
+            .iter()
+            .map(|container| container.plan.clone())
+            .collect();
+        self.group(&plans).map(drop)
     }
 
     /// Runs containers side by side until all have ended. Returns whether one failed.

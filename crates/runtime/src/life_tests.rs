@@ -1,6 +1,7 @@
 use std::sync::{Condvar, Mutex};
 
 use super::*;
+use crate::conduct::{ContainerPlan, RestartPolicy, Role};
 use crate::engine::{Created, HostFacts, Os, Signal};
 use crate::plan::{CommandLine, Limits, Rootfs, Stop, User, View};
 
@@ -201,6 +202,18 @@ fn plan(container: &str) -> Plan {
             grace: Duration::from_secs(30),
         },
         credential_spec: None,
+        streams: crate::plan::Streams::default(),
+    }
+}
+
+fn looked_after(plan: Plan, role: Role) -> ContainerPlan {
+    ContainerPlan {
+        plan,
+        image: "app".to_owned(),
+        role,
+        probes: crate::conduct::Probes::default(),
+        hooks: crate::conduct::Hooks::default(),
+        termination_message: crate::conduct::TerminationMessage::default(),
     }
 }
 
@@ -225,6 +238,7 @@ fn live(
         hostname: "h".to_owned(),
         address: "127.0.0.1".to_owned(),
         views: vec![View::Private],
+        lacks: Vec::new(),
     };
     let engine = Fake {
         facts,
@@ -241,9 +255,17 @@ fn live(
         identity: identity(),
         directory: directory.clone(),
         volumes: vec![volume],
-        init_containers: init.iter().map(|name| plan(name)).collect(),
-        containers: main.iter().map(|name| plan(name)).collect(),
+        init_containers: init
+            .iter()
+            .map(|name| looked_after(plan(name), Role::Init))
+            .collect(),
+        containers: main
+            .iter()
+            .map(|name| looked_after(plan(name), Role::Main))
+            .collect(),
         grace,
+        restart_policy: RestartPolicy::Never,
+        active_deadline: None,
     };
     let life = Life::new();
     let stopper = life.stopper();

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use porthole_pod::Account;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything needed to start one container.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// Unique on this host; names the job object (`JobContainer_<id>`) or the cgroup. `[a-z0-9][a-z0-9-]{0,126}`.
@@ -40,12 +40,25 @@ pub struct Plan {
     /// How the container is asked to stop, and for how long.
     pub stop: Stop,
     /// The contents of the credential spec, as JSON text.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_spec: Option<String>,
+    /// What the program's standard streams are.
+    #[serde(default)]
+    pub streams: Streams,
+}
+
+/// `stdin` and `tty` of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Streams {
+    /// Standard input stays open, where there is something to connect it to; else it is empty.
+    pub stdin: bool,
+    /// The streams are a terminal, where the output goes somewhere that can be one.
+    pub terminal: bool,
 }
 
 /// Which pod a container belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodIdentity {
     /// Namespace, `default` where the manifest names none.
@@ -57,7 +70,7 @@ pub struct PodIdentity {
 }
 
 /// What a container's private rootfs is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Rootfs {
     /// Unpacked layers of the image store, the lowest first; never written to.
@@ -69,7 +82,7 @@ pub enum Rootfs {
 }
 
 /// How a container sees its rootfs and volumes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum View {
     /// Only this container sees them: a mount namespace on Linux, a silo with bind filter on Windows.
@@ -81,7 +94,7 @@ pub enum View {
 }
 
 /// What is started, before the sandbox mount point is put in and before resolution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CommandLine {
     /// Program and arguments, each passed on exactly.
@@ -91,13 +104,17 @@ pub enum CommandLine {
 }
 
 /// One volume at one place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mount {
     /// The pod's name of the volume, for messages.
     pub volume: String,
     /// File or directory on the host, absolute.
     pub source: PathBuf,
+    /// What of the source is mounted: a relative path without `..`, found without following a symbolic link out of the
+    /// source, and made as a directory where it is missing (`subPath`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_path: Option<PathBuf>,
     /// `mountPath`: an absolute path as the container sees it.
     pub destination: String,
     /// Writes are refused by the system.
@@ -105,7 +122,7 @@ pub struct Mount {
 }
 
 /// Who a container runs as.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum User {
     /// Whoever runs porthole (`--inherit-user`).
@@ -115,8 +132,8 @@ pub enum User {
 }
 
 /// Limits of the job as a whole. `None` is no limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,10 +144,36 @@ pub struct Limits {
     /// Processes and threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids: Option<u64>,
+    /// The processors that may be used, by number, ascending, each once; empty is all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processors: Vec<u32>,
+    /// Limits of block devices (Linux).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceLimit>,
+}
+
+/// How fast one block device may be read and written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceLimit {
+    /// The device (`/dev/sda`), or any file on it, as the user named it.
+    pub device: PathBuf,
+    /// Bytes a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_bytes: Option<u64>,
+    /// Bytes a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_bytes: Option<u64>,
+    /// Operations a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_operations: Option<u64>,
+    /// Operations a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_operations: Option<u64>,
 }
 
 /// How a container is stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stop {
     /// What is sent to every process of the container first.

@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::PodIdentity;
 
 /// A volume of a pod, and what it takes to have it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     /// The pod's name for it.
@@ -21,19 +21,19 @@ pub struct Volume {
 }
 
 /// Where a volume's content comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Content {
     /// It is the host's own.
     Host(HostPathType),
     /// An empty directory of the pod's own.
     Empty,
-    /// Files of a ConfigMap or Secret. Their contents are not printed.
-    Files(#[serde(serialize_with = "names")] Vec<ContentFile>),
+    /// Files of a ConfigMap or Secret.
+    Files(Vec<ContentFile>),
 }
 
 /// One file of a ConfigMap or Secret.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentFile {
     /// Where, relative to the volume; checked to stay in it.
     pub path: String,
@@ -55,12 +55,8 @@ impl std::fmt::Debug for ContentFile {
     }
 }
 
-fn names<S: serde::Serializer>(files: &[ContentFile], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(files.iter().map(|file| &file.path))
-}
-
 /// `hostPath.type`: what must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostPathType {
     /// Anything but a socket.
     #[serde(rename = "")]

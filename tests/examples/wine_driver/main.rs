@@ -83,6 +83,7 @@ fn start(
             grace: Duration::from_secs(1),
         },
         credential_spec: None,
+        streams: porthole_runtime::plan::Streams::default(),
     };
     let running = engine.create(&plan, stdio)?.start()?;
     Ok((engine, running))

@@ -33,6 +33,7 @@ pub(crate) fn plan(account: &str, command: &[&str]) -> Plan {
             grace: Duration::from_secs(1),
         },
         credential_spec: None,
+        streams: porthole_runtime::plan::Streams::default(),
     }
 }
 
@@ -40,6 +41,7 @@ pub(crate) fn plan(account: &str, command: &[&str]) -> Plan {
 #[allow(dead_code, reason = "the helper has no volumes")]
 pub(crate) fn mount(source: &Path, destination: &str, read_only: bool) -> Mount {
     Mount {
+        sub_path: None,
         volume: "data".to_owned(),
         source: PathBuf::from(source),
         destination: destination.to_owned(),

@@ -56,6 +56,7 @@ fn facts(os: Os) -> HostFacts {
         hostname: "node-1".to_owned(),
         address: "192.0.2.7".to_owned(),
         views: vec![View::Private],
+        lacks: Vec::new(),
     }
 }
 
@@ -95,7 +96,7 @@ fn text(container: &str, more: &str) -> String {
 
 fn plan_of(container: &str, more: &str) -> Plan {
     let pods = make(&text(container, more), Os::Linux, &Choices::default()).unwrap();
-    pods[0].containers[0].clone()
+    pods[0].containers[0].plan.clone()
 }
 
 fn refused(container: &str, more: &str) -> Vec<String> {
@@ -139,7 +140,7 @@ fn command_and_args_replace_the_images_as_kubernetes_says() {
             text
         };
         let pods = make(&text, Os::Linux, &Choices::default()).unwrap();
-        assert_eq!(arguments(&pods[0].containers[0]), expected, "{container}");
+        assert_eq!(arguments(&pods[0].containers[0].plan), expected, "{container}");
     }
     assert!(refused("args: ['']", "")[0].contains("no command specified"));
 }
@@ -377,7 +378,7 @@ fn plans_carry_limits_grace_and_working_directory() {
                     terminationGracePeriodSeconds: 7\n",
     );
     let pods = make(&pod, Os::Linux, &Choices::default()).unwrap();
-    let plan = &pods[0].containers[0];
+    let plan = &pods[0].containers[0].plan;
     assert_eq!(
         (plan.limits.memory, plan.limits.cpu_milli),
         (Some(10_000_000), Some(250))

@@ -180,6 +180,7 @@ pub(super) fn mounts(making: &mut Making<'_>, container: &ContainerSpec, volumes
         mounts.push(Mount {
             volume: spec.volume.clone(),
             source: volume.path.clone(),
+            sub_path: None,
             destination,
             read_only,
         });

@@ -9,7 +9,7 @@ fn the_account_is_the_effective_one_else_the_images() {
             .replace("image: bare", image)
     };
     let user = |text: &str, choices: &Choices| {
-        make(text, Os::Linux, choices).map(|pods| match &pods[0].containers[0].user {
+        make(text, Os::Linux, choices).map(|pods| match &pods[0].containers[0].plan.user {
             User::Inherit => "inherit".to_owned(),
             User::Account(account) => account.to_string(),
         })
@@ -82,7 +82,7 @@ fn isolated_pods_run_only_when_asked_to_stand_in() {
         ..Choices::default()
     };
     let pods = make(pod, Os::Windows, &choices).unwrap();
-    let plan = &pods[0].containers[0];
+    let plan = &pods[0].containers[0].plan;
     assert_eq!(
         plan.user,
         User::Account(porthole_pod::Account::parse("ContainerUser").unwrap())

@@ -5,7 +5,7 @@ use super::*;
 fn on_windows(container: &str) -> CommandLine {
     let pod = text(container, "").replace("image: bare", "image: shell");
     let pods = make(&pod, Os::Windows, &Choices::default()).unwrap();
-    pods[0].containers[0].command.clone()
+    pods[0].containers[0].plan.command.clone()
 }
 
 #[test]

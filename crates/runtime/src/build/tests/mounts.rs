@@ -20,6 +20,7 @@ fn volumes_are_planned_below_the_pods_directory() {
     let directory = PathBuf::from(format!("/state/pods/default_p_{}", pod.identity.uid));
     assert_eq!(pod.directory, directory);
     let found: Vec<(&str, &Path, bool)> = pod.containers[0]
+        .plan
         .mounts
         .iter()
         .map(|mount| {

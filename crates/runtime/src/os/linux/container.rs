@@ -447,7 +447,8 @@ fn streams(
     descriptors.push(null.into());
     Ok(match stdio {
         Stdio::Inherit => ([Some(null_number), None, None], None),
-        Stdio::Null => ([Some(null_number); 3], None),
+        Stdio::Attached => ([None, None, None], None),
+        Stdio::Null | Stdio::Terminal(_) => ([Some(null_number); 3], None),
         Stdio::Piped => {
             let mut pipe = || {
                 let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
@@ -460,7 +461,11 @@ fn streams(
             let (stderr, err) = pipe()?;
             (
                 [Some(null_number), Some(out), Some(err)],
-                Some(Output { stdout, stderr }),
+                Some(Output {
+                    stdin: None,
+                    stdout,
+                    stderr,
+                }),
             )
         }
     })

@@ -15,6 +15,7 @@ pub(super) fn host_facts() -> HostFacts {
         hostname: name.nodename().to_string_lossy().trim().to_lowercase(),
         address: address().to_string(),
         views: vec![View::Private],
+        lacks: Vec::new(),
     }
 }
 

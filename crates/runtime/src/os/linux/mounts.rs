@@ -220,6 +220,7 @@ mod tests {
 
     fn mount(source: &Path, destination: &str) -> Mount {
         Mount {
+            sub_path: None,
             volume: "data".to_owned(),
             source: source.to_owned(),
             destination: destination.to_owned(),

@@ -59,6 +59,7 @@ fn plan(id: &str, script: &str) -> Plan {
             grace: Duration::from_secs(1),
         },
         credential_spec: None,
+        streams: crate::plan::Streams::default(),
     }
 }
 

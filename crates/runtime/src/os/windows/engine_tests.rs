@@ -108,11 +108,13 @@ fn plan(view: View) -> Plan {
             grace: Duration::from_secs(1),
         },
         credential_spec: None,
+        streams: crate::plan::Streams::default(),
     }
 }
 
 fn mount(source: &str, destination: &str, read_only: bool) -> Mount {
     Mount {
+        sub_path: None,
         volume: "v".to_owned(),
         source: source.into(),
         destination: destination.to_owned(),

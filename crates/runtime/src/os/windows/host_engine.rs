@@ -60,6 +60,7 @@ fn facts(host: &dyn Api) -> HostFacts {
         hostname,
         address: address(),
         views,
+        lacks: Vec::new(),
     }
 }
 

@@ -133,6 +133,7 @@ mod tests {
             memory,
             cpu_milli,
             pids,
+            ..Limits::default()
         }
     }
 

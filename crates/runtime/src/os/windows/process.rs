@@ -42,8 +42,10 @@ impl Streams {
                 let (error, their_error) = api.create_pipe()?;
                 (their_output, their_error, Some((output, error)))
             }
-            Stdio::Null => (api.open_nul()?, api.open_nul()?, None),
-            Stdio::Inherit => (inherited(STD_OUTPUT_HANDLE)?, inherited(STD_ERROR_HANDLE)?, None),
+            Stdio::Null | Stdio::Terminal(_) => (api.open_nul()?, api.open_nul()?, None),
+            Stdio::Inherit | Stdio::Attached => {
+                (inherited(STD_OUTPUT_HANDLE)?, inherited(STD_ERROR_HANDLE)?, None)
+            }
         };
         Self::of(api, [api.open_nul()?, output, error], ours, relayed, false)
     }
@@ -148,6 +150,7 @@ pub(super) fn start(api: &dyn Api, start: Start<'_>, streams: Streams) -> io::Re
         .map(|(read, which)| Relay::start(api, read, which))
         .collect::<io::Result<_>>()?;
     let output = streams.ours.map(|(stdout, stderr)| Output {
+        stdin: None,
         stdout: api.file_of(stdout),
         stderr: api.file_of(stderr),
     });

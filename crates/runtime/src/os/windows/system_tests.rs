@@ -61,6 +61,7 @@ fn plan(id: &str, command: &[&str]) -> Plan {
             grace: Duration::from_secs(1),
         },
         credential_spec: None,
+        streams: crate::plan::Streams::default(),
     }
 }
 
@@ -438,6 +439,7 @@ fn refuses_limits_and_accounts_that_wine_only_pretends_to_have() {
     assert!(
         refused(|plan| {
             plan.mounts = vec![Mount {
+                sub_path: None,
                 volume: "v".to_owned(),
                 source: r"C:\windows".into(),
                 destination: "/v".to_owned(),

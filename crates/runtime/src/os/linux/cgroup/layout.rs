@@ -222,6 +222,8 @@ mod tests {
         memory: Some(10 << 20),
         cpu_milli: Some(250),
         pids: Some(5),
+        processors: Vec::new(),
+        devices: Vec::new(),
     };
 
     fn layout(mountinfo: &str, controllers: &str) -> Layout {

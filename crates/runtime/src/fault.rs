@@ -1,0 +1,51 @@
+//! Named steps at which a test can end porthole, as if it had been killed there.
+//!
+//! In a release a step is nothing. In a debug build the process kills itself at the step that the variable `PORTHOLE_FAULT`
+//! names (`NAME`, or `NAME:N` for the Nth time that it is reached), so that a test goes through every step of a start, an
+//! exec, a stop and a removal, one by one.
+
+/// Every step, in the order in which a pod's life takes them. A step that is not here cannot be named.
+pub const STEPS: &[&str] = &[];
+
+/// The process has come to a step.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub fn step(_name: &'static str) {}
+
+/// The process has come to a step, and ends here if it was asked to.
+#[cfg(debug_assertions)]
+pub fn step(name: &'static str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static REACHED: AtomicU64 = AtomicU64::new(0);
+
+    debug_assert!(STEPS.contains(&name), "`{name}` is not in the list of steps");
+    let wanted = WANTED.get_or_init(|| {
+        let wanted = std::env::var("PORTHOLE_FAULT").ok()?;
+        Some(match wanted.split_once(':') {
+            Some((name, times)) => (name.to_owned(), times.parse().unwrap_or(1)),
+            None => (wanted, 1),
+        })
+    });
+    if let Some((wanted, times)) = wanted
+        && wanted == name
+        && REACHED.fetch_add(1, Ordering::Relaxed) + 1 == *times
+    {
+        die();
+    }
+}
+
+/// Without unwinding, destructors or exit handlers, and with nothing flushed.
+#[cfg(all(debug_assertions, target_os = "linux"))]
+fn die() -> ! {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    std::process::abort()
+}
+
+/// As near to being killed as this system lets a process come by itself.
+#[cfg(all(debug_assertions, not(target_os = "linux")))]
+fn die() -> ! {
+    std::process::abort()
+}
