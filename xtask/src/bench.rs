@@ -9,7 +9,7 @@ pub(crate) fn image() -> Result<()> {
     example("porthole-image", "bench_unpack")
 }
 
-/// `porthole run` against `runc run` of the same rootfs.
+/// `porthole run` against `runc run` of the same rootfs, and against the floor.
 pub(crate) fn run() -> Result<()> {
     if !command::is_root() {
         return Err(Failure::new(
@@ -20,6 +20,15 @@ pub(crate) fn run() -> Result<()> {
     debian::install(&["runc"])?;
     let mut build = Target::Host.cargo("build");
     command::run(build.args(["--release", "--locked", "-p", "porthole"]))?;
+    let mut floor = Target::Host.cargo("build");
+    command::run(floor.args([
+        "--release",
+        "--locked",
+        "-p",
+        "porthole-tests",
+        "--example",
+        "floor",
+    ]))?;
     example("porthole-tests", "bench_run")
 }
 
