@@ -11,25 +11,33 @@ pub(crate) fn image() -> Result<()> {
 
 /// `porthole run` against `runc run` of the same rootfs, and against the floor.
 pub(crate) fn run() -> Result<()> {
-    if !command::is_root() {
-        return Err(Failure::new(
-            "compare with runc",
-            "containers need root; run this as root",
-        ));
-    }
+    as_root()?;
     debian::install(&["runc"])?;
-    let mut build = Target::Host.cargo("build");
-    command::run(build.args(["--release", "--locked", "-p", "porthole"]))?;
-    let mut floor = Target::Host.cargo("build");
-    command::run(floor.args([
-        "--release",
-        "--locked",
-        "-p",
-        "porthole-tests",
-        "--example",
-        "floor",
-    ]))?;
+    release(&["porthole"])?;
+    release(&["porthole-tests", "--example", "floor"])?;
     example("porthole-tests", "bench_run")
+}
+
+/// Detached pods: an idle one, and many.
+pub(crate) fn pods() -> Result<()> {
+    as_root()?;
+    release(&["porthole"])?;
+    example("porthole-tests", "bench_pods")
+}
+
+fn as_root() -> Result<()> {
+    if command::is_root() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "run containers",
+        "their limits and mounts need root; run this as root",
+    ))
+}
+
+fn release(package: &[&str]) -> Result<()> {
+    let mut build = Target::Host.cargo("build");
+    command::run(build.args(["--release", "--locked", "-p"]).args(package))
 }
 
 /// Benches are programs, examples of the crate that they measure; they print the ratios and fail where one is missed.
