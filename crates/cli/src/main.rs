@@ -5,12 +5,20 @@ mod exit;
 mod failure;
 mod fetch;
 mod manifests;
+#[allow(dead_code, reason = "the verbs about pods are on their way")]
+mod pods;
 mod verbs;
 mod verdict;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+/// A line of porthole's own on standard error.
+fn note(text: &str) {
+    const STYLE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
+    anstream::eprintln!("{STYLE}note{STYLE:#}: {text}");
+}
 
 fn main() -> ExitCode {
     if let Some(code) = verbs::guard::asked() {

@@ -5,7 +5,18 @@
 //! exec, a stop and a removal, one by one.
 
 /// Every step, in the order in which a pod's life takes them. A step that is not here cannot be named.
-pub const STEPS: &[&str] = &[];
+pub const STEPS: &[&str] = &[
+    // Start: the pod.
+    "pod-directory",
+    "pod-lock",
+    "record",
+    // Removal: the pod.
+    "remove-record",
+    "remove-files",
+    "remove-lock",
+    // Repair.
+    "repair-volumes",
+];
 
 /// The process has come to a step.
 #[cfg(not(debug_assertions))]

@@ -14,6 +14,7 @@
 //! - [`volumes`] makes what a pod mounts; [`state`] is the directory where containers and volumes are noted, so that
 //!   whatever a crash leaves is found.
 //! - [`engine`] is the seam, [`os`] has an engine for each system.
+//! - [`pods`] are on disk what they are: records, statuses, and who holds them.
 //! - [`life`] takes a pod from its first init container to its exit code, or to its end by Ctrl-C.
 
 pub mod build;
@@ -28,6 +29,7 @@ pub mod life;
 pub mod os;
 pub mod path;
 pub mod plan;
+pub mod pods;
 pub mod spec;
 pub mod state;
 pub mod volumes;

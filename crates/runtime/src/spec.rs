@@ -22,7 +22,7 @@ use porthole_manifest::Span;
 use serde::Serialize;
 
 pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
-pub(crate) use name::label_fault;
+pub(crate) use name::{label_fault, subdomain_fault};
 pub use pod::read;
 pub use quantity::{Quantity, QuantityError};
 pub(crate) use volume::PIPE_HELP;

@@ -20,6 +20,15 @@ pub struct Volume {
     pub content: Content,
 }
 
+impl Volume {
+    /// Drops what is in it, for records: Secrets are on the disk nowhere but where they are mounted from.
+    pub fn forget_content(&mut self) {
+        if let Content::Files(files) = &mut self.content {
+            files.clear();
+        }
+    }
+}
+
 /// Where a volume's content comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

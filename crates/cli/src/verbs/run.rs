@@ -17,6 +17,7 @@ use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::manifests::{self, Workload};
+use crate::note;
 use crate::verdict;
 
 /// Options of `porthole run`.
@@ -97,7 +98,7 @@ impl Run {
                 Ok(made) => {
                     if made.is_empty() && !global.quiet {
                         let title = workload.title(&self.namespace);
-                        output::note(&format!("{title} wants 0 pods: none is made"));
+                        note(&format!("{title} wants 0 pods: none is made"));
                     }
                     pods.extend(made);
                 }
@@ -133,13 +134,13 @@ impl Run {
             }
             let spec = spec::read(&workload.template)
                 .map_err(|refusals| verdict::refused(workload, &self.namespace, &refusals))?;
-            for note in &spec.notes {
-                if global.verbose > 0 || (note.weight == Weight::Unasked && !global.quiet) {
-                    output::note(&format!(
+            for said in &spec.notes {
+                if global.verbose > 0 || (said.weight == Weight::Unasked && !global.quiet) {
+                    note(&format!(
                         "{}: {}: {}",
-                        workload.place(note.span),
-                        note.field,
-                        note.reason
+                        workload.place(said.span),
+                        said.field,
+                        said.reason
                     ));
                 }
             }

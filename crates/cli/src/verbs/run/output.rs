@@ -8,6 +8,7 @@ use porthole_runtime::engine::Output;
 use porthole_runtime::life::{Event, PodPlan};
 
 use crate::arguments::Global;
+use crate::note;
 
 /// Longer lines are cut into pieces of this many bytes, so that a program without line breaks cannot fill the memory.
 const LONGEST_LINE: u64 = 1 << 20;
@@ -94,12 +95,6 @@ pub(super) fn say(event: &Event<'_>, pod: &PodPlan, several: bool, global: &Glob
         Event::NotSignalled(error) => note(&format!("{error}: {}", error.source)),
         _ => {}
     }
-}
-
-/// A line of porthole's own on standard error.
-pub(super) fn note(text: &str) {
-    const STYLE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
-    anstream::eprintln!("{STYLE}note{STYLE:#}: {text}");
 }
 
 #[cfg(test)]

@@ -1,0 +1,199 @@
+//! The pods that a command is about: by `NAME`, by `NAMESPACE/NAME`, or by the manifest that made them.
+
+use std::path::{Path, PathBuf};
+
+use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
+use porthole_runtime::pods::{Origin, Pod, Pods};
+use porthole_runtime::{Engine, os};
+
+use crate::arguments::Global;
+use crate::exit;
+use crate::failure::{Attempt as _, Failure};
+use crate::manifests;
+
+/// The host as every verb about pods finds it: what dead holders left has been removed.
+///
+/// # Errors
+/// The state directory is a newer porthole's, or the host says nothing. What cannot be removed is noted, and is the next
+/// command's again.
+pub(crate) fn open(global: &Global) -> Result<(Box<dyn Engine>, Pods), Failure> {
+    let state = global.state();
+    let pods = Pods::open(&state).map_err(Failure::unasked)?;
+    let engine = os::host_engine(&state).attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?;
+    let swept = engine
+        .sweep()
+        .attempt(exit::OWN_FAILURE, || "remove what a dead holder left".to_owned());
+    if let Err(failure) = swept {
+        failure.report();
+    }
+    repair(&pods, global)?;
+    Ok((engine, pods))
+}
+
+/// Repairs the pods of dead holders, and says so. Their containers are gone by now.
+pub(crate) fn repair(pods: &Pods, global: &Global) -> Result<(), Failure> {
+    let repaired = pods.repair().map_err(Failure::unasked)?;
+    if !global.quiet {
+        for title in &repaired.lost {
+            crate::note(&format!(
+                "the pod {title} is lost: the porthole process that ran it was killed"
+            ));
+        }
+        for newer in &repaired.newer {
+            crate::note(&newer.to_string());
+        }
+    }
+    for failed in repaired.failed {
+        Failure::new(exit::OWN_FAILURE, failed).report();
+    }
+    Ok(())
+}
+
+/// The one pod that is meant.
+///
+/// # Errors
+/// None is, or several are.
+pub(crate) fn one(pods: &Pods, wanted: &str, namespace: &str) -> Result<Pod, Failure> {
+    let mut found = select(pods, &[wanted.to_owned()], namespace)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(pod), true) => Ok(pod),
+        (last, _) => {
+            let mut titles: Vec<String> = found.iter().map(Pod::title).collect();
+            titles.extend(last.as_ref().map(Pod::title));
+            let failure = Failure::unasked(format!("`{wanted}` made several pods: {}", titles.join(", ")));
+            Err(failure.help("name one of them"))
+        }
+    }
+}
+
+/// The pods that are meant, each once, in the order in which they are named.
+///
+/// # Errors
+/// One that is named is not there, or a manifest cannot be read.
+pub(crate) fn select(pods: &Pods, wanted: &[String], namespace: &str) -> Result<Vec<Pod>, Failure> {
+    let mut chosen: Vec<Pod> = Vec::new();
+    let mut missing = Vec::new();
+    for text in wanted {
+        let found = if is_manifest(text) {
+            let origins = origins(Path::new(text), namespace)?;
+            let all = pods.list().map_err(Failure::unasked)?;
+            let mut found = Vec::new();
+            for origin in origins {
+                let made = all.iter().filter(|pod| pod.record.origin == origin);
+                let before = found.len();
+                found.extend(made.cloned());
+                if found.len() == before {
+                    missing.push(format!("{} {}/{}", origin.kind, origin.namespace, origin.name));
+                }
+            }
+            found
+        } else {
+            let (namespace, name) = split(text, namespace)?;
+            let found = pods.find(namespace, name).map_err(Failure::unasked)?;
+            if found.is_none() {
+                missing.push(format!("{namespace}/{name}"));
+            }
+            found.into_iter().collect()
+        };
+        for pod in found {
+            if chosen.iter().all(|other| other.directory != pod.directory) {
+                chosen.push(pod);
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(chosen);
+    }
+    let failure = Failure::new(exit::NO, format!("no pod of {} on this host", missing.join(", ")));
+    let file = wanted
+        .iter()
+        .find(|text| !is_manifest(text) && Path::new(text).exists());
+    Err(match file {
+        Some(file) => failure.help(format!("for the manifest of that name, write ./{file}")),
+        None => failure.help("see which there are: porthole ps -a"),
+    })
+}
+
+/// Whether a word on the command line is a manifest, and no pod's name: by its look, whatever files there are.
+fn is_manifest(text: &str) -> bool {
+    let extension = Path::new(text).extension();
+    let known = extension.is_some_and(|found| ["yaml", "yml", "json"].iter().any(|known| found == *known));
+    known || text == "-" || text.contains("://") || text.starts_with(['.', '/', '\\']) || text.contains(":\\")
+}
+
+fn split<'a>(text: &'a str, namespace: &'a str) -> Result<(&'a str, &'a str), Failure> {
+    let (namespace, name) = text.split_once('/').unwrap_or((namespace, text));
+    let odd = |part: &str| part.is_empty() || part.contains(['/', '\\', '_']) || part.contains("..");
+    if odd(namespace) || odd(name) {
+        let failure = Failure::unasked(format!("{text:?} is no name of a pod"));
+        return Err(failure.help("name it NAME or NAMESPACE/NAME, or give the manifest that made it"));
+    }
+    Ok((namespace, name))
+}
+
+/// What made a workload's pods, as their records name it.
+pub(crate) fn origin(kind: WorkloadKind, object: Node<'_>, namespace: &str) -> Origin {
+    let text = |path| {
+        object
+            .at(path)
+            .and_then(Node::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    Origin {
+        kind: kind.name().to_owned(),
+        namespace: text("metadata.namespace").unwrap_or(namespace).to_owned(),
+        name: text("metadata.name")
+            .or(text("metadata.generateName"))
+            .unwrap_or("pod")
+            .to_owned(),
+    }
+}
+
+fn origins(path: &Path, namespace: &str) -> Result<Vec<Origin>, Failure> {
+    let files = manifests::read(&[PathBuf::from(path)])?;
+    let of = |object: Object<'_>| {
+        let template = pod_template(&object)?;
+        Some(origin(template.kind, template.object, namespace))
+    };
+    let origins: Vec<Origin> = manifests::all_objects(&files)
+        .filter_map(|(object, _)| of(object))
+        .collect();
+    if origins.is_empty() {
+        manifests::workloads(&files)?;
+    }
+    Ok(origins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_told_from_a_name_by_its_look() {
+        for text in [
+            "pod.yaml",
+            "./web",
+            "/etc/pod",
+            "-",
+            "https://example.com/pod",
+            "a/b.json",
+            r"C:\pods\a",
+            "../x",
+        ] {
+            assert!(is_manifest(text), "{text}");
+        }
+        for text in ["web", "default/web", "web.example.com", "a-1"] {
+            assert!(!is_manifest(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_have_a_namespace_and_no_separators() {
+        assert_eq!(split("web", "n").unwrap(), ("n", "web"));
+        assert_eq!(split("m/web", "n").unwrap(), ("m", "web"));
+        for text in ["", "/web", "web/", "a/b/c", "a\\b", "..", "a/..", "a_b"] {
+            let failure = split(text, "n").unwrap_err().to_string();
+            assert!(failure.contains("is no name of a pod"), "{text}: {failure}");
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! The directory of a pod: whose name it has, who holds it, how it is made and removed.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::{PodsError, Record, STATUS, files, record, version};
+use crate::fault;
+use crate::plan::PodIdentity;
+use crate::volumes::pod_directory;
+
+const LOCK: &str = "lock";
+const ENDED: &str = "ended";
+const NAMES: &str = "names.lock";
+
+/// The most bytes of a file's name, on every file system that a state directory is likely to be on.
+const LONGEST_NAME: usize = 255;
+
+/// How long the lock of the names is waited for. It is held for a few system calls.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `NAMESPACE/NAME`, for people.
+pub(super) fn title(pod: &PodIdentity) -> String {
+    format!("{}/{}", pod.namespace, pod.name)
+}
+
+/// Whether a directory's name is of a pod of that name. No part of it can have a `_`.
+pub(super) fn is_of(directory: &str, namespace: &str, name: &str) -> bool {
+    let mut parts = directory.split('_');
+    parts.next() == Some(namespace) && parts.next() == Some(name) && parts.count() == 1
+}
+
+/// The directories of all pods, in order.
+pub(super) fn names(state: &Path) -> Result<Vec<String>, PodsError> {
+    let pods = state.join("pods");
+    let failed = |source| PodsError::Io {
+        doing: "read the directory",
+        path: pods.clone(),
+        source,
+    };
+    let entries = match fs::read_dir(&pods) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// A pod's directory that this process holds, until this is dropped, removed or ended, or the process dies.
+#[derive(Debug)]
+pub struct Held {
+    directory: PathBuf,
+    lock: Option<File>,
+}
+
+impl Held {
+    /// Where everything of the pod is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Writes the record: from now on others see the pod.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn record(&self, record: &Record) -> Result<(), PodsError> {
+        record::write(&self.directory, record)?;
+        fault::step("record");
+        Ok(())
+    }
+
+    /// Writes how the pod does, in Kubernetes' shape. A reader finds this status or the one before.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn status(&self, status: &impl Serialize) -> Result<(), PodsError> {
+        let path = self.directory.join(STATUS);
+        let written = serde_json::to_vec(status).map_err(io::Error::from);
+        written
+            .and_then(|text| files::replace(&path, &text))
+            .map_err(|source| PodsError::Io {
+                doing: "write the status",
+                path,
+                source,
+            })
+    }
+
+    /// Lets go of a pod that has come to its end and whose last status is written: its record, status and logs stay, until
+    /// somebody [removes](Self::remove) them.
+    ///
+    /// # Errors
+    /// The end cannot be noted. A later command will take the pod for a lost one then.
+    pub fn end(self) -> Result<(), PodsError> {
+        let path = self.directory.join(ENDED);
+        files::private()
+            .open(&path)
+            .map(drop)
+            .map_err(|source| PodsError::Io {
+                doing: "note the end of the pod in",
+                path,
+                source,
+            })
+    }
+
+    /// Removes the pod with everything of it.
+    ///
+    /// # Errors
+    /// Something could not be removed. The record has gone first: a later command removes the rest.
+    pub fn remove(mut self) -> Result<(), PodsError> {
+        let failed = |path: &Path, source| PodsError::Io {
+            doing: "remove",
+            path: path.to_owned(),
+            source,
+        };
+        let record = record::path(&self.directory);
+        gone(fs::remove_file(&record)).map_err(|source| failed(&record, source))?;
+        fault::step("remove-record");
+        for entry in fs::read_dir(&self.directory)
+            .map_err(|source| failed(&self.directory, source))?
+            .flatten()
+        {
+            if entry.file_name() == LOCK {
+                continue;
+            }
+            let path = entry.path();
+            let removed = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(&path),
+                _ => fs::remove_file(&path),
+            };
+            gone(removed).map_err(|source| failed(&path, source))?;
+        }
+        fault::step("remove-files");
+        let lock = self.directory.join(LOCK);
+        // Windows removes no file that is open; elsewhere nobody may have it in between.
+        if cfg!(windows) {
+            drop(self.lock.take());
+        }
+        gone(fs::remove_file(&lock)).map_err(|source| failed(&lock, source))?;
+        fault::step("remove-lock");
+        gone(fs::remove_dir(&self.directory)).map_err(|source| failed(&self.directory, source))
+    }
+}
+
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Takes a name, and makes and locks the directory of the pod that has it.
+pub(super) fn claim(state: &Path, identity: &PodIdentity) -> Result<Held, PodsError> {
+    check(identity)?;
+    let directory = pod_directory(state, identity);
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| PodsError::Io {
+            doing: "make the directory of the pod",
+            path,
+            source,
+        }
+    };
+    let pods = state.join("pods");
+    fs::create_dir_all(&pods).map_err(failed(&pods))?;
+    version::note(state).map_err(failed(state))?;
+    let _names = lock_names(state)?;
+    for name in names(state)? {
+        if is_of(&name, &identity.namespace, &identity.name) {
+            let other = pods.join(&name);
+            if has_ended(&other) {
+                return Err(PodsError::Taken {
+                    title: title(identity),
+                    running: false,
+                });
+            }
+            match take_over(&other)? {
+                // It died before it had anything to be found by.
+                Found::Dead(held) if !has_record(&other) => held.remove()?,
+                Found::Gone => {}
+                found => {
+                    return Err(PodsError::Taken {
+                        title: title(identity),
+                        running: matches!(found, Found::Alive),
+                    });
+                }
+            }
+        }
+    }
+    // Only the holder looks in: Secrets may be below, and containers come by way of their mounts.
+    make_private(&directory).map_err(failed(&directory))?;
+    fault::step("pod-directory");
+    match lock(&directory) {
+        Ok(lock) => {
+            fault::step("pod-lock");
+            Ok(Held {
+                directory,
+                lock: Some(lock),
+            })
+        }
+        Err(source) => {
+            // Nothing is left of it, for example on a full disk.
+            let _ = fs::remove_file(directory.join(LOCK));
+            let _ = fs::remove_dir(&directory);
+            Err(failed(&directory)(source))
+        }
+    }
+}
+
+fn lock(directory: &Path) -> io::Result<File> {
+    let lock = files::private().create_new(true).open(directory.join(LOCK))?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            // Another process looks whether it is locked, and will not do more than that before it has the names.
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// What becomes part of a path is one name, and not too long.
+fn check(identity: &PodIdentity) -> Result<(), PodsError> {
+    let PodIdentity { namespace, name, uid } = identity;
+    let bad = |reason| PodsError::Name {
+        title: title(identity),
+        reason,
+    };
+    if let Some(fault) = crate::spec::label_fault(namespace).or_else(|| crate::spec::subdomain_fault(name)) {
+        return Err(bad(fault));
+    }
+    if uid.is_empty()
+        || !uid
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
+        return Err(bad(format!("its uid {uid:?} is none")));
+    }
+    // The two bytes are what is between the parts.
+    let length = namespace.len() + name.len() + uid.len() + 2;
+    if length > LONGEST_NAME {
+        let most = LONGEST_NAME - (length - name.len() - namespace.len());
+        return Err(bad(format!(
+            "namespace and name have more than {most} characters together, for which there is no directory"
+        )));
+    }
+    Ok(())
+}
+
+/// What was found in a pod's directory.
+pub(super) enum Found {
+    /// Its holder lives.
+    Alive,
+    /// It has ended, and nobody holds it but this.
+    Ended(Held),
+    /// Its holder died, and nobody holds it but this.
+    Dead(Held),
+    /// It was removed meanwhile.
+    Gone,
+}
+
+/// Takes over a pod's directory where nobody holds it.
+///
+/// One that is just being made is not locked yet: whoever removes something makes sure of that by locking the names first.
+pub(super) fn take_over(directory: &Path) -> Result<Found, PodsError> {
+    let path = directory.join(LOCK);
+    let failed = |source| PodsError::Io {
+        doing: "look whether somebody holds",
+        path: path.clone(),
+        source,
+    };
+    let lock = match File::open(&path) {
+        Ok(lock) => lock,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(if directory.is_dir() {
+                Found::Dead(Held {
+                    directory: directory.to_owned(),
+                    lock: None,
+                })
+            } else {
+                Found::Gone
+            });
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Found::Alive),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    // Between opening and locking, another process may have removed it: then this lock is on nothing.
+    if !path.try_exists().map_err(failed)? {
+        return Ok(Found::Gone);
+    }
+    let held = Held {
+        directory: directory.to_owned(),
+        lock: Some(lock),
+    };
+    Ok(if has_ended(directory) {
+        Found::Ended(held)
+    } else {
+        Found::Dead(held)
+    })
+}
+
+/// Takes over the directory of a pod that has ended; nothing where it is gone already.
+pub(super) fn take_ended(directory: &Path) -> Result<Option<Held>, PodsError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match take_over(directory)? {
+            Found::Ended(held) | Found::Dead(held) => return Ok(Some(held)),
+            Found::Gone => return Ok(None),
+            // Another command removes it, or looks at it.
+            Found::Alive if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            Found::Alive => {
+                return Err(PodsError::Busy {
+                    doing: "take over",
+                    path: directory.to_owned(),
+                    seconds: PATIENCE.as_secs(),
+                });
+            }
+        }
+    }
+}
+
+/// Whether somebody holds a pod's directory.
+pub(super) fn is_held(directory: &Path) -> bool {
+    !has_ended(directory)
+        && File::open(directory.join(LOCK))
+            .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Whether the pod came to an end that is written down.
+pub(super) fn has_ended(directory: &Path) -> bool {
+    directory.join(ENDED).exists()
+}
+
+/// Whether there is a record.
+pub(super) fn has_record(directory: &Path) -> bool {
+    record::path(directory).exists()
+}
+
+/// Whether a directory has a lock; one that has none is half made, or half removed.
+pub(super) fn has_lock(directory: &Path) -> bool {
+    directory.join(LOCK).exists()
+}
+
+/// Waits until nobody else gives a name away, and keeps it so until the answer is dropped.
+pub(super) fn lock_names(state: &Path) -> Result<File, PodsError> {
+    let path = state.join(NAMES);
+    let failed = |source| PodsError::Io {
+        doing: "lock",
+        path: path.clone(),
+        source,
+    };
+    let lock = files::private().open(&path).map_err(failed)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                return Err(PodsError::Busy {
+                    doing: "lock",
+                    path,
+                    seconds: PATIENCE.as_secs(),
+                });
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn make_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    fs::DirBuilder::new().mode(0o700).create(directory)
+}
+
+/// On Windows the state directory's own rights are passed on.
+#[cfg(not(unix))]
+fn make_private(directory: &Path) -> io::Result<()> {
+    fs::create_dir(directory)
+}

@@ -1,0 +1,129 @@
+//! The record of a pod: what it is, written once when it is made.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use porthole_manifest::{Node, PodTemplate};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::PodsError;
+use super::files;
+use crate::life::PodPlan;
+use crate::plan::PodIdentity;
+
+const RECORD: &str = "pod.json";
+const VERSION: u32 = 1;
+
+/// What a pod is, and where it came from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    version: u32,
+    /// What was planned, without the contents of volumes.
+    pub plan: PodPlan,
+    /// The Pod as a cluster would have it: `apiVersion`, `kind`, `metadata`, and `spec` as it was given.
+    pub manifest: Value,
+    /// What made it.
+    pub origin: Origin,
+    /// The files it was read from, absolute, with those of its ConfigMaps and Secrets; `-` and URLs as they were given.
+    pub files: Vec<String>,
+    /// When it was made.
+    pub created: SystemTime,
+    /// Whether it has a supervisor, and outlives the command that made it.
+    pub detached: bool,
+}
+
+/// What made a pod: itself, or a workload, by the name in its manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// `Pod`, `Deployment`, ….
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name; `generateName` where it has only that.
+    pub name: String,
+}
+
+impl Record {
+    /// The record of a pod that is made now.
+    #[must_use]
+    pub fn new(plan: &PodPlan, manifest: Value, origin: Origin, files: Vec<String>, detached: bool) -> Self {
+        let mut plan = plan.clone();
+        for volume in &mut plan.volumes {
+            volume.forget_content();
+        }
+        Self {
+            version: VERSION,
+            plan,
+            manifest,
+            origin,
+            files,
+            created: SystemTime::now(),
+            detached,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+/// The record in a pod's directory; nothing where there is none.
+pub(super) fn read(directory: &Path) -> Result<Option<Record>, PodsError> {
+    let path = directory.join(RECORD);
+    let Some(Versioned { version }) = files::read_json(&path)? else {
+        return Ok(None);
+    };
+    if version > u64::from(VERSION) {
+        return Err(PodsError::NewerRecord {
+            path: directory.to_owned(),
+            found: version,
+        });
+    }
+    files::read_json(&path)
+}
+
+/// Writes the record: from now on the pod is seen.
+pub(super) fn write(directory: &Path, record: &Record) -> Result<(), PodsError> {
+    let path = path(directory);
+    let written = serde_json::to_vec(record).map_err(std::io::Error::from);
+    written
+        .and_then(|text| files::replace(&path, &text))
+        .map_err(|source| PodsError::Io {
+            doing: "write the record",
+            path,
+            source,
+        })
+}
+
+/// Where a pod's record is.
+pub(super) fn path(directory: &Path) -> PathBuf {
+    directory.join(RECORD)
+}
+
+/// The Pod that a template makes, as the cluster would have it; its `spec` as it is written.
+#[must_use]
+pub fn manifest(template: &PodTemplate<'_>, identity: &PodIdentity) -> Value {
+    let mut metadata = Map::new();
+    metadata.insert("name".to_owned(), json!(identity.name));
+    metadata.insert("namespace".to_owned(), json!(identity.namespace));
+    metadata.insert("uid".to_owned(), json!(identity.uid));
+    if let Some(given) = template.metadata {
+        for key in ["labels", "annotations"] {
+            if let Some(value) = given.field(key).map(Node::to_json)
+                && !value.is_null()
+            {
+                metadata.insert(key.to_owned(), value);
+            }
+        }
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": template.spec.map(Node::to_json).unwrap_or_default(),
+    })
+}

@@ -1,0 +1,136 @@
+//! What is done about pods whose holder died.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::directory::{self, Found};
+use super::{PodsError, STATUS, files, record};
+use crate::fault;
+
+/// What a repair found.
+#[derive(Debug, Default)]
+pub struct Repaired {
+    /// The pods whose holder died while they ran, `NAMESPACE/NAME`. Their record, status and logs are still there.
+    pub lost: Vec<String>,
+    /// The pods that a newer porthole made: left alone.
+    pub newer: Vec<PodsError>,
+    /// What could not be repaired.
+    pub failed: Vec<PodsError>,
+}
+
+/// Why a pod failed whose holder died.
+pub(super) const LOST: &str = "PodLost";
+
+pub(super) fn repair(state: &Path) -> Result<Repaired, PodsError> {
+    let mut repaired = Repaired::default();
+    for name in directory::names(state)? {
+        if let Err(error) = one(state, &state.join("pods").join(&name), &mut repaired) {
+            match error {
+                PodsError::NewerRecord { .. } => repaired.newer.push(error),
+                error => repaired.failed.push(error),
+            }
+        }
+    }
+    Ok(repaired)
+}
+
+fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
+    if directory::has_ended(pod) || !matches!(directory::take_over(pod)?, Found::Dead(_)) {
+        return Ok(());
+    }
+    // It may be in the making: asked again when nobody makes one.
+    let names = directory::lock_names(state)?;
+    let Found::Dead(held) = directory::take_over(pod)? else {
+        return Ok(());
+    };
+    let record = match record::read(pod) {
+        Err(PodsError::Unreadable { .. }) => None,
+        record => record?,
+    };
+    let status: Option<Value> = files::read_json(&pod.join(STATUS)).unwrap_or_default();
+    let (Some(record), Some(status), true) = (record, status, directory::has_lock(pod)) else {
+        // It never came to run, or is half removed.
+        return held.remove();
+    };
+    drop(names);
+    if !record.detached {
+        // Nobody asks for it any more: whoever ran it saw its end.
+        return held.remove();
+    }
+    // Secrets are among them.
+    let volumes = pod.join("volumes");
+    match std::fs::remove_dir_all(&volumes) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            return Err(PodsError::Io {
+                doing: "remove",
+                path: volumes,
+                source,
+            });
+        }
+        _ => {}
+    }
+    let _ = std::fs::remove_file(pod.join("control"));
+    fault::step("repair-volumes");
+    if !has_ended(&status) {
+        held.status(&lost(status))?;
+        repaired.lost.push(directory::title(&record.plan.identity));
+    }
+    held.end()
+}
+
+fn has_ended(status: &Value) -> bool {
+    let phase = status.get("phase").and_then(Value::as_str);
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// The status of a pod that was lost: its containers that ran are gone without an exit code of their own.
+fn lost(status: Value) -> Value {
+    let mut status = match status {
+        Value::Object(status) => status,
+        _ => Map::new(),
+    };
+    status.insert("phase".to_owned(), json!("Failed"));
+    status.insert("reason".to_owned(), json!(LOST));
+    status.insert(
+        "message".to_owned(),
+        json!("the porthole process that ran the pod was killed, and its containers with it"),
+    );
+    for list in ["initContainerStatuses", "containerStatuses"] {
+        let containers = status.get_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+            if container
+                .get("state")
+                .and_then(|state| state.get("terminated"))
+                .is_some()
+            {
+                continue;
+            }
+            let started = container
+                .get("state")
+                .and_then(|state| state.pointer("/running/startedAt"))
+                .cloned();
+            // As the kubelet says of a container that it finds no more.
+            let mut terminated = json!({
+                "exitCode": 137,
+                "reason": "ContainerStatusUnknown",
+                "message": "The container could not be located when the pod was terminated",
+            });
+            if let (Some(started), Some(terminated)) = (started, terminated.as_object_mut()) {
+                terminated.insert("startedAt".to_owned(), started);
+            }
+            container.insert("state".to_owned(), json!({ "terminated": terminated }));
+            container.insert("ready".to_owned(), json!(false));
+            container.insert("started".to_owned(), json!(false));
+        }
+    }
+    let conditions = status.get_mut("conditions").and_then(Value::as_array_mut);
+    for condition in conditions.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let ready = condition.get("type").and_then(Value::as_str);
+        if matches!(ready, Some("Ready" | "ContainersReady")) {
+            condition.insert("status".to_owned(), json!("False"));
+            condition.insert("reason".to_owned(), json!("PodFailed"));
+        }
+    }
+    Value::Object(status)
+}
