@@ -32,6 +32,7 @@ pub mod plan;
 pub mod pods;
 pub mod spec;
 pub mod state;
+pub mod status;
 pub mod volumes;
 
 pub use engine::{Created, Engine, Exit, Running, Signal, StartError, Stdio};

@@ -1,8 +1,9 @@
 use std::sync::{Condvar, Mutex};
 
 use super::*;
+use crate::clock::HostClock;
 use crate::conduct::{ContainerPlan, RestartPolicy, Role};
-use crate::engine::{Created, HostFacts, Os, Signal};
+use crate::engine::{Created, Engine, HostFacts, Os, Signal};
 use crate::plan::{CommandLine, Limits, Rootfs, Stop, User, View};
 
 /// What a fake container does.
@@ -225,6 +226,32 @@ fn identity() -> PodIdentity {
     }
 }
 
+/// Wishes for stops, each when the number of events named has been seen.
+struct Watcher {
+    volume: PathBuf,
+    seen: Mutex<usize>,
+    stops: Vec<usize>,
+    handle: LifeHandle,
+}
+
+impl Observer for Watcher {
+    fn event(&self, event: Event<'_>) {
+        if matches!(event, Event::Started { .. }) {
+            assert!(
+                self.volume.is_dir(),
+                "volumes are there before the first container"
+            );
+        }
+        let mut seen = self.seen.lock().unwrap();
+        *seen += 1;
+        for _ in self.stops.iter().filter(|stop| **stop == *seen) {
+            self.handle.stop(None);
+        }
+    }
+
+    fn status(&self, _: &PodStatus) {}
+}
+
 /// Runs a pod of these containers; `stops` wishes to stop are made, each when the number of events named has been seen.
 fn live(
     init: &[&str],
@@ -240,10 +267,10 @@ fn live(
         views: vec![View::Private],
         lacks: Vec::new(),
     };
-    let engine = Fake {
+    let engine: Arc<dyn Engine> = Arc::new(Fake {
         facts,
         log: Arc::clone(&log),
-    };
+    });
     let state = tempfile::tempdir().unwrap();
     let directory = state.path().join("pods/default_p_1");
     let volume = Volume {
@@ -267,25 +294,22 @@ fn live(
         restart_policy: RestartPolicy::Never,
         active_deadline: None,
     };
-    let life = Life::new();
-    let stopper = life.stopper();
-    let seen = Mutex::new(0);
+    let life = Life::new(Arc::new(HostClock));
+    let handle = life.handle();
     if stops.contains(&0) {
-        stopper.stop();
+        handle.stop(None);
     }
-    let result = life.run(&engine, &pod, Stdio::Null, &|event| {
-        if matches!(event, Event::Started { .. }) {
-            assert!(
-                directory.join("volumes/scratch").is_dir(),
-                "volumes are there before the first container"
-            );
-        }
-        let mut seen = seen.lock().unwrap();
-        *seen += 1;
-        for _ in stops.iter().filter(|stop| **stop == *seen) {
-            stopper.stop();
-        }
-    });
+    let watcher = Watcher {
+        volume: directory.join("volumes/scratch"),
+        seen: Mutex::new(0),
+        stops: stops.to_vec(),
+        handle,
+    };
+    let options = Options {
+        restarts: false,
+        stdio: Stdio::Null,
+    };
+    let result = life.run(&engine, &pod, &options, &watcher);
     assert!(!directory.exists(), "volumes are gone whatever happened");
     (result, log.lines())
 }

@@ -5,10 +5,12 @@ mod output;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use porthole_runtime::build::{self, Choices, HostImages, Objects, Request};
-use porthole_runtime::life::{Event, Life, LifeError, Outcome, PodPlan};
+use porthole_runtime::clock::{Clock, HostClock};
+use porthole_runtime::life::{Life, LifeError, LifeHandle, Options, Outcome, PodPlan};
 use porthole_runtime::plan::View;
 use porthole_runtime::spec::{self, PodSpec, Weight};
 use porthole_runtime::{Engine, StartError, Stdio, os, volumes};
@@ -77,7 +79,9 @@ impl Run {
         let specs = self.judge(&workloads, global)?;
 
         let state = global.state();
-        let engine = os::host_engine(&state).attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?;
+        let engine: Arc<dyn Engine> = os::host_engine(&state)
+            .attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?
+            .into();
         let sweeping = || format!("remove what a dead holder left in `{}`", state.display());
         engine.sweep().attempt(exit::OWN_FAILURE, sweeping)?;
         volumes::sweep(&state).attempt(exit::OWN_FAILURE, sweeping)?;
@@ -109,7 +113,7 @@ impl Run {
             // Before their volumes are made.
             engine.guard();
         }
-        live(&*engine, &pods, global)
+        live(&engine, &pods, global)
     }
 
     fn choices(&self) -> Choices {
@@ -151,17 +155,18 @@ impl Run {
 }
 
 /// Runs every pod to its end and answers with the code of the first that failed.
-fn live(engine: &dyn Engine, pods: &[PodPlan], global: &Global) -> Result<ExitCode, Failure> {
-    let lives: Vec<Life> = pods.iter().map(|_| Life::new()).collect();
-    let stoppers: Vec<_> = lives.iter().map(Life::stopper).collect();
-    let at_signal = stoppers.clone();
-    ctrlc::set_handler(move || at_signal.iter().for_each(porthole_runtime::life::Stopper::stop))
+fn live(engine: &Arc<dyn Engine>, pods: &[PodPlan], global: &Global) -> Result<ExitCode, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(HostClock);
+    let lives: Vec<Life> = pods.iter().map(|_| Life::new(Arc::clone(&clock))).collect();
+    let handles: Vec<LifeHandle> = lives.iter().map(Life::handle).collect();
+    let at_signal = handles.clone();
+    ctrlc::set_handler(move || at_signal.iter().for_each(|handle| handle.stop(None)))
         .attempt(exit::OWN_FAILURE, || "listen for Ctrl-C".to_owned())?;
     let one = |life: Life, pod: &PodPlan| {
         let result = live_one(engine, life, pod, pods.len() > 1, global);
         if result.is_err() {
             // One pod that cannot live ends the run: the others are stopped within their grace.
-            stoppers.iter().for_each(porthole_runtime::life::Stopper::stop);
+            handles.iter().for_each(|handle| handle.stop(None));
         }
         result
     };
@@ -189,31 +194,20 @@ fn live(engine: &dyn Engine, pods: &[PodPlan], global: &Global) -> Result<ExitCo
 }
 
 fn live_one(
-    engine: &dyn Engine,
+    engine: &Arc<dyn Engine>,
     life: Life,
     pod: &PodPlan,
     several_pods: bool,
     global: &Global,
 ) -> Result<Outcome, LifeError> {
     let several = several_pods || pod.init_containers.len() + pod.containers.len() > 1;
-    if !several {
-        return life.run(engine, pod, Stdio::Inherit, &|event| {
-            output::say(&event, pod, false, global);
-        });
-    }
-    let printers = output::Printers::default();
-    let result = life.run(engine, pod, Stdio::Piped, &|mut event| {
-        if let Event::Started { plan, output, .. } = &mut event {
-            let prefix = if several_pods {
-                format!("[{}/{}] ", plan.pod.name, plan.container)
-            } else {
-                format!("[{}] ", plan.container)
-            };
-            printers.follow(output.take(), &prefix);
-        }
-        output::say(&event, pod, true, global);
-    });
-    printers.finish();
+    let teller = output::Teller::new(pod, several, several_pods, global);
+    let options = Options {
+        restarts: false,
+        stdio: if several { Stdio::Piped } else { Stdio::Inherit },
+    };
+    let result = life.run(engine, pod, &options, &teller);
+    teller.finish();
     result
 }
 

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 
 use porthole_runtime::engine::Output;
-use porthole_runtime::life::{Event, PodPlan};
+use porthole_runtime::life::{Event, Observer, PodPlan};
+use porthole_runtime::status::PodStatus;
 
 use crate::arguments::Global;
 use crate::note;
@@ -15,12 +16,11 @@ const LONGEST_LINE: u64 = 1 << 20;
 
 /// The threads that print the output of containers, each line behind the container's name.
 #[derive(Default)]
-pub(super) struct Printers(Mutex<Vec<JoinHandle<()>>>);
+struct Printers(Mutex<Vec<JoinHandle<()>>>);
 
 impl Printers {
     /// Prints a container's output until its end.
-    pub(super) fn follow(&self, output: Option<Output>, prefix: &str) {
-        let Some(output) = output else { return };
+    fn follow(&self, output: Output, prefix: &str) {
         let (out, err) = (prefix.to_owned(), prefix.to_owned());
         let threads = [
             thread::spawn(move || print(output.stdout, &out, std::io::stdout)),
@@ -32,7 +32,7 @@ impl Printers {
     }
 
     /// Waits until everything is printed.
-    pub(super) fn finish(self) {
+    fn finish(self) {
         for thread in self.0.into_inner().unwrap_or_default() {
             let _ = thread.join();
         }
@@ -69,14 +69,60 @@ fn print<W: Write>(stream: impl Read, prefix: &str, to: impl Fn() -> W) {
     }
 }
 
+/// Hears of one pod's life, prints its output and says what happens to it.
+pub(super) struct Teller<'a> {
+    pod: &'a PodPlan,
+    /// Every line has its container's name in front, and a container that fails is named.
+    several: bool,
+    /// And the pod's.
+    several_pods: bool,
+    global: &'a Global,
+    printers: Printers,
+}
+
+impl<'a> Teller<'a> {
+    pub(super) fn new(pod: &'a PodPlan, several: bool, several_pods: bool, global: &'a Global) -> Self {
+        Self {
+            pod,
+            several,
+            several_pods,
+            global,
+            printers: Printers::default(),
+        }
+    }
+
+    /// Waits until everything is printed.
+    pub(super) fn finish(self) {
+        self.printers.finish();
+    }
+}
+
+impl Observer for Teller<'_> {
+    fn event(&self, mut event: Event<'_>) {
+        if let Event::Started { plan, output, .. } = &mut event
+            && let Some(output) = output.take()
+        {
+            let prefix = if self.several_pods {
+                format!("[{}/{}] ", plan.pod.name, plan.container)
+            } else {
+                format!("[{}] ", plan.container)
+            };
+            self.printers.follow(output, &prefix);
+        }
+        say(&event, self.pod, self.several, self.global);
+    }
+
+    fn status(&self, _: &PodStatus) {}
+}
+
 /// Says what happens to a pod, as far as the user wants to know.
-pub(super) fn say(event: &Event<'_>, pod: &PodPlan, several: bool, global: &Global) {
+fn say(event: &Event<'_>, pod: &PodPlan, several: bool, global: &Global) {
     let name = &pod.identity.name;
     match event {
         Event::Started { plan, pid, .. } if global.verbose > 0 => {
             note(&format!("{name}/{} started (process {pid})", plan.container));
         }
-        Event::Ended { plan, exit }
+        Event::Ended { plan, exit, .. }
             if global.verbose > 0 || (several && exit.code() != 0 && !global.quiet) =>
         {
             note(&format!(
