@@ -15,6 +15,7 @@
 //!   whatever a crash leaves is found.
 //! - [`engine`] is the seam, [`os`] has an engine for each system.
 //! - [`pods`] are on disk what they are: records, statuses, and who holds them.
+//! - [`handler`] carries out what probes ask and hooks tell.
 //! - [`life`] takes a pod from its first init container to its exit code, or to its end by Ctrl-C.
 
 pub mod build;
@@ -25,6 +26,7 @@ pub mod engine;
 pub mod environment;
 pub mod expansion;
 pub mod fault;
+pub mod handler;
 pub mod life;
 pub mod os;
 pub mod path;
