@@ -4,6 +4,8 @@
 //! - `host_engine(state)`: the engine of this host, which keeps its records under `state`.
 //! - `host_engine_with(state, executable)`: the same for an embedder whose own executable does not call [`guard`].
 //! - `guard(args)`: what the executable does when its first argument is [`GUARD_VERB`].
+//! - `spawn_detached(executable, arguments)`: a process that outlives this one.
+//! - `Listener` and `Stream`: the way to whoever holds a directory, for administrators and the holder's own account.
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(windows, path = "windows/mod.rs")]
@@ -13,9 +15,23 @@ mod host;
 #[cfg(all(test, not(windows)))]
 mod windows;
 
+#[cfg(test)]
+mod channel_tests;
+
 #[cfg(windows)]
 pub use host::prepare_state;
-pub use host::{guard, host_engine, host_engine_with};
+pub use host::{Listener, Stream, guard, host_engine, host_engine_with, spawn_detached};
+
+/// A process that was started by [`spawn_detached`].
+#[derive(Debug)]
+pub struct Detached {
+    /// Its process id.
+    pub pid: u32,
+    /// The write end of its standard input.
+    pub order: std::fs::File,
+    /// The read end of its standard output. Its standard error is nowhere.
+    pub answer: std::fs::File,
+}
 
 /// Makes the state directory with rights of its own, where one that is simply made would inherit rights that let others
 /// change it. Called before anything is put into it, by whoever is the first to do so.

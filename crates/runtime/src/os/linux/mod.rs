@@ -9,13 +9,16 @@
 //! | `rootfs`, `copy`, `mounts`, `places` | the overlay, volumes, and mount points on the host |
 //! | `accounts`, `privileges`, `facts` | who, whether, and where |
 //! | `journal`, `ledger`, `guardian` | that nothing outlives its holder |
+//! | `detach`, `channel` | processes that outlive their maker, and the way to them |
 //!
 //! Needs Linux 5.7 (`clone3` into a cgroup). `openat2` and the mount calls on descriptors are older.
 
 mod accounts;
 mod cgroup;
+mod channel;
 mod container;
 mod copy;
+mod detach;
 mod facts;
 mod guardian;
 mod journal;
@@ -40,6 +43,8 @@ use crate::engine::{CreateError, Created, DeleteError, Engine, HostFacts, Stdio}
 use crate::plan::Plan;
 use crate::state::State;
 
+pub use channel::{Listener, Stream};
+pub use detach::spawn_detached;
 pub use guardian::guard;
 
 /// What all containers of a process share.

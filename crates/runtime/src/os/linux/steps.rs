@@ -231,6 +231,18 @@ pub(super) fn guardian(own: [RawFd; 3], executable: RawFd, report: RawFd, progra
     steps
 }
 
+/// The steps of a process that outlives its maker, with these standard streams.
+pub(super) fn detached(own: [RawFd; 3], report: RawFd, program: Program) -> Vec<Step> {
+    let mut steps = vec![Step::Session, Step::DefaultSignals];
+    steps.extend(streams(&own.map(Some)));
+    steps.extend([
+        Step::Close(gaps(&[report])),
+        Step::WorkingDirectory(c"/".to_owned()),
+        Step::Execute(program),
+    ]);
+    steps
+}
+
 fn streams(streams: &[Option<RawFd>; 3]) -> impl Iterator<Item = Step> + '_ {
     streams
         .iter()

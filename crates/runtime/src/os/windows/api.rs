@@ -338,7 +338,42 @@ pub(super) trait Host {
     fn create_symbolic_link(&self, link: &str, target: &str, flags: u32) -> io::Result<()>;
 }
 
-/// All of it.
-pub(super) trait Api: Jobs + Processes + Accounts + Host + Send + Sync {}
+/// What `CreateNamedPipeW` is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PipeSpec {
+    /// `\\.\pipe\…`.
+    pub(super) name: String,
+    /// `dwOpenMode`.
+    pub(super) open_mode: u32,
+    /// `dwPipeMode`.
+    pub(super) pipe_mode: u32,
+    /// `nMaxInstances`.
+    pub(super) instances: u32,
+    /// Of both buffers, in bytes.
+    pub(super) buffer: u32,
+    /// The security descriptor.
+    pub(super) sddl: String,
+}
 
-impl<T: Jobs + Processes + Accounts + Host + Send + Sync> Api for T {}
+/// Named pipes whose handles are overlapped: `namedpipeapi.h`, `ioapiset.h`.
+pub(super) trait Pipes {
+    /// `CreateNamedPipeW`, not inheritable.
+    fn create_named_pipe(&self, spec: &PipeSpec) -> io::Result<Handle>;
+    /// `ConnectNamedPipe`, waited for; `false` when a client has come and gone.
+    fn connect_named_pipe(&self, pipe: &Handle) -> io::Result<bool>;
+    /// `CreateFileW(OPEN_EXISTING)` with this access and these flags; `None` while every instance is busy.
+    fn open_named_pipe(&self, name: &str, access: u32, flags: u32) -> io::Result<Option<Handle>>;
+    /// `WaitNamedPipeW`; that time has passed is no error.
+    fn wait_named_pipe(&self, name: &str, limit: Duration) -> io::Result<()>;
+    /// `GetSecurityInfo(SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION)`: the SID as bytes.
+    fn pipe_owner(&self, pipe: &Handle) -> io::Result<Vec<u8>>;
+    /// `ReadFile`, taken back when `limit` has passed ([`io::ErrorKind::TimedOut`]); 0 bytes at the end.
+    fn read_pipe(&self, pipe: &Handle, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<usize>;
+    /// `WriteFile`, as `read_pipe`.
+    fn write_pipe(&self, pipe: &Handle, bytes: &[u8], limit: Option<Duration>) -> io::Result<usize>;
+}
+
+/// All of it.
+pub(super) trait Api: Jobs + Processes + Accounts + Host + Pipes + Send + Sync {}
+
+impl<T: Jobs + Processes + Accounts + Host + Pipes + Send + Sync> Api for T {}

@@ -29,6 +29,8 @@ pub(super) const BINDFLT_FLAG_USE_CURRENT_SILO_MAPPING: u32 = 0x4;
 pub(super) const CREATE_UNICODE_ENVIRONMENT: u32 = 0x400;
 pub(super) const EXTENDED_STARTUPINFO_PRESENT: u32 = 0x8_0000;
 pub(super) const CREATE_NO_WINDOW: u32 = 0x800_0000;
+pub(super) const DETACHED_PROCESS: u32 = 0x8;
+pub(super) const CREATE_BREAKAWAY_FROM_JOB: u32 = 0x100_0000;
 pub(super) const STARTF_USESTDHANDLES: u32 = 0x100;
 pub(super) const PROC_THREAD_ATTRIBUTE_HANDLE_LIST: usize = 0x2_0002;
 pub(super) const PROC_THREAD_ATTRIBUTE_JOB_LIST: usize = 0x2_000D;
@@ -48,6 +50,18 @@ pub(super) const CTRL_SHUTDOWN_EVENT: u32 = 6;
 // GetStdHandle.
 pub(super) const STD_OUTPUT_HANDLE: u32 = (-11_i32).cast_unsigned();
 pub(super) const STD_ERROR_HANDLE: u32 = (-12_i32).cast_unsigned();
+
+// Named pipes.
+pub(super) const PIPE_ACCESS_DUPLEX: u32 = 0x3;
+pub(super) const FILE_FLAG_FIRST_PIPE_INSTANCE: u32 = 0x8_0000;
+pub(super) const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
+/// `PIPE_TYPE_BYTE`, `PIPE_READMODE_BYTE` and `PIPE_WAIT` are 0.
+pub(super) const PIPE_REJECT_REMOTE_CLIENTS: u32 = 0x8;
+pub(super) const PIPE_UNLIMITED_INSTANCES: u32 = 255;
+pub(super) const SECURITY_SQOS_PRESENT: u32 = 0x10_0000;
+pub(super) const SECURITY_IDENTIFICATION: u32 = 0x1_0000;
+pub(super) const GENERIC_READ: u32 = 0x8000_0000;
+pub(super) const GENERIC_WRITE: u32 = 0x4000_0000;
 
 // Tokens and accounts.
 pub(super) const TOKEN_DUPLICATE: u32 = 0x2;

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::engine::{CreateError, Engine};
+use crate::os::Detached;
 use crate::state::State;
 
+use super::detach;
 use super::directories::text;
 use super::host_engine::WindowsEngine;
 use super::launcher;
@@ -40,6 +42,20 @@ pub fn host_engine_with(state: &Path, executable: &Path) -> Result<Box<dyn Engin
         State::new(state),
         executable,
     )))
+}
+
+/// Starts a program without a console, with no handle of this process's but the pipes of [`Detached`], and with its
+/// environment. It lives on when this process ends.
+///
+/// # Errors
+/// The system refused, or there is no such program.
+pub fn spawn_detached(executable: &Path, arguments: &[OsString]) -> std::io::Result<Detached> {
+    let executable = text(executable)?;
+    let arguments = arguments
+        .iter()
+        .map(|argument| text(Path::new(argument)))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    detach::spawn(&Win32, executable, &arguments)
 }
 
 /// Makes the state directory with rights of its own, which must come before anything is put into it.

@@ -2,6 +2,7 @@
 
 mod accounts_and_host;
 mod jobs;
+mod pipes;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -9,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use super::api::{
-    AccountInformation, CloseHandle, ExtendedLimit, Handle, JobInformation, Process, ProcessSpec, Processes,
+    AccountInformation, CloseHandle, ExtendedLimit, Handle, JobInformation, PipeSpec, Process, ProcessSpec,
+    Processes,
 };
 
 /// A call as it was made. Handles are their values, counted from 1 in the order in which they were opened.
@@ -82,6 +84,12 @@ pub(super) enum Call {
         target: String,
         flags: u32,
     },
+    NamedPipe(PipeSpec),
+    OpenPipe {
+        name: String,
+        access: u32,
+        flags: u32,
+    },
     Close(usize),
 }
 
@@ -117,6 +125,7 @@ struct Memory {
     exit_code: u32,
     contents: VecDeque<String>,
     files_of: HashMap<usize, std::fs::File>,
+    pipe_owner: Option<Vec<u8>>,
 }
 
 /// See the module.

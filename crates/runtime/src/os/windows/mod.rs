@@ -10,6 +10,7 @@
 //!   relay       output on porthole's own console
 //!   belongings  what was made, and its removal  directories  directories shared by containers
 //!   security    who may change them
+//! detach        processes that outlive their maker    channel  the way to them
 //! api           every call to Windows, in our own types: `win32` is the real one, `fake` records
 //! ```
 //!
@@ -17,8 +18,11 @@
 
 mod api;
 mod belongings;
+#[cfg_attr(not(windows), expect(unreachable_pub, reason = "exported on Windows alone"))]
+mod channel;
 mod constants;
 mod container;
+mod detach;
 mod directories;
 #[cfg(test)]
 mod engine_tests;
@@ -45,4 +49,6 @@ mod win32;
 mod workdir;
 
 #[cfg(windows)]
-pub use entry::{guard, host_engine, host_engine_with, prepare_state};
+pub use channel::{Listener, Stream};
+#[cfg(windows)]
+pub use entry::{guard, host_engine, host_engine_with, prepare_state, spawn_detached};

@@ -100,6 +100,15 @@ pub(super) fn closed(own: &str) -> String {
     list
 }
 
+/// The same for a pipe, which belongs to whoever runs porthole.
+pub(super) fn pipe(own: &str) -> String {
+    let mut list = format!("O:{own}D:P(A;;GA;;;SY)(A;;GA;;;BA)");
+    if !has_all(own, SYSTEM) {
+        let _ = write!(list, "(A;;GA;;;{own})");
+    }
+    list
+}
+
 /// The same for a directory that several containers have something in, whose names every user may see.
 pub(super) fn shared(own: &str) -> String {
     format!("{}(A;;{READ:#x};;;BU)", closed(own))

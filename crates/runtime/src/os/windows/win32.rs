@@ -7,6 +7,7 @@ mod accounts;
 mod agreement;
 mod host;
 mod jobs;
+mod pipes;
 mod processes;
 mod security;
 

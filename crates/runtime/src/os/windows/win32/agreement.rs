@@ -8,6 +8,7 @@ use windows_sys::Win32::Security as s;
 use windows_sys::Win32::Storage::FileSystem as fs;
 use windows_sys::Win32::System::Console as c;
 use windows_sys::Win32::System::JobObjects as j;
+use windows_sys::Win32::System::Pipes as p;
 use windows_sys::Win32::System::SystemServices as ss;
 use windows_sys::Win32::System::Threading as t;
 
@@ -33,6 +34,17 @@ agree! {
     CREATE_UNICODE_ENVIRONMENT = t::CREATE_UNICODE_ENVIRONMENT,
     EXTENDED_STARTUPINFO_PRESENT = t::EXTENDED_STARTUPINFO_PRESENT,
     CREATE_NO_WINDOW = t::CREATE_NO_WINDOW,
+    DETACHED_PROCESS = t::DETACHED_PROCESS,
+    CREATE_BREAKAWAY_FROM_JOB = t::CREATE_BREAKAWAY_FROM_JOB,
+    PIPE_ACCESS_DUPLEX = fs::PIPE_ACCESS_DUPLEX,
+    FILE_FLAG_FIRST_PIPE_INSTANCE = fs::FILE_FLAG_FIRST_PIPE_INSTANCE,
+    FILE_FLAG_OVERLAPPED = fs::FILE_FLAG_OVERLAPPED,
+    PIPE_REJECT_REMOTE_CLIENTS = p::PIPE_REJECT_REMOTE_CLIENTS,
+    PIPE_UNLIMITED_INSTANCES = p::PIPE_UNLIMITED_INSTANCES,
+    SECURITY_SQOS_PRESENT = fs::SECURITY_SQOS_PRESENT,
+    SECURITY_IDENTIFICATION = fs::SECURITY_IDENTIFICATION,
+    GENERIC_READ = f::GENERIC_READ,
+    GENERIC_WRITE = f::GENERIC_WRITE,
     STARTF_USESTDHANDLES = t::STARTF_USESTDHANDLES,
     PROC_THREAD_ATTRIBUTE_HANDLE_LIST = t::PROC_THREAD_ATTRIBUTE_HANDLE_LIST as usize,
     PROC_THREAD_ATTRIBUTE_JOB_LIST = t::PROC_THREAD_ATTRIBUTE_JOB_LIST as usize,
@@ -88,3 +100,5 @@ const _: () = {
     assert!(offset_of!(ExtendedLimit, peak_job_memory) == offset_of!(TheirLimit, PeakJobMemoryUsed));
     assert!(size_of::<CpuRate>() == size_of::<j::JOBOBJECT_CPU_RATE_CONTROL_INFORMATION>());
 };
+
+const _: () = assert!(p::PIPE_TYPE_BYTE | p::PIPE_READMODE_BYTE | p::PIPE_WAIT == 0);

@@ -1,4 +1,4 @@
-//! Security descriptors of directories.
+//! Security descriptors of directories and pipes.
 
 use std::ffi::c_void;
 use std::fs;
@@ -9,8 +9,8 @@ use windows_sys::Win32::Foundation::{ERROR_SUCCESS, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSecurityDescriptorToStringSecurityDescriptorW,
     ConvertStringSecurityDescriptorToSecurityDescriptorW, EXPLICIT_ACCESS_W, GRANT_ACCESS,
-    GetNamedSecurityInfoW, NO_MULTIPLE_TRUSTEE, SDDL_REVISION_1, SE_FILE_OBJECT, SetEntriesInAclW,
-    SetNamedSecurityInfoW, TRUSTEE_IS_SID, TRUSTEE_IS_UNKNOWN, TRUSTEE_W,
+    GetNamedSecurityInfoW, GetSecurityInfo, NO_MULTIPLE_TRUSTEE, SDDL_REVISION_1, SE_FILE_OBJECT,
+    SE_KERNEL_OBJECT, SetEntriesInAclW, SetNamedSecurityInfoW, TRUSTEE_IS_SID, TRUSTEE_IS_UNKNOWN, TRUSTEE_W,
 };
 use windows_sys::Win32::Security::{
     ACL, DACL_SECURITY_INFORMATION, GetLengthSid, GetTokenInformation, OWNER_SECURITY_INFORMATION,
@@ -39,8 +39,12 @@ fn status(status: u32) -> io::Result<()> {
     }
 }
 
-pub(super) fn create_directory(path: &str, sddl: &str) -> io::Result<()> {
-    let (path, sddl) = (wide_path(path), wide(sddl));
+/// Calls with security attributes that have this descriptor; what they make is not inheritable.
+pub(super) fn with_attributes<T>(
+    sddl: &str,
+    call: impl FnOnce(&SECURITY_ATTRIBUTES) -> io::Result<T>,
+) -> io::Result<T> {
+    let sddl = wide(sddl);
     let mut descriptor = null_mut();
     // SAFETY: the text is terminated, the result a writable local, and the length is not asked for.
     check(unsafe {
@@ -57,8 +61,42 @@ pub(super) fn create_directory(path: &str, sddl: &str) -> io::Result<()> {
         lpSecurityDescriptor: descriptor.0,
         bInheritHandle: 0,
     };
-    // SAFETY: the path is terminated, and the attributes point at a descriptor that lives until the end.
-    check(unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) })
+    call(&attributes)
+}
+
+pub(super) fn create_directory(path: &str, sddl: &str) -> io::Result<()> {
+    let path = wide_path(path);
+    with_attributes(sddl, |attributes| {
+        // SAFETY: the path is terminated, and the attributes point at a descriptor that outlives the call.
+        check(unsafe { CreateDirectoryW(path.as_ptr(), attributes) })
+    })
+}
+
+/// Who owns what a handle is of.
+pub(super) fn owner(handle: &Handle) -> io::Result<Vec<u8>> {
+    let (mut owner, mut descriptor) = (null_mut(), null_mut());
+    // SAFETY: the handle is open; owner and descriptor are writable locals, and the owner lies in the descriptor; the
+    // other parts are not asked for.
+    status(unsafe {
+        GetSecurityInfo(
+            lend(handle),
+            SE_KERNEL_OBJECT,
+            OWNER_SECURITY_INFORMATION,
+            &raw mut owner,
+            null_mut(),
+            null_mut(),
+            null_mut(),
+            &raw mut descriptor,
+        )
+    })?;
+    let _descriptor = Local(descriptor);
+    if owner.is_null() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    // SAFETY: the SID is a valid one, in the descriptor.
+    let length = unsafe { GetLengthSid(owner) };
+    // SAFETY: the SID has as many bytes, and the descriptor lives until the end of this function.
+    Ok(unsafe { std::slice::from_raw_parts(owner.cast::<u8>(), length as usize) }.to_vec())
 }
 
 pub(super) fn of(path: &str) -> io::Result<String> {
