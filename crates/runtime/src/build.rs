@@ -1,7 +1,7 @@
 //! From a pod to its plans: everything that can be decided, and refused, before anything is made.
 
-mod base64;
 mod command;
+mod downward;
 mod environment;
 mod identity;
 mod images;
@@ -210,6 +210,12 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
+    /// How the pod's containers see their volumes.
+    fn view(&self) -> View {
+        let first = self.request.facts.views.first().copied();
+        self.request.choices.view.or(first).unwrap_or(View::Private)
+    }
+
     fn refuse(
         &mut self,
         field: impl Into<String>,
@@ -294,7 +300,7 @@ fn plan(
     let user = user::user(making, container, reference, &options, image.user.as_deref());
     let own = environment::variables(making, container);
     let command = command::command(making, container, &image, &own);
-    let mounts = volumes::mounts(making, container, volumes);
+    let mounts = volumes::mounts(making, container, volumes, &own);
     let mut variables: Vec<(String, String)> = Vec::new();
     let (user, user_name) = user?;
     variables.extend(user_name.map(|name| ("USERNAME".to_owned(), name)));
@@ -309,11 +315,7 @@ fn plan(
         pod: making.identity.clone(),
         container: container.name.clone(),
         rootfs: image.rootfs,
-        view: request
-            .choices
-            .view
-            .or(request.facts.views.first().copied())
-            .unwrap_or(View::Private),
+        view: making.view(),
         command: command?,
         working_directory: working_directory.or(image.working_directory),
         environment: variables,

@@ -10,7 +10,11 @@ pub const STEPS: &[&str] = &[
     "pod-directory",
     "pod-lock",
     "record",
+    // Start, and an update: volumes.
+    "volume-made",
+    "volume-swapped",
     // Removal: the pod.
+    "volumes-removed",
     "remove-record",
     "remove-files",
     "remove-lock",

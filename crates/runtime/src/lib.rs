@@ -18,6 +18,7 @@
 //! - [`handler`] carries out what probes ask and hooks tell.
 //! - [`life`] takes a pod from its first init container to its exit code, or to its end by Ctrl-C.
 
+mod base64;
 pub mod build;
 pub mod clock;
 pub mod command;

@@ -276,7 +276,7 @@ fn live(
     let volume = Volume {
         name: "scratch".to_owned(),
         path: directory.join("volumes/scratch"),
-        content: crate::volumes::Content::Empty,
+        content: crate::volumes::Content::Empty(crate::volumes::EmptyDir::default()),
     };
     let pod = PodPlan {
         identity: identity(),

@@ -25,8 +25,10 @@ pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
 pub(crate) use name::{label_fault, subdomain_fault};
 pub use pod::read;
 pub use quantity::{Quantity, QuantityError};
-pub(crate) use volume::PIPE_HELP;
-pub use volume::{Item, VolumeMount, VolumeSource, VolumeSpec};
+pub use volume::{
+    DownwardFile, FilesSource, FilesSpec, Item, SubPath, VolumeMount, VolumeSource, VolumeSpec,
+};
+pub(crate) use volume::{PIPE_HELP, sub_path_fault};
 
 /// A value and where it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

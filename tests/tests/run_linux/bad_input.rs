@@ -230,22 +230,22 @@ fn refuses_mounts_that_cannot_be() {
         (
             mount,
             "hostPath: {path: /no/such/source}".to_owned(),
-            "the host has no `/no/such/source`",
+            "hostPath /no/such/source doesn't exist",
         ),
         (
             mount,
             "hostPath: {path: /etc/passwd, type: Directory}".to_owned(),
-            "is a file, not a directory",
+            "hostPath type check failed: /etc/passwd is not a directory, it's a File",
         ),
         (
             mount,
-            format!("hostPath: {{path: {}}}", socket.display()),
-            "is a Unix domain socket",
+            format!("hostPath: {{path: {}, type: File}}", socket.display()),
+            "is not a file, it's a Socket",
         ),
         (
             mount,
-            "hostPath: {path: /run/x, type: Socket}".to_owned(),
-            "let the program use the path on the host",
+            "hostPath: {path: /etc/passwd, type: Socket}".to_owned(),
+            "hostPath type check failed: /etc/passwd is not a socket file",
         ),
         (
             mount,

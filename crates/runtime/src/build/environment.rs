@@ -137,7 +137,7 @@ fn text(content: Vec<u8>) -> Option<String> {
 }
 
 /// The downward API's fields of the pod.
-fn field(making: &Making<'_>, path: &str) -> Result<String, String> {
+pub(super) fn field(making: &Making<'_>, path: &str) -> Result<String, String> {
     let (identity, facts, spec) = (making.identity, making.request.facts, making.request.spec);
     let of = |pairs: &[(String, String)], key: &str| lookup(pairs, key).unwrap_or_default().to_owned();
     Ok(match path {
@@ -161,7 +161,7 @@ fn field(making: &Making<'_>, path: &str) -> Result<String, String> {
 }
 
 /// The downward API's amounts.
-fn amount(
+pub(super) fn amount(
     making: &Making<'_>,
     own: &ContainerSpec,
     name: Option<&str>,

@@ -2,8 +2,12 @@
 
 use porthole_manifest::{Node, Object, Source};
 
-use super::base64;
+use crate::base64;
 use crate::spec::ObjectKind;
+use crate::volumes::ObjectData;
+
+/// The most that an object may hold, as the API server has it.
+const MAX_OBJECT: usize = 1 << 20;
 
 /// The ConfigMaps and Secrets that pods of one run may refer to.
 #[derive(Debug, Default)]
@@ -67,12 +71,46 @@ impl<'a> Objects<'a> {
         namespace: &str,
         name: &str,
     ) -> Option<Result<Vec<Datum>, ObjectError>> {
-        let found = self
-            .0
+        self.entry(kind, namespace, name).map(Entry::data)
+    }
+
+    /// What an object holds, or nothing where there is no such object.
+    ///
+    /// # Errors
+    /// It is none that the API server would take.
+    pub fn object(
+        &self,
+        kind: ObjectKind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Result<ObjectData, ObjectError>> {
+        let found = self.entry(kind, namespace, name)?;
+        Some(found.immutable().and_then(|immutable| {
+            let keys = found.data()?;
+            Ok(ObjectData {
+                keys: keys.into_iter().map(|datum| (datum.key, datum.content)).collect(),
+                immutable,
+            })
+        }))
+    }
+
+    /// Kind, namespace and name of each, in the order of the text; of several with one name only the last.
+    pub fn names(&self) -> impl Iterator<Item = (ObjectKind, &str, &str)> {
+        let last = |(index, entry): &(usize, &Entry<'_>)| {
+            let same = |other: &Entry<'_>| {
+                (other.kind, &other.namespace, other.name) == (entry.kind, &entry.namespace, entry.name)
+            };
+            !self.0[index + 1..].iter().any(same)
+        };
+        let entries = self.0.iter().enumerate().filter(last);
+        entries.map(|(_, entry)| (entry.kind, entry.namespace.as_str(), entry.name))
+    }
+
+    fn entry(&self, kind: ObjectKind, namespace: &str, name: &str) -> Option<&Entry<'a>> {
+        self.0
             .iter()
             .rev()
-            .find(|entry| entry.kind == kind && entry.namespace == namespace && entry.name == name)?;
-        Some(found.data())
+            .find(|entry| entry.kind == kind && entry.namespace == namespace && entry.name == name)
     }
 }
 
@@ -95,8 +133,17 @@ fn key_fault(key: &str) -> Option<&'static str> {
 }
 
 impl Entry<'_> {
+    fn immutable(&self) -> Result<bool, ObjectError> {
+        let Some(node) = self.node.field("immutable").filter(|node| !node.is_null()) else {
+            return Ok(false);
+        };
+        node.as_bool()
+            .ok_or_else(|| self.error("immutable".to_owned(), node, "must be true or false".to_owned()))
+    }
+
     fn data(&self) -> Result<Vec<Datum>, ObjectError> {
         let mut data: Vec<Datum> = Vec::new();
+        let mut total = 0_usize;
         let fields: &[(&str, bool, bool)] = match self.kind {
             // Field, whether it is base64, whether it is text.
             ObjectKind::ConfigMap => &[("data", false, true), ("binaryData", true, false)],
@@ -117,6 +164,11 @@ impl Entry<'_> {
                     return Err(self.error(format!("{field}[{key}]"), entry.key, reason));
                 }
                 let content = self.content(entry.value, encoded, || format!("{field}[{key}]"))?;
+                total = total.saturating_add(content.len());
+                if total > MAX_OBJECT {
+                    let reason = format!("Too long: may not be more than {MAX_OBJECT} bytes");
+                    return Err(self.error(field.to_owned(), node, reason));
+                }
                 let datum = Datum {
                     key,
                     content,

@@ -11,6 +11,8 @@
 #[cfg_attr(windows, path = "windows/mod.rs")]
 mod host;
 
+pub(crate) mod memory;
+
 /// The logic of the Windows engine, whose calls are asserted on every system.
 #[cfg(all(test, not(windows)))]
 mod windows;

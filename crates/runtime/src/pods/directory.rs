@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{PodsError, Record, STATUS, files, record, version};
 use crate::fault;
 use crate::plan::PodIdentity;
-use crate::volumes::pod_directory;
+use crate::volumes::{self, pod_directory};
 
 const LOCK: &str = "lock";
 const ENDED: &str = "ended";
@@ -124,6 +124,7 @@ impl Held {
         let record = record::path(&self.directory);
         gone(fs::remove_file(&record)).map_err(|source| failed(&record, source))?;
         fault::step("remove-record");
+        remove_volumes(&self.directory)?;
         for entry in fs::read_dir(&self.directory)
             .map_err(|source| failed(&self.directory, source))?
             .flatten()
@@ -148,6 +149,14 @@ impl Held {
         fault::step("remove-lock");
         gone(fs::remove_dir(&self.directory)).map_err(|source| failed(&self.directory, source))
     }
+}
+
+/// Removes the volumes of a pod, with what is mounted there.
+pub(super) fn remove_volumes(pod: &Path) -> Result<(), PodsError> {
+    volumes::remove(pod).map_err(|error| PodsError::Volumes {
+        path: pod.to_owned(),
+        source: error,
+    })
 }
 
 fn gone(removed: io::Result<()>) -> io::Result<()> {

@@ -48,6 +48,14 @@ pub enum PodsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Its volumes could not be removed.
+    #[error("remove the volumes of the pod in `{}`", path.display())]
+    Volumes {
+        /// Its directory.
+        path: PathBuf,
+        /// Why.
+        source: crate::volumes::VolumeError,
+    },
     /// Containers can only be told apart by their names.
     #[error(
         "{}; its containers: {}",

@@ -59,17 +59,7 @@ fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsErro
         return held.remove();
     }
     // Secrets are among them.
-    let volumes = pod.join("volumes");
-    match std::fs::remove_dir_all(&volumes) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            return Err(PodsError::Io {
-                doing: "remove",
-                path: volumes,
-                source,
-            });
-        }
-        _ => {}
-    }
+    directory::remove_volumes(pod)?;
     let _ = std::fs::remove_file(pod.join("control"));
     fault::step("repair-volumes");
     if !has_ended(&status) {

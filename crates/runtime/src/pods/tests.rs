@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::conduct::{ContainerPlan, RestartPolicy};
 use crate::life::PodPlan;
-use crate::volumes::{Content, ContentFile, Volume, pod_directory};
+use crate::volumes::{Content, ContentFile, Part, PartSource, Volume, pod_directory};
 
 fn identity(name: &str, uid: &str) -> PodIdentity {
     PodIdentity {
@@ -36,10 +36,13 @@ fn record(state: &Path, pod: &PodIdentity, containers: &[&str], detached: bool) 
         volumes: vec![Volume {
             name: "s".to_owned(),
             path: directory.join("volumes/s"),
-            content: Content::Files(vec![ContentFile {
-                path: "key".to_owned(),
-                content: b"hidden".to_vec(),
-                mode: 0o400,
+            content: Content::Files(vec![Part {
+                source: PartSource::Pod,
+                files: vec![ContentFile {
+                    path: "key".to_owned(),
+                    content: b"hidden".to_vec(),
+                    mode: 0o400,
+                }],
             }]),
         }],
         directory,
@@ -94,7 +97,7 @@ fn a_pod_is_found_from_its_record_until_it_is_removed() {
     assert!(pods.find("default", "we").unwrap().is_none());
     assert!(pods.find("other", "web").unwrap().is_none());
     let text = fs::read_to_string(found.directory.join("pod.json")).unwrap();
-    assert!(!text.contains("hidden") && !text.contains("104,105"), "{text}");
+    assert!(!text.contains("hidden") && !text.contains("aGlkZGVu"), "{text}");
     held.status(&json!({"phase": "Succeeded"})).unwrap();
     let directory = held.directory().to_owned();
     held.end().unwrap();

@@ -1,6 +1,7 @@
 //! Environment variables and where their values come from.
 
 use porthole_manifest::{Node, Span};
+use serde::{Deserialize, Serialize};
 
 use super::pod::NEXT;
 use super::reader::{Reader, Table, Treatment};
@@ -41,7 +42,7 @@ pub enum EnvValue {
 }
 
 /// What kind of object is referred to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ObjectKind {
     /// A ConfigMap.
     ConfigMap,
@@ -183,34 +184,38 @@ fn value_from(reader: &mut Reader, from: Node<'_>, path: &str) -> Option<EnvValu
         return Some(EnvValue::Field(reader.required(node, &path, "fieldPath")?.value));
     }
     if let Some(node) = from.field("resourceFieldRef") {
-        let path = format!("{path}.resourceFieldRef");
-        reader.fields(
-            node,
-            &path,
-            &[("containerName", Read), ("divisor", Read), ("resource", Read)],
-        );
-        let container = reader.string(node, &path, "containerName").map(|name| name.value);
-        let divisor = match node.field("divisor") {
-            Some(divisor) => match Quantity::read(divisor) {
-                Ok(quantity) => Some(quantity),
-                Err(error) => {
-                    reader.refuse(format!("{path}.divisor"), divisor.span(), error.to_string());
-                    return None;
-                }
-            },
-            None => None,
-        };
-        let resource = reader.required(node, &path, "resource")?.value;
-        return Some(EnvValue::Resource {
-            container,
-            resource,
-            divisor,
-        });
+        return resource(reader, node, &format!("{path}.resourceFieldRef"));
     }
     if from.entries().next().is_none() {
         reader.refuse(path, from.span(), "must name a source");
     }
     None
+}
+
+/// `resourceFieldRef`.
+pub(super) fn resource(reader: &mut Reader, node: Node<'_>, path: &str) -> Option<EnvValue> {
+    reader.fields(
+        node,
+        path,
+        &[("containerName", Read), ("divisor", Read), ("resource", Read)],
+    );
+    let container = reader.string(node, path, "containerName").map(|name| name.value);
+    let divisor = match node.field("divisor") {
+        Some(divisor) => match Quantity::read(divisor) {
+            Ok(quantity) => Some(quantity),
+            Err(error) => {
+                reader.refuse(format!("{path}.divisor"), divisor.span(), error.to_string());
+                return None;
+            }
+        },
+        None => None,
+    };
+    let resource = reader.required(node, path, "resource")?.value;
+    Some(EnvValue::Resource {
+        container,
+        resource,
+        divisor,
+    })
 }
 
 pub(super) fn read_from(reader: &mut Reader, container: Node<'_>, path: &str) -> Vec<EnvFrom> {

@@ -1,15 +1,23 @@
 //! Volumes and their mounts.
 
-use porthole_manifest::{Node, Span};
+mod files;
+mod mount;
 
-use super::env::ObjectKind;
+use porthole_manifest::{Node, Span};
+use serde::{Deserialize, Serialize};
+
+use super::env::EnvValue;
 use super::pod::NEXT;
+use super::quantity::Quantity;
 use super::reader::{Reader, Table, Treatment};
-use crate::volumes::HostPathType;
-use Treatment::{Read, Refuse, RefuseUnless};
+use crate::volumes::{HostPathType, ObjectPart, SizeLimit};
+use Treatment::{Read, Refuse};
+
+pub(crate) use mount::fault as sub_path_fault;
+pub(super) use mount::read as read_mounts;
 
 /// A volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VolumeSpec {
     /// The path: `spec.volumes[0]`.
     pub path: String,
@@ -22,7 +30,7 @@ pub struct VolumeSpec {
 }
 
 /// What a volume is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum VolumeSource {
     /// The host's file or directory.
     HostPath {
@@ -32,30 +40,60 @@ pub enum VolumeSource {
         kind: HostPathType,
     },
     /// An empty directory.
-    EmptyDir,
-    /// The keys of a ConfigMap or Secret as files.
-    Object {
-        /// Which kind.
-        kind: ObjectKind,
-        /// The object's name.
-        name: String,
-        /// Which keys, where; all of them when empty.
-        items: Vec<Item>,
-        /// The mode of files that have none of their own.
-        mode: u32,
-        /// Whether object and keys may be missing.
-        optional: bool,
+    EmptyDir {
+        /// `medium: Memory`.
+        memory: bool,
+        /// `sizeLimit`, where it is more than 0.
+        limit: Option<SizeLimit>,
     },
+    /// Files: of a ConfigMap, of a Secret, of the pod itself, or `projected` from several of them.
+    Files(Vec<FilesSpec>),
+}
+
+/// One source of a volume's files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilesSpec {
+    /// The path: `spec.volumes[0].projected.sources[0].configMap`.
+    pub path: String,
+    /// Where it is written.
+    pub span: Span,
+    /// What it is.
+    pub source: FilesSource,
+}
+
+/// What the files of a source are of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FilesSource {
+    /// A ConfigMap or Secret.
+    Object(ObjectPart),
+    /// The downward API.
+    Downward(Vec<DownwardFile>),
+}
+
+/// A file of the downward API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DownwardFile {
+    /// The path: `spec.volumes[0].downwardAPI.items[0]`.
+    pub path: String,
+    /// Where it is written.
+    pub span: Span,
+    /// The file, relative to the volume.
+    pub file: String,
+    /// Its mode.
+    pub mode: u32,
+    /// What is in it: a field or a resource.
+    pub value: EnvValue,
 }
 
 /// A key of an object and the file that it becomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// The key.
     pub key: String,
     /// The file, relative to the volume.
     pub path: String,
     /// Its mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
 }
 
@@ -72,15 +110,35 @@ pub struct VolumeMount {
     pub destination: String,
     /// Whether the container may not write to it.
     pub read_only: bool,
+    /// What of the volume is mounted, where it is not all of it.
+    pub sub_path: Option<SubPath>,
 }
 
-const VOLUME_SOURCES: &[&str] = &["configMap", "emptyDir", "hostPath", "secret"];
+/// `subPath` or `subPathExpr`, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubPath {
+    /// `subPath`.
+    Literal(String),
+    /// `subPathExpr`, whose `$(VAR)` are still to be expanded.
+    Expression(String),
+}
+
+const VOLUME_SOURCES: &[&str] = &[
+    "configMap",
+    "downwardAPI",
+    "emptyDir",
+    "hostPath",
+    "projected",
+    "secret",
+];
 
 const VOLUME: &Table = &[
     ("configMap", Read),
+    ("downwardAPI", Read),
     ("emptyDir", Read),
     ("hostPath", Read),
     ("name", Read),
+    ("projected", Read),
     ("secret", Read),
     ("awsElasticBlockStore", Refuse(CLUSTER)),
     ("azureDisk", Refuse(CLUSTER)),
@@ -88,7 +146,6 @@ const VOLUME: &Table = &[
     ("cephfs", Refuse(CLUSTER)),
     ("cinder", Refuse(CLUSTER)),
     ("csi", Refuse(CLUSTER)),
-    ("downwardAPI", Refuse(NEXT)),
     ("ephemeral", Refuse(CLUSTER)),
     ("fc", Refuse(CLUSTER)),
     ("flexVolume", Refuse(CLUSTER)),
@@ -102,7 +159,6 @@ const VOLUME: &Table = &[
     ("persistentVolumeClaim", Refuse(CLUSTER)),
     ("photonPersistentDisk", Refuse(CLUSTER)),
     ("portworxVolume", Refuse(CLUSTER)),
-    ("projected", Refuse(NEXT)),
     ("quobyte", Refuse(CLUSTER)),
     ("rbd", Refuse(CLUSTER)),
     ("scaleIO", Refuse(CLUSTER)),
@@ -111,28 +167,7 @@ const VOLUME: &Table = &[
 ];
 const CLUSTER: &str = "porthole has no cluster's storage; use a hostPath volume";
 
-const EMPTY_DIR: &Table = &[("medium", Refuse(NEXT)), ("sizeLimit", Refuse(NEXT))];
-const CONFIG_MAP: &Table = &[
-    ("defaultMode", Read),
-    ("items", Read),
-    ("name", Read),
-    ("optional", Read),
-];
-const SECRET: &Table = &[
-    ("defaultMode", Read),
-    ("items", Read),
-    ("optional", Read),
-    ("secretName", Read),
-];
-const MOUNT: &Table = &[
-    ("mountPath", Read),
-    ("mountPropagation", RefuseUnless("None", NEXT)),
-    ("name", Read),
-    ("readOnly", Read),
-    ("recursiveReadOnly", RefuseUnless("Disabled", NEXT)),
-    ("subPath", Refuse(NEXT)),
-    ("subPathExpr", Refuse(NEXT)),
-];
+const EMPTY_DIR: &Table = &[("medium", Read), ("sizeLimit", Read)];
 
 /// The remedy for what a job container cannot mount.
 pub(crate) const PIPE_HELP: &str = "remove the mount and let the program use the path on the host";
@@ -181,18 +216,63 @@ fn source(reader: &mut Reader, item: Node<'_>, path: &str) -> Option<VolumeSourc
     let Some((key, node)) = first else {
         // Without a source a volume is an empty directory, as the API server's defaults have it.
         let names_another = item.entries().any(|entry| entry.key.key_text() != "name");
-        return (!names_another).then_some(VolumeSource::EmptyDir);
+        return (!names_another).then_some(VolumeSource::EmptyDir {
+            memory: false,
+            limit: None,
+        });
     };
     let path = format!("{path}.{key}");
     match key {
-        "emptyDir" => {
-            reader.fields(node, &path, EMPTY_DIR);
-            Some(VolumeSource::EmptyDir)
-        }
+        "emptyDir" => Some(empty_dir(reader, node, &path)),
         "hostPath" => host_path(reader, node, &path),
-        "configMap" => object(reader, node, &path, ObjectKind::ConfigMap),
-        _ => object(reader, node, &path, ObjectKind::Secret),
+        _ => files::read(reader, node, path, key).map(VolumeSource::Files),
     }
+}
+
+fn empty_dir(reader: &mut Reader, node: Node<'_>, path: &str) -> VolumeSource {
+    reader.fields(node, path, EMPTY_DIR);
+    let medium = reader.string(node, path, "medium");
+    let mut memory = false;
+    if let Some(medium) = medium {
+        let field = format!("{path}.medium");
+        match medium.value.as_str() {
+            "" => {}
+            "Memory" => {
+                memory = true;
+                if cfg!(windows) {
+                    let reason = "is a directory like any other on Windows, as with the kubelet there";
+                    reader.note(field, medium.span, reason);
+                }
+            }
+            other if other.starts_with("HugePages") => {
+                let help = "use medium: Memory";
+                reader.refuse_with_help(field, medium.span, "huge pages are not given to pods", help);
+            }
+            other => reader.refuse(field, medium.span, format!("unknown storage medium {other:?}")),
+        }
+    }
+    let limit = node.field("sizeLimit").and_then(|size| {
+        let field = format!("{path}.sizeLimit");
+        match Quantity::read(size) {
+            Ok(quantity) => match quantity.units() {
+                // The kubelet takes 0 for no limit.
+                Some(0) => None,
+                Some(bytes) => Some(SizeLimit {
+                    bytes,
+                    text: size.text().unwrap_or_default().to_owned(),
+                }),
+                None => {
+                    reader.refuse(field, size.span(), "is out of range");
+                    None
+                }
+            },
+            Err(error) => {
+                reader.refuse(field, size.span(), error.to_string());
+                None
+            }
+        }
+    });
+    VolumeSource::EmptyDir { memory, limit }
 }
 
 fn host_path(reader: &mut Reader, node: Node<'_>, path: &str) -> Option<VolumeSource> {
@@ -202,11 +282,6 @@ fn host_path(reader: &mut Reader, node: Node<'_>, path: &str) -> Option<VolumeSo
         .string(node, path, "type")
         .map(|kind| (kind.span, kind.value))
         .unwrap_or_default();
-    if kind.1 == "Socket" {
-        let reason = "Unix domain sockets cannot be mounted into a job container";
-        reader.refuse_with_help(format!("{path}.type"), kind.0, reason, PIPE_HELP);
-        return None;
-    }
     if host.value.replace('/', r"\").starts_with(r"\\.\") {
         let reason = "named pipe mounts not supported for job containers - interact with the pipe directly";
         reader.refuse_with_help(format!("{path}.path"), host.span, reason, PIPE_HELP);
@@ -220,7 +295,11 @@ fn host_path(reader: &mut Reader, node: Node<'_>, path: &str) -> Option<VolumeSo
         reader.refuse(
             format!("{path}.type"),
             kind.0,
-            format!("Unsupported value: {:?}", kind.1),
+            format!(
+                "Unsupported value: {:?}: supported values: {}",
+                kind.1,
+                supported(HostPathType::ALL.iter().map(|(name, _)| *name))
+            ),
         );
         return None;
     };
@@ -230,110 +309,8 @@ fn host_path(reader: &mut Reader, node: Node<'_>, path: &str) -> Option<VolumeSo
     })
 }
 
-fn object(reader: &mut Reader, node: Node<'_>, path: &str, kind: ObjectKind) -> Option<VolumeSource> {
-    let (table, name) = match kind {
-        ObjectKind::ConfigMap => (CONFIG_MAP, "name"),
-        ObjectKind::Secret => (SECRET, "secretName"),
-    };
-    reader.fields(node, path, table);
-    let name = reader.required(node, path, name)?.value;
-    let optional = reader
-        .boolean(node, path, "optional")
-        .is_some_and(|optional| optional.value);
-    let mode = mode(reader, node, path, "defaultMode").unwrap_or(0o644);
-    let mut items: Vec<Item> = Vec::new();
-    for (item, path) in reader.items(node, path, "items") {
-        reader.fields(item, &path, &[("key", Read), ("mode", Read), ("path", Read)]);
-        let key = reader.required(item, &path, "key");
-        let file = reader.required(item, &path, "path");
-        let mode = self::mode(reader, item, &path, "mode");
-        let (Some(key), Some(file)) = (key, file) else {
-            continue;
-        };
-        if !stays_inside(&file.value) {
-            let reason = "must be a relative path without `..`";
-            reader.refuse(format!("{path}.path"), file.span, reason);
-        } else if items.iter().any(|earlier| earlier.path == file.value) {
-            reader.refuse(
-                format!("{path}.path"),
-                file.span,
-                format!("Duplicate value: {:?}", file.value),
-            );
-        } else {
-            items.push(Item {
-                key: key.value,
-                path: file.value,
-                mode,
-            });
-        }
-    }
-    Some(VolumeSource::Object {
-        kind,
-        name,
-        items,
-        mode,
-        optional,
-    })
-}
-
-/// Whether a path of an item names a place below the volume on every system.
-fn stays_inside(path: &str) -> bool {
-    !path.starts_with(['/', '\\'])
-        && !path.starts_with("..")
-        && !path.contains([':', '\0'])
-        && path
-            .split(['/', '\\'])
-            .all(|part| !part.is_empty() && part != "." && part != "..")
-}
-
-fn mode(reader: &mut Reader, node: Node<'_>, path: &str, key: &str) -> Option<u32> {
-    let mode = reader.number(node, path, key)?;
-    match u32::try_from(mode.value) {
-        Ok(bits) if bits <= 0o777 => Some(bits),
-        _ => {
-            reader.refuse(
-                format!("{path}.{key}"),
-                mode.span,
-                "must be a number between 0 and 0777 (octal), both inclusive",
-            );
-            None
-        }
-    }
-}
-
-pub(super) fn read_mounts(
-    reader: &mut Reader,
-    container: Node<'_>,
-    path: &str,
-    volumes: &[VolumeSpec],
-) -> Vec<VolumeMount> {
-    let mut mounts = Vec::new();
-    for (item, path) in reader.items(container, path, "volumeMounts") {
-        reader.fields(item, &path, MOUNT);
-        let name = reader.required(item, &path, "name");
-        let destination = reader.required(item, &path, "mountPath");
-        let read_only = reader
-            .boolean(item, &path, "readOnly")
-            .is_some_and(|read_only| read_only.value);
-        let (Some(name), Some(destination)) = (name, destination) else {
-            continue;
-        };
-        // A volume that was refused itself is not named a second time.
-        if !volumes.iter().any(|volume| volume.name == name.value) && reader.refusals.is_empty() {
-            reader.refuse(
-                format!("{path}.name"),
-                name.span,
-                format!("Not found: {:?}", name.value),
-            );
-            continue;
-        }
-        mounts.push(VolumeMount {
-            path,
-            span: destination.span,
-            volume: name.value,
-            destination: destination.value,
-            read_only,
-        });
-    }
-    mounts
+/// The values of a field as the API server lists them.
+fn supported<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = values.map(|value| format!("{value:?}")).collect();
+    quoted.join(", ")
 }

@@ -41,8 +41,9 @@ fn volumes_are_planned_below_the_pods_directory() {
         ]
     );
     let files = |index: usize| match &pod.volumes[index].content {
-        Content::Files(files) => files
+        Content::Files(parts) => parts
             .iter()
+            .flat_map(|part| &part.files)
             .map(|file| (file.path.as_str(), file.mode))
             .collect::<Vec<_>>(),
         other => panic!("{other:?}"),

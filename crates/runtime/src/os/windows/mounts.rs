@@ -35,6 +35,9 @@ pub(super) fn check<'a>(
     let mut volumes: Vec<Volume<'a>> = Vec::new();
     for mount in &plan.mounts {
         let refuse = |reason: String| error(mount, reason);
+        if mount.sub_path.is_some() {
+            return Err(refuse("subPath is not supported yet".to_owned()));
+        }
         let source = mount
             .source
             .to_str()

@@ -1,10 +1,31 @@
 //! Base64 as Kubernetes decodes it: the standard alphabet with padding, line breaks skipped.
 
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Encodes bytes, in one line.
+#[must_use]
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    let mut encoded = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let at = |index: usize| u32::from(group.get(index).copied().unwrap_or_default());
+        let bits = (at(0) << 16) | (at(1) << 8) | at(2);
+        for digit in 0..4 {
+            if digit > group.len() {
+                encoded.push('=');
+            } else {
+                let value = (bits >> (18 - 6 * digit)) & 63;
+                encoded.push(char::from(ALPHABET[value as usize]));
+            }
+        }
+    }
+    encoded
+}
+
 /// Decodes text.
 ///
 /// # Errors
 /// The offset of the first byte that does not belong there.
-pub(super) fn decode(text: &str) -> Result<Vec<u8>, usize> {
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, usize> {
     let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count, mut padding) = (0_u32, 0_u32, 0_u32);
     for (offset, byte) in text.bytes().enumerate() {
@@ -44,7 +65,24 @@ pub(super) fn decode(text: &str) -> Result<Vec<u8>, usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, encode};
+
+    #[test]
+    fn encodes_what_it_decodes() {
+        for (bytes, expected) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"\xff\xef", "/+8="),
+        ] {
+            assert_eq!(encode(bytes), expected);
+        }
+        for length in 0..70_u8 {
+            let bytes: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(37)).collect();
+            assert_eq!(decode(&encode(&bytes)), Ok(bytes));
+        }
+    }
 
     #[test]
     fn decodes_what_kubernetes_decodes() {
