@@ -3,6 +3,8 @@
 //! There is one engine per operating system (`os::host_engine`) and a fake one in the tests of the pod's life.
 //! States are types: a plan becomes [`Created`], then [`Running`], then an [`Exit`].
 
+pub mod terminal;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

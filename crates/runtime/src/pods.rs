@@ -190,12 +190,7 @@ impl Pod {
         let plan = self.container(container)?;
         let name = &plan.plan.container;
         let status = self.status()?;
-        let lists = ["containerStatuses", "initContainerStatuses"];
-        let own = lists
-            .iter()
-            .filter_map(|list| status.get(list)?.as_array())
-            .flatten()
-            .find(|status| status.get("name").and_then(|found| found.as_str()) == Some(name));
+        let own = container_status(&status, name);
         let running = own.filter(|own| own.pointer("/state/running").is_some());
         let (Some(running), true) = (running, self.is_alive()) else {
             return Err(PodsError::NotRunning {
@@ -215,6 +210,15 @@ impl Pod {
     pub fn logs_directory(&self, container: &str) -> PathBuf {
         logs_directory(&self.directory, container)
     }
+}
+
+/// What a pod's status says of one of its containers.
+#[must_use]
+pub fn container_status<'a>(status: &'a serde_json::Value, container: &str) -> Option<&'a serde_json::Value> {
+    let lists = ["containerStatuses", "initContainerStatuses"];
+    let all = lists.iter().filter_map(|list| status.get(list)?.as_array());
+    all.flatten()
+        .find(|status| status.get("name").and_then(|found| found.as_str()) == Some(container))
 }
 
 /// Where the log of a container is, below its pod's directory.

@@ -3,6 +3,8 @@
 //! Each directory exports:
 //! - `host_engine(state)`: the engine of this host, which keeps its records under `state`.
 //! - `host_engine_with(state, executable)`: the same for an embedder whose own executable does not call [`guard`].
+//! - `pump` and its `Stop`: reading a container's outputs. `Watch`: waiting until files of a directory change.
+//! - `Attachment`: this process's own terminal, lent to a program of a container.
 //! - `guard(args)`: what the executable does when its first argument is [`GUARD_VERB`].
 //! - `spawn_detached(executable, arguments)`: a process that outlives this one.
 //! - `Listener` and `Stream`: the way to whoever holds a directory, for administrators and the holder's own account.
@@ -22,7 +24,10 @@ mod channel_tests;
 
 #[cfg(windows)]
 pub use host::prepare_state;
-pub use host::{Listener, Stream, guard, host_engine, host_engine_with, spawn_detached};
+pub use host::{
+    Attachment, Listener, Stream, Watch, guard, host_engine, host_engine_with, spawn_detached, terminal_size,
+};
+pub(crate) use host::{Stop, pump};
 
 /// A process that was started by [`spawn_detached`].
 #[derive(Debug)]

@@ -8,6 +8,8 @@
 //! | `cgroup` | v1, v2 and hybrid hierarchies |
 //! | `rootfs`, `copy`, `mounts`, `places` | the overlay, volumes, and mount points on the host |
 //! | `accounts`, `privileges`, `facts` | who, whether, and where |
+//! | `outputs`, `watch` | reading what containers say, and waiting for files |
+//! | `terminal` | this process's own terminal, lent to a program |
 //! | `journal`, `ledger`, `guardian` | that nothing outlives its holder |
 //! | `detach`, `channel` | processes that outlive their maker, and the way to them |
 //!
@@ -24,14 +26,17 @@ mod guardian;
 mod journal;
 mod ledger;
 mod mounts;
+mod outputs;
 mod places;
 mod privileges;
 mod raw;
 mod rootfs;
 mod running;
 mod steps;
+mod terminal;
 #[cfg(test)]
 mod v1_tests;
+mod watch;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -46,6 +51,9 @@ use crate::state::State;
 pub use channel::{Listener, Stream};
 pub use detach::spawn_detached;
 pub use guardian::guard;
+pub(crate) use outputs::{Stop, pump};
+pub use terminal::{Attachment, terminal_size};
+pub use watch::Watch;
 
 /// What all containers of a process share.
 #[derive(Debug)]

@@ -18,6 +18,10 @@ use rustix::process::Pid;
 
 use super::steps::Step;
 
+mod signals;
+
+pub(super) use signals::receive;
+
 /// A process that was started.
 #[derive(Debug)]
 pub(super) struct Spawned {

@@ -7,6 +7,8 @@
 //!   users       accounts and tokens             rootfs     the private copy of the image
 //!   mounts      bind filter and links           workdir    the working directory
 //!   process     streams, flags, environment     launcher   starting programs inside of a silo
+//!   outputs     reading what containers say     watch      waiting for files
+//!   terminal    this process's own console, lent to a program
 //!   relay       output on porthole's own console
 //!   belongings  what was made, and its removal  directories  directories shared by containers
 //!   security    who may change them
@@ -35,6 +37,8 @@ mod job;
 mod launcher;
 mod limits;
 mod mounts;
+#[cfg(windows)]
+mod outputs;
 mod process;
 mod relay;
 mod rootfs;
@@ -42,7 +46,11 @@ mod security;
 #[cfg(test)]
 #[cfg(windows)]
 mod system_tests;
+#[cfg(windows)]
+mod terminal;
 mod users;
+#[cfg(windows)]
+mod watch;
 #[cfg(windows)]
 #[expect(unsafe_code, reason = "the calls to Windows")]
 mod win32;
@@ -52,3 +60,9 @@ mod workdir;
 pub use channel::{Listener, Stream};
 #[cfg(windows)]
 pub use entry::{guard, host_engine, host_engine_with, prepare_state, spawn_detached};
+#[cfg(windows)]
+pub(crate) use outputs::{Stop, pump};
+#[cfg(windows)]
+pub use terminal::{Attachment, terminal_size};
+#[cfg(windows)]
+pub use watch::Watch;

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod agreement;
+pub(super) mod console;
 mod host;
 mod jobs;
 mod pipes;
