@@ -6,11 +6,15 @@
 mod bench;
 #[path = "linux_engine/death.rs"]
 mod death;
+#[path = "linux_engine/exec.rs"]
+mod exec;
 #[path = "linux_engine/failures.rs"]
 mod failures;
 #[path = "linux_engine/plans.rs"]
 mod plans;
 #[path = "linux_engine/starts.rs"]
 mod starts;
+#[path = "linux_engine/terminals.rs"]
+mod terminals;
 #[path = "linux_engine/volumes.rs"]
 mod volumes;

@@ -72,13 +72,19 @@ impl State {
         self.root.join("containers")
     }
 
+    /// The directory of the container of an id, which must be one, whether it is there or not.
+    #[must_use]
+    pub fn directory(&self, id: &str) -> PathBuf {
+        self.containers().join(id)
+    }
+
     /// Takes a container's directory and holds it. One that a dead process left behind is handed over as it is:
     /// [`Held::read`] then says what is still to be removed.
     ///
     /// # Errors
     /// See [`ClaimError`].
     pub fn claim(&self, id: &str) -> Result<Held, ClaimError> {
-        let directory = self.containers().join(id);
+        let directory = self.directory(id);
         loop {
             let made = match make_directory(&directory) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -129,7 +135,7 @@ impl State {
     /// # Errors
     /// The journal could not be opened.
     pub fn take_over(&self, id: &str) -> io::Result<Option<Held>> {
-        let directory = self.containers().join(id);
+        let directory = self.directory(id);
         match hold(id, &directory, false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // A directory without a journal: its maker died, or is just about to write one; then `rmdir` either
@@ -153,7 +159,7 @@ impl State {
     /// Reads a container's journal without holding it.
     #[must_use]
     pub fn peek<T: DeserializeOwned>(&self, id: &str) -> Option<T> {
-        let mut file = File::open(self.containers().join(id).join(JOURNAL)).ok()?;
+        let mut file = File::open(self.directory(id).join(JOURNAL)).ok()?;
         read(&mut file).ok().flatten()
     }
 }

@@ -1,6 +1,7 @@
 //! What an engine starts of its own executable, for tests whose executable is a test harness; and a holder that tests kill.
 //!
-//! `engine_helper STATE SCRIPT` holds a container that runs a shell script as SYSTEM.
+//! `engine_helper STATE SCRIPT` holds a container that runs a shell script as SYSTEM, and
+//! `engine_helper exec STATE ID SCRIPT` runs one in a container that somebody else holds.
 
 #[path = "../../tests/linux_engine/plans.rs"]
 mod plans;
@@ -17,7 +18,12 @@ fn main() -> ExitCode {
         args.remove(0);
         return ExitCode::from(u8::try_from(os::guard(&args)).unwrap_or(1));
     }
-    match hold(&args) {
+    let done = if args.first().is_some_and(|verb| verb == "exec") {
+        exec(&args[1..])
+    } else {
+        hold(&args)
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("engine_helper: {error}");
@@ -40,4 +46,18 @@ fn hold(args: &[OsString]) -> Result<ExitCode, String> {
     let code = running.wait().code();
     running.delete().map_err(|error| format!("{error:?}"))?;
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(255)))
+}
+
+fn exec(args: &[OsString]) -> Result<ExitCode, String> {
+    let [state, id, script] = args else {
+        return Err("give a state directory, an id and a script".to_owned());
+    };
+    let engine = os::host_engine(Path::new(state)).map_err(|error| format!("{error:?}"))?;
+    let mut plan = plans::plan("SYSTEM", &["/bin/true"]);
+    plan.id = id.to_string_lossy().into_owned();
+    let entry = plans::entry(&["/bin/sh", "-c", &script.to_string_lossy()]);
+    let running = engine
+        .exec(&plan, &entry, Stdio::Attached)
+        .map_err(|error| format!("{error:?}"))?;
+    Ok(ExitCode::from(u8::try_from(running.wait().code()).unwrap_or(255)))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use porthole_pod::Account;
 use porthole_runtime::Signal;
+use porthole_runtime::engine::Entry;
 use porthole_runtime::plan::{CommandLine, Limits, Mount, Plan, PodIdentity, Rootfs, Stop, User, View};
 
 /// A plan that runs a command as an account, with an empty rootfs.
@@ -34,6 +35,16 @@ pub(crate) fn plan(account: &str, command: &[&str]) -> Plan {
         },
         credential_spec: None,
         streams: porthole_runtime::plan::Streams::default(),
+    }
+}
+
+/// A further program, with nothing of its own.
+pub(crate) fn entry(command: &[&str]) -> Entry {
+    Entry {
+        command: command.iter().map(|&argument| argument.to_owned()).collect(),
+        environment: Vec::new(),
+        working_directory: None,
+        user: None,
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) enum Identity {
 }
 
 /// The account databases of a host.
+#[derive(Default)]
 pub(super) struct Database {
     passwd: String,
     group: String,

@@ -1,7 +1,5 @@
 //! From a plan to a container that lacks only its process.
 
-use std::ffi::CString;
-use std::fs::File;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,15 +9,17 @@ use super::cgroup::{CgroupError, Group};
 use super::journal::{self, Journal};
 use super::mounts::{self, Volume};
 use super::places::{self, HeldPlace, Place};
+use super::program::{self, c_path, c_string};
 use super::rootfs::{self, Rootfs};
-use super::running;
-use super::steps::{Attachment, Credentials, Launch, Program};
-use super::{Host, privileges};
-use crate::engine::{CreateError, Created, DeleteError, Output, Running, StartError, Stdio};
+use super::started::{self, Started};
+use super::steps::{Attachment, Credentials, Launch, Mounts};
+use super::streams::{self, Ours};
+use super::{Host, privileges, running};
+use crate::command;
+use crate::engine::{CreateError, Created, DeleteError, Running, StartError, Stdio};
 use crate::path::MountPoint;
 use crate::plan::{CommandLine, Plan, View};
 use crate::state::{ClaimError, Held};
-use crate::{command, environment};
 
 /// What was made for a container. Dropping it removes it all.
 #[derive(Debug)]
@@ -35,6 +35,11 @@ pub(super) struct Resources {
 impl Resources {
     pub(super) fn id(&self) -> &str {
         self.held.id()
+    }
+
+    /// Where the container's records are.
+    pub(super) fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Removes everything. May be tried again when it fails.
@@ -67,14 +72,15 @@ impl Drop for Resources {
 
 /// A container without its process.
 pub(super) struct Prepared {
-    host: Arc<Host>,
+    pub(super) host: Arc<Host>,
     /// What `launch` names by number. Before `resources`, so that mounts are gone before what they are made of.
-    descriptors: Vec<OwnedFd>,
-    resources: Resources,
-    group: Group,
-    command: String,
-    launch: Launch,
-    output: Option<Output>,
+    pub(super) descriptors: Vec<OwnedFd>,
+    pub(super) resources: Resources,
+    pub(super) group: Group,
+    pub(super) command: String,
+    pub(super) launch: Launch,
+    pub(super) streams: Ours,
+    pub(super) started: Started,
 }
 
 pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<dyn Created>, CreateError> {
@@ -121,28 +127,9 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
                 .to_owned(),
         });
     }
-    let credentials = match &identity {
-        Identity::Inherited => None,
-        Identity::Fixed { credentials, .. } => Some(credentials.clone()),
-        Identity::Ephemeral { gid, .. } => Some(Credentials {
-            uid: journal::claim_uid(&host.state, &plan.id)?,
-            gid: *gid,
-            groups: vec![*gid],
-        }),
-    };
+    let credentials = credentials(host, &plan.id, &identity)?;
     let journal = Journal::new(host.guardian.holder(), wanted.group.clone(), planned.clone());
-    resources.held.write(&journal).map_err(|source| CreateError::Io {
-        doing: format!("write the journal in {}", resources.held.directory().display()),
-        source,
-    })?;
-    host.guardian
-        .ledger()
-        .note(&plan.id, Some(&journal))
-        .map_err(|source| CreateError::Io {
-            doing: "tell the guardian of the container".to_owned(),
-            source,
-        })?;
-    resources.journal = Some(journal);
+    note(host, &mut resources, journal)?;
     wanted.make().map_err(cgroup_error)?;
     let rootfs = rootfs::make(&plan.rootfs, resources.held.directory())?;
     for place in &planned {
@@ -152,8 +139,18 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
 
     let (attachments, mut descriptors) = attach(&rootfs, &volumes, &mount_point)?;
     let directory = working_directory(plan, &rootfs, &volumes, &mount_point)?;
-    let program = program(plan, &identity, &directory, &mount_point)?;
-    let (streams, output) = streams(stdio, &mut descriptors)?;
+    let variables = match identity {
+        Identity::Inherited => program::inherited(),
+        Identity::Fixed { variables, .. } | Identity::Ephemeral { variables, .. } => variables,
+    };
+    let program = program::program(
+        program::arguments(plan),
+        &variables,
+        &plan.environment,
+        &directory,
+        &mount_point,
+    )?;
+    let streams = streams::open(stdio, plan.streams.stdin, credentials.as_ref(), &mut descriptors)?;
     let mut cgroups: Vec<RawFd> = Vec::new();
     for entry in wanted.group.entries().map_err(cgroup_error)? {
         cgroups.push(entry.as_raw_fd());
@@ -164,33 +161,62 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         host: Arc::clone(host),
         resources,
         group: wanted.group,
-        command: command_name(plan).to_owned(),
+        command: program::arguments(plan).first().cloned().unwrap_or_default(),
         launch: Launch {
             cgroups,
-            streams,
-            attachments,
+            streams: streams.process,
+            terminal: streams.terminal,
+            mounts: Mounts::New(attachments),
             working_directory: c_string(&directory, "working directory")?,
-            credentials,
+            credentials: credentials.clone(),
             parent: rustix::process::getpid().as_raw_nonzero().get(),
             program,
         },
-        output,
+        streams: streams.ours,
         descriptors,
+        started: Started {
+            pid: 0,
+            since: 0,
+            working_directory: directory,
+            credentials,
+            variables,
+        },
     }))
+}
+
+/// Who the container is. A user id of its own is claimed, which is given back whatever comes next.
+fn credentials(host: &Host, id: &str, identity: &Identity) -> Result<Option<Credentials>, CreateError> {
+    Ok(match identity {
+        Identity::Inherited => None,
+        Identity::Fixed { credentials, .. } => Some(credentials.clone()),
+        Identity::Ephemeral { gid, .. } => Some(Credentials {
+            uid: journal::claim_uid(&host.state, id)?,
+            gid: *gid,
+            groups: vec![*gid],
+        }),
+    })
+}
+
+/// Writes the journal, before anything that it names is made.
+fn note(host: &Host, resources: &mut Resources, journal: Journal) -> Result<(), CreateError> {
+    resources.held.write(&journal).map_err(|source| CreateError::Io {
+        doing: format!("write the journal in {}", resources.held.directory().display()),
+        source,
+    })?;
+    host.guardian
+        .ledger()
+        .note(resources.held.id(), Some(&journal))
+        .map_err(|source| CreateError::Io {
+            doing: "tell the guardian of the container".to_owned(),
+            source,
+        })?;
+    resources.journal = Some(journal);
+    Ok(())
 }
 
 impl Created for Prepared {
     fn start(self: Box<Self>) -> Result<Arc<dyn Running>, StartError> {
-        let Self {
-            host,
-            resources,
-            group,
-            command,
-            launch,
-            output,
-            descriptors,
-        } = *self;
-        running::start(host, resources, group, &command, launch, output, descriptors)
+        running::start(*self)
     }
 }
 
@@ -201,13 +227,7 @@ fn check(plan: &Plan) -> Result<(), CreateError> {
             reason: reason.to_owned(),
         })
     };
-    let mut bytes = plan.id.bytes();
-    let begins = bytes
-        .next()
-        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let valid =
-        begins && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if !valid || plan.id.len() > 127 {
+    if !started::is_id(&plan.id) {
         return refused(
             &format!("use `{}` as the container's id", plan.id),
             "ids are 1 to 127 lower-case letters, digits and dashes, and begin with a letter or digit",
@@ -375,113 +395,5 @@ fn working_directory(
     made.map(|()| first.clone()).map_err(|source| CreateError::Io {
         doing: format!("make the working directory `{first}`"),
         source,
-    })
-}
-
-fn command_name(plan: &Plan) -> &str {
-    match &plan.command {
-        CommandLine::Arguments(arguments) => arguments.first().map_or("", String::as_str),
-        CommandLine::Windows(line) => line,
-    }
-}
-
-fn program(
-    plan: &Plan,
-    identity: &Identity,
-    directory: &str,
-    mount_point: &MountPoint,
-) -> Result<Program, CreateError> {
-    let base: &[(String, String)] = match identity {
-        Identity::Inherited => &inherited(),
-        Identity::Fixed { variables, .. } | Identity::Ephemeral { variables, .. } => variables,
-    };
-    let variables = environment::compose_linux(base, &plan.environment, mount_point);
-    let search = environment::value(crate::engine::Os::Linux, &variables, "PATH").unwrap_or_default();
-    let arguments: Vec<String> = match &plan.command {
-        CommandLine::Arguments(arguments) => arguments
-            .iter()
-            .map(|argument| mount_point.substitute(argument).into_owned())
-            .collect(),
-        CommandLine::Windows(_) => Vec::new(),
-    };
-    let name = arguments.first().map_or("", String::as_str);
-    let candidates = command::candidates(name, directory, search, mount_point);
-    let all = |texts: &[String], what: &str| {
-        texts
-            .iter()
-            .map(|text| c_string(text, what))
-            .collect::<Result<Vec<_>, _>>()
-    };
-    Ok(Program {
-        candidates: all(&candidates, "command")?,
-        arguments: all(&arguments, "argument")?,
-        environment: variables
-            .iter()
-            .map(|(name, value)| c_string(&format!("{name}={value}"), "environment variable"))
-            .collect::<Result<_, _>>()?,
-    })
-}
-
-/// What says who porthole is; nothing else of its environment is the container's business.
-fn inherited() -> Vec<(String, String)> {
-    ["HOME", "USER", "LOGNAME", "USERNAME"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
-        .collect()
-}
-
-fn streams(
-    stdio: Stdio,
-    descriptors: &mut Vec<OwnedFd>,
-) -> Result<([Option<RawFd>; 3], Option<Output>), CreateError> {
-    let failed = |source| CreateError::Io {
-        doing: "open the container's standard streams".to_owned(),
-        source,
-    };
-    let null = File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .map_err(failed)?;
-    let null_number = null.as_raw_fd();
-    descriptors.push(null.into());
-    Ok(match stdio {
-        Stdio::Inherit => ([Some(null_number), None, None], None),
-        Stdio::Attached => ([None, None, None], None),
-        Stdio::Null | Stdio::Terminal(_) => ([Some(null_number); 3], None),
-        Stdio::Piped => {
-            let mut pipe = || {
-                let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-                    .map_err(|errno| failed(errno.into()))?;
-                let number = write.as_raw_fd();
-                descriptors.push(write);
-                Ok::<_, CreateError>((File::from(read), number))
-            };
-            let (stdout, out) = pipe()?;
-            let (stderr, err) = pipe()?;
-            (
-                [Some(null_number), Some(out), Some(err)],
-                Some(Output {
-                    stdin: None,
-                    stdout,
-                    stderr,
-                }),
-            )
-        }
-    })
-}
-
-fn c_string(text: &str, what: &str) -> Result<CString, CreateError> {
-    CString::new(text).map_err(|_| CreateError::Host {
-        doing: format!("pass on the {what} `{}`", text.escape_debug()),
-        reason: "it contains a NUL character".to_owned(),
-    })
-}
-
-fn c_path(path: &Path) -> Result<CString, CreateError> {
-    use std::os::unix::ffi::OsStrExt as _;
-    CString::new(path.as_os_str().as_bytes()).map_err(|_| CreateError::Host {
-        doing: format!("mount at {}", path.display()),
-        reason: "it contains a NUL character".to_owned(),
     })
 }

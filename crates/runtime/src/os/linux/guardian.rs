@@ -22,6 +22,7 @@ use rustix::process::{
 use super::journal::{self, Journal};
 use super::ledger::{self, Ledger};
 use super::raw::{self, SpawnError};
+use super::started;
 use super::steps::{self, Program};
 use crate::os::GUARD_VERB;
 use crate::state::State;
@@ -154,11 +155,7 @@ fn c_string(text: &std::ffi::OsStr) -> io::Result<CString> {
 /// This process, told apart from any other of the same number by when it was started.
 fn holder() -> io::Result<String> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // Field 22, counted after the name, which may contain anything (proc_pid_stat(5)).
-    let started = stat
-        .rsplit_once(')')
-        .and_then(|(_, fields)| fields.split_whitespace().nth(19))
-        .unwrap_or_default();
+    let started = started::state_and_start(&stat).map_or(0, |(_, started)| started);
     Ok(format!("{}-{started}", std::process::id()))
 }
 

@@ -1,7 +1,7 @@
 //! What was made for a container, and how it is removed: by its holder, by the guardian, or by a later sweep.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,14 +14,14 @@ use crate::state::{Held, State};
 
 /// How long processes that were killed may take to end, and cgroups to be removable.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 const UIDS: &str = "uids";
 
 /// Everything outside the container's directory that is made for it. Written before any of it is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Journal {
-    version: u32,
+    pub(super) version: u32,
     /// The process that holds the container.
     pub(super) holder: String,
     pub(super) group: Group,
@@ -122,11 +122,9 @@ pub(super) fn claim_uid(state: &State, id: &str) -> Result<u32, CreateError> {
     let start = seed(state) % length;
     for offset in 0..length {
         let uid = range.start + (start + offset) % length;
-        match File::create_new(claims.join(uid.to_string())) {
-            Ok(mut file) => {
-                file.write_all(id.as_bytes()).map_err(failed)?;
-                return Ok(uid);
-            }
+        // A symbolic link to nothing: it has its content from the moment it is there.
+        match std::os::unix::fs::symlink(id, claims.join(uid.to_string())) {
+            Ok(()) => return Ok(uid),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error)),
         }
@@ -149,6 +147,12 @@ fn seed(state: &State) -> u32 {
         })
 }
 
+/// Gives back one user id, before its container ends.
+pub(super) fn release_uid(state: &State, uid: u32) {
+    // One that stays is given back with the container.
+    let _ = fs::remove_file(state.claims(UIDS).join(uid.to_string()));
+}
+
 fn release_uids(state: &State, id: &str) -> io::Result<()> {
     let entries = match fs::read_dir(state.claims(UIDS)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -156,7 +160,7 @@ fn release_uids(state: &State, id: &str) -> io::Result<()> {
     };
     for entry in entries {
         let path = entry?.path();
-        if fs::read_to_string(&path).is_ok_and(|owner| owner == id) {
+        if fs::read_link(&path).is_ok_and(|owner| owner.as_os_str() == id) {
             fs::remove_file(path)?;
         }
     }

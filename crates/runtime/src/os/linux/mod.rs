@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `container` | the way from a plan to everything but the process, and its undoing |
 //! | `steps`, `raw` | the life of a new process until it is the container's program: as data, and carried out |
+//! | `program`, `streams` | what a process is started with |
 //! | `running` | waiting, signalling, deleting |
+//! | `exec`, `started` | further programs in a container that any process of this host holds |
 //! | `cgroup` | v1, v2 and hybrid hierarchies |
 //! | `rootfs`, `copy`, `mounts`, `places` | the overlay, volumes, and mount points on the host |
 //! | `accounts`, `privileges`, `facts` | who, whether, and where |
@@ -21,6 +23,7 @@ mod channel;
 mod container;
 mod copy;
 mod detach;
+mod exec;
 mod facts;
 mod guardian;
 mod journal;
@@ -29,10 +32,13 @@ mod mounts;
 mod outputs;
 mod places;
 mod privileges;
+mod program;
 mod raw;
 mod rootfs;
 mod running;
+mod started;
 mod steps;
+mod streams;
 mod terminal;
 #[cfg(test)]
 mod v1_tests;
@@ -44,7 +50,7 @@ use std::sync::{Arc, OnceLock};
 use cgroup::Layout;
 use guardian::Guardian;
 
-use crate::engine::{CreateError, Created, DeleteError, Engine, HostFacts, Stdio};
+use crate::engine::{CreateError, Created, DeleteError, Engine, Entry, ExecError, HostFacts, Running, Stdio};
 use crate::plan::Plan;
 use crate::state::State;
 
@@ -91,6 +97,10 @@ impl Engine for LinuxEngine {
 
     fn create(&self, plan: &Plan, stdio: Stdio) -> Result<Box<dyn Created>, CreateError> {
         container::create(&self.0, plan, stdio)
+    }
+
+    fn exec(&self, plan: &Plan, entry: &Entry, stdio: Stdio) -> Result<Arc<dyn Running>, ExecError> {
+        exec::exec(&self.0, plan, entry, stdio)
     }
 
     fn sweep(&self) -> Result<Vec<String>, DeleteError> {

@@ -128,19 +128,9 @@ fn clone_into(cgroup: Option<BorrowedFd<'_>>, child: impl FnOnce() -> Infallible
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = u64::from(cgroup.as_raw_fd().unsigned_abs());
     }
-    let mut all: u64 = !0;
     let mut before: u64 = 0;
     // A handler of porthole's must not run in the new process: it would act on porthole's own pipes.
-    // SAFETY: both masks are of the kernel's size, eight bytes, and live across the call.
-    unsafe {
-        syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_BLOCK,
-            &raw mut all,
-            &raw mut before,
-            8,
-        )
-    };
+    set_mask(libc::SIG_BLOCK, !0, Some(&mut before));
     // SAFETY: without CLONE_VM this is `fork`: the new process has a copy of this thread's stack and returns here with 0.
     // `arguments` is the kernel's structure of the size given, and `handle` lives across the call.
     let pid = unsafe {
@@ -154,16 +144,7 @@ fn clone_into(cgroup: Option<BorrowedFd<'_>>, child: impl FnOnce() -> Infallible
         child();
     }
     let error = io::Error::last_os_error();
-    // SAFETY: as above; null is "do not tell the former mask".
-    unsafe {
-        syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            &raw mut before,
-            ptr::null::<u64>(),
-            8,
-        )
-    };
+    set_mask(libc::SIG_SETMASK, before, None);
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(error)?;
     // SAFETY: the kernel has just opened this descriptor for us, and nothing else knows it.
     let handle = unsafe { OwnedFd::from_raw_fd(handle) };
@@ -238,18 +219,14 @@ fn default_signals() -> Result<(), Errno> {
             )
         };
     }
-    let none: u64 = 0;
-    // SAFETY: the mask is of the kernel's size and lives across the call.
-    check(unsafe {
-        syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            &raw const none,
-            ptr::null::<u64>(),
-            8,
-        )
-    })?;
-    Ok(())
+    check(set_mask(libc::SIG_SETMASK, 0, None)).map(|_| ())
+}
+
+/// Changes the mask of blocked signals, and says what it was.
+fn set_mask(how: i32, mask: u64, before: Option<&mut u64>) -> c_long {
+    let before = before.map_or(ptr::null_mut(), ptr::from_mut);
+    // SAFETY: both masks are of the kernel's size, eight bytes, and live across the call; null is "do not tell".
+    unsafe { syscall(libc::SYS_rt_sigprocmask, how, &raw const mask, before, 8) }
 }
 
 /// Takes one step. Every pointer passed to the kernel is to data of `step` or of this frame, which live across the call.
@@ -264,6 +241,10 @@ fn take(step: &Step) -> Result<(), Errno> {
         Step::Session => {
             // SAFETY: no pointers.
             check(unsafe { syscall(libc::SYS_setsid) })?;
+        }
+        Step::Terminal => {
+            // SAFETY: the argument is a number: 0 takes no terminal away from anybody (TIOCSCTTY(2const)).
+            check(unsafe { syscall(libc::SYS_ioctl, 0, libc::TIOCSCTTY, 0) })?;
         }
         Step::DefaultSignals => default_signals()?,
         Step::Stream { from, to } => {
@@ -291,6 +272,10 @@ fn take(step: &Step) -> Result<(), Errno> {
                     none,
                 )
             })?;
+        }
+        Step::EnterMounts(namespace) => {
+            // SAFETY: no pointers. Root and working directory become those of the namespace (setns(2)).
+            check(unsafe { syscall(libc::SYS_setns, *namespace, libc::CLONE_NEWNS) })?;
         }
         Step::Attach { mount, target } => attach(*mount, target)?,
         Step::ReadOnly { target } => {

@@ -9,14 +9,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
 
 use super::cgroup::Group;
-use super::container::Resources;
+use super::container::{Prepared, Resources};
 use super::raw::{self, SpawnError, Spawned};
 use super::steps::{Launch, Step};
+use super::streams::Ours;
 use super::{Host, journal};
-use crate::engine::{DeleteError, Exit, Output, Running, Signal, SignalError, StartError};
+use crate::engine::{
+    DeleteError, Exit, Output, Running, Signal, SignalError, StartError, Terminal, TerminalSize,
+};
 
 /// A started container.
 struct Container {
@@ -25,7 +28,7 @@ struct Container {
     group: Group,
     exit: Mutex<Option<Exit>>,
     ended: Condvar,
-    output: Mutex<Option<Output>>,
+    streams: Ours,
     resources: Mutex<Resources>,
 }
 
@@ -34,15 +37,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Starts a container's process.
-pub(super) fn start(
-    host: Arc<Host>,
-    resources: Resources,
-    group: Group,
-    command: &str,
-    launch: Launch,
-    output: Option<Output>,
-    descriptors: Vec<OwnedFd>,
-) -> Result<Arc<dyn Running>, StartError> {
+pub(super) fn start(prepared: Prepared) -> Result<Arc<dyn Running>, StartError> {
+    let Prepared {
+        host,
+        descriptors,
+        resources,
+        group,
+        command,
+        launch,
+        streams,
+        mut started,
+    } = prepared;
     // Nothing runs unguarded.
     let guardian = host.guardian.ensure().map_err(|source| StartError::Step {
         doing: "start the guardian (this executable, under a hidden verb)".to_owned(),
@@ -77,7 +82,7 @@ pub(super) fn start(
         })?;
     let pid = match told.recv() {
         Ok(Ok(pid)) => pid,
-        Ok(Err((error, steps))) => return Err(describe(error, &steps, command)),
+        Ok(Err((error, steps))) => return Err(describe(error, &steps, &command)),
         Err(_) => {
             return Err(StartError::Step {
                 doing: "start a thread".to_owned(),
@@ -85,13 +90,21 @@ pub(super) fn start(
             });
         }
     };
+    // Until it is handed over, nobody waits for the process: what is asked of it here is asked of it and no other. On an
+    // error its thread ends it.
+    started
+        .write(resources.held(), pid)
+        .map_err(|source| StartError::Step {
+            doing: format!("note the process in {}", resources.held().directory().display()),
+            source,
+        })?;
     let container = Arc::new(Container {
         id,
         pid,
         group,
         exit: Mutex::new(None),
         ended: Condvar::new(),
-        output: Mutex::new(output),
+        streams,
         resources: Mutex::new(resources),
     });
     let _ = hand_over.send(Arc::clone(&container));
@@ -163,19 +176,21 @@ impl Minder {
             status => status,
         };
         let _ = self.group.kill_and_wait(journal::PATIENCE);
-        match status {
-            Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (None, Some(signal)) => Exit::Signal(signal),
-                (None, None) => Exit::Code(255),
-            },
-            // Somebody else in this process took the status away: unknown.
-            _ => Exit::Code(255),
-        }
+        exit(status.ok().flatten().as_ref())
     }
 }
 
-fn describe(error: SpawnError, steps: &[Step], command: &str) -> StartError {
+/// How a process ended. `None` where somebody else in this process took the status away.
+pub(super) fn exit(status: Option<&WaitIdStatus>) -> Exit {
+    match status.map(|status| (status.exit_status(), status.terminating_signal())) {
+        Some((Some(code), _)) => Exit::Code(code),
+        Some((None, Some(signal))) => Exit::Signal(signal),
+        Some((None, None)) | None => Exit::Code(255),
+    }
+}
+
+/// The step at which a process failed, as an error that names it.
+pub(super) fn describe(error: SpawnError, steps: &[Step], command: &str) -> StartError {
     let (index, candidate, source) = match error {
         SpawnError::Clone(source) => {
             return StartError::Step {
@@ -248,7 +263,15 @@ impl Running for Container {
     }
 
     fn take_output(&self) -> Option<Output> {
-        lock(&self.output).take()
+        self.streams.take_output()
+    }
+
+    fn take_terminal(&self) -> Option<Terminal> {
+        self.streams.take_terminal()
+    }
+
+    fn resize(&self, size: TerminalSize) -> Result<(), SignalError> {
+        self.streams.resize(size).map_err(self.error())
     }
 
     fn wait(&self) -> Exit {

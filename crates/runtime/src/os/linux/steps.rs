@@ -7,6 +7,8 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
 
+use serde::{Deserialize, Serialize};
+
 /// What lists of processes call a guardian. At most 15 bytes.
 const GUARDIAN: &CStr = c"porthole-guard";
 
@@ -17,6 +19,8 @@ pub(super) enum Step {
     EnterCgroup(RawFd),
     /// A session of its own: no terminal, no process group of porthole's.
     Session,
+    /// Standard input, a terminal that is nobody's yet, becomes that of the session.
+    Terminal,
     /// Every signal back to its default, none blocked.
     DefaultSignals,
     /// `to` becomes a copy of `from` that survives `execve`.
@@ -30,6 +34,8 @@ pub(super) enum Step {
     Close(Vec<(u32, u32)>),
     /// A mount namespace of its own, into which later mounts of the host still come, and out of which nothing goes.
     PrivateMounts,
+    /// Enters another process's mount namespace, through the open file that stands for it.
+    EnterMounts(RawFd),
     /// What has been attached since is cut off from the host's as well.
     CutOffMounts,
     /// Attaches a mount that has no place yet. The target is reached without following a symbolic link.
@@ -93,12 +99,16 @@ impl Step {
         match self {
             Self::EnterCgroup(_) => "enter the container's cgroup".to_owned(),
             Self::Session => "make a session".to_owned(),
+            Self::Terminal => "make the terminal that of the session".to_owned(),
             Self::DefaultSignals => "reset signals".to_owned(),
             Self::Stream { to, .. } => format!("set up standard stream {to}"),
             Self::Close(_) => "close porthole's files".to_owned(),
             Self::PrivateMounts => {
                 "make a mount namespace (needs CAP_SYS_ADMIN; a container's default profile forbids it)"
                     .to_owned()
+            }
+            Self::EnterMounts(_) => {
+                "enter the container's mount namespace (needs CAP_SYS_ADMIN and CAP_SYS_CHROOT)".to_owned()
             }
             Self::CutOffMounts => "cut the container's mounts off from the host's".to_owned(),
             Self::Attach { target, .. } => format!("mount at `{}`", target.to_string_lossy()),
@@ -121,7 +131,7 @@ impl Step {
 }
 
 /// Who a process becomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Credentials {
     pub(super) uid: u32,
     pub(super) gid: u32,
@@ -157,15 +167,57 @@ pub(super) struct Attachment {
     pub(super) then_read_only: bool,
 }
 
-/// All that the steps of a container depend on.
+/// Where a new process sees the container's rootfs and volumes.
+#[derive(Clone, Debug)]
+pub(super) enum Mounts {
+    /// In a mount namespace of its own: rootfs first, then volumes, shallow ones first.
+    New(Vec<Attachment>),
+    /// In that of the container's first process.
+    Entered(RawFd),
+}
+
+impl Mounts {
+    /// The descriptors that are needed until the mounts are there.
+    fn kept(&self) -> Vec<RawFd> {
+        match self {
+            Self::New(attachments) => attachments.iter().map(|attachment| attachment.mount).collect(),
+            Self::Entered(namespace) => vec![*namespace],
+        }
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let attachments = match self {
+            Self::New(attachments) => attachments,
+            Self::Entered(namespace) => return vec![Step::EnterMounts(*namespace)],
+        };
+        let mut steps = vec![Step::PrivateMounts];
+        for attachment in attachments {
+            let target = &attachment.target;
+            steps.push(Step::Attach {
+                mount: attachment.mount,
+                target: target.clone(),
+            });
+            if attachment.then_read_only {
+                steps.push(Step::ReadOnly {
+                    target: target.clone(),
+                });
+            }
+        }
+        steps.push(Step::CutOffMounts);
+        steps
+    }
+}
+
+/// All that the steps of a container's process depend on: of its first one, or of one that is started in it later.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
     /// Open `cgroup.procs` of v1 hierarchies.
     pub(super) cgroups: Vec<RawFd>,
     /// What becomes standard input, output and error; `None` keeps porthole's own.
     pub(super) streams: [Option<RawFd>; 3],
-    /// Rootfs first, then volumes, shallow ones first.
-    pub(super) attachments: Vec<Attachment>,
+    /// The streams are a terminal of the process's own.
+    pub(super) terminal: bool,
+    pub(super) mounts: Mounts,
     pub(super) working_directory: CString,
     /// `None` stays who porthole is.
     pub(super) credentials: Option<Credentials>,
@@ -180,24 +232,14 @@ impl Launch {
         let mut steps: Vec<Step> = self.cgroups.iter().map(|fd| Step::EnterCgroup(*fd)).collect();
         steps.extend([Step::Session, Step::DefaultSignals]);
         steps.extend(streams(&self.streams));
-        let mut kept = vec![report];
-        kept.extend(self.attachments.iter().map(|attachment| attachment.mount));
-        steps.push(Step::Close(gaps(&kept)));
-        steps.push(Step::PrivateMounts);
-        for attachment in &self.attachments {
-            let target = &attachment.target;
-            steps.push(Step::Attach {
-                mount: attachment.mount,
-                target: target.clone(),
-            });
-            if attachment.then_read_only {
-                steps.push(Step::ReadOnly {
-                    target: target.clone(),
-                });
-            }
+        if self.terminal {
+            steps.push(Step::Terminal);
         }
+        let mut kept = self.mounts.kept();
+        kept.push(report);
+        steps.push(Step::Close(gaps(&kept)));
+        steps.extend(self.mounts.steps());
         steps.extend([
-            Step::CutOffMounts,
             Step::Umask(0o022),
             Step::WorkingDirectory(self.working_directory.clone()),
         ]);
@@ -282,7 +324,8 @@ mod tests {
         Launch {
             cgroups: vec![8],
             streams: [Some(4), None, Some(5)],
-            attachments: vec![
+            terminal: false,
+            mounts: Mounts::New(vec![
                 Attachment {
                     mount: 6,
                     target: c"/hpc".to_owned(),
@@ -293,7 +336,7 @@ mod tests {
                     target: c"/data".to_owned(),
                     then_read_only: true,
                 },
-            ],
+            ]),
             working_directory: c"/hpc".to_owned(),
             credentials: Some(Credentials {
                 uid: 7,
@@ -341,6 +384,31 @@ mod tests {
                 Step::Execute(program()),
             ]
         );
+    }
+
+    #[test]
+    fn enters_a_container_before_it_becomes_its_user() {
+        let mut launch = launch();
+        launch.mounts = Mounts::Entered(6);
+        launch.streams = [Some(4); 3];
+        launch.terminal = true;
+        let steps = launch.steps(7);
+        assert_eq!(
+            steps[1..11],
+            [
+                Step::Session,
+                Step::DefaultSignals,
+                Step::Stream { from: 4, to: 0 },
+                Step::Stream { from: 4, to: 1 },
+                Step::Stream { from: 4, to: 2 },
+                Step::Terminal,
+                Step::Close(vec![(3, 5), (8, u32::MAX)]),
+                Step::EnterMounts(6),
+                Step::Umask(0o022),
+                Step::WorkingDirectory(c"/hpc".to_owned()),
+            ]
+        );
+        assert!(!steps.contains(&Step::PrivateMounts) && steps.contains(&Step::Uid(7)));
     }
 
     #[test]

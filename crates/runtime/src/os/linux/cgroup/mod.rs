@@ -279,6 +279,8 @@ impl Group {
                     Err(error)
                         if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline =>
                     {
+                        // Or one that somebody has just started in it, who saw it running.
+                        let _ = self.kill();
                         std::thread::sleep(ROUND);
                     }
                     Err(source) => return Err(failed("remove cgroup", directory)(source)),
