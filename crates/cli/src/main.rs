@@ -4,6 +4,7 @@ mod arguments;
 mod exit;
 mod failure;
 mod fetch;
+mod limits;
 mod manifests;
 #[allow(dead_code, reason = "the verbs about pods are on their way")]
 mod pods;

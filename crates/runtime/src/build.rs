@@ -1,10 +1,12 @@
 //! From a pod to its plans: everything that can be decided, and refused, before anything is made.
 
 mod command;
+mod conduct;
 mod downward;
 mod environment;
 mod identity;
 mod images;
+pub mod limits;
 mod objects;
 mod user;
 mod volumes;
@@ -14,13 +16,14 @@ use std::path::Path;
 use porthole_manifest::{PodTemplate, Span};
 use porthole_pod::{EffectiveOptions, containers_of, effective, node, required_os};
 
-use crate::conduct::{ContainerPlan, Hooks, Probes, RestartPolicy, Role, TerminationMessage};
+use crate::conduct::{ContainerPlan, Role};
 use crate::engine::{HostFacts, Os, Signal};
 use crate::life::PodPlan;
-use crate::plan::{Limits, Plan, PodIdentity, Rootfs, Stop, Streams, View};
+use crate::plan::{Plan, PodIdentity, Rootfs, Stop, View};
 use crate::spec::{ContainerSpec, PodSpec, Refusal};
 
 pub use images::HostImages;
+pub use limits::{Limit, LimitChoice, LimitChoices};
 pub use objects::{ObjectError, Objects};
 
 /// What the user chose beyond the manifest.
@@ -34,6 +37,8 @@ pub struct Choices {
     pub any_node: bool,
     /// How containers see their rootfs; the host's best way where it is not chosen.
     pub view: Option<View>,
+    /// Limits before those of the manifest.
+    pub limits: LimitChoices,
 }
 
 /// What of an image a container needs.
@@ -246,7 +251,9 @@ fn pod(request: &Request<'_>, identity: PodIdentity) -> Result<PodPlan, Vec<Refu
         let references = containers_of(request.template, kind);
         let pairs = containers.iter().zip(references);
         pairs
-            .filter_map(|(container, reference)| plan(&mut making, container, reference, &volumes))
+            .filter_map(|(container, reference)| {
+                plan(&mut making, container, reference, &volumes, &directory)
+            })
             .collect()
     };
     let init_containers = plans(porthole_pod::ContainerKind::Init, &spec.init_containers);
@@ -261,8 +268,8 @@ fn pod(request: &Request<'_>, identity: PodIdentity) -> Result<PodPlan, Vec<Refu
         init_containers,
         containers,
         grace: spec.grace,
-        restart_policy: RestartPolicy::Never,
-        active_deadline: None,
+        restart_policy: spec.restart_policy,
+        active_deadline: spec.active_deadline,
     })
 }
 
@@ -271,6 +278,7 @@ fn plan(
     container: &ContainerSpec,
     reference: porthole_pod::ContainerRef<'_>,
     volumes: &[crate::volumes::Volume],
+    directory: &Path,
 ) -> Option<ContainerPlan> {
     let request = making.request;
     let options = effective::resolve(request.template, Some(reference));
@@ -300,7 +308,9 @@ fn plan(
     let user = user::user(making, container, reference, &options, image.user.as_deref());
     let own = environment::variables(making, container);
     let command = command::command(making, container, &image, &own);
-    let mounts = volumes::mounts(making, container, volumes, &own);
+    let mut mounts = volumes::mounts(making, container, volumes, &own);
+    let termination_message = conduct::termination_message(making, container, directory, &mut mounts);
+    let limits = limits::limits(making, container);
     let mut variables: Vec<(String, String)> = Vec::new();
     let (user, user_name) = user?;
     variables.extend(user_name.map(|name| ("USERNAME".to_owned(), name)));
@@ -321,28 +331,25 @@ fn plan(
         environment: variables,
         mounts,
         user,
-        limits: Limits {
-            memory: container.limits.memory,
-            cpu_milli: container.limits.cpu_milli,
-            ..Limits::default()
-        },
+        limits,
         stop: Stop {
-            signal: Signal::Term,
+            signal: container.stop_signal.unwrap_or(Signal::Term),
             grace: request.spec.grace,
         },
         credential_spec: None,
-        streams: Streams::default(),
+        streams: container.streams,
     };
     Some(ContainerPlan {
         plan,
         image: image_name,
         role: match reference.kind {
+            porthole_pod::ContainerKind::Init if container.sidecar => Role::Sidecar,
             porthole_pod::ContainerKind::Init => Role::Init,
             _ => Role::Main,
         },
-        probes: Probes::default(),
-        hooks: Hooks::default(),
-        termination_message: TerminationMessage::default(),
+        probes: conduct::probes(container),
+        hooks: container.hooks.clone(),
+        termination_message,
     })
 }
 

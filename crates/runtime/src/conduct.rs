@@ -154,3 +154,69 @@ pub struct TerminationMessage {
     /// `FallbackToLogsOnError`: the end of the log, where the file is empty and the container failed.
     pub or_log: bool,
 }
+
+/// The most of a termination message that is read, in bytes: the kubelet's limit.
+const LONGEST_MESSAGE: u64 = 4096;
+
+impl TerminationMessage {
+    /// Makes the file that the container is given, empty and writable by whatever account the container has. To be called
+    /// before each attempt; without a file nothing happens.
+    ///
+    /// # Errors
+    /// The system refused.
+    pub fn prepare(&self) -> std::io::Result<()> {
+        let Some(path) = &self.file else { return Ok(()) };
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let file = std::fs::File::create(path)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            file.set_permissions(std::fs::Permissions::from_mode(0o666))?;
+        }
+        drop(file);
+        Ok(())
+    }
+
+    /// What the container has left in its file, at most 4 KiB of it; nothing where it is empty or there is none.
+    #[must_use]
+    pub fn read(&self) -> Option<String> {
+        use std::io::Read as _;
+        let file = std::fs::File::open(self.file.as_ref()?).ok()?;
+        let mut bytes = Vec::new();
+        file.take(LONGEST_MESSAGE).read_to_end(&mut bytes).ok()?;
+        (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_fresh_for_each_attempt_and_no_longer_than_its_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("termination/c");
+        let message = TerminationMessage {
+            file: Some(file.clone()),
+            or_log: false,
+        };
+        assert_eq!(message.read(), None);
+        message.prepare().unwrap();
+        assert_eq!(message.read(), None);
+        std::fs::write(&file, "x".repeat(10_000)).unwrap();
+        assert_eq!(message.read().unwrap().len(), 4096);
+        message.prepare().unwrap();
+        assert_eq!(message.read(), None);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(
+                std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+                0o666
+            );
+        }
+        assert_eq!(TerminationMessage::default().prepare().ok(), Some(()));
+    }
+}

@@ -4,13 +4,17 @@
 //! nothing on one machine; or refused by name, because it asks for something that porthole does not do. A field in no list
 //! is refused as unknown. So nothing that a manifest asks for is silently left out.
 
+mod annotation;
 mod container;
 mod env;
+mod handler;
 mod holder;
+mod job;
 mod meant;
 mod name;
 mod node;
 mod pod;
+mod probe;
 mod quantity;
 mod reader;
 mod volume;
@@ -21,9 +25,15 @@ use std::time::Duration;
 use porthole_manifest::Span;
 use serde::Serialize;
 
+use crate::Signal;
+use crate::conduct::{Hooks, Probes, RestartPolicy};
+use crate::plan::Streams;
+
+pub use annotation::RuntimeLimits;
 pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
+pub use job::JobSpec;
 pub(crate) use name::{label_fault, subdomain_fault};
-pub use pod::read;
+pub use pod::{RUNS_ONCE, read};
 pub use quantity::{Quantity, QuantityError};
 pub use volume::{
     DownwardFile, FilesSource, FilesSpec, Item, SubPath, VolumeMount, VolumeSource, VolumeSpec,
@@ -108,6 +118,14 @@ pub struct PodSpec {
     pub volumes: Vec<VolumeSpec>,
     /// `terminationGracePeriodSeconds`, 30 s where it is not set.
     pub grace: Duration,
+    /// `restartPolicy`, `Always` where it is not set.
+    pub restart_policy: RestartPolicy,
+    /// `activeDeadlineSeconds`.
+    pub active_deadline: Option<Duration>,
+    /// The Job that makes the pod, where one does.
+    pub job: Option<JobSpec>,
+    /// Limits that the pod's annotations ask of the runtime, for each of its containers.
+    pub runtime_limits: RuntimeLimits,
     /// `serviceAccountName`, `default` where it is not set.
     pub service_account: String,
     /// What has no effect.
@@ -141,6 +159,20 @@ pub struct ContainerSpec {
     pub requests: Resources,
     /// `volumeMounts`, in order.
     pub mounts: Vec<VolumeMount>,
+    /// An init container with `restartPolicy: Always`.
+    pub sidecar: bool,
+    /// `livenessProbe`, `readinessProbe`, `startupProbe`.
+    pub probes: Probes,
+    /// `lifecycle.postStart` and `preStop`.
+    pub hooks: Hooks,
+    /// `lifecycle.stopSignal`.
+    pub stop_signal: Option<Signal>,
+    /// `stdin` and `tty`.
+    pub streams: Streams,
+    /// `terminationMessagePath`, where it is written.
+    pub termination_path: Option<Written<String>>,
+    /// `terminationMessagePolicy: FallbackToLogsOnError`.
+    pub message_from_log: bool,
 }
 
 /// Amounts of what a machine has.

@@ -108,12 +108,12 @@ fn refuses_unsupported_fields_by_name_and_place() {
     let room = Room::new();
     let manifest = script("exit 0").replace(
         "name: c\n",
-        "name: c\n    livenessProbe: {exec: {command: [x]}}\n",
+        "name: c\n    livenessProbe: {grpc: {port: 1}}\n",
     );
     refused(
         &room.run(&manifest, &[]),
         125,
-        &["pod.yaml:10:5: spec.containers[0].livenessProbe: is not supported"],
+        &["pod.yaml:10:21: spec.containers[0].livenessProbe.grpc: is not supported"],
     );
 }
 

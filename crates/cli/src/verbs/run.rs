@@ -18,6 +18,7 @@ use porthole_runtime::{Engine, StartError, Stdio, os, volumes};
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
+use crate::limits::LimitFlags;
 use crate::manifests::{self, Workload};
 use crate::note;
 use crate::verdict;
@@ -46,6 +47,8 @@ pub(crate) struct Run {
     /// How containers see their rootfs and volumes [default: the best that the host can give]
     #[arg(long, value_enum)]
     view: Option<ViewName>,
+    #[command(flatten)]
+    limits: LimitFlags,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -77,6 +80,7 @@ impl Run {
             objects.add(&object, source, &self.namespace);
         }
         let specs = self.judge(&workloads, global)?;
+        self.limits.refuse_strangers(&specs)?;
 
         let state = global.state();
         let engine: Arc<dyn Engine> = os::host_engine(&state)
@@ -126,6 +130,7 @@ impl Run {
                 ViewName::Links => View::Links,
                 ViewName::None => View::None,
             }),
+            limits: self.limits.choices(),
         }
     }
 

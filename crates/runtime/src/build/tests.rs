@@ -5,6 +5,7 @@ use crate::plan::CommandLine;
 use crate::spec;
 
 mod accounts;
+mod conduct;
 mod escaped;
 mod hostile;
 mod mounts;

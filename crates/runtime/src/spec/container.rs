@@ -1,13 +1,15 @@
 //! A container's fields.
 
+use std::time::Duration;
+
 use porthole_manifest::Node;
 
 use super::pod::{NEXT, windows_options};
 use super::reader::{Reader, Table, Treatment};
 use super::{ContainerSpec, Quantity, Resources, VolumeSpec, Written, env, volume};
+use crate::plan::Streams;
 use Treatment::{Note, Read, Refuse, RefuseUnless};
 
-const TERMINAL: &str = "standard input and terminals are not supported by this version of porthole";
 const HOST_PROCESS: &str = "a host process has the rights of its account, no more and no less";
 
 const CONTAINER: &Table = &[
@@ -17,28 +19,25 @@ const CONTAINER: &Table = &[
     ("envFrom", Read),
     ("image", Read),
     ("imagePullPolicy", Note("nothing is pulled")),
-    ("lifecycle", Refuse(NEXT)),
-    ("livenessProbe", Refuse(NEXT)),
+    ("lifecycle", Read),
+    ("livenessProbe", Read),
     ("name", Read),
     ("ports", Note("a host process opens the host's own ports")),
-    ("readinessProbe", Refuse(NEXT)),
+    ("readinessProbe", Read),
     ("resizePolicy", Note("nothing is resized")),
     ("resources", Read),
-    ("restartPolicy", Refuse(NEXT)),
+    ("restartPolicy", Read),
     ("restartPolicyRules", Refuse(NEXT)),
     ("securityContext", Read),
-    ("startupProbe", Refuse(NEXT)),
-    ("stdin", Refuse(TERMINAL)),
-    ("stdinOnce", Refuse(TERMINAL)),
+    ("startupProbe", Read),
+    ("stdin", Read),
     (
-        "terminationMessagePath",
-        Note("nobody reads termination messages"),
+        "stdinOnce",
+        Note("standard input is connected once, when the container starts"),
     ),
-    (
-        "terminationMessagePolicy",
-        Note("nobody reads termination messages"),
-    ),
-    ("tty", Refuse(TERMINAL)),
+    ("terminationMessagePath", Read),
+    ("terminationMessagePolicy", Read),
+    ("tty", Read),
     ("volumeDevices", Refuse(NEXT)),
     ("volumeMounts", Read),
     ("workingDir", Read),
@@ -73,6 +72,8 @@ pub(super) fn read(
     node: Node<'_>,
     path: String,
     volumes: &[VolumeSpec],
+    init: bool,
+    grace: Duration,
 ) -> Option<ContainerSpec> {
     reader.fields(node, &path, CONTAINER);
     if let Some(context) = node.field("securityContext") {
@@ -90,7 +91,21 @@ pub(super) fn read(
     if let Some(name) = &name {
         super::name::check_label(reader, &path, name);
     }
+    let sidecar = sidecar(reader, node, &path, init);
+    if init && !sidecar {
+        refuse_for_init(reader, node, &path);
+    }
+    let (hooks, stop_signal) = super::probe::lifecycle(reader, node, &path, grace);
     let container = ContainerSpec {
+        sidecar,
+        probes: super::probe::probes(reader, node, &path),
+        hooks,
+        stop_signal,
+        streams: streams(reader, node, &path),
+        termination_path: reader
+            .string(node, &path, "terminationMessagePath")
+            .filter(|text| !text.value.is_empty()),
+        message_from_log: message_from_log(reader, node, &path),
         span: node.span(),
         name: name.map(|name| name.value).unwrap_or_default(),
         image: reader
@@ -111,6 +126,55 @@ pub(super) fn read(
     (!container.name.is_empty()).then_some(container)
 }
 
+/// A container's own policy: only that of a sidecar is followed.
+fn sidecar(reader: &mut Reader, node: Node<'_>, path: &str, init: bool) -> bool {
+    let Some(policy) = reader.string(node, path, "restartPolicy") else {
+        return false;
+    };
+    if init && policy.value == "Always" {
+        return true;
+    }
+    let help = "set restartPolicy on the pod; `Always` on an init container makes a sidecar of it";
+    let field = format!("{path}.restartPolicy");
+    reader.refuse_with_help(field, policy.span, NEXT, help);
+    false
+}
+
+/// An init container runs to its end: nobody asks it meanwhile.
+fn refuse_for_init(reader: &mut Reader, node: Node<'_>, path: &str) {
+    for key in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
+        if let Some(value) = node.field(key).filter(|value| !value.is_null()) {
+            let reason = "Forbidden: may not be set for init containers without restartPolicy=Always";
+            reader.refuse(format!("{path}.{key}"), value.span(), reason);
+        }
+    }
+}
+
+fn streams(reader: &mut Reader, node: Node<'_>, path: &str) -> Streams {
+    let mut truth = |key| reader.boolean(node, path, key).is_some_and(|truth| truth.value);
+    Streams {
+        stdin: truth("stdin"),
+        terminal: truth("tty"),
+    }
+}
+
+fn message_from_log(reader: &mut Reader, node: Node<'_>, path: &str) -> bool {
+    let Some(policy) = reader.string(node, path, "terminationMessagePolicy") else {
+        return false;
+    };
+    match policy.value.as_str() {
+        "" | "File" => false,
+        "FallbackToLogsOnError" => true,
+        other => {
+            let reason = format!(
+                "Unsupported value: {other:?}: supported values: \"FallbackToLogsOnError\", \"File\""
+            );
+            reader.refuse(format!("{path}.terminationMessagePolicy"), policy.span, reason);
+            false
+        }
+    }
+}
+
 fn resources(reader: &mut Reader, node: Node<'_>, path: &str) -> (Resources, Resources) {
     let Some(resources) = node.field("resources") else {
         return Default::default();
@@ -123,6 +187,24 @@ fn resources(reader: &mut Reader, node: Node<'_>, path: &str) -> (Resources, Res
     requests.cpu_milli = requests.cpu_milli.or(limits.cpu_milli);
     requests.memory = requests.memory.or(limits.memory);
     (limits, requests)
+}
+
+/// Why a limit cannot be kept, and what to do instead.
+fn unsupported(resource: &str) -> (&'static str, &'static str) {
+    match resource {
+        "ephemeral-storage" => (
+            "is not supported: neither a job object nor a cgroup counts what is written to disk",
+            "remove it, and set sizeLimit on the emptyDir volumes",
+        ),
+        _ if resource.starts_with("hugepages-") => (
+            "is not supported: huge pages are the host's, and no container's share of them is limited",
+            "remove it",
+        ),
+        _ => (
+            "only limits of cpu and memory are supported",
+            "remove it; a host process finds the host's devices by itself",
+        ),
+    }
 }
 
 fn amounts(reader: &mut Reader, resources: Node<'_>, path: &str, key: &str) -> Resources {
@@ -150,11 +232,8 @@ fn amounts(reader: &mut Reader, resources: Node<'_>, path: &str, key: &str) -> R
             "memory" => &mut amounts.memory,
             _ if key == "requests" => continue,
             _ => {
-                reader.refuse(
-                    field,
-                    entry.key.span(),
-                    "only limits of cpu and memory are supported",
-                );
+                let (reason, help) = unsupported(&name);
+                reader.refuse_with_help(field, entry.key.span(), reason, help);
                 continue;
             }
         };

@@ -5,7 +5,11 @@ use std::time::Duration;
 use porthole_manifest::{Node, PodTemplate};
 
 use super::reader::{Reader, Table, Treatment};
-use super::{ContainerSpec, Note, PodSpec, Refusal, Weight, container, holder, name, node, volume, workload};
+use super::{
+    ContainerSpec, Note, PodSpec, Refusal, Weight, annotation, container, holder, job, name, node, volume,
+    workload,
+};
+use crate::conduct::RestartPolicy;
 use Treatment::{Note as Noted, Read, Refuse, RefuseUnless};
 
 const ONE_MACHINE: &str = "there is one machine, and nothing to schedule";
@@ -15,7 +19,7 @@ pub(super) const NEXT: &str = "is not supported by this version of porthole";
 const HOST_PROCESS: &str = "a host process sees the host as it is";
 
 const POD: &Table = &[
-    ("activeDeadlineSeconds", Refuse(NEXT)),
+    ("activeDeadlineSeconds", Read),
     ("affinity", Read),
     ("automountServiceAccountToken", Noted(NO_CLUSTER)),
     ("containers", Read),
@@ -42,7 +46,10 @@ const POD: &Table = &[
     ("preemptionPolicy", Noted(ONE_MACHINE)),
     ("priority", Noted(ONE_MACHINE)),
     ("priorityClassName", Noted(ONE_MACHINE)),
-    ("readinessGates", Noted("nobody asks whether the pod is ready")),
+    (
+        "readinessGates",
+        Noted("nobody here sets the conditions; the pod is ready when its containers are"),
+    ),
     ("resourceClaims", Refuse(NEXT)),
     (
         "resources",
@@ -94,7 +101,7 @@ pub(super) const WINDOWS_OPTIONS: &Table = &[
 
 const DEFAULT_GRACE: u64 = 30;
 /// A hundred years: what is longer is as good as for ever, and no clock counts that far.
-const LONGEST_GRACE: u64 = 100 * 365 * 24 * 60 * 60;
+pub(super) const LONGEST_GRACE: u64 = 100 * 365 * 24 * 60 * 60;
 
 /// Reads the pod of a template.
 ///
@@ -110,6 +117,7 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
         return Err(reader.refusals);
     };
     workload::read(&mut reader, template);
+    let job = job::read(&mut reader, template);
     reader.fields(spec, prefix, POD);
     let metadata_path = prefix.strip_suffix("spec").unwrap_or_default();
     let metadata_path = format!("{metadata_path}metadata");
@@ -127,11 +135,14 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
         reader.boolean(context, &path, "runAsNonRoot");
     }
     let volumes = volume::read(&mut reader, spec, prefix);
+    let grace = reader.number(spec, prefix, "terminationGracePeriodSeconds");
+    let grace = Duration::from_secs(grace.map_or(DEFAULT_GRACE, |grace| grace.value.min(LONGEST_GRACE)));
     let mut containers = |key| {
+        let init = key == "initContainers";
         let items = reader.items(spec, prefix, key);
         items
             .into_iter()
-            .filter_map(|(item, path)| container::read(&mut reader, item, path, &volumes))
+            .filter_map(|(item, path)| container::read(&mut reader, item, path, &volumes, init, grace))
             .collect::<Vec<_>>()
     };
     let init_containers = containers("initContainers");
@@ -144,9 +155,10 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
             "must name a container",
         );
     }
-    let grace = reader.number(spec, prefix, "terminationGracePeriodSeconds");
+    let active_deadline = job::active_deadline(&mut reader, spec, prefix);
     let service_account = service_account(&mut reader, spec, prefix);
-    restart_policy(&mut reader, spec, prefix);
+    let restart_policy = restart_policy(&mut reader, spec, prefix);
+    let runtime_limits = annotation::read(&mut reader, &annotations, &metadata_path);
     if !reader.refusals.is_empty() {
         return Err(reader.refusals);
     }
@@ -161,7 +173,11 @@ pub fn read(template: &PodTemplate<'_>) -> Result<PodSpec, Vec<Refusal>> {
         init_containers,
         containers,
         volumes,
-        grace: Duration::from_secs(grace.map_or(DEFAULT_GRACE, |grace| grace.value.min(LONGEST_GRACE))),
+        grace,
+        restart_policy,
+        active_deadline,
+        job,
+        runtime_limits,
         service_account,
         notes: reader.notes,
     })
@@ -197,32 +213,32 @@ fn service_account(reader: &mut Reader, spec: Node<'_>, prefix: &str) -> String 
     }
 }
 
-/// In the foreground a pod runs once, whatever its policy.
-fn restart_policy(reader: &mut Reader, spec: Node<'_>, prefix: &str) {
-    const ONCE: &str = "in the foreground containers run once and are not restarted";
+/// What is said of a policy where nothing is started again.
+pub const RUNS_ONCE: &str = "in the foreground containers run once and are not restarted";
+
+/// The policy of the pod; with a note for where it is not followed, which is for the caller to know.
+fn restart_policy(reader: &mut Reader, spec: Node<'_>, prefix: &str) -> RestartPolicy {
     let field = || format!("{prefix}.restartPolicy");
-    match (
-        spec.field("restartPolicy"),
-        reader.string(spec, prefix, "restartPolicy"),
-    ) {
-        (_, Some(policy)) if policy.value == "Never" => {}
-        (_, Some(policy)) if matches!(policy.value.as_str(), "Always" | "OnFailure") => {
-            reader.notes.push(Note {
-                field: field(),
-                span: policy.span,
-                reason: ONCE,
-                weight: Weight::Unasked,
-            });
-        }
-        (_, Some(policy)) => reader.refuse(field(), policy.span, "must be Always, OnFailure or Never"),
-        (None, None) => {
-            reader.notes.push(Note {
-                field: field(),
-                span: spec.span(),
-                reason: ONCE,
-                weight: Weight::Default,
-            });
-        }
-        (Some(_), None) => {}
-    }
+    let written = reader.string(spec, prefix, "restartPolicy");
+    let written = written.filter(|policy| !policy.value.is_empty());
+    let (policy, span, weight) = match &written {
+        None => (RestartPolicy::Always, spec.span(), Weight::Default),
+        Some(policy) => match policy.value.as_str() {
+            "Never" => return RestartPolicy::Never,
+            "Always" => (RestartPolicy::Always, policy.span, Weight::Unasked),
+            "OnFailure" => (RestartPolicy::OnFailure, policy.span, Weight::Unasked),
+            other => {
+                let reason = format!("Unsupported value: {other:?}: must be Always, OnFailure or Never");
+                reader.refuse(field(), policy.span, reason);
+                return RestartPolicy::Never;
+            }
+        },
+    };
+    reader.notes.push(Note {
+        field: field(),
+        span,
+        reason: RUNS_ONCE,
+        weight,
+    });
+    policy
 }

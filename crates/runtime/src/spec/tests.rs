@@ -2,6 +2,7 @@ use porthole_manifest::{Limits, Source, objects, pod_template};
 
 use super::*;
 
+mod conduct;
 mod hostile;
 mod volumes;
 
@@ -32,33 +33,6 @@ fn refused(lines: &str) -> Vec<(String, String)> {
 
 /// Lines of a pod, the field that is refused for them, and a part of the reason.
 const REFUSED: &[(&str, &str, &str)] = &[
-    (
-        "    livenessProbe: {exec: {command: [x]}}",
-        "spec.containers[0].livenessProbe",
-        "is not supported",
-    ),
-    (
-        "    readinessProbe: {httpGet: {port: 1}}",
-        "spec.containers[0].readinessProbe",
-        "is not supported",
-    ),
-    (
-        "    startupProbe: {tcpSocket: {port: 1}}",
-        "spec.containers[0].startupProbe",
-        "is not supported",
-    ),
-    (
-        "    lifecycle: {preStop: {sleep: {seconds: 1}}}",
-        "spec.containers[0].lifecycle",
-        "is not supported",
-    ),
-    (
-        "    restartPolicy: Always",
-        "spec.containers[0].restartPolicy",
-        "is not supported",
-    ),
-    ("    stdin: true", "spec.containers[0].stdin", "standard input"),
-    ("    tty: true", "spec.containers[0].tty", "terminals"),
     (
         "    volumeDevices: [{name: v, devicePath: /d}]",
         "spec.containers[0].volumeDevices",
@@ -125,11 +99,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "    volumeMounts: [{name: v, mountPath: /v}]",
         "spec.containers[0].volumeMounts[0].name",
         "Not found: \"v\"",
-    ),
-    (
-        "  activeDeadlineSeconds: 5",
-        "spec.activeDeadlineSeconds",
-        "is not supported",
     ),
     (
         "  hostAliases: [{ip: 1.1.1.1}]",
@@ -306,7 +275,12 @@ fn refuses_what_a_workload_asks_beyond_its_pods() {
             "volumeClaimTemplates: [{}]",
             Some("spec.volumeClaimTemplates"),
         ),
-        ("Job", "completions: 3", Some("spec.completions")),
+        ("Job", "completions: 3", None),
+        (
+            "Job",
+            "podFailurePolicy: {rules: []}",
+            Some("spec.podFailurePolicy"),
+        ),
         ("Job", "suspend: true", Some("spec.suspend")),
         ("Deployment", "replica: 3", Some("spec.replica")),
         ("Deployment", "strategy: {type: Recreate}", None),
@@ -314,8 +288,8 @@ fn refuses_what_a_workload_asks_beyond_its_pods() {
     ] {
         let group = if kind == "Job" { "batch/v1" } else { "apps/v1" };
         let text = format!(
-            "apiVersion: {group}\nkind: {kind}\nmetadata: {{name: w}}\nspec:\n  {field}\n  template: {{spec: {{containers: \
-             [{{name: c}}]}}}}\n"
+            "apiVersion: {group}\nkind: {kind}\nmetadata: {{name: w}}\nspec:\n  {field}\n  template: {{spec: {{restartPolicy: Never, \
+             containers: [{{name: c}}]}}}}\n"
         );
         let source = Source::new("w.yaml", text);
         let stream = source.parse(&Limits::default());

@@ -1,4 +1,4 @@
-//! The fields of what makes pods: a Deployment, a Job. Each makes its pods once, in the foreground.
+//! The fields of what makes pods: a Deployment, a CronJob. Each makes its pods once.
 
 use porthole_manifest::{Node, PodTemplate, WorkloadKind};
 
@@ -28,25 +28,6 @@ const CONTROLLER: &Table = &[
     ),
 ];
 
-const JOB: &Table = &[
-    ("activeDeadlineSeconds", Refuse(NEXT)),
-    ("backoffLimit", Note(ONCE)),
-    ("backoffLimitPerIndex", Note(ONCE)),
-    ("completionMode", Refuse(NEXT)),
-    ("completions", Refuse(NEXT)),
-    ("managedBy", Refuse(NEXT)),
-    ("manualSelector", Note(ONCE)),
-    ("maxFailedIndexes", Note(ONCE)),
-    ("parallelism", Read),
-    ("podFailurePolicy", Note(ONCE)),
-    ("podReplacementPolicy", Note(ONCE)),
-    ("selector", Read),
-    ("successPolicy", Refuse(NEXT)),
-    ("suspend", Refuse("a suspended job has no pods")),
-    ("template", Read),
-    ("ttlSecondsAfterFinished", Note(ONCE)),
-];
-
 const CRON: &str = "the job is run now, and once";
 
 const CRON_JOB: &Table = &[
@@ -66,30 +47,23 @@ pub(super) fn read(reader: &mut Reader, template: &PodTemplate<'_>) {
         return;
     };
     match template.kind {
-        WorkloadKind::Job => count(reader, spec, "spec", "parallelism"),
-        WorkloadKind::CronJob => {
-            if let Some(job) = template.object.at("spec.jobTemplate.spec") {
-                count(reader, job, "spec.jobTemplate.spec", "parallelism");
-            }
-        }
-        WorkloadKind::Pod | WorkloadKind::PodTemplate | WorkloadKind::DaemonSet => {}
+        // A job's own fields are read with what it does with them.
+        WorkloadKind::Job
+        | WorkloadKind::CronJob
+        | WorkloadKind::Pod
+        | WorkloadKind::PodTemplate
+        | WorkloadKind::DaemonSet => {}
         _ => count(reader, spec, "spec", "replicas"),
     }
     match template.kind {
-        WorkloadKind::Pod | WorkloadKind::PodTemplate => {}
-        WorkloadKind::Job => reader.fields(spec, "spec", JOB),
-        WorkloadKind::CronJob => {
-            reader.fields(spec, "spec", CRON_JOB);
-            if let Some(job) = template.object.at("spec.jobTemplate.spec") {
-                reader.fields(job, "spec.jobTemplate.spec", JOB);
-            }
-        }
+        WorkloadKind::Pod | WorkloadKind::PodTemplate | WorkloadKind::Job => {}
+        WorkloadKind::CronJob => reader.fields(spec, "spec", CRON_JOB),
         _ => reader.fields(spec, "spec", CONTROLLER),
     }
 }
 
 /// As many as the kubelet runs on a node unless it is told otherwise.
-const MOST_PODS: u64 = 110;
+pub(super) const MOST_PODS: u64 = 110;
 
 /// Refuses how many pods are wanted where it is no number, or more than one machine runs.
 fn count(reader: &mut Reader, spec: Node<'_>, path: &str, key: &str) {
