@@ -6,6 +6,7 @@ mod downward;
 mod environment;
 mod identity;
 mod images;
+mod job;
 pub mod limits;
 mod objects;
 mod user;
@@ -22,7 +23,9 @@ use crate::life::PodPlan;
 use crate::plan::{Plan, PodIdentity, Rootfs, Stop, View};
 use crate::spec::{ContainerSpec, PodSpec, Refusal};
 
+pub(crate) use identity::{container_id, fresh_suffix, fresh_uid};
 pub use images::HostImages;
+pub use job::job;
 pub use limits::{Limit, LimitChoice, LimitChoices};
 pub use objects::{ObjectError, Objects};
 
@@ -79,6 +82,7 @@ pub trait Images {
 }
 
 /// Everything that plans are made of.
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The pod, or the workload that makes it.
     pub template: &'a PodTemplate<'a>,
@@ -98,21 +102,29 @@ pub struct Request<'a> {
     pub choices: &'a Choices,
 }
 
-/// The plans of the pods that a template makes on this host: one, or as many as a workload wants.
+/// The plans of the pods that a template makes on this host: one, or as many as a workload wants. The pods of a Job are made
+/// one after the other, by [`job`]; here they are as many as run at a time.
 ///
 /// # Errors
 /// Everything that is refused.
 pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
-    let mut refusals = host_refusals(request.template, request.facts.os, request.choices);
-    refusals.extend(refused_views(request));
-    refusals.extend(refused_namespace(request));
-    if !refusals.is_empty() {
-        return Err(refusals);
-    }
+    refusals_of_the_host(request)?;
     identity::identities(request)
         .into_iter()
         .map(|identity| pod(request, identity))
         .collect()
+}
+
+/// What is refused whatever the pod's containers are.
+fn refusals_of_the_host(request: &Request<'_>) -> Result<(), Vec<Refusal>> {
+    let mut refusals = host_refusals(request.template, request.facts.os, request.choices);
+    refusals.extend(refused_views(request));
+    refusals.extend(refused_namespace(request));
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals)
+    }
 }
 
 /// Why a host of this system runs no pod of the template, whatever images and objects there are.

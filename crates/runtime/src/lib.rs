@@ -17,6 +17,7 @@
 //! - [`pods`] are on disk what they are: records, statuses, and who holds them.
 //! - [`handler`] carries out what probes ask and hooks tell.
 //! - [`logs`] keeps what containers say.
+//! - [`job`] starts pods until enough of them have succeeded.
 //! - [`life`] takes a pod from its first init container to its exit code, or to its end by Ctrl-C.
 
 mod base64;
@@ -29,6 +30,7 @@ pub mod environment;
 pub mod expansion;
 pub mod fault;
 pub mod handler;
+pub mod job;
 pub mod life;
 pub mod logs;
 pub mod os;

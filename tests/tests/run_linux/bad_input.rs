@@ -106,10 +106,7 @@ fn refuses_what_the_api_server_refuses_in_its_words() {
 #[test]
 fn refuses_unsupported_fields_by_name_and_place() {
     let room = Room::new();
-    let manifest = script("exit 0").replace(
-        "name: c\n",
-        "name: c\n    livenessProbe: {grpc: {port: 1}}\n",
-    );
+    let manifest = script("exit 0").replace("name: c\n", "name: c\n    livenessProbe: {grpc: {port: 1}}\n");
     refused(
         &room.run(&manifest, &[]),
         125,

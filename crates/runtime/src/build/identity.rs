@@ -7,39 +7,46 @@ use porthole_manifest::{Node, WorkloadKind};
 use super::Request;
 use crate::plan::PodIdentity;
 
-/// The pods that a template makes: a Pod itself, a DaemonSet's one, and `NAME-0`, `NAME-1`, … of what has replicas.
-pub(super) fn identities(request: &Request<'_>) -> Vec<PodIdentity> {
+/// What holds the template, with a uid made for this run: the pod itself, or a workload.
+pub(super) fn holder(request: &Request<'_>) -> PodIdentity {
     let template = request.template;
     let generated = || {
         let prefix = template
             .object
             .at("metadata.generateName")
             .and_then(Node::as_str)?;
-        (!prefix.is_empty()).then(|| format!("{prefix}{}", suffix()))
+        (!prefix.is_empty()).then(|| format!("{prefix}{}", fresh_suffix()))
     };
     let name = match template.name.filter(|name| !name.is_empty()) {
         Some(name) => name.to_owned(),
         None => generated().unwrap_or_else(|| "pod".to_owned()),
     };
     let written = template.namespace.filter(|namespace| !namespace.is_empty());
-    let namespace = written.unwrap_or(request.namespace);
-    let identity = |name: String| PodIdentity {
-        namespace: namespace.to_owned(),
+    PodIdentity {
+        namespace: written.unwrap_or(request.namespace).to_owned(),
         name,
         uid: fresh_uid(),
-    };
+    }
+}
+
+/// The pods that a template makes: a Pod itself, a DaemonSet's one, and `NAME-0`, `NAME-1`, … of what has replicas.
+pub(super) fn identities(request: &Request<'_>) -> Vec<PodIdentity> {
+    let template = request.template;
+    let holder = holder(request);
     match template.kind {
-        WorkloadKind::Pod | WorkloadKind::DaemonSet | WorkloadKind::PodTemplate => {
-            vec![identity(name)]
-        }
+        WorkloadKind::Pod | WorkloadKind::DaemonSet | WorkloadKind::PodTemplate => vec![holder],
         _ => (0..template.replicas())
-            .map(|index| identity(format!("{name}-{index}")))
+            .map(|index| PodIdentity {
+                namespace: holder.namespace.clone(),
+                name: format!("{}-{index}", holder.name),
+                uid: fresh_uid(),
+            })
             .collect(),
     }
 }
 
 /// Five characters for `generateName`, of those that the API server takes: none that make words or look alike.
-fn suffix() -> String {
+pub(crate) fn fresh_suffix() -> String {
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let random = fresh_uid();
     let bytes = random.bytes().rev().step_by(2).take(5).enumerate();
@@ -49,7 +56,7 @@ fn suffix() -> String {
 }
 
 /// A random version-4 UUID. It has to differ from every other, and need not be unguessable.
-fn fresh_uid() -> String {
+pub(crate) fn fresh_uid() -> String {
     // Each state is keyed from the system's randomness; time and process keep apart what a fork would share.
     let part =
         |salt: u8| RandomState::new().hash_one((salt, std::process::id(), std::time::SystemTime::now()));
@@ -66,7 +73,7 @@ fn fresh_uid() -> String {
 
 /// An id that no other container of the host has: the beginning of the pod's uid, so that the first 20 characters
 /// differ too (Windows names a temporary account after them), and the container's name.
-pub(super) fn container_id(pod: &PodIdentity, container: &str) -> String {
+pub(crate) fn container_id(pod: &PodIdentity, container: &str) -> String {
     let random: String = pod.uid.chars().filter(char::is_ascii_hexdigit).take(16).collect();
     format!("{random}-{container}")
 }

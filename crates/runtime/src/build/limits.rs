@@ -377,15 +377,15 @@ mod tests {
         assert_eq!((limits.memory, limits.pids), (Some(2), None));
     }
 
-    fn written(value: u64) -> Option<Written<u64>> {
-        Some(Written::new(value, Span::default()))
+    fn written(value: u64) -> Written<u64> {
+        Written::new(value, Span::default())
     }
 
     #[test]
     fn annotations_of_the_runtime_become_limits_and_exclude_each_other() {
         let count = RuntimeLimits {
-            processor_count: written(2),
-            memory_mebibytes: written(3),
+            processor_count: Some(written(2)),
+            memory_mebibytes: Some(written(3)),
             ..RuntimeLimits::default()
         };
         let mut limits = Limits::default();
@@ -394,7 +394,7 @@ mod tests {
         annotate(&mut limits, &count, 1);
         assert_eq!(limits.cpu_milli, Some(1000), "no more than there are");
         let limit = RuntimeLimits {
-            processor_limit: written(2500),
+            processor_limit: Some(written(2500)),
             ..RuntimeLimits::default()
         };
         annotate(&mut limits, &limit, 8);

@@ -1,0 +1,220 @@
+//! Jobs: pods that are started until enough of them have succeeded, or too many have failed.
+//!
+//! A [`JobPlan`] (made by [`build::job`](crate::build::job)) holds a pod with marks where its name stands; each pod that is
+//! started is that pod under a name and a uid of its own. What is to be done when is decided by [`machine::Machine`], which
+//! knows neither threads nor clocks; [`Job::run`] carries it out through a [`PodRunner`], which is `porthole run` in the
+//! foreground or a supervisor.
+
+pub mod machine;
+mod template;
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+
+use serde::{Deserialize, Serialize};
+
+pub use machine::{JobEnd, Rules};
+pub use template::{Marks, fresh_name};
+
+use crate::PodPlan;
+use crate::clock::Clock;
+use machine::{Action, Machine};
+
+/// Everything needed to run one job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPlan {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Made fresh for every run.
+    pub uid: String,
+    /// How many pods, and when it is given up.
+    pub rules: Rules,
+    /// The pod, with marks in the place of what each pod has of its own. Not to be run as it is: see [`JobPlan::pod`].
+    pub template: PodPlan,
+    /// The marks.
+    pub marks: Marks,
+}
+
+/// How a pod of a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodEnd {
+    /// Its phase is `Succeeded`.
+    pub succeeded: bool,
+    /// The exit code of the first of its containers that failed; 0 when none did.
+    pub code: i32,
+}
+
+/// Runs the pods of a job.
+pub trait PodRunner {
+    /// Begins to run a pod, on a thread of the runner's own, and returns at once with what stops it: the first call asks its
+    /// containers to stop within their grace, the second kills them. The pod's end, or that it could not be started, is
+    /// told to `report`.
+    fn start(&self, pod: PodPlan, report: PodReport) -> Box<dyn Fn() + Send>;
+}
+
+/// Hears of one pod. Where it is dropped without an end, the pod has failed.
+#[derive(Debug)]
+pub struct PodReport {
+    pod: u64,
+    wishes: Sender<Message>,
+    ended: bool,
+}
+
+impl PodReport {
+    /// So many times have the pod's containers been started again, all together, so far.
+    pub fn restarted(&self, times: u32) {
+        let _ = self.wishes.send(Message::Restarted(self.pod, times));
+    }
+
+    /// The pod has ended, and nothing of it is left.
+    pub fn ended(mut self, end: PodEnd) {
+        self.ended = true;
+        let _ = self.wishes.send(Message::Ended(self.pod, end));
+    }
+}
+
+impl Drop for PodReport {
+    fn drop(&mut self) {
+        if !self.ended {
+            let end = PodEnd {
+                succeeded: false,
+                code: 1,
+            };
+            let _ = self.wishes.send(Message::Ended(self.pod, end));
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Message {
+    Ended(u64, PodEnd),
+    Restarted(u64, u32),
+    Stop,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobOutcome {
+    /// Why.
+    pub end: JobEnd,
+    /// How many pods have succeeded.
+    pub succeeded: u32,
+    /// How many pods have failed.
+    pub failed: u32,
+    /// The exit code of the first pod that failed.
+    pub first_failure: Option<i32>,
+}
+
+impl JobOutcome {
+    /// 0 for a job that has done what it was to do; else the code of the first of its pods that failed, or 1.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match &self.end {
+            JobEnd::Complete | JobEnd::Nothing => 0,
+            JobEnd::Failed { .. } => self.first_failure.filter(|code| *code != 0).unwrap_or(1),
+            JobEnd::Stopped => self.first_failure.unwrap_or(0),
+        }
+    }
+}
+
+/// One run of one job.
+#[derive(Debug)]
+pub struct Job {
+    wishes: Sender<Message>,
+    messages: Receiver<Message>,
+}
+
+/// Stops a job, from any thread.
+#[derive(Clone, Debug)]
+pub struct JobHandle(Sender<Message>);
+
+impl JobHandle {
+    /// Starts no more pods and stops those that run; the second time they are killed. A job that has ended does not mind.
+    pub fn stop(&self) {
+        let _ = self.0.send(Message::Stop);
+    }
+}
+
+impl Default for Job {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Job {
+    /// A job that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        let (wishes, messages) = channel();
+        Self { wishes, messages }
+    }
+
+    /// What stops it.
+    #[must_use]
+    pub fn handle(&self) -> JobHandle {
+        JobHandle(self.wishes.clone())
+    }
+
+    /// Runs a job to its end, on this thread, which sleeps while nothing happens. Without `restarts` no pod is started in
+    /// the place of one that has failed: the first that fails is the job's end.
+    #[must_use]
+    pub fn run(self, job: &JobPlan, clock: &dyn Clock, runner: &dyn PodRunner, restarts: bool) -> JobOutcome {
+        let mut machine = Machine::new(job.rules, restarts, clock.now());
+        let mut stops: BTreeMap<u64, Box<dyn Fn() + Send>> = BTreeMap::new();
+        let mut first_failure = None;
+        loop {
+            let step = machine.step(clock.now());
+            for action in step.actions {
+                match action {
+                    Action::Start { pod, index } => {
+                        let report = PodReport {
+                            pod,
+                            wishes: self.wishes.clone(),
+                            ended: false,
+                        };
+                        stops.insert(pod, runner.start(job.pod(index), report));
+                    }
+                    Action::Stop { pod } => {
+                        if let Some(stop) = stops.get(&pod) {
+                            stop();
+                        }
+                    }
+                }
+            }
+            if let Some(end) = step.end {
+                return JobOutcome {
+                    end,
+                    succeeded: machine.succeeded(),
+                    failed: machine.failed(),
+                    first_failure,
+                };
+            }
+            let message = match step.wake {
+                None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(moment) => {
+                    let pause = moment.saturating_duration_since(clock.now());
+                    self.messages.recv_timeout(pause)
+                }
+            };
+            match message {
+                Ok(Message::Ended(pod, end)) => {
+                    stops.remove(&pod);
+                    if !end.succeeded {
+                        first_failure = first_failure.or(Some(end.code));
+                    }
+                    machine.ended(pod, end.succeeded, clock.now());
+                }
+                Ok(Message::Restarted(pod, times)) => machine.restarted(pod, times),
+                Ok(Message::Stop) => machine.stop(),
+                // Time has passed; this side holds the channel open.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Pods of jobs, their names, and when they are started.
