@@ -45,15 +45,15 @@ pub(super) struct Datum {
 }
 
 impl<'a> Objects<'a> {
-    /// Takes an object in if it is a ConfigMap or Secret; of several with one name the last counts, as with `kubectl
-    /// apply`.
-    pub fn add(&mut self, object: &Object<'a>, source: &'a Source, default_namespace: &str) {
+    /// Takes an object in if it is a ConfigMap or Secret, and says whether it is; of several with one name the last counts,
+    /// as with `kubectl apply`.
+    pub fn add(&mut self, object: &Object<'a>, source: &'a Source, default_namespace: &str) -> bool {
         let kind = match (object.api_version, object.kind) {
             (Some("v1"), Some("ConfigMap")) => ObjectKind::ConfigMap,
             (Some("v1"), Some("Secret")) => ObjectKind::Secret,
-            _ => return,
+            _ => return false,
         };
-        let Some(name) = object.name else { return };
+        let Some(name) = object.name else { return false };
         let namespace = object.namespace.unwrap_or(default_namespace).to_owned();
         self.0.push(Entry {
             kind,
@@ -62,6 +62,7 @@ impl<'a> Objects<'a> {
             node: object.node,
             source,
         });
+        true
     }
 
     /// The keys of an object in the order of the text, or nothing where there is no such object.

@@ -9,6 +9,7 @@ mod conduct;
 mod escaped;
 mod hostile;
 mod mounts;
+mod volumes;
 
 /// A shell-form CMD as it is written for Windows: one line, quoted already.
 const SHELL_LINE: &str = "cmd /S /C \"type \"a b.txt\"\"";
@@ -62,6 +63,10 @@ fn facts(os: Os) -> HostFacts {
 }
 
 fn make(text: &str, os: Os, choices: &Choices) -> Result<Vec<PodPlan>, Vec<String>> {
+    make_on(text, &facts(os), choices)
+}
+
+fn make_on(text: &str, facts: &HostFacts, choices: &Choices) -> Result<Vec<PodPlan>, Vec<String>> {
     let source = Source::new("p.yaml", text);
     let stream = source.parse(&ManifestLimits::default());
     assert!(stream.errors.is_empty(), "{:?}", stream.errors);
@@ -79,7 +84,7 @@ fn make(text: &str, os: Os, choices: &Choices) -> Result<Vec<PodPlan>, Vec<Strin
         namespace: "default",
         objects: &known,
         images: &Shelf,
-        facts: &facts(os),
+        facts,
         state: Path::new("/state"),
         choices,
     };

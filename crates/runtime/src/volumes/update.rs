@@ -291,3 +291,7 @@ fn carry_out(directory: &Path, change: &Change<'_>) -> Result<(), UpdateError> {
             directory,
         ))
 }
+
+#[cfg(test)]
+#[path = "update_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@
 //! | `running` | waiting, signalling, deleting |
 //! | `exec`, `started` | further programs in a container that any process of this host holds |
 //! | `cgroup` | v1, v2 and hybrid hierarchies |
-//! | `rootfs`, `copy`, `mounts`, `places` | the overlay, volumes, and mount points on the host |
+//! | `rootfs`, `copy`, `mounts`, `sub_path`, `places` | the overlay, volumes, and mount points on the host |
 //! | `accounts`, `privileges`, `facts` | who, whether, and where |
 //! | `outputs`, `watch` | reading what containers say, and waiting for files |
 //! | `terminal` | this process's own terminal, lent to a program |
@@ -39,6 +39,7 @@ mod running;
 mod started;
 mod steps;
 mod streams;
+mod sub_path;
 mod terminal;
 #[cfg(test)]
 mod v1_tests;

@@ -10,6 +10,7 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::places::{self, Place};
 use super::raw;
+use super::sub_path::{self, Part};
 use crate::engine::CreateError;
 use crate::path::{self, MountPoint};
 use crate::plan::Mount;
@@ -21,7 +22,10 @@ pub(super) struct Volume {
     pub(super) name: String,
     /// As the manifest spelt it.
     pub(super) destination: String,
+    /// What is mounted, on the host.
     pub(super) source: PathBuf,
+    /// The same where it is a part of the volume, by which it is opened.
+    pub(super) part: Option<Part>,
     /// A file; else a directory.
     pub(super) file: bool,
     pub(super) read_only: bool,
@@ -60,10 +64,15 @@ pub(super) fn check(mounts: &[Mount], mount_point: &MountPoint) -> Result<Vec<Vo
             destination: mount.destination.clone(),
             reason,
         };
-        if mount.sub_path.is_some() {
-            return Err(refused("subPath is not supported yet".to_owned()));
-        }
-        let file = check_source(&mount.source).map_err(refused)?;
+        check_source(&mount.source).map_err(refused)?;
+        let part = mount
+            .sub_path
+            .as_ref()
+            .map(|wanted| sub_path::find(&mount.source, wanted))
+            .transpose()
+            .map_err(refused)?;
+        let source = part.as_ref().map_or_else(|| mount.source.clone(), Part::path);
+        let file = check_source(&source).map_err(refused)?;
         let destination =
             path::destination(mount_point, &mount.destination).map_err(|error| refused(error.to_string()))?;
         let root = Path::new(mount_point.path());
@@ -91,7 +100,8 @@ pub(super) fn check(mounts: &[Mount], mount_point: &MountPoint) -> Result<Vec<Vo
         let mut volume = Volume {
             name: mount.volume.clone(),
             destination: mount.destination.clone(),
-            source: mount.source.clone(),
+            source,
+            part,
             file,
             read_only: mount.read_only,
             below: below(&volumes, host.as_deref(), &inside),
@@ -202,13 +212,21 @@ pub(super) fn detach(volume: &Volume) -> Result<(OwnedFd, bool), CreateError> {
     };
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let all = OpenTreeFlags::AT_RECURSIVE;
-    let mount = open_tree(CWD, &volume.source, clone | all).map_err(|error| failed(error.into()))?;
-    if !volume.read_only || raw::set_read_only(std::os::fd::AsFd::as_fd(&mount)).map_err(failed)? {
+    let mount = open(volume, clone | all).map_err(failed)?;
+    let as_wished = raw::set_up(std::os::fd::AsFd::as_fd(&mount), volume.read_only).map_err(failed)?;
+    if as_wished || !volume.read_only {
         return Ok((mount, false));
     }
     // Mounts below the source would stay writable: they are left out.
-    let mount = open_tree(CWD, &volume.source, clone).map_err(|error| failed(error.into()))?;
+    let mount = open(volume, clone).map_err(failed)?;
     Ok((mount, true))
+}
+
+fn open(volume: &Volume, flags: OpenTreeFlags) -> std::io::Result<OwnedFd> {
+    Ok(match &volume.part {
+        Some(part) => open_tree(part.open()?, "", flags | OpenTreeFlags::AT_EMPTY_PATH)?,
+        None => open_tree(CWD, &volume.source, flags)?,
+    })
 }
 
 #[cfg(test)]

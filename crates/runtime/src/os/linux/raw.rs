@@ -460,10 +460,12 @@ fn execute(
     Err(Errno(errno))
 }
 
-/// Makes a detached mount, and every mount below it, read-only. `Ok(false)` where the kernel cannot (before 5.12).
-pub(super) fn set_read_only(mount: BorrowedFd<'_>) -> io::Result<bool> {
+/// Makes a detached mount, and every mount below it, private and where it is wished for read-only. `Ok(false)` where the
+/// kernel cannot (before 5.12).
+pub(super) fn set_up(mount: BorrowedFd<'_>, read_only: bool) -> io::Result<bool> {
+    let set = if read_only { libc::MOUNT_ATTR_RDONLY } else { 0 };
     // struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
-    let attributes: [u64; 4] = [libc::MOUNT_ATTR_RDONLY, 0, 0, 0];
+    let attributes: [u64; 4] = [set, 0, libc::MS_PRIVATE, 0];
     // SAFETY: a static string, and the kernel's structure as plain words of the size given.
     let result = unsafe {
         syscall(

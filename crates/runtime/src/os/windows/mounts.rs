@@ -35,9 +35,6 @@ pub(super) fn check<'a>(
     let mut volumes: Vec<Volume<'a>> = Vec::new();
     for mount in &plan.mounts {
         let refuse = |reason: String| error(mount, reason);
-        if mount.sub_path.is_some() {
-            return Err(refuse("subPath is not supported yet".to_owned()));
-        }
         let source = mount
             .source
             .to_str()
@@ -75,6 +72,10 @@ pub(super) fn check<'a>(
         if !path::is_absolute(Os::Windows, &source) {
             return Err(refuse(format!("the source `{source}` is not an absolute path")));
         }
+        let source = match &mount.sub_path {
+            Some(part) => sub_path(api, &source, part).map_err(refuse)?,
+            None => source,
+        };
         let is_directory = api.is_directory(&source);
         if !is_directory && !api.is_file(&source) {
             return Err(refuse(format!("there is no file or directory `{source}`")));
@@ -103,6 +104,33 @@ pub(super) fn check<'a>(
         });
     }
     Ok(volumes)
+}
+
+/// The path of a part of a volume. No link is followed on the way: whoever may write into the volume could have put it
+/// there. What is missing is made as directories, with the rights that the volume hands down.
+fn sub_path(api: &dyn Api, volume: &str, part: &Path) -> Result<String, String> {
+    let mut path = volume.trim_end_matches('\\').to_owned();
+    let text = part.to_str().unwrap_or_default();
+    for name in text.split(['/', '\\']) {
+        if name.is_empty() {
+            return Err(format!("subPath `{text}` is no path in the volume"));
+        }
+        windows_component(name).map_err(|reason| format!("subPath `{}` {reason}", part.display()))?;
+        if !api.is_directory(&path) {
+            return Err(format!("`{path}` is no directory"));
+        }
+        path = format!(r"{path}\{name}");
+        if api.is_link(&path) {
+            return Err(format!(
+                "`{path}` is a link, and a subPath follows none on Windows; mount the whole volume"
+            ));
+        }
+        if !api.is_directory(&path) && !api.is_file(&path) {
+            api.create_directory(&path)
+                .map_err(|answer| format!("failed to create subPath directory `{path}`: {answer}"))?;
+        }
+    }
+    Ok(path)
 }
 
 /// Lets a container's account into the volumes that porthole made itself: they lie in the state directory, which nobody
@@ -243,3 +271,7 @@ fn error(mount: &Mount, reason: String) -> CreateError {
         reason,
     }
 }
+
+#[cfg(test)]
+#[path = "mounts_tests.rs"]
+mod tests;
