@@ -8,6 +8,7 @@ mod limits;
 mod manifests;
 #[allow(dead_code, reason = "the verbs about pods are on their way")]
 mod pods;
+mod registry;
 mod verbs;
 mod verdict;
 

@@ -3,6 +3,8 @@
 mod build;
 mod inspect;
 mod ls;
+mod pull;
+mod push;
 mod rm;
 mod unpack;
 
@@ -17,6 +19,8 @@ use serde::Serialize;
 use self::build::Build;
 use self::inspect::Inspect;
 use self::ls::Ls;
+use self::pull::Pull;
+use self::push::Push;
 use self::rm::Rm;
 use self::unpack::Unpack;
 use crate::arguments::{Format, Global};
@@ -45,6 +49,19 @@ enum Verb {
     Ls(Ls),
     /// Show what an image says of its containers, and its layers
     Inspect(Inspect),
+    /// Fetch an image from a registry into the store, and print its digest
+    ///
+    /// Every blob is verified. What the store has is not fetched, and what an interrupted pull left is gone on with.
+    /// Registries of this machine are spoken to in plain http, all others over TLS unless --plain-http is given.
+    ///
+    /// Example: porthole image pull --platform windows/amd64 example.com/team/app:v1
+    Pull(Pull),
+    /// Send an image of the store to a registry, and print its digest
+    ///
+    /// An image for several platforms is sent with all of them. What the registry has is not sent.
+    ///
+    /// Example: porthole image push app:v1 example.com/team/app:v1
+    Push(Push),
     /// Write all files of an image into a directory
     Unpack(Unpack),
     /// Remove images, and what no other image needs
@@ -60,6 +77,8 @@ impl Image {
             Verb::Build(verb) => verb.run(&root, global.quiet),
             Verb::Ls(verb) => verb.run(&root),
             Verb::Inspect(verb) => verb.run(&root),
+            Verb::Pull(verb) => verb.run(&root, global),
+            Verb::Push(verb) => verb.run(&root, global),
             Verb::Unpack(verb) => verb.run(&root),
             Verb::Rm(verb) => verb.run(&root, global.quiet),
         }

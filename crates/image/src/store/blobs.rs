@@ -153,6 +153,12 @@ impl Store {
 
     /// Reads and verifies a document.
     pub(crate) fn document<T: DeserializeOwned>(&self, descriptor: &Descriptor) -> Result<T> {
+        let text = self.text(descriptor)?;
+        parse(&text, || descriptor.digest.to_string())
+    }
+
+    /// The bytes of a document, verified.
+    pub(crate) fn text(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
         let digest = &descriptor.digest;
         if descriptor.size > DOCUMENT_LIMIT {
             return Err(Error::DocumentSize {
@@ -170,7 +176,7 @@ impl Store {
                 actual,
             });
         }
-        parse(&text, || digest.to_string())
+        Ok(text)
     }
 
     /// An unnamed file beside the blobs, so that renaming it into place is atomic.

@@ -67,6 +67,7 @@ impl Store {
         }
         let mut removed = Removed::default();
         self.collect_blobs(&reachable, &mut removed)?;
+        self.collect_partial(&mut removed)?;
         self.collect_layers(&reachable, &mut removed)?;
         Ok(removed)
     }

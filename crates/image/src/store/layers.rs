@@ -7,7 +7,7 @@ use super::Store;
 use super::lock::open as open_lock;
 use crate::error::During as _;
 use crate::unpack::{self, Form, Hidden, Limits};
-use crate::{Error, Image, LayerRef, Result};
+use crate::{Error, Image, LayerRef, Platform, Result};
 
 /// An image's layers on disk. They stay there as long as this is held.
 #[derive(Debug)]
@@ -57,8 +57,48 @@ impl Store {
         }
         drop(lock);
         let _lock = self.adding()?;
-        unpacked.paths.clear();
-        unpacked.locks.clear();
+        self.unpack_missing(image)
+    }
+
+    /// The image of that name for a platform, with its layers as by [`Store::unpacked_layers`]; `None` if the store
+    /// has no such name. Another process that removes images meanwhile takes all of it or nothing.
+    ///
+    /// # Errors
+    /// As [`Store::resolve`] and [`Store::unpacked_layers`].
+    pub fn resolve_unpacked(
+        &self,
+        name: &str,
+        platform: &Platform,
+    ) -> Result<Option<(Image, UnpackedLayers)>> {
+        let lock = self.reading()?;
+        let Some(target) = self.target(name)? else {
+            return Ok(None);
+        };
+        let image = self.image_of(&target, name, platform)?;
+        let mut unpacked = UnpackedLayers {
+            paths: Vec::new(),
+            locks: Vec::new(),
+        };
+        if self.lease_all(&image, &mut unpacked)? {
+            return Ok(Some((image, unpacked)));
+        }
+        drop(lock);
+        let _lock = self.adding()?;
+        // Between the two locks the image may have gone, or another come in its place.
+        let Some(target) = self.target(name)? else {
+            return Ok(None);
+        };
+        let image = self.image_of(&target, name, platform)?;
+        let unpacked = self.unpack_missing(&image)?;
+        Ok(Some((image, unpacked)))
+    }
+
+    /// Leases all layers, having unpacked those that are not there. Needs [`Store::adding`].
+    fn unpack_missing(&self, image: &Image) -> Result<UnpackedLayers> {
+        let mut unpacked = UnpackedLayers {
+            paths: Vec::new(),
+            locks: Vec::new(),
+        };
         for layer in &image.layers {
             let directory = self.layer_path(image, layer);
             if !directory.join("fs").exists() {

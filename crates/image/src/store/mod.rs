@@ -6,11 +6,12 @@
 //! blobs/sha256/<hex>      indexes, manifests, configurations, layers; each verified before it gets its name
 //! names/<hash>.json       one file a name: the name itself and the descriptor of its index or manifest
 //! layers/<os>/<diff id>/  fs/ the layer's files · whiteouts.json what it hides · lock held while in use
+//! partial/<hex>           what came so far of blobs that are fetched from registries
 //! tmp/                    work in progress; renamed into place when complete
 //! ```
 //!
 //! Several processes may use one store. A crash leaves nothing but files in `tmp/`, which the next process that
-//! finds itself alone removes. Data is renamed into place after it is complete; blobs and names are also synced to
+//! finds itself alone removes, and in `partial/`, from which the next pull goes on. Data is renamed into place after it is complete; blobs and names are also synced to
 //! disk, unpacked layers are not (they can be made again from their blob).
 
 mod blobs;
@@ -20,6 +21,7 @@ mod import;
 mod layers;
 mod lock;
 mod names;
+mod partial;
 mod scratch;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,7 @@ pub(crate) use self::blobs::{parse, read_document};
 pub use self::collect::Removed;
 pub use self::import::{Imported, Loaded};
 pub use self::layers::UnpackedLayers;
+pub(crate) use self::partial::Partial;
 pub use self::scratch::Scratch;
 
 /// Indexes may hold indexes; more than this deep is refused.

@@ -70,6 +70,10 @@ impl HostImages {
 
     fn unpacked(&self, store: &Store, image: Image, loaded: Option<Loaded>) -> Result<ContainerImage, Error> {
         let layers = store.unpacked_layers(&image)?;
+        Ok(self.held(image, layers, loaded))
+    }
+
+    fn held(&self, image: Image, layers: UnpackedLayers, loaded: Option<Loaded>) -> ContainerImage {
         let rootfs = match layers.paths() {
             [] => Rootfs::Empty,
             paths => Rootfs::Layers(paths.to_vec()),
@@ -78,7 +82,7 @@ impl HostImages {
             _layers: layers,
             _loaded: loaded,
         });
-        Ok(container_image(image, rootfs))
+        container_image(image, rootfs)
     }
 
     fn look_up(&self, name: &str) -> Result<ContainerImage, ImageRefusal> {
@@ -90,20 +94,18 @@ impl HostImages {
         let image = if self.root.is_dir() {
             let store = self.store().map_err(|error| refusal(&error, help.to_owned()))?;
             store
-                .resolve(name, &self.platform)
+                .resolve_unpacked(name, &self.platform)
                 .map_err(|error| refusal(&error, help.to_owned()))?
         } else {
             None
         };
         match image {
-            Some(image) => self
-                .store()
-                .and_then(|store| self.unpacked(store, image, None))
-                .map_err(|error| refusal(&error, help.to_owned())),
+            Some((image, layers)) => Ok(self.held(image, layers, None)),
             None => Err(ImageRefusal {
                 reason: format!("no image {name:?} in the store at {}", self.root.display()),
                 help: format!(
-                    "build it with `porthole image build -t {name} …`, or name its files: --image {name}=PATH"
+                    "build it with `porthole image build -t {name} …`, fetch it with `porthole image pull {name}` or \
+                     --pull, or name its files: --image {name}=PATH"
                 ),
             }),
         }

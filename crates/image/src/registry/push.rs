@@ -1,0 +1,279 @@
+//! An image of the store to a registry: blobs, then manifests, the index last.
+
+use std::collections::{HashSet, VecDeque};
+use std::io::Read as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use serde::Serialize;
+use ureq::http::Method;
+use ureq::http::header::{CONTENT_TYPE, LOCATION};
+
+use super::address::Address;
+use super::documents::is_foreign;
+use super::error::{Error, Problem, Result, passing};
+use super::progress::Event;
+use super::pull::DIGEST;
+use super::reference::Reference;
+use super::session::{Session, Tries, codes, expect, retry_after};
+use super::transport::{Call, Payload, destination};
+use crate::oci::{Descriptor, Index};
+use crate::{Digest, Store};
+
+/// How many blobs are sent at once.
+const AT_ONCE: usize = 3;
+
+/// What a push did.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pushed {
+    /// Where to, complete.
+    pub reference: String,
+    /// Digest of what the reference now stands for.
+    pub digest: Digest,
+    /// Bytes of blobs that were sent; what the registry had was not.
+    pub transferred: u64,
+}
+
+pub(super) fn push(
+    session: &Session<'_>,
+    store: &Store,
+    name: &str,
+    reference: &Reference,
+) -> Result<Pushed> {
+    let _lock = store.reading()?;
+    let Some(target) = store.target(name)? else {
+        return Err(crate::Error::UnknownImage {
+            name: name.to_owned(),
+            store: store.root().to_owned(),
+        }
+        .into());
+    };
+    if let Some(digest) = reference.digest()
+        && *digest != target.digest
+    {
+        let (expected, actual) = (digest.clone(), target.digest);
+        return Err(session.wrong(format!("push {reference}"), Problem::Digest { expected, actual }));
+    }
+    let tag = match reference.tag() {
+        Some(tag) => tag.to_owned(),
+        None => target.digest.to_string(),
+    };
+    let manifests = store.manifests(&target)?;
+    let mut blobs = Vec::new();
+    let mut seen = HashSet::new();
+    for manifest in &manifests {
+        let document = store.manifest(manifest)?;
+        for blob in std::iter::once(document.config).chain(document.layers) {
+            if is_foreign(&blob.media_type) {
+                let why = format!(
+                    "layer {} may not be given out by everybody (media type {:?}); porthole does not push it",
+                    blob.digest, blob.media_type
+                );
+                return Err(session.wrong(format!("push {name} to {reference}"), Problem::Refused(why)));
+            }
+            if seen.insert(blob.digest.clone()) {
+                blobs.push(blob);
+            }
+        }
+    }
+    let transferred = send_blobs(session, store, blobs)?;
+    // Before an index comes what it lists.
+    let mut below = Vec::new();
+    documents_below(store, &target, 0, &mut below)?;
+    for document in &below {
+        put_document(session, store, document, document.digest.as_str())?;
+    }
+    put_document(session, store, &target, &tag)?;
+    Ok(Pushed {
+        reference: reference.to_string(),
+        digest: target.digest,
+        transferred,
+    })
+}
+
+/// What an index lists, the deepest first, each once.
+fn documents_below(
+    store: &Store,
+    target: &Descriptor,
+    depth: usize,
+    found: &mut Vec<Descriptor>,
+) -> Result<()> {
+    // Deeper ones were refused when the manifests were looked for.
+    if !target.is_index() || depth > 3 {
+        return Ok(());
+    }
+    let index: Index = store.document(target)?;
+    for entry in index.manifests {
+        if found.iter().any(|known| known.digest == entry.digest) {
+            continue;
+        }
+        if !entry.is_index() && !entry.is_manifest() {
+            return Err(crate::Error::MediaType {
+                digest: entry.digest,
+                media_type: entry.media_type,
+                remedy: "an index with it cannot be pushed",
+            }
+            .into());
+        }
+        documents_below(store, &entry, depth + 1, found)?;
+        found.push(entry);
+    }
+    Ok(())
+}
+
+fn put_document(session: &Session<'_>, store: &Store, document: &Descriptor, target: &str) -> Result<()> {
+    let text = store.text(document)?;
+    let address = session.address(&format!("manifests/{target}"));
+    let call = Call::sending(Method::PUT, address, Payload::Bytes(&text))
+        .header(CONTENT_TYPE, document.media_type.clone());
+    let doing = call.doing();
+    let answer = session.send_again(&call)?;
+    let answer = expect(session, &doing, answer, &[200, 201, 202])?;
+    let said = answer
+        .header(&DIGEST)
+        .and_then(|digest| digest.parse::<Digest>().ok());
+    match said {
+        Some(actual) if actual != document.digest => {
+            let expected = document.digest.clone();
+            Err(session.wrong(doing, Problem::Digest { expected, actual }))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sends what the registry lacks, several blobs at once.
+fn send_blobs(session: &Session<'_>, store: &Store, blobs: Vec<Descriptor>) -> Result<u64> {
+    let workers = AT_ONCE.min(blobs.len());
+    let queue = Mutex::new(VecDeque::from(blobs));
+    let failed = AtomicBool::new(false);
+    let work = || -> Result<u64> {
+        let mut transferred = 0;
+        while !failed.load(Ordering::Relaxed) {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(blob) = next else { break };
+            match send_blob(session, store, &blob) {
+                Ok(bytes) => transferred += bytes,
+                Err(error) => {
+                    failed.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(transferred)
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let mut transferred = 0;
+        let mut first = None;
+        for thread in threads {
+            match thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            {
+                Ok(bytes) => transferred += bytes,
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        first.map_or(Ok(transferred), Err)
+    })
+}
+
+fn send_blob(session: &Session<'_>, store: &Store, blob: &Descriptor) -> Result<u64> {
+    let digest = &blob.digest;
+    verify(store, blob)?;
+    let look = Call::sending(
+        Method::HEAD,
+        session.address(&format!("blobs/{digest}")),
+        Payload::None,
+    );
+    let answer = session.send_again(&look)?;
+    match answer.status() {
+        200 => {
+            session.progress.event(&Event::There {
+                digest,
+                size: blob.size,
+            });
+            return Ok(0);
+        }
+        404 => {}
+        _ => return expect(session, &look.doing(), answer, &[200, 404]).map(|_| 0),
+    }
+    session.progress.event(&Event::Begin {
+        digest,
+        size: blob.size,
+        from: 0,
+    });
+    let mut tries = Tries::default();
+    // An upload that broke off is begun anew: its URL is good for one try.
+    while let Err((error, asked)) = upload(session, store, blob) {
+        tries.failed(session, error, asked)?;
+    }
+    session.progress.event(&Event::End {
+        digest,
+        size: blob.size,
+    });
+    Ok(blob.size)
+}
+
+/// Whether the blob is what its digest says: a registry would say no only after all of it.
+fn verify(store: &Store, blob: &Descriptor) -> Result<()> {
+    let path = store.blob_path(&blob.digest);
+    let unreadable = |source| crate::Error::Io {
+        action: "read",
+        path: path.clone(),
+        source,
+    };
+    let mut file = store.open_blob(blob)?;
+    let mut hasher = crate::Hasher::new();
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match file.read(&mut buffer).map_err(unreadable)? {
+            0 => break,
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+    let actual = hasher.finish();
+    if actual == blob.digest {
+        Ok(())
+    } else {
+        let expected = blob.digest.clone();
+        Err(crate::Error::CorruptBlob { expected, actual }.into())
+    }
+}
+
+/// One upload: asks for a place, and sends all of the blob there.
+fn upload(session: &Session<'_>, store: &Store, blob: &Descriptor) -> Result<(), (Error, Option<u64>)> {
+    let plain = |error: Error| (error, None);
+    let begin = Call::sending(
+        Method::POST,
+        session.address("blobs/uploads/"),
+        Payload::Bytes(b""),
+    );
+    let doing = begin.doing();
+    let answer = session.send_again(&begin).map_err(plain)?;
+    let answer = expect(session, &doing, answer, &[202]).map_err(plain)?;
+    let location = answer.header(&LOCATION).unwrap_or_default();
+    let place: Address = destination(session.base(), &answer.from, location)
+        .map_err(|problem| plain(session.wrong(doing, problem)))?;
+    let path = store.blob_path(&blob.digest);
+    let mut call = Call::sending(
+        Method::PUT,
+        place.with("digest", blob.digest.as_str()),
+        Payload::File(&path, blob.size),
+    )
+    .header(CONTENT_TYPE, "application/octet-stream");
+    call.hurried = false;
+    let doing = call.doing();
+    let answer = session.send(&call).map_err(plain)?;
+    if passing(answer.status()) {
+        let asked = retry_after(&answer);
+        let status = answer.status();
+        let codes = codes(answer);
+        return Err((session.wrong(doing, Problem::Status { status, codes }), asked));
+    }
+    expect(session, &doing, answer, &[201, 204])
+        .map(drop)
+        .map_err(plain)
+}
