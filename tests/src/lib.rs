@@ -6,8 +6,10 @@
 //! these modules too, so they use the standard library alone.
 
 pub mod cache;
+pub mod containerd;
 pub mod failure;
 pub mod program;
+pub mod registry;
 pub mod seeds;
 pub mod session;
 pub mod traces;

@@ -5,11 +5,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use porthole_tests::{program, wait};
+use porthole_tests::containerd::Containerd;
+use porthole_tests::program;
 
 const NAME: &str = "localhost/peers:1";
 
@@ -180,64 +180,12 @@ fn hivex_opens_the_hives_of_the_base_layer() {
     assert_eq!(seen, 5, "one base layer with five hives");
 }
 
-/// A containerd of our own, killed when dropped.
-struct Containerd {
-    child: Child,
-    socket: PathBuf,
-}
-
-impl Drop for Containerd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Containerd {
-    fn start(work: &Path) -> Self {
-        let socket = work.join("containerd.sock");
-        let config = work.join("config.toml");
-        fs::write(
-            &config,
-            "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n",
-        )
-        .unwrap();
-        let child = Command::new("containerd")
-            .arg("--config")
-            .arg(&config)
-            .arg("--root")
-            .arg(work.join("root"))
-            .arg("--state")
-            .arg(work.join("run"))
-            .arg("--address")
-            .arg(&socket)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let containerd = Self { child, socket };
-        wait::until("containerd answers", Duration::from_secs(30), || {
-            let mut version = containerd.ctr(&["version"]);
-            let answered = version.stdout(Stdio::null()).stderr(Stdio::null()).status();
-            Ok(answered.is_ok_and(|status| status.success()).then_some(()))
-        })
-        .unwrap();
-        containerd
-    }
-
-    fn ctr(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("ctr");
-        command.arg("--address").arg(&self.socket).args(arguments);
-        command
-    }
-}
-
 #[test]
 #[ignore = "needs root and the Debian package containerd"]
 fn containerd_imports_both_platforms_under_the_full_name() {
     let work = tempfile::tempdir().unwrap();
     build(work.path());
-    let containerd = Containerd::start(work.path());
+    let containerd = Containerd::start(work.path()).unwrap();
     let ctr = |arguments: &[&str]| containerd.ctr(arguments);
     let archive = work.path().join("both.tar").display().to_string();
     run(&mut ctr(&[
@@ -299,7 +247,7 @@ fn containerd_runs_a_linux_image() {
             "/bin/seven",
         ])
         .env("PORTHOLE_STATE", work.path().join("state")));
-    let containerd = Containerd::start(work.path());
+    let containerd = Containerd::start(work.path()).unwrap();
     let archive = work.path().join("seven.tar").display().to_string();
     run(&mut containerd.ctr(&["images", "import", &archive]));
     let name = format!("porthole-peers-{}", std::process::id());

@@ -6,8 +6,16 @@ use crate::command::{self, Failure, Result, command};
 
 /// What builds and runs the Windows side.
 pub(crate) const WINDOWS: &[&str] = &["gcc-mingw-w64-x86-64", "procps", "wine", "wine64"];
-/// What porthole is compared with, what reads its images, and the `kill` that tests send signals with.
-pub(crate) const LINUX: &[&str] = &["runc", "skopeo", "umoci", "containerd", "libhivex-bin", "procps"];
+/// What porthole is compared with, what reads and keeps its images, and the `kill` that tests send signals with.
+pub(crate) const LINUX: &[&str] = &[
+    "runc",
+    "skopeo",
+    "umoci",
+    "containerd",
+    "docker-registry",
+    "libhivex-bin",
+    "procps",
+];
 /// A Rust compiler that brings the standard library's source, for targets that rustup cannot fetch.
 pub(crate) const RUST_WITH_SOURCE: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 

@@ -1,6 +1,7 @@
 //! `porthole run`: pods on this host, in the foreground.
 
 mod output;
+mod pull;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub(crate) struct Run {
     /// What an image name in a pod stands for: a plain directory, an OCI layout, or a tar archive of one
     #[arg(long, value_name = "NAME=PATH", value_parser = named_image)]
     image: Vec<(String, PathBuf)>,
+    #[command(flatten)]
+    pull: pull::Pull,
     /// Run containers as whoever runs porthole
     #[arg(long)]
     inherit_user: bool,
@@ -89,6 +92,8 @@ impl Run {
         let sweeping = || format!("remove what a dead holder left in `{}`", state.display());
         engine.sweep().attempt(exit::OWN_FAILURE, sweeping)?;
         volumes::sweep(&state).attempt(exit::OWN_FAILURE, sweeping)?;
+        self.pull
+            .prepare(&state, &workloads, &self.image, &objects, &self.namespace, global)?;
         let images = HostImages::new(&state, self.image.clone());
         let mut pods = Vec::new();
         for (workload, spec) in workloads.iter().zip(&specs) {

@@ -404,3 +404,28 @@ fn a_directory_that_a_layer_only_uses_stays_what_the_layers_below_say() {
     assert_eq!(facts("own"), (0o755, 0));
     assert!(!target.join("tmp/gone").exists());
 }
+
+#[test]
+fn an_image_that_is_removed_while_it_is_looked_for_is_there_whole_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let one = [layer(&[("a", "1")])];
+    let platform = Platform::linux_amd64();
+    std::thread::scope(|scope| {
+        let other = store.clone();
+        let remover = scope.spawn(move || {
+            for _ in 0..50 {
+                let lock = other.adding().unwrap();
+                image(&other, "app", "linux", &one);
+                drop(lock);
+                other.remove("app").unwrap();
+            }
+        });
+        while !remover.is_finished() {
+            if let Some((_, layers)) = store.resolve_unpacked("app", &platform).unwrap() {
+                assert!(layers.paths()[0].join("a").exists());
+            }
+        }
+        remover.join().unwrap();
+    });
+}

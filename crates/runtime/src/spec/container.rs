@@ -18,7 +18,10 @@ const CONTAINER: &Table = &[
     ("env", Read),
     ("envFrom", Read),
     ("image", Read),
-    ("imagePullPolicy", Note("nothing is pulled")),
+    (
+        "imagePullPolicy",
+        Note("registries are asked under `run --pull` alone"),
+    ),
     ("lifecycle", Read),
     ("livenessProbe", Read),
     ("name", Read),

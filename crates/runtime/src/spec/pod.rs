@@ -37,7 +37,10 @@ const POD: &Table = &[
     ("hostUsers", RefuseUnless("true", HOST_PROCESS)),
     ("hostname", Noted(HOST_NETWORK)),
     ("hostnameOverride", Noted(HOST_NETWORK)),
-    ("imagePullSecrets", Noted("nothing is pulled")),
+    (
+        "imagePullSecrets",
+        Noted("registries are asked under `run --pull` alone"),
+    ),
     ("initContainers", Read),
     ("nodeName", Noted(ONE_MACHINE)),
     ("nodeSelector", Read),
