@@ -11,3 +11,11 @@ pub(crate) const OWN_FAILURE: u8 = 125;
 pub(crate) const NOT_EXECUTABLE: u8 = 126;
 /// `run`: the command was not found.
 pub(crate) const NOT_FOUND: u8 = 127;
+
+/// The exit code of a container's program, passed on whole: on Windows it has 32 bits. Nothing is left to do by now.
+pub(crate) fn code(code: i32) -> std::process::ExitCode {
+    match u8::try_from(code) {
+        Ok(code) => code.into(),
+        Err(_) => std::process::exit(code),
+    }
+}

@@ -1,11 +1,14 @@
 //! The verbs, one file each.
 
 mod completions;
+mod exec;
 mod explain;
 pub(crate) mod guard;
 mod image;
+mod logs;
 mod man;
 mod run;
+mod stats;
 mod update;
 
 use std::process::ExitCode;
@@ -22,6 +25,12 @@ pub(crate) enum Verb {
     Run(run::Run),
     /// Bring other contents of ConfigMaps and Secrets into the volumes of pods that run
     Update(update::Update),
+    /// Print what a pod's containers have said
+    Logs(logs::Logs),
+    /// Run a further program in a container that runs
+    Exec(exec::Exec),
+    /// Show what containers use
+    Stats(stats::Stats),
     /// Say who a pod's containers run as, with what, and which field decided
     Explain(explain::Explain),
     /// Images of HostProcess containers, without Docker and without Windows
@@ -38,6 +47,9 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
     match porthole.verb {
         Verb::Run(run) => run.run(&global),
         Verb::Update(update) => update.run(&global),
+        Verb::Logs(logs) => logs.run(&global),
+        Verb::Exec(exec) => exec.run(&global),
+        Verb::Stats(stats) => stats.run(&global),
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Completions(completions) => completions.run(),

@@ -28,7 +28,7 @@ pub use error::VolumeError;
 pub use host_path::HostPathType;
 pub use parts::{ContentFile, ObjectData, ObjectPart, Part, PartSource, merge};
 pub use update::{UpdateError, update};
-pub use usage::{PERIOD, Watch, exceeded, used};
+pub use usage::{PERIOD, Watch, exceeded, used, used_of};
 
 /// A volume of a pod, and what it takes to have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -115,7 +115,7 @@ fn print(format: Format, data: &impl Serialize) -> Result<ExitCode, Failure> {
 }
 
 /// Bytes for people.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut tenths = bytes.saturating_mul(10);

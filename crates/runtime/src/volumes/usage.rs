@@ -17,9 +17,16 @@ pub const PERIOD: Duration = Duration::from_secs(10);
 /// below not. What vanishes meanwhile counts for nothing.
 #[must_use]
 pub fn used(path: &Path) -> u64 {
+    used_of(path, usize::MAX).0
+}
+
+/// As [`used`], of so many files and directories. `true`: there are more, and the answer is the least that it is.
+#[must_use]
+pub fn used_of(path: &Path, most: usize) -> (u64, bool) {
     let Ok(metadata) = fs::symlink_metadata(path) else {
-        return 0;
+        return (0, false);
     };
+    let mut left = most;
     let mut total = blocks(&metadata).0;
     let mut met = HashSet::new();
     let mut todo = vec![path.to_owned()];
@@ -28,6 +35,10 @@ pub fn used(path: &Path) -> u64 {
             continue;
         };
         for entry in entries.flatten() {
+            if left == 0 {
+                return (total, true);
+            }
+            left -= 1;
             let Ok(inside) = fs::symlink_metadata(entry.path()) else {
                 continue;
             };
@@ -43,7 +54,7 @@ pub fn used(path: &Path) -> u64 {
             }
         }
     }
-    total
+    (total, false)
 }
 
 /// Volumes whose limit is kept by measuring.
