@@ -120,3 +120,105 @@ fn console_events_reach_the_program_and_kill_does_not_ask() {
         assert!(!exists(&bed.rootfs(&id)));
     }
 }
+
+#[test]
+#[ignore = "needs Wine"]
+fn a_program_of_another_process_runs_in_the_container_and_dies_with_its_holder() {
+    let bed = Bed::new();
+    let id = format!("exec-{}", std::process::id());
+    let mut holder = bed
+        .command(&["hold", &bed.state(), &id], &["tree", "0"])
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(holder.stdout.take().unwrap());
+    let mut output = within("the start of the container", move || {
+        let mut line = String::new();
+        while !line.starts_with("ready ") {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "the holder ended");
+        }
+        output
+    });
+
+    let mut command = bed.command(&["exec", &bed.state(), &id], &["code", "7"]);
+    let ran = within("a program in the container", move || command.output().unwrap());
+    assert_eq!(ran.status.code(), Some(7), "{ran:?}");
+    assert_eq!(String::from_utf8_lossy(&ran.stdout).trim(), "here");
+    let mut command = bed.command(&["stats", &bed.state(), &id], &[]);
+    let counted = within("a count", move || command.output().unwrap());
+    assert_eq!(
+        String::from_utf8_lossy(&counted.stdout).trim(),
+        "1",
+        "{counted:?}"
+    );
+
+    let mut exec = bed
+        .command(&["exec", &bed.state(), &id], &["tree", "0"])
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(exec.stdout.take().unwrap());
+    let mut said = within("the start of a further program", move || {
+        let mut line = String::new();
+        while !line.starts_with("ready ") {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "the program ended");
+        }
+        said
+    });
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    within("the end of the container", move || {
+        output.read_to_end(&mut Vec::new()).unwrap()
+    });
+    // It has no handle of the holder's, and was in the job.
+    within("the end of the further program", move || {
+        said.read_to_end(&mut Vec::new()).unwrap()
+    });
+    within("the end of who started it", move || exec.wait().unwrap());
+    let swept = bed.command(&["sweep", &bed.state()], &[]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&swept.stdout).trim(), id, "{swept:?}");
+    let gone = bed
+        .command(&["exec", &bed.state(), &id], &["code", "0"])
+        .output()
+        .unwrap();
+    assert!(!gone.status.success(), "{gone:?}");
+}
+
+#[test]
+#[ignore = "needs Wine"]
+fn what_is_typed_comes_to_the_program_and_ends() {
+    let bed = Bed::new();
+    let id = format!("type-{}", std::process::id());
+    let mut command = bed.command(&["type", &bed.state(), &id], &["echo"]);
+    let typed = within("a program that is typed to", move || command.output().unwrap());
+    assert_eq!(
+        String::from_utf8_lossy(&typed.stdout).trim(),
+        "typed",
+        "{typed:?}"
+    );
+    assert!(typed.status.success());
+}
+
+#[test]
+#[ignore = "needs Wine"]
+fn a_detached_process_outlives_its_maker() {
+    let bed = Bed::new();
+    let file = bed.state.path().join("alive");
+    let mut command = bed.command(&["detach", &Prefix::windows_path(&file)], &[]);
+    let made = within("the maker of a detached process", move || {
+        command.output().unwrap()
+    });
+    assert_eq!(
+        String::from_utf8_lossy(&made.stdout).trim(),
+        "heard hello",
+        "{made:?}"
+    );
+    let deadline = std::time::Instant::now() + SOON;
+    while !std::fs::read(&file).is_ok_and(|text| text == b"alive") {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the detached process did nothing"
+        );
+        std::thread::yield_now();
+    }
+}

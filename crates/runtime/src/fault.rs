@@ -13,6 +13,22 @@ pub const STEPS: &[&str] = &[
     // Start, and an update: volumes.
     "volume-made",
     "volume-swapped",
+    // Start: a container (`job` and `account` on Windows).
+    "journal",
+    "job",
+    "account",
+    "rootfs",
+    "places",
+    "process",
+    "started",
+    // A further program (Windows).
+    "exec-job",
+    "exec-process",
+    "exec-started",
+    // Other limits (Windows).
+    "limits",
+    // Removal: a container.
+    "delete",
     // Removal: the pod.
     "volumes-removed",
     "remove-record",

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use super::constants::*;
+pub(super) use super::structures::*;
 
 /// An open handle, closed when dropped.
 pub(super) struct Handle {
@@ -57,100 +58,6 @@ impl Drop for Handle {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.raw)
-    }
-}
-
-/// `JOBOBJECT_EXTENDED_LIMIT_INFORMATION`, field for field on 64-bit Windows.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ExtendedLimit {
-    pub(super) per_process_user_time: i64,
-    pub(super) per_job_user_time: i64,
-    pub(super) flags: u32,
-    pub(super) minimum_working_set: usize,
-    pub(super) maximum_working_set: usize,
-    pub(super) active_processes: u32,
-    pub(super) affinity: usize,
-    pub(super) priority_class: u32,
-    pub(super) scheduling_class: u32,
-    pub(super) io: [u64; 6],
-    pub(super) process_memory: usize,
-    pub(super) job_memory: usize,
-    pub(super) peak_process_memory: usize,
-    pub(super) peak_job_memory: usize,
-}
-
-/// `JOBOBJECT_CPU_RATE_CONTROL_INFORMATION` with the union read as a rate.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CpuRate {
-    pub(super) flags: u32,
-    /// Cycles per 10,000 that the job may use.
-    pub(super) rate: u32,
-}
-
-/// What `SetInformationJobObject` is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum JobInformation {
-    /// `JobObjectExtendedLimitInformation`.
-    ExtendedLimit(ExtendedLimit),
-    /// `JobObjectCpuRateControlInformation`.
-    CpuRate(CpuRate),
-    /// `JobObjectAssociateCompletionPortInformation`.
-    CompletionPort {
-        /// Comes back with every packet.
-        key: usize,
-        /// The port's handle.
-        port: usize,
-    },
-    /// `JobObjectCreateSilo`, a null pointer of length 0.
-    CreateSilo,
-}
-
-impl JobInformation {
-    /// The `JOBOBJECTINFOCLASS`.
-    pub(super) const fn class(&self) -> i32 {
-        match self {
-            Self::ExtendedLimit(_) => JOB_OBJECT_EXTENDED_LIMIT_INFORMATION,
-            Self::CpuRate(_) => JOB_OBJECT_CPU_RATE_CONTROL_INFORMATION,
-            Self::CompletionPort { .. } => JOB_OBJECT_ASSOCIATE_COMPLETION_PORT_INFORMATION,
-            Self::CreateSilo => JOB_OBJECT_CREATE_SILO,
-        }
-    }
-}
-
-/// The part of `JobObjectBasicProcessIdList` that fitted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ProcessIds {
-    /// How many processes the job has.
-    pub(super) assigned: usize,
-    /// Those that fitted into the list.
-    pub(super) ids: Vec<u32>,
-}
-
-/// One entry of a `PROC_THREAD_ATTRIBUTE_LIST`, holding handle values that outlive the call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Attribute {
-    /// The process is born in these jobs.
-    Jobs(Vec<usize>),
-    /// Of the inheritable handles, these and no others are inherited.
-    Handles(Vec<usize>),
-}
-
-impl Attribute {
-    /// The attribute's number.
-    pub(super) const fn number(&self) -> usize {
-        match self {
-            Self::Jobs(_) => PROC_THREAD_ATTRIBUTE_JOB_LIST,
-            Self::Handles(_) => PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
-        }
-    }
-
-    /// The handle values that the attribute points at.
-    pub(super) fn values(&self) -> &[usize] {
-        match self {
-            Self::Jobs(values) | Self::Handles(values) => values,
-        }
     }
 }
 
@@ -220,23 +127,33 @@ pub(super) struct AccountInformation {
 /// Jobs: `winnt.h`, `jobapi2.h`, `bindflt`.
 pub(super) trait Jobs {
     /// `CreateJobObjectW` without security attributes; `true` if a job of that name was there before.
-    fn create_job(&self, name: &str) -> io::Result<(Handle, bool)>;
-    /// `OpenJobObjectW` with `JOB_OBJECT_TERMINATE | JOB_OBJECT_QUERY`; `None` if there is none of that name.
-    fn open_job(&self, name: &str) -> io::Result<Option<Handle>>;
+    fn create_job(&self, name: Option<&str>) -> io::Result<(Handle, bool)>;
+    /// `OpenJobObjectW` with this access; `None` if there is none of that name.
+    fn open_job(&self, name: &str, access: u32) -> io::Result<Option<Handle>>;
     /// `SetInformationJobObject`.
     fn set_job_information(&self, job: &Handle, information: &JobInformation) -> io::Result<()>;
     /// `QueryInformationJobObject(JobObjectExtendedLimitInformation)`.
     fn query_extended_limit(&self, job: &Handle) -> io::Result<ExtendedLimit>;
-    /// `QueryInformationJobObject(JobObjectBasicAccountingInformation).ActiveProcesses`.
-    fn query_active_processes(&self, job: &Handle) -> io::Result<u32>;
+    /// `QueryInformationJobObject(JobObjectBasicAccountingInformation)`.
+    fn query_accounting(&self, job: &Handle) -> io::Result<Accounting>;
+    /// `QueryInformationJobObject(JobObjectMemoryUsageInformation)`.
+    fn query_memory_usage(&self, job: &Handle) -> io::Result<MemoryUsage>;
+    /// `QueryInformationJobObject(JobObjectIoAttribution)`, which must have been switched on before.
+    fn query_io_attribution(&self, job: &Handle) -> io::Result<IoAttribution>;
+    /// `QueryInformationJobObject(JobObjectCpuRateControlInformation)`.
+    fn query_cpu_rate(&self, job: &Handle) -> io::Result<CpuRate>;
+    /// `QueryInformationJobObject(JobObjectGroupInformationEx)`.
+    fn query_affinity(&self, job: &Handle) -> io::Result<Vec<GroupAffinity>>;
     /// `QueryInformationJobObject(JobObjectBasicProcessIdList)` with room for `room` ids.
     fn query_process_ids(&self, job: &Handle, room: usize) -> io::Result<ProcessIds>;
     /// `TerminateJobObject`.
     fn terminate_job(&self, job: &Handle, code: u32) -> io::Result<()>;
     /// `CreateIoCompletionPort` for one thread.
     fn create_completion_port(&self) -> io::Result<Handle>;
-    /// `GetQueuedCompletionStatus`: the packet's message, or `None` when `limit` has passed.
-    fn wait_completion_port(&self, port: &Handle, limit: Duration) -> io::Result<Option<u32>>;
+    /// `GetQueuedCompletionStatus` without a time limit: the packet's message.
+    fn wait_completion_port(&self, port: &Handle) -> io::Result<u32>;
+    /// `PostQueuedCompletionStatus` with this message.
+    fn post_completion_port(&self, port: &Handle, message: u32) -> io::Result<()>;
     /// `BfSetupFilter` without exceptions.
     fn bf_setup_filter(&self, job: &Handle, flags: u32, root: &str, target: &str) -> io::Result<()>;
 }
@@ -261,6 +178,18 @@ pub(super) trait Processes {
     fn ctrl_routine(&self) -> io::Result<usize>;
     /// `CreateRemoteThread`.
     fn create_remote_thread(&self, process: &Handle, start: usize, argument: u32) -> io::Result<()>;
+    /// `NtQueryInformationProcess(ProcessVmCounters)` with a `VM_COUNTERS_EX2`.
+    fn memory_counters(&self, process: &Handle) -> io::Result<MemoryCounters>;
+    /// `CreatePseudoConsole` without flags, which copies both handles. Dropping it is `ClosePseudoConsole`.
+    fn create_pseudo_console(
+        &self,
+        columns: i16,
+        rows: i16,
+        input: &Handle,
+        output: &Handle,
+    ) -> io::Result<Handle>;
+    /// `ResizePseudoConsole`.
+    fn resize_pseudo_console(&self, console: &Handle, columns: i16, rows: i16) -> io::Result<()>;
     /// `CreatePipe`: read end and write end, neither inheritable.
     fn create_pipe(&self) -> io::Result<(Handle, Handle)>;
     /// `SetHandleInformation(HANDLE_FLAG_INHERIT)`.
@@ -269,6 +198,8 @@ pub(super) trait Processes {
     fn standard_handle(&self, which: u32) -> io::Result<Option<Handle>>;
     /// Whether this process's own stream is a console (`GetConsoleMode`).
     fn is_console(&self, which: u32) -> bool;
+    /// This process's own standard input, for text.
+    fn own_input(&self) -> Box<dyn io::Read + Send>;
     /// This process's own stream, for text.
     fn own_stream(&self, which: u32) -> Box<dyn io::Write + Send>;
     /// `CreateFileW("NUL")` for reading and writing, not inheritable.
@@ -285,6 +216,10 @@ pub(super) trait Accounts {
     fn wine_version(&self) -> Option<String>;
     /// `OpenProcessToken` of this process.
     fn open_own_token(&self, access: u32) -> io::Result<Handle>;
+    /// `OpenProcessToken` of another process.
+    fn open_process_token(&self, process: &Handle, access: u32) -> io::Result<Handle>;
+    /// `GetTokenInformation(TokenStatistics).AuthenticationId`: the logon that a token comes from.
+    fn token_logon(&self, token: &Handle) -> io::Result<u64>;
     /// `GetTokenInformation(TokenUser)`: the SID as bytes.
     fn token_user(&self, token: &Handle) -> io::Result<Vec<u8>>;
     /// `CreateEnvironmentBlock` without inheritance, in its own order.
@@ -309,8 +244,10 @@ pub(super) trait Accounts {
 pub(super) trait Host {
     /// `GetComputerNameExW(ComputerNameDnsHostname)`.
     fn host_name(&self) -> io::Result<String>;
-    /// `GetActiveProcessorCount(ALL_PROCESSOR_GROUPS)`.
-    fn processors(&self) -> u32;
+    /// `GetActiveProcessorGroupCount` and `GetActiveProcessorCount`: the processors of each group.
+    fn processor_groups(&self) -> Vec<u32>;
+    /// `RtlGetVersion().dwBuildNumber`.
+    fn build(&self) -> u32;
     /// A variable of this process's environment.
     fn variable(&self, name: &str) -> Option<String>;
     /// Whether a regular file, or a link to one, is there.

@@ -1,7 +1,7 @@
 //! What was made for a container, and how it is removed: by undo, by delete, and by a later sweep alike.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,32 @@ struct Journal {
     /// Directories of the host, the highest first.
     #[serde(default)]
     directories: Vec<String>,
+}
+
+/// The file in a container's directory that tells others about its first process. The journal is no place for it: Windows
+/// lets nobody read a file that is locked.
+const FIRST: &str = "process";
+
+/// A file of [`First`] is shorter.
+const LONGEST: u64 = 4096;
+
+/// A container's first process: the program, or in a silo the launcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct First {
+    /// Its process id, which is only ever used after it was found in the container's job.
+    pub(super) process: u32,
+    /// Whether the job is a silo.
+    pub(super) silo: bool,
+}
+
+impl First {
+    /// What the holder of a container has noted; `None` if nothing was started.
+    pub(super) fn read(state: &State, id: &str) -> Option<Self> {
+        let file = fs::File::open(state.directory(id).join(FIRST)).ok()?;
+        let mut text = String::new();
+        file.take(LONGEST).read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok()
+    }
 }
 
 /// What was made for one container. Whoever has it holds the container.
@@ -163,6 +189,16 @@ impl Belongings {
         self.write()
     }
 
+    /// Notes the first process, under a name that is there as a whole or not at all.
+    pub(super) fn started(&mut self, first: &First) -> io::Result<()> {
+        let Some(held) = &self.held else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let new = held.directory().join("process.new");
+        fs::write(&new, serde_json::to_vec(first)?)?;
+        fs::rename(new, held.directory().join(FIRST))
+    }
+
     /// Removes everything, the journal last. What failed stays in the journal. Idempotent.
     pub(super) fn remove(&mut self) -> Result<(), DeleteError> {
         if self.held.is_none() {
@@ -205,6 +241,7 @@ impl Belongings {
     fn remove_things(&mut self) -> Result<(), DeleteError> {
         let Some(held) = &mut self.held else { return Ok(()) };
         let id = held.id().to_owned();
+        let notes = ["process.new", FIRST].map(|name| held.directory().join(name));
         let mut first = None;
         let mut failed = |what: String, source: io::Error| {
             first.get_or_insert(DeleteError {
@@ -213,6 +250,14 @@ impl Belongings {
                 source,
             });
         };
+        for note in notes {
+            match fs::remove_file(&note) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    failed(format!("`{}`", note.display()), error);
+                }
+                _ => {}
+            }
+        }
         let mut left = Journal::default();
         if let Some(tree) = self.journal.tree.take()
             && let Err(error) = self.api.remove_tree(&tree)

@@ -7,7 +7,19 @@
 pub(super) const JOB_OBJECT_ASSOCIATE_COMPLETION_PORT_INFORMATION: i32 = 7;
 pub(super) const JOB_OBJECT_EXTENDED_LIMIT_INFORMATION: i32 = 9;
 pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_INFORMATION: i32 = 15;
+pub(super) const JOB_OBJECT_GROUP_INFORMATION_EX: i32 = 14;
+/// Not in the SDK.
+#[cfg(windows)]
+pub(super) const JOB_OBJECT_MEMORY_USAGE_INFORMATION: i32 = 28;
 pub(super) const JOB_OBJECT_CREATE_SILO: i32 = 35;
+/// Not in the SDK.
+pub(super) const JOB_OBJECT_IO_ATTRIBUTION: i32 = 42;
+
+// OpenJobObject.
+pub(super) const JOB_OBJECT_ASSIGN_PROCESS: u32 = 0x1;
+pub(super) const JOB_OBJECT_SET_ATTRIBUTES: u32 = 0x2;
+pub(super) const JOB_OBJECT_QUERY: u32 = 0x4;
+pub(super) const JOB_OBJECT_TERMINATE: u32 = 0x8;
 
 // JOBOBJECT_BASIC_LIMIT_INFORMATION.LimitFlags.
 pub(super) const JOB_OBJECT_LIMIT_ACTIVE_PROCESS: u32 = 0x8;
@@ -18,8 +30,16 @@ pub(super) const JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE: u32 = 0x2000;
 pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_ENABLE: u32 = 0x1;
 pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP: u32 = 0x4;
 
-/// The job has no process left.
-pub(super) const JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO: u32 = 4;
+// JOBOBJECT_IO_ATTRIBUTION_INFORMATION.ControlFlags.
+pub(super) const JOBOBJECT_IO_ATTRIBUTION_CONTROL_ENABLE: u32 = 1;
+
+// Messages of a job's completion port.
+/// A process was refused for the limit of their number.
+pub(super) const JOB_OBJECT_MSG_ACTIVE_PROCESS_LIMIT: u32 = 3;
+/// A process wanted more memory than it may have.
+pub(super) const JOB_OBJECT_MSG_PROCESS_MEMORY_LIMIT: u32 = 9;
+/// A process wanted more memory than the job may have.
+pub(super) const JOB_OBJECT_MSG_JOB_MEMORY_LIMIT: u32 = 10;
 
 // BfSetupFilter.
 pub(super) const BINDFLT_FLAG_READ_ONLY_MAPPING: u32 = 0x1;
@@ -33,6 +53,7 @@ pub(super) const DETACHED_PROCESS: u32 = 0x8;
 pub(super) const CREATE_BREAKAWAY_FROM_JOB: u32 = 0x100_0000;
 pub(super) const STARTF_USESTDHANDLES: u32 = 0x100;
 pub(super) const PROC_THREAD_ATTRIBUTE_HANDLE_LIST: usize = 0x2_0002;
+pub(super) const PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE: usize = 0x2_0016;
 pub(super) const PROC_THREAD_ATTRIBUTE_JOB_LIST: usize = 0x2_000D;
 
 // OpenProcess.
@@ -41,6 +62,7 @@ pub(super) const PROCESS_VM_OPERATION: u32 = 0x8;
 pub(super) const PROCESS_VM_READ: u32 = 0x10;
 pub(super) const PROCESS_VM_WRITE: u32 = 0x20;
 pub(super) const PROCESS_QUERY_INFORMATION: u32 = 0x400;
+pub(super) const SYNCHRONIZE: u32 = 0x10_0000;
 
 // Console control events.
 pub(super) const CTRL_C_EVENT: u32 = 0;
@@ -48,6 +70,7 @@ pub(super) const CTRL_CLOSE_EVENT: u32 = 2;
 pub(super) const CTRL_SHUTDOWN_EVENT: u32 = 6;
 
 // GetStdHandle.
+pub(super) const STD_INPUT_HANDLE: u32 = (-10_i32).cast_unsigned();
 pub(super) const STD_OUTPUT_HANDLE: u32 = (-11_i32).cast_unsigned();
 pub(super) const STD_ERROR_HANDLE: u32 = (-12_i32).cast_unsigned();
 
@@ -64,6 +87,7 @@ pub(super) const GENERIC_READ: u32 = 0x8000_0000;
 pub(super) const GENERIC_WRITE: u32 = 0x4000_0000;
 
 // Tokens and accounts.
+pub(super) const TOKEN_ASSIGN_PRIMARY: u32 = 0x1;
 pub(super) const TOKEN_DUPLICATE: u32 = 0x2;
 pub(super) const TOKEN_QUERY: u32 = 0x8;
 pub(super) const LOGON32_LOGON_INTERACTIVE: u32 = 2;

@@ -4,20 +4,21 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::command::{FileKind, FileView, ResolveError, Resolved, Search};
-use crate::engine::{Created, DeleteError, Exit, Output, Running, Signal, SignalError, StartError, Stdio};
-use crate::environment;
+use crate::engine::{
+    Created, DeleteError, Exit, Hits, Output, Running, Signal, SignalError, StartError, Stdio, Terminal,
+    TerminalSize,
+};
 use crate::path::MountPoint;
-use crate::plan::{CommandLine, Plan};
-use crate::{command, engine};
+use crate::plan::Plan;
+use crate::{environment, fault};
 
-use super::api::{Api, ERROR_PRIVILEGE_NOT_HELD, Handle, Host, Process, TOKEN_DUPLICATE, TOKEN_QUERY};
-use super::belongings::Belongings;
+use super::api::{Api, Handle, Process};
+use super::belongings::{Belongings, First};
 use super::job::Job;
-use super::launcher::{self, Launcher};
-use super::process::{self, Start, Streams};
+use super::launcher::Launcher;
+use super::program::{self, Program, Started};
 use super::relay::Relay;
-use super::workdir;
+use super::streams;
 
 /// How long the processes of a killed job may take to go.
 const GONE: Duration = Duration::from_secs(10);
@@ -37,200 +38,66 @@ pub(super) struct Prepared {
     pub(super) launcher: Option<Launcher>,
 }
 
-/// The files of the host as they are.
-pub(super) struct HostView<'a, T: ?Sized>(pub(super) &'a T);
-
-impl<T: Host + ?Sized> FileView for HostView<'_, T> {
-    fn kind(&self, path: &str) -> Option<FileKind> {
-        if self.0.is_file(path) {
-            Some(FileKind::File)
-        } else if self.0.is_directory(path) {
-            Some(FileKind::Directory)
-        } else {
-            None
-        }
-    }
-}
-
 impl Created for Prepared {
-    fn start(self: Box<Self>) -> Result<Arc<dyn Running>, StartError> {
-        let started = self.start_process()?;
-        Ok(Arc::new(Container {
-            id: self.plan.id.clone(),
-            api: self.api,
-            pid: started.pid,
-            launcher: started.launcher,
-            output: Mutex::new(started.kept.output),
-            ended: Mutex::new(Ended {
-                exit: None,
-                relays: started.kept.relays,
-                belongings: self.belongings,
-            }),
-            process: started.process,
-            job: Mutex::new(Some(Arc::new(self.job))),
-            _token: self.token,
-        }))
-    }
-}
-
-struct Started {
-    process: Process,
-    /// Of the program itself.
-    pid: u32,
-    /// The launcher's process id, if there is one.
-    launcher: Option<u32>,
-    kept: process::Kept,
-}
-
-impl Prepared {
-    fn start_process(&self) -> Result<Started, StartError> {
+    fn start(mut self: Box<Self>) -> Result<Arc<dyn Running>, StartError> {
+        fault::step("process");
         let api = &*self.api;
-        let step = |doing: String| move |source| StartError::Step { doing, source };
-        let system_root = system_root(api);
-        let variables = self
-            .environment(&system_root)
-            .map_err(step("read the environment of the container's account".to_owned()))?;
-        let search_path = environment::value(engine::Os::Windows, &variables, "PATH")
-            .unwrap_or_default()
-            .to_owned();
-        let block = process::environment_block(&variables)
-            .map_err(step("compose the environment of the container".to_owned()))?;
-        let streams = Streams::open(api, self.stdio)
-            .map_err(step("open the standard streams of the container".to_owned()))?;
-        if let Some(launcher) = &self.launcher {
-            let request = launcher::Request {
-                command: self.plan.command.clone().into(),
-                working_directory: self.plan.working_directory.clone(),
-                search_path,
-                system_root,
-                mount_point: self.mount_point.path().to_owned(),
-            };
-            let launched = launcher.launch(
-                api,
-                launcher::In {
-                    job: self.job.handle(),
-                    token: self.token.as_ref(),
-                    environment: block,
-                },
-                streams,
-                &request,
-            )?;
-            return Ok(Started {
-                launcher: Some(launched.process.id),
-                pid: launched.pid,
-                process: launched.process,
-                kept: launched.kept,
-            });
-        }
-        let directory = workdir::resolve(
-            api,
-            self.plan.working_directory.as_deref(),
-            &self.mount_point,
-            self.plan.view,
-        )?;
-        let resolved = find(
-            api,
-            &self.plan.command,
-            &Search {
-                cwd: &directory,
-                path: &search_path,
-                system_root: &system_root,
-                mount_point: &self.mount_point,
-            },
-        )?;
-        let (process, kept) = process::start(
-            api,
-            Start {
-                token: self.token.as_ref(),
-                job: Some(self.job.handle()),
-                application: resolved.application.clone(),
-                command_line: resolved.command_line,
-                environment: Some(block),
-                directory: Some(directory),
-                inherits: &[],
-            },
-            streams,
-        )
-        .map_err(|source| refused(&resolved.application, source))?;
-        Ok(Started {
-            pid: process.id,
-            process,
-            launcher: None,
-            kept,
-        })
-    }
-
-    fn environment(&self, system_root: &str) -> io::Result<Vec<(String, String)>> {
-        let own;
-        let token = if let Some(token) = &self.token {
-            token
-        } else {
-            own = self.api.open_own_token(TOKEN_QUERY | TOKEN_DUPLICATE)?;
-            &own
-        };
-        let block = self.api.environment_block(token)?;
-        Ok(environment::compose_windows(
-            &block,
-            &self.plan.environment,
-            &self.mount_point,
+        let system_root = program::system_root(api);
+        let block = program::account_variables(api, self.token.as_ref())?;
+        let started = Program {
+            command: &self.plan.command,
+            working_directory: self.plan.working_directory.as_deref(),
+            variables: environment::compose_windows(
+                &block,
+                &self.plan.environment,
+                &self.mount_point,
+                &system_root,
+            ),
             system_root,
-        ))
-    }
-}
-
-/// `%SystemRoot%`.
-pub(super) fn system_root(host: &(impl Host + ?Sized)) -> String {
-    host.variable("SystemRoot")
-        .filter(|root| !root.is_empty())
-        .unwrap_or_else(|| r"C:\Windows".to_owned())
-}
-
-/// Finds the program of a command in the view of this process.
-pub(super) fn find(api: &dyn Api, given: &CommandLine, search: &Search<'_>) -> Result<Resolved, StartError> {
-    command::resolve(given, search, &HostView(api)).map_err(|error| match error {
-        ResolveError::NotFound { command, tried } => StartError::NotFound {
-            command,
-            tried: tried.into_iter().map(Into::into).collect(),
-        },
-        ResolveError::Directory { ref path } | ResolveError::BatchArgument { ref path, .. } => {
-            StartError::NotExecutable {
-                path: path.into(),
-                source: io::Error::new(io::ErrorKind::InvalidInput, error.to_string()),
-            }
+            mount_point: &self.mount_point,
+            view: self.plan.view,
+            launcher: self.launcher.as_ref(),
+            token: self.token.as_ref(),
+            jobs: &[self.job.handle()],
+            breakaway: false,
+            stdio: self.stdio,
+            stdin: self.plan.streams.stdin,
         }
-        error => StartError::Step {
-            doing: "read the command".to_owned(),
-            source: io::Error::new(io::ErrorKind::InvalidInput, error.to_string()),
-        },
-    })
+        .start(api)?;
+        // From here on others find the container. On an error the job's end is the program's.
+        self.belongings
+            .started(&First {
+                process: started.process.id,
+                silo: self.launcher.is_some(),
+            })
+            .map_err(|source| StartError::Step {
+                doing: format!("note the process of container `{}`", self.plan.id),
+                source,
+            })?;
+        fault::step("started");
+        Ok(Arc::new(Container::of(
+            self.plan.id,
+            self.api,
+            started,
+            self.job,
+            self.token,
+            Some(self.belongings),
+        )))
+    }
 }
 
-/// What a refusal of `CreateProcess` means.
-pub(super) fn refused(application: &str, source: io::Error) -> StartError {
-    if source.raw_os_error() == Some(ERROR_PRIVILEGE_NOT_HELD) {
-        return StartError::Step {
-            doing: "start a process as another account, which needs the privileges of a service: run porthole as \
-                    `NT AUTHORITY\\SYSTEM`, or use --inherit-user"
-                .to_owned(),
-            source,
-        };
-    }
-    StartError::NotExecutable {
-        path: application.into(),
-        source,
-    }
-}
-
-/// A container whose process was started.
+/// A container whose process was started, or a further program that was started in one.
 ///
 /// The order of the fields matters where it is dropped without `delete`: the job's handle goes before `ended`, whose
 /// removal of the rootfs waits for the programs that this kills.
-struct Container {
+pub(super) struct Container {
     id: String,
     api: Arc<dyn Api>,
     pid: u32,
     launcher: Option<u32>,
     output: Mutex<Option<Output>>,
+    terminal: Mutex<Option<Terminal>>,
+    pseudo_console: Mutex<Option<Arc<Handle>>>,
     process: Process,
     /// `None` once the container is deleted.
     job: Mutex<Option<Arc<Job>>>,
@@ -240,12 +107,42 @@ struct Container {
 
 struct Ended {
     exit: Option<Exit>,
+    hits: Hits,
     /// What brings the output to porthole's console.
     relays: Vec<Relay>,
-    belongings: Belongings,
+    /// None of a program that was started in somebody else's container.
+    belongings: Option<Belongings>,
 }
 
 impl Container {
+    pub(super) fn of(
+        id: String,
+        api: Arc<dyn Api>,
+        started: Started,
+        job: Job,
+        token: Option<Handle>,
+        belongings: Option<Belongings>,
+    ) -> Self {
+        Self {
+            id,
+            api,
+            pid: started.pid,
+            launcher: started.launcher,
+            output: Mutex::new(started.kept.output),
+            terminal: Mutex::new(started.kept.terminal),
+            pseudo_console: Mutex::new(started.kept.pseudo_console.map(Arc::new)),
+            process: started.process,
+            job: Mutex::new(Some(Arc::new(job))),
+            _token: token,
+            ended: Mutex::new(Ended {
+                exit: None,
+                hits: Hits::default(),
+                relays: started.kept.relays,
+                belongings,
+            }),
+        }
+    }
+
     fn ended(&self) -> MutexGuard<'_, Ended> {
         // Nothing is left half-done by a panic: both fields are replaced whole.
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
@@ -266,7 +163,9 @@ impl Container {
         if let Some(job) = self.job() {
             let _ = job.kill();
             let _ = job.wait_until_empty(GONE);
+            ended.hits = job.hits();
         }
+        self.close_terminal();
         // With the last process its output has ended: what is not shown yet comes before the end is told.
         for relay in ended.relays.drain(..) {
             relay.finish(GONE);
@@ -274,6 +173,22 @@ impl Container {
         let exit = Exit::Code(code.cast_signed());
         ended.exit = Some(exit);
         exit
+    }
+
+    /// What is shown ends with its terminal. Before Windows 11 24H2, closing it waits until all of that was read
+    /// (ClosePseudoConsole), which is not waited for here.
+    fn close_terminal(&self) {
+        let console = self
+            .pseudo_console
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(console) = console {
+            // Without a thread it is closed here and now.
+            let _ = std::thread::Builder::new()
+                .name("terminal".to_owned())
+                .spawn(move || drop(console));
+        }
     }
 
     fn signal_error(&self, source: io::Error) -> SignalError {
@@ -291,6 +206,34 @@ impl Running for Container {
 
     fn take_output(&self) -> Option<Output> {
         self.output.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn take_terminal(&self) -> Option<Terminal> {
+        self.terminal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    fn resize(&self, size: TerminalSize) -> Result<(), SignalError> {
+        let console = self
+            .pseudo_console
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Some(console) = console else { return Ok(()) };
+        let (columns, rows) = streams::coordinates(size);
+        self.api
+            .resize_pseudo_console(&console, columns, rows)
+            .map_err(|source| self.signal_error(source))
+    }
+
+    fn hits(&self) -> Hits {
+        let ended = self.ended();
+        match self.job() {
+            Some(job) if ended.exit.is_none() => job.hits(),
+            _ => ended.hits,
+        }
     }
 
     fn wait(&self) -> Exit {
@@ -337,6 +280,7 @@ impl Running for Container {
     }
 
     fn delete(&self) -> Result<(), DeleteError> {
+        fault::step("delete");
         let failed = |source| DeleteError {
             id: self.id.clone(),
             what: "processes".to_owned(),
@@ -351,8 +295,12 @@ impl Running for Container {
                 )));
             }
         }
+        self.close_terminal();
         // Closes the job: its name is free again. The exit code stays with the process's handle.
         *self.job.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.ended().belongings.remove()
+        match &mut self.ended().belongings {
+            Some(belongings) => belongings.remove(),
+            None => Ok(()),
+        }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn spawn(api: &dyn Api, executable: String, arguments: &[String]) -> 
             | CREATE_BREAKAWAY_FROM_JOB,
         environment: None,
         // The maker's own may be on a drive that is to go.
-        current_directory: Some(format!(r"{}\", super::container::system_root(api))),
+        current_directory: Some(format!(r"{}\", super::program::system_root(api))),
         startup_flags: STARTF_USESTDHANDLES,
         stdio,
         attributes: vec![Attribute::Handles(stdio.to_vec())],

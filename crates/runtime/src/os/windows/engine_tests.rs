@@ -14,8 +14,12 @@ use super::fake::{Call, Fake};
 use super::host_engine::WindowsEngine;
 use super::launcher;
 
+#[path = "exec_tests.rs"]
+mod exec;
 #[path = "rights_tests.rs"]
 mod rights;
+#[path = "undo_tests.rs"]
+mod undo;
 
 const PORTHOLE: &str = r"C:\Program Files\porthole\porthole.exe";
 
@@ -423,80 +427,4 @@ fn refuses_before_anything_is_made() {
     }
     let error = host(false).refuses(&plan(View::Private));
     assert!(error.contains("bindfltapi.dll"), "{error}");
-}
-
-#[test]
-fn undoes_everything_at_whatever_call_it_fails() {
-    let group = |host: &Host, plan: &mut Plan| {
-        plan.user = User::Account(Account::parse("operators").unwrap());
-        plan.mounts = vec![mount(r"C:\data", "/var/lib/data", false)];
-        plan.limits.cpu_milli = Some(100);
-        // The name of the temporary account is that of the fake's chance.
-        host.fake
-            .account("pod-c-0b30557a", "HOST", SID_TYPE_USER, &[1, 0, 0, 0, 0, 0, 0, 5]);
-        host.fake.contents(&["", "", "", r#"{"Started":{"pid":77}}"#]);
-    };
-    for view in [View::Private, View::Links] {
-        let whole = host(true);
-        let mut plan = plan(view);
-        group(&whole, &mut plan);
-        let running = whole.create(&plan).unwrap().start().unwrap();
-        let before_end = whole.fake.calls().len();
-        running.delete().unwrap();
-        drop(running);
-        whole.assert_nothing_left();
-        assert!(before_end > 15, "{before_end}");
-        for step in 0..before_end {
-            let failing = host(true);
-            let mut plan = plan.clone();
-            group(&failing, &mut plan);
-            failing.fake.fail_at(step);
-            let failed = failing
-                .create(&plan)
-                .map_or(true, |created| created.start().is_err());
-            assert!(failed, "step {step} of {view:?} did not fail");
-            failing.assert_nothing_left();
-        }
-    }
-}
-
-#[test]
-fn sweep_finishes_what_a_dead_holder_could_not() {
-    let host = host(false);
-    let mut plan = plan(View::Links);
-    plan.user = User::Account(Account::parse("operators").unwrap());
-    host.fake
-        .account("pod-c-0b30557a", "HOST", SID_TYPE_USER, &[1, 0, 0, 0, 0, 0, 0, 5]);
-    // A dead holder removes nothing and lets its lock go.
-    host.fake.fail(
-        |call| {
-            matches!(
-                call,
-                Call::RemoveTree(_) | Call::RemoveDirectory(_) | Call::UserDelete(_)
-            )
-        },
-        5,
-    );
-    let running = host.create(&plan).unwrap().start().unwrap();
-    assert!(host.engine.sweep().unwrap().is_empty(), "a live container");
-    drop(running);
-    assert_eq!(
-        host.fake.left_behind(),
-        ["pod-c-0b30557a", r"C:\hpc", r"C:\hpc\pod-c"]
-    );
-    assert!(host.engine.sweep().is_err(), "what cannot be removed is reported");
-
-    host.fake.heal();
-    host.fake.job_exists();
-    assert_eq!(host.engine.sweep().unwrap(), ["pod-c"]);
-    let calls = host.fake.calls();
-    assert!(calls.contains(&Call::OpenJob("JobContainer_pod-c".to_owned())));
-    assert!(matches!(
-        calls
-            .iter()
-            .rfind(|call| matches!(call, Call::TerminateJob { .. })),
-        Some(Call::TerminateJob { code: 1, .. })
-    ));
-    host.assert_nothing_left();
-    assert!(host.engine.sweep().unwrap().is_empty());
 }

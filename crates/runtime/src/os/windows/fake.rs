@@ -3,22 +3,25 @@
 mod accounts_and_host;
 mod jobs;
 mod pipes;
+mod processes;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::time::Duration;
+use std::io::{self, Read as _, Seek as _};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 
 use super::api::{
-    AccountInformation, CloseHandle, ExtendedLimit, Handle, JobInformation, PipeSpec, Process, ProcessSpec,
-    Processes,
+    AccountInformation, Accounting, CloseHandle, CpuRate, ExtendedLimit, GroupAffinity, Handle,
+    IoAttribution, JobInformation, MemoryUsage, PipeSpec, ProcessSpec,
 };
 
 /// A call as it was made. Handles are their values, counted from 1 in the order in which they were opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Call {
     CreateJob(String),
-    OpenJob(String),
+    OpenJob {
+        name: String,
+        access: u32,
+    },
     SetJob {
         job: usize,
         information: JobInformation,
@@ -29,6 +32,17 @@ pub(super) enum Call {
         code: u32,
     },
     CreatePort,
+    PseudoConsole {
+        columns: i16,
+        rows: i16,
+        input: usize,
+        output: usize,
+    },
+    Resize {
+        console: usize,
+        columns: i16,
+        rows: i16,
+    },
     BindFilter {
         job: usize,
         flags: u32,
@@ -39,6 +53,10 @@ pub(super) enum Call {
     OpenProcess {
         access: u32,
         id: u32,
+    },
+    OpenProcessToken {
+        id: u32,
+        access: u32,
     },
     RemoteThread {
         process: u32,
@@ -108,7 +126,19 @@ struct Memory {
     job_exists: bool,
     members: Vec<(u32, String)>,
     active: VecDeque<u32>,
-    packets: VecDeque<Option<u32>>,
+    /// Of each completion port, the last of which is `port`.
+    packets: HashMap<usize, VecDeque<u32>>,
+    port: usize,
+    cpu_rate: CpuRate,
+    affinity: Vec<GroupAffinity>,
+    accounting: Accounting,
+    memory_usage: Option<MemoryUsage>,
+    io: Option<IoAttribution>,
+    private_working_set: Option<usize>,
+    logons: HashMap<usize, u64>,
+    same_logon: bool,
+    outside: HashSet<u32>,
+    ended: HashSet<u32>,
     failures: Vec<(Failure, i32)>,
     fails_at: Option<usize>,
     files: HashSet<String>,
@@ -131,6 +161,7 @@ struct Memory {
 /// See the module.
 pub(super) struct Fake {
     memory: Mutex<Memory>,
+    packet: Condvar,
     this: Weak<Fake>,
 }
 
@@ -141,6 +172,7 @@ impl Fake {
     pub(super) fn new() -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             memory: Mutex::default(),
+            packet: Condvar::new(),
             this: this.clone(),
         })
     }
@@ -263,10 +295,6 @@ impl Fake {
         self.memory().active = counts.iter().copied().collect();
     }
 
-    pub(super) fn packets(&self, packets: &[Option<u32>]) {
-        self.memory().packets = packets.iter().copied().collect();
-    }
-
     pub(super) fn file(&self, path: &str) {
         self.memory().files.insert(path.to_ascii_lowercase());
     }
@@ -344,125 +372,10 @@ impl Fake {
     }
 }
 
-struct Shown(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Shown {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl CloseHandle for Fake {
     fn close(&self, raw: usize) {
         let mut memory = self.memory();
         assert!(memory.open.remove(&raw), "handle {raw} closed twice");
         memory.calls.push(Call::Close(raw));
-    }
-}
-
-impl Processes for Fake {
-    fn create_process(&self, spec: &ProcessSpec) -> io::Result<Process> {
-        for raw in spec.stdio.iter().chain(&spec.token) {
-            assert!(self.is_open(*raw), "handle {raw} is closed");
-        }
-        self.call(Call::CreateProcess(spec.clone()))?;
-        let handle = self.open();
-        self.memory().processes.insert(handle.raw(), 4711);
-        Ok(Process { handle, id: 4711 })
-    }
-
-    fn wait(&self, _: &Handle, limit: Option<Duration>) -> io::Result<bool> {
-        // A process runs when it is looked at, and ends when it is waited for.
-        Ok(limit != Some(Duration::ZERO))
-    }
-
-    fn exit_code(&self, _: &Handle) -> io::Result<u32> {
-        Ok(self.memory().exit_code)
-    }
-
-    fn open_process(&self, access: u32, id: u32) -> io::Result<Option<Handle>> {
-        self.call(Call::OpenProcess { access, id })?;
-        let handle = self.open();
-        self.memory().processes.insert(handle.raw(), id);
-        Ok(Some(handle))
-    }
-
-    fn is_process_in_job(&self, _: &Handle, _: &Handle) -> io::Result<bool> {
-        Ok(true)
-    }
-
-    fn is_wow64(&self, process: &Handle) -> io::Result<bool> {
-        Ok(self.image_name(process)?.contains("(x86)"))
-    }
-
-    fn image_name(&self, process: &Handle) -> io::Result<String> {
-        let memory = self.memory();
-        let id = memory.processes[&process.raw()];
-        let found = memory.members.iter().find(|(member, _)| *member == id);
-        found
-            .map(|(_, name)| name.clone())
-            .ok_or_else(|| io::Error::from_raw_os_error(31))
-    }
-
-    fn ctrl_routine(&self) -> io::Result<usize> {
-        Ok(CTRL_ROUTINE)
-    }
-
-    fn create_remote_thread(&self, process: &Handle, start: usize, argument: u32) -> io::Result<()> {
-        let process = self.memory().processes[&process.raw()];
-        let failed = self.call(Call::RemoteThread {
-            process,
-            start,
-            argument,
-        });
-        failed.map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))
-    }
-
-    fn create_pipe(&self) -> io::Result<(Handle, Handle)> {
-        self.call(Call::CreatePipe)?;
-        Ok((self.open(), self.open()))
-    }
-
-    fn make_inheritable(&self, handle: &Handle) -> io::Result<()> {
-        self.call(Call::Inheritable(handle.raw()))
-    }
-
-    fn standard_handle(&self, _: u32) -> io::Result<Option<Handle>> {
-        Ok(Some(self.open()))
-    }
-
-    fn is_console(&self, _: u32) -> bool {
-        self.memory().console
-    }
-
-    fn own_stream(&self, _: u32) -> Box<dyn io::Write + Send> {
-        Box::new(Shown(self.memory().shown.clone()))
-    }
-
-    fn open_nul(&self) -> io::Result<Handle> {
-        Ok(self.open())
-    }
-
-    fn adopt(&self, raw: usize) -> Handle {
-        self.memory().open.insert(raw);
-        Handle::new(raw, self.this.upgrade().unwrap())
-    }
-
-    fn file_of(&self, handle: Handle) -> std::fs::File {
-        let raw = handle.raw();
-        let mut file = tempfile::tempfile().unwrap();
-        let mut memory = self.memory();
-        let content = memory.contents.pop_front().unwrap_or_default();
-        file.write_all(content.as_bytes()).unwrap();
-        file.rewind().unwrap();
-        memory.files_of.insert(raw, file.try_clone().unwrap());
-        memory.open.remove(&raw);
-        handle.into_raw();
-        file
     }
 }

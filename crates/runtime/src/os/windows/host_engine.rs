@@ -1,22 +1,29 @@
 //! The engine of Windows.
 
+use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{CreateError, Created, DeleteError, Engine, HostFacts, Os, Stdio};
+use crate::engine::{
+    CreateError, Created, DeleteError, Engine, Entry, ExecError, HostFacts, Os, Running, Stats, StatsError,
+    Stdio, UpdateError,
+};
+use crate::fault;
 use crate::path::MountPoint;
-use crate::plan::{Plan, View};
+use crate::plan::{Limits, Plan, View};
 use crate::state::State;
 
-use super::api::Api;
-use super::belongings::Belongings;
-use super::container::{Prepared, system_root};
+use super::api::{Api, Handle, JOB_OBJECT_QUERY, JOB_OBJECT_SET_ATTRIBUTES, JOB_OBJECT_TERMINATE};
+use super::belongings::{Belongings, First};
+use super::container::Prepared;
 use super::directories;
 use super::job::{self, Job};
 use super::launcher::Launcher;
+use super::limits::{LimitError, Processors, Refusal};
+use super::program::system_root;
 use super::users::Who;
-use super::{limits, mounts, rootfs, security, users};
+use super::{exec, limits, mounts, rootfs, security, stats, users};
 
 /// How long the job of a dead holder may take to go, once it was told to.
 const GONE: Duration = Duration::from_secs(10);
@@ -95,11 +102,13 @@ impl Engine for WindowsEngine {
         let volumes = mounts::check(api, plan, &mount_point)?;
         let layers = layers(api, plan)?;
         let helpers = u32::from(plan.view == View::Private);
-        let limits = limits::convert(&plan.limits, api.processors(), helpers)?;
+        let limits = limits::convert(&plan.limits, &Processors::of(api), helpers)?;
         let who = users::find(api, &plan.user)?;
 
         // … then made. Whatever follows is undone when `belongings` and `job` are dropped.
+        fault::step("journal");
         let mut belongings = Belongings::claim(self.api.clone(), &self.state, &plan.id)?;
+        fault::step("job");
         let job = Job::create(self.api.clone(), &plan.id, &limits)?;
         if plan.view == View::Private {
             job.promote_to_silo().map_err(|source| CreateError::Io {
@@ -113,6 +122,7 @@ impl Engine for WindowsEngine {
                 source,
             })?;
             belongings.expect_account(&name)?;
+            fault::step("account");
             Some(name)
         } else {
             None
@@ -134,6 +144,7 @@ impl Engine for WindowsEngine {
             }
             mount_point.path().to_owned()
         };
+        fault::step("rootfs");
         belongings.make_tree(&root, &security::rootfs(&own, &account))?;
         for layer in &layers {
             api.copy_tree(layer, &root).map_err(|source| CreateError::Io {
@@ -144,6 +155,7 @@ impl Engine for WindowsEngine {
         if !security::has_all(&account, &own) {
             mounts::open_own(api, self.state.root(), &volumes, &sid)?;
         }
+        fault::step("places");
         match plan.view {
             View::Private => {
                 for volume in &volumes {
@@ -167,10 +179,54 @@ impl Engine for WindowsEngine {
             plan: plan.clone(),
             stdio,
             mount_point,
-            launcher: (plan.view == View::Private).then(|| Launcher {
-                executable: self.executable.clone(),
-            }),
+            launcher: (plan.view == View::Private).then(|| self.launcher()),
         }))
+    }
+
+    fn exec(&self, plan: &Plan, entry: &Entry, stdio: Stdio) -> Result<Arc<dyn Running>, ExecError> {
+        check_id(&plan.id)?;
+        exec::exec(&self.api, &self.state, &self.launcher(), plan, entry, stdio)
+    }
+
+    fn stats(&self, id: &str) -> Result<Stats, StatsError> {
+        let failed = |doing: &str| {
+            let (id, doing) = (id.to_owned(), doing.to_owned());
+            move |source| StatsError { id, doing, source }
+        };
+        let (job, helpers) = self
+            .running(id, JOB_OBJECT_QUERY)
+            .map_err(failed("open its job object"))?
+            .ok_or_else(|| failed("find its job object")(io::ErrorKind::NotFound.into()))?;
+        stats::of(&*self.api, &job, helpers).map_err(failed("ask its job object"))
+    }
+
+    fn update(&self, id: &str, limits: &Limits) -> Result<Limits, UpdateError> {
+        let api = &*self.api;
+        let failed = |what: &str, source| UpdateError::Io {
+            id: id.to_owned(),
+            what: what.to_owned(),
+            source,
+        };
+        let refused = |refusal: Refusal| UpdateError::Refused {
+            id: id.to_owned(),
+            what: format!("{} to {}", refusal.name, refusal.value),
+            reason: refusal.reason,
+        };
+        let (job, helpers) = self
+            .running(id, JOB_OBJECT_QUERY | JOB_OBJECT_SET_ATTRIBUTES)
+            .map_err(|source| failed("the job object", source))?
+            .ok_or_else(|| UpdateError::NotRunning { id: id.to_owned() })?;
+        let processors = Processors::of(api);
+        let wanted = limits::convert(limits, &processors, helpers).map_err(refused)?;
+        fault::step("limits");
+        limits::change(api, &job, &wanted, &processors).map_err(|error| match error {
+            LimitError::NotKept(refusal) => refused(refusal),
+            LimitError::Call { doing, source } => failed(
+                "resources",
+                io::Error::new(source.kind(), format!("{doing}: {source}")),
+            ),
+        })?;
+        Ok(limits::rounded(&wanted, &processors, helpers))
     }
 
     fn sweep(&self) -> Result<Vec<String>, DeleteError> {
@@ -195,6 +251,24 @@ impl Engine for WindowsEngine {
 }
 
 impl WindowsEngine {
+    fn launcher(&self) -> Launcher {
+        Launcher {
+            executable: self.executable.clone(),
+        }
+    }
+
+    /// The job of a container that runs, and how many of its processes are porthole's own.
+    fn running(&self, id: &str, access: u32) -> io::Result<Option<(Handle, u32)>> {
+        // An id becomes part of paths.
+        if check_id(id).is_err() {
+            return Ok(None);
+        }
+        let Some(job) = job::open(&*self.api, id, access)? else {
+            return Ok(None);
+        };
+        Ok(First::read(&self.state, id).map(|first| (job, u32::from(first.silo))))
+    }
+
     /// Removes what is left of one container; `false` if somebody holds it.
     fn sweep_one(&self, id: &str) -> Result<bool, DeleteError> {
         let failed = |what: &str| {
@@ -207,22 +281,32 @@ impl WindowsEngine {
             return Ok(false);
         };
         // The holder's death has closed its handle, which kills the job; but a watcher may hold the job open.
-        let name = job::name(id);
-        if let Some(job) = self
-            .api
-            .open_job(&name)
-            .map_err(failed(&format!("job object `{name}`")))?
-        {
-            Job::adopt(self.api.clone(), job)
-                .and_then(|job| {
-                    job.kill()?;
-                    job.wait_until_empty(GONE)
-                })
-                .map_err(failed(&format!("job object `{name}`")))?;
+        let what = format!("job object `{}`", job::name(id));
+        let access = JOB_OBJECT_QUERY | JOB_OBJECT_TERMINATE;
+        if let Some(job) = job::open(&*self.api, id, access).map_err(failed(&what))? {
+            let job = Job::adopt(self.api.clone(), job);
+            job.kill()
+                .and_then(|()| job.wait_until_empty(GONE))
+                .map_err(failed(&what))?;
         }
         belongings.remove()?;
         Ok(true)
     }
+}
+
+/// An id becomes part of paths and of the job's name.
+fn check_id(id: &str) -> Result<(), CreateError> {
+    let name = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+    if id.len() > 127
+        || !id.starts_with(name)
+        || !id.chars().all(|character| name(character) || character == '-')
+    {
+        return Err(CreateError::Host {
+            doing: format!("use container id {id:?}"),
+            reason: "an id has lower-case letters, digits and `-`, at most 127 of them".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// What needs no question to the host.
@@ -233,20 +317,7 @@ fn check(facts: &HostFacts, plan: &Plan) -> Result<(), CreateError> {
             reason: reason.to_owned(),
         })
     };
-    let name = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
-    // The id becomes part of paths and of the job's name.
-    if plan.id.len() > 127
-        || !plan.id.starts_with(name)
-        || !plan
-            .id
-            .chars()
-            .all(|character| name(character) || character == '-')
-    {
-        return refuse(
-            format!("use container id {:?}", plan.id),
-            "an id has lower-case letters, digits and `-`, at most 127 of them",
-        );
-    }
+    check_id(&plan.id)?;
     if !facts.views.contains(&plan.view) {
         return refuse(
             format!("give container `{}` a view of its own", plan.container),

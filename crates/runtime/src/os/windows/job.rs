@@ -4,14 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::{CreateError, Signal};
+use crate::engine::{CreateError, Hits, Signal};
 
 use super::api::{
-    Api, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_SHUTDOWN_EVENT, Handle, JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO,
-    JobInformation, PROCESS_CREATE_THREAD, PROCESS_QUERY_INFORMATION, PROCESS_VM_OPERATION, PROCESS_VM_READ,
-    PROCESS_VM_WRITE,
+    Api, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_SHUTDOWN_EVENT, Handle, IoAttribution,
+    JOBOBJECT_IO_ATTRIBUTION_CONTROL_ENABLE, JobInformation, PROCESS_CREATE_THREAD,
+    PROCESS_QUERY_INFORMATION, PROCESS_VM_OPERATION, PROCESS_VM_READ, PROCESS_VM_WRITE,
 };
 use super::limits::{self, JobLimits};
+use super::packets::Packets;
 
 /// The exit code of processes that are killed, as job containers have always reported it.
 pub(super) const KILLED: u32 = 1;
@@ -19,6 +20,9 @@ pub(super) const KILLED: u32 = 1;
 /// How long one wait for a packet lasts before the count is asked for: packets can be lost (the documentation of
 /// `JOBOBJECT_ASSOCIATE_COMPLETION_PORT` says so), the count cannot.
 const PACKET: Duration = Duration::from_millis(100);
+
+/// A job without a port is asked at first as often as this, and then less and less.
+const ASKED: Duration = Duration::from_millis(1);
 
 /// What the documentation of `CreateRemoteThread` asks for.
 const REMOTE_THREAD: u32 = PROCESS_CREATE_THREAD
@@ -32,12 +36,40 @@ pub(super) fn name(id: &str) -> String {
     format!("JobContainer_{id}")
 }
 
+/// The name that the same job has in other sessions, when a service has made it.
+fn name_elsewhere(id: &str) -> String {
+    format!(r"Global\{}", name(id))
+}
+
+/// Opens the job of a container that runs on this host, whoever holds it. `None` if there is none.
+///
+/// While it is open its holder's death does not end it: it is opened for as long as one question takes.
+pub(super) fn open(api: &dyn Api, id: &str, access: u32) -> io::Result<Option<Handle>> {
+    match api.open_job(&name(id), access)? {
+        None => api.open_job(&name_elsewhere(id), access),
+        job => Ok(job),
+    }
+}
+
+/// The ids of all processes of a job.
+pub(super) fn members(api: &dyn Api, job: &Handle) -> io::Result<Vec<u32>> {
+    let mut room = 64;
+    loop {
+        let list = api.query_process_ids(job, room)?;
+        if list.ids.len() >= list.assigned {
+            return Ok(list.ids);
+        }
+        // More may come while the list grows.
+        room = list.assigned + list.assigned / 2 + 8;
+    }
+}
+
 /// A job object with kill-on-close, held by its only handle.
 pub(super) struct Job {
     api: Arc<dyn Api>,
     /// Not inheritable, and given to nobody: when this process dies the kernel closes it, which kills the job.
     handle: Handle,
-    port: Handle,
+    packets: Option<Packets>,
 }
 
 impl Job {
@@ -46,7 +78,7 @@ impl Job {
         let name = name(id);
         let failed = |doing: String| move |source| CreateError::Io { doing, source };
         let (handle, existed) = api
-            .create_job(&name)
+            .create_job(Some(&name))
             .map_err(failed(format!("create job object `{name}`")))?;
         if existed {
             return Err(CreateError::Host {
@@ -67,14 +99,45 @@ impl Job {
             .map_err(failed(format!(
                 "connect job object `{name}` to its completion port"
             )))?;
+        // Without it a container runs as well, and what it reads and writes is not counted.
+        let _ = api.set_job_information(
+            &handle,
+            &JobInformation::IoAttribution(IoAttribution {
+                flags: JOBOBJECT_IO_ATTRIBUTION_CONTROL_ENABLE,
+                ..IoAttribution::default()
+            }),
+        );
         limits::apply(&*api, &handle, limits)?;
-        Ok(Self { api, handle, port })
+        let packets =
+            Packets::start(api.clone(), port).map_err(failed(format!("watch job object `{name}`")))?;
+        Ok(Self {
+            api,
+            handle,
+            packets: Some(packets),
+        })
+    }
+
+    /// Makes a job without a name or a limit, for one program that is started in a container.
+    pub(super) fn nested(api: Arc<dyn Api>) -> Result<Self, CreateError> {
+        let (handle, _) = api.create_job(None).map_err(|source| CreateError::Io {
+            doing: "create a job object".to_owned(),
+            source,
+        })?;
+        limits::apply(&*api, &handle, &JobLimits::default())?;
+        Ok(Self {
+            api,
+            handle,
+            packets: None,
+        })
     }
 
     /// Takes a job over that was opened by its name, to end it.
-    pub(super) fn adopt(api: Arc<dyn Api>, handle: Handle) -> io::Result<Self> {
-        let port = api.create_completion_port()?;
-        Ok(Self { api, handle, port })
+    pub(super) fn adopt(api: Arc<dyn Api>, handle: Handle) -> Self {
+        Self {
+            api,
+            handle,
+            packets: None,
+        }
     }
 
     /// Makes the job a silo, which only an empty job can become.
@@ -87,6 +150,11 @@ impl Job {
         &self.handle
     }
 
+    /// Which limits were run into so far.
+    pub(super) fn hits(&self) -> Hits {
+        self.packets.as_ref().map_or_else(Hits::default, Packets::hits)
+    }
+
     /// Kills every process of the job.
     pub(super) fn kill(&self) -> io::Result<()> {
         self.api.terminate_job(&self.handle, KILLED)
@@ -95,32 +163,24 @@ impl Job {
     /// Waits until no process is left; `false` when `limit` has passed before.
     pub(super) fn wait_until_empty(&self, limit: Duration) -> io::Result<bool> {
         let deadline = Instant::now() + limit;
+        let mut pause = ASKED;
         loop {
-            if self.api.query_active_processes(&self.handle)? == 0 {
+            let seen = self.packets.as_ref().map(Packets::seen);
+            if self.api.query_accounting(&self.handle)?.active_processes == 0 {
                 return Ok(true);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(false);
             }
-            // Other packets (a process came, a process went) lead to the next question as well.
-            let packet = self.api.wait_completion_port(&self.port, left.min(PACKET))?;
-            if packet == Some(JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO) {
-                return Ok(true);
+            // Any packet (a process came, a process went) leads to the next question.
+            match (&self.packets, seen) {
+                (Some(packets), Some(seen)) => packets.wait(seen, left.min(PACKET)),
+                _ => {
+                    std::thread::sleep(left.min(pause));
+                    pause = (pause * 2).min(PACKET);
+                }
             }
-        }
-    }
-
-    /// The ids of all processes of the job.
-    pub(super) fn members(&self) -> io::Result<Vec<u32>> {
-        let mut room = 64;
-        loop {
-            let list = self.api.query_process_ids(&self.handle, room)?;
-            if list.ids.len() >= list.assigned {
-                return Ok(list.ids);
-            }
-            // More may come while the list grows.
-            room = list.assigned + list.assigned / 2 + 8;
         }
     }
 
@@ -138,7 +198,7 @@ impl Job {
         };
         let routine = self.api.ctrl_routine()?;
         let mut refused = None;
-        for id in self.members()? {
+        for id in members(&*self.api, &self.handle)? {
             if except == Some(id) {
                 continue;
             }
@@ -203,14 +263,22 @@ mod tests {
                     job: 1,
                     information: JobInformation::CompletionPort { key: 1, port: 2 }
                 },
+                Call::SetJob {
+                    job: 1,
+                    information: JobInformation::IoAttribution(IoAttribution {
+                        flags: 1,
+                        ..IoAttribution::default()
+                    })
+                },
                 Call::QueryLimit(1),
                 Call::SetJob {
                     job: 1,
-                    information: fake.sets()[1]
+                    information: fake.sets()[2].clone()
                 },
             ]
         );
-        assert_eq!(fake.sets()[0].class(), 7);
+        let classes: Vec<_> = fake.sets().iter().map(JobInformation::class).collect();
+        assert_eq!(classes, [7, 42, 9]);
         drop(job);
         assert_eq!(fake.open_handles(), 0);
     }
@@ -310,7 +378,7 @@ mod tests {
         let job = job(&fake);
         let many: Vec<_> = (0..200).map(|id| (id, "x.exe")).collect();
         fake.members(&many);
-        assert_eq!(job.members().unwrap().len(), 200);
+        assert_eq!(members(&*fake, job.handle()).unwrap().len(), 200);
     }
 
     #[test]
@@ -318,12 +386,51 @@ mod tests {
         let fake = Fake::new();
         let job = job(&fake);
         fake.active(&[2, 1, 0]);
-        fake.packets(&[Some(7), None]);
-        assert!(job.wait_until_empty(Duration::from_secs(5)).unwrap());
-        fake.active(&[1, 1]);
-        fake.packets(&[Some(4)]);
+        fake.packets(&[7]);
         assert!(job.wait_until_empty(Duration::from_secs(5)).unwrap());
         fake.active(&[1, 1]);
         assert!(!job.wait_until_empty(Duration::ZERO).unwrap());
+        fake.active(&[3, 2, 1, 0]);
+        let nested = Job::nested(fake.clone()).unwrap();
+        assert!(nested.wait_until_empty(Duration::from_secs(5)).unwrap());
+    }
+
+    #[test]
+    fn a_nested_job_has_no_name_and_dies_with_its_maker() {
+        let fake = Fake::new();
+        let job = Job::nested(fake.clone()).unwrap();
+        assert_eq!(fake.calls()[0], Call::CreateJob(String::new()));
+        assert!(matches!(
+            &fake.sets()[..],
+            [JobInformation::ExtendedLimit(limit)] if limit.flags == 0x2000
+        ));
+        drop(job);
+        assert_eq!(fake.open_handles(), 0);
+    }
+
+    #[test]
+    fn a_job_is_looked_for_in_this_session_and_then_among_the_services() {
+        let fake = Fake::new();
+        assert!(open(&*fake, "c", 0x4).unwrap().is_none());
+        let opened = [r"JobContainer_c", r"Global\JobContainer_c"].map(|name| Call::OpenJob {
+            name: name.to_owned(),
+            access: 0x4,
+        });
+        assert_eq!(fake.calls(), opened);
+    }
+
+    #[test]
+    fn counts_the_limits_that_were_run_into() {
+        let fake = Fake::new();
+        let job = job(&fake);
+        // Processes that come and go, and what is none of these.
+        fake.packets(&[6, 10, 3, 9, 7, 10, 8, 4]);
+        let hits = job.hits();
+        assert_eq!(
+            (hits.memory_refusals, hits.pids_refusals, hits.oom_kills),
+            (3, 1, 0)
+        );
+        drop(job);
+        assert_eq!(fake.open_handles(), 0);
     }
 }

@@ -20,8 +20,9 @@ use crate::plan::{CommandLine, View};
 use crate::{engine::Os, os::GUARD_VERB};
 
 use super::api::{Api, Handle, Process};
-use super::process::{self, Start, Streams};
-use super::{container, workdir};
+use super::process::{self, Start};
+use super::streams::{Kept, Streams};
+use super::{program, workdir};
 
 /// The longest answer that is read: a list of places where a command was looked for.
 const LONGEST: u64 = 1 << 20;
@@ -37,6 +38,9 @@ pub(super) struct Request {
     pub(super) search_path: String,
     pub(super) system_root: String,
     pub(super) mount_point: String,
+    /// The program's streams are those of the launcher's console.
+    #[serde(default)]
+    pub(super) terminal: bool,
 }
 
 /// [`CommandLine`] on the pipe.
@@ -122,7 +126,10 @@ pub(super) struct Launcher {
 
 /// Where the launcher runs.
 pub(super) struct In<'a> {
-    pub(super) job: &'a Handle,
+    /// Each within the one before it.
+    pub(super) jobs: &'a [&'a Handle],
+    /// See [`Start::breakaway`].
+    pub(super) breakaway: bool,
     pub(super) token: Option<&'a Handle>,
     pub(super) environment: Vec<u16>,
 }
@@ -133,7 +140,7 @@ pub(super) struct Launched {
     pub(super) process: Process,
     /// The program's process id.
     pub(super) pid: u32,
-    pub(super) kept: process::Kept,
+    pub(super) kept: Kept,
 }
 
 impl Launcher {
@@ -165,7 +172,8 @@ impl Launcher {
             api,
             Start {
                 token: place.token,
-                job: Some(place.job),
+                jobs: place.jobs,
+                breakaway: place.breakaway,
                 application: self.executable.clone(),
                 command_line,
                 environment: Some(place.environment),
@@ -174,7 +182,7 @@ impl Launcher {
             },
             streams,
         )
-        .map_err(|source| container::refused(&self.executable, source))?;
+        .map_err(|source| program::refused(&self.executable, source))?;
         drop((their_request, their_answer));
         let mut to = api.file_of(request_end);
         let from = api.file_of(answer_end);
@@ -244,7 +252,7 @@ fn start(api: &dyn Api, request: Request) -> Result<Process, StartError> {
         &mount_point,
         View::Private,
     )?;
-    let resolved = container::find(
+    let resolved = program::find(
         api,
         &request.command.into(),
         &Search {
@@ -255,16 +263,21 @@ fn start(api: &dyn Api, request: Request) -> Result<Process, StartError> {
         },
     )?;
     // The container's streams are this process's own.
-    let streams = Streams::own(api).map_err(|source| StartError::Step {
-        doing: "open the standard streams of the container".to_owned(),
-        source,
-    })?;
+    let streams = if request.terminal {
+        Streams::own_terminal()
+    } else {
+        Streams::own(api).map_err(|source| StartError::Step {
+            doing: "open the standard streams of the container".to_owned(),
+            source,
+        })?
+    };
     let (process, _) = process::start(
         api,
         Start {
             token: None,
             // A child of this process is in its job.
-            job: None,
+            jobs: &[],
+            breakaway: false,
             application: resolved.application.clone(),
             command_line: resolved.command_line,
             environment: None,
@@ -273,7 +286,7 @@ fn start(api: &dyn Api, request: Request) -> Result<Process, StartError> {
         },
         streams,
     )
-    .map_err(|source| container::refused(&resolved.application, source))?;
+    .map_err(|source| program::refused(&resolved.application, source))?;
     Ok(process)
 }
 
@@ -298,6 +311,7 @@ mod tests {
             search_path: String::new(),
             system_root: r"C:\Windows".to_owned(),
             mount_point: r"C:\hpc".to_owned(),
+            terminal: false,
         };
         fake.contents(&[&serde_json::to_string(&request).unwrap(), ""]);
         assert_eq!(run(&*fake, 500, 501), 0xC000_0005);

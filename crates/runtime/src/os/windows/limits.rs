@@ -3,18 +3,28 @@
 //! `JOBOBJECT_EXTENDED_LIMIT_INFORMATION` is read, changed and written in one go, so that neither of kill-on-close,
 //! memory and process count undoes another; and it is read back, because a limit that a system accepts and does not
 //! keep (Wine) must not be taken for one.
+//!
+//! Roundings are the kernel's own: memory to whole pages, processors to a 10,000th of all of them; both down.
+
+use std::io;
 
 use crate::engine::CreateError;
 use crate::plan::Limits;
 
 use super::api::{
-    Api, CpuRate, Handle, JOB_OBJECT_CPU_RATE_CONTROL_ENABLE, JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP,
-    JOB_OBJECT_LIMIT_ACTIVE_PROCESS, JOB_OBJECT_LIMIT_JOB_MEMORY, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-    JobInformation,
+    Api, CpuRate, ExtendedLimit, GroupAffinity, Handle, JOB_OBJECT_CPU_RATE_CONTROL_ENABLE,
+    JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP, JOB_OBJECT_LIMIT_ACTIVE_PROCESS, JOB_OBJECT_LIMIT_JOB_MEMORY,
+    JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JobInformation,
 };
 
+/// The size of a page on every processor that Windows runs on today.
+const PAGE: u64 = 4096;
+
+/// The first build of Windows whose jobs take processors of several groups: Windows Server 2022.
+const SEVERAL_GROUPS: u32 = 20_348;
+
 /// Limits in the job object's own units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct JobLimits {
     /// Bytes of committed memory of all processes together (`JobMemoryLimit`). Allocations beyond it fail.
     memory: Option<usize>,
@@ -22,29 +32,175 @@ pub(super) struct JobLimits {
     cpu_rate: Option<u32>,
     /// Processes alive at once (`ActiveProcessLimit`).
     processes: Option<u32>,
+    /// The processors that may be used; empty is all of them.
+    affinity: Vec<GroupAffinity>,
 }
 
-/// Converts a plan's limits for a host with so many processors. `helpers` is how many processes of porthole's own
-/// run in the job (the launcher in a silo): they are not taken from what the container was given.
-pub(super) fn convert(limits: &Limits, processors: u32, helpers: u32) -> Result<JobLimits, CreateError> {
-    let memory = limits.memory.map(|bytes| {
-        if bytes == 0 {
-            return Err(refused("memory", bytes, "a job without any memory cannot run"));
+/// A limit that this system, or this host, does not have.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// `memory`, `pids`, …
+    pub(super) name: &'static str,
+    /// What was asked for.
+    pub(super) value: String,
+    /// Why not, and what to try.
+    pub(super) reason: String,
+}
+
+impl Refusal {
+    fn of(name: &'static str, value: impl std::fmt::Display, reason: impl Into<String>) -> Self {
+        Self {
+            name,
+            value: value.to_string(),
+            reason: reason.into(),
         }
-        usize::try_from(bytes)
-            .map_err(|_| refused("memory", bytes, "memory limit specified exceeds the max size"))
+    }
+}
+
+impl From<Refusal> for CreateError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Host {
+            doing: format!("set the {} limit of {}", refusal.name, refusal.value),
+            reason: refusal.reason,
+        }
+    }
+}
+
+/// What limits depend on of a host.
+pub(super) struct Processors {
+    /// How many each group has.
+    groups: Vec<u32>,
+    /// `dwBuildNumber`.
+    build: u32,
+}
+
+impl Processors {
+    pub(super) fn of(api: &dyn Api) -> Self {
+        Self {
+            groups: api.processor_groups(),
+            build: api.build(),
+        }
+    }
+
+    fn count(&self) -> u32 {
+        self.groups.iter().sum::<u32>().max(1)
+    }
+
+    /// Processors by their numbers, which count through all groups in order.
+    fn affinity(&self, wanted: &[u32]) -> Result<Vec<GroupAffinity>, Refusal> {
+        let listed = || wanted.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let refused = |reason: String| Refusal::of("processors", listed(), reason);
+        let mut groups: Vec<GroupAffinity> = Vec::new();
+        for &number in wanted {
+            let mut bit = number;
+            let mut place = None;
+            for (group, size) in (0_u16..).zip(&self.groups) {
+                if bit < *size {
+                    place = Some(group);
+                    break;
+                }
+                bit -= size;
+            }
+            // Windows puts at most 64 processors into a group.
+            let (Some(group), true) = (place, bit < usize::BITS) else {
+                return Err(refused(format!(
+                    "this host has processors 0 to {}, and no {number}",
+                    self.count() - 1
+                )));
+            };
+            let mask = 1_usize << bit;
+            match groups.iter_mut().find(|known| known.group == group) {
+                Some(known) => known.mask |= mask,
+                None => groups.push(GroupAffinity {
+                    mask,
+                    group,
+                    reserved: [0; 3],
+                }),
+            }
+        }
+        if self.build < SEVERAL_GROUPS {
+            if groups.len() > 1 {
+                return Err(refused(
+                    "cpu affinity with multiple processor groups requires Windows Server 2022 or later"
+                        .to_owned(),
+                ));
+            }
+            if groups.iter().any(|group| group.group != 0) {
+                return Err(refused(
+                    "cpu affinity with a non-zero processor group requires Windows Server 2022 or later"
+                        .to_owned(),
+                ));
+            }
+        }
+        Ok(groups)
+    }
+
+    /// All of them.
+    fn all(&self) -> Vec<GroupAffinity> {
+        (0_u16..)
+            .zip(&self.groups)
+            .filter(|(_, size)| **size > 0)
+            .map(|(group, size)| GroupAffinity {
+                mask: usize::MAX >> (usize::BITS - (*size).min(usize::BITS)),
+                group,
+                reserved: [0; 3],
+            })
+            .collect()
+    }
+
+    /// The numbers of processors.
+    fn numbers(&self, affinity: &[GroupAffinity]) -> Vec<u32> {
+        let mut first = 0;
+        let mut numbers = Vec::new();
+        for (group, size) in (0_u16..).zip(&self.groups) {
+            for known in affinity.iter().filter(|known| known.group == group) {
+                numbers.extend(
+                    (0..*size)
+                        .filter(|bit| known.mask >> bit & 1 == 1)
+                        .map(|bit| first + bit),
+                );
+            }
+            first += size;
+        }
+        numbers
+    }
+}
+
+/// Converts a plan's limits for a host with these processors. `helpers` is how many processes of porthole's own
+/// run in the job (the launcher in a silo): they are not taken from what the container was given.
+pub(super) fn convert(limits: &Limits, processors: &Processors, helpers: u32) -> Result<JobLimits, Refusal> {
+    if let Some(device) = limits.devices.first() {
+        return Err(Refusal::of(
+            "device",
+            format!("`{}`", device.device.display()),
+            "a job object does not limit what a disk does: Windows' rate control of I/O has been unsupported since \
+             Windows 10 1607; remove the limit from the container",
+        ));
+    }
+    let memory = limits.memory.map(|bytes| {
+        let pages = bytes / PAGE * PAGE;
+        if pages == 0 {
+            return Err(Refusal::of(
+                "memory",
+                bytes,
+                format!("a job without any memory cannot run; the smallest limit is a page, {PAGE}"),
+            ));
+        }
+        usize::try_from(pages)
+            .map_err(|_| Refusal::of("memory", bytes, "memory limit specified exceeds the max size"))
     });
     let processes = limits.pids.map(|count| {
         u32::try_from(count)
             .ok()
             .filter(|count| *count > 0)
             .and_then(|count| count.checked_add(helpers))
-            .ok_or_else(|| refused("pids", count, "a job object counts 1 to 4294967295 processes"))
+            .ok_or_else(|| Refusal::of("pids", count, "a job object counts 1 to 4294967295 processes"))
     });
     Ok(JobLimits {
         memory: memory.transpose()?,
-        cpu_rate: limits.cpu_milli.map(|milli| cpu_rate(milli, processors)),
+        cpu_rate: limits.cpu_milli.map(|milli| cpu_rate(milli, processors.count())),
         processes: processes.transpose()?,
+        affinity: processors.affinity(&limits.processors)?,
     })
 }
 
@@ -54,16 +210,115 @@ fn cpu_rate(milli: u64, processors: u32) -> u32 {
     u32::try_from(rate.clamp(1, 10_000)).unwrap_or(10_000)
 }
 
-/// Sets kill-on-close and the limits, and makes sure that the limits were kept.
+/// What the limits are in a plan's units, as the kernel has rounded them.
+pub(super) fn rounded(limits: &JobLimits, processors: &Processors, helpers: u32) -> Limits {
+    Limits {
+        memory: limits.memory.map(|bytes| bytes as u64),
+        cpu_milli: limits
+            .cpu_rate
+            .map(|rate| u64::from(rate) * u64::from(processors.count()) / 10),
+        pids: limits.processes.map(|count| (count - helpers.min(count)).into()),
+        processors: processors.numbers(&limits.affinity),
+        devices: Vec::new(),
+    }
+}
+
+/// Why a job's limits are not what was asked for.
+#[derive(Debug)]
+pub(super) enum LimitError {
+    /// It was accepted and not kept.
+    NotKept(Refusal),
+    /// The call failed.
+    Call {
+        /// What was being done.
+        doing: &'static str,
+        source: io::Error,
+    },
+}
+
+impl From<LimitError> for CreateError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::NotKept(refusal) => refusal.into(),
+            LimitError::Call { doing, source } => Self::Io {
+                doing: doing.to_owned(),
+                source,
+            },
+        }
+    }
+}
+
+fn call(doing: &'static str) -> impl Fn(io::Error) -> LimitError {
+    move |source| LimitError::Call { doing, source }
+}
+
+const READING: &str = "read the limits of the job object";
+const CPU: &str = "set the cpu limit of the job object";
+const AFFINITY: &str = "set the processors of the job object";
+
+/// Sets kill-on-close and the limits of a job that has none yet, and makes sure that the limits were kept.
 pub(super) fn apply(api: &dyn Api, job: &Handle, limits: &JobLimits) -> Result<(), CreateError> {
-    let doing = |doing: &str| {
-        let doing = doing.to_owned();
-        move |source| CreateError::Io { doing, source }
+    let before = api.query_extended_limit(job).map_err(call(READING))?;
+    set_extended(api, job, &before, limits)?;
+    if !limits.affinity.is_empty() {
+        set_affinity(api, job, &limits.affinity)?;
+    }
+    if let Some(rate) = limits.cpu_rate {
+        set_cpu_rate(api, job, Some(rate))?;
+    }
+    Ok(())
+}
+
+/// Puts other limits on a job that runs: all of them or, on an error, those that it had.
+pub(super) fn change(
+    api: &dyn Api,
+    job: &Handle,
+    limits: &JobLimits,
+    processors: &Processors,
+) -> Result<(), LimitError> {
+    let extended = api.query_extended_limit(job).map_err(call(READING))?;
+    // A system that cannot say what they are has never set any: then there is nothing to lift.
+    let cpu = api.query_cpu_rate(job).ok();
+    let affinity = api.query_affinity(job).ok().filter(|groups| !groups.is_empty());
+    let all = processors.all();
+    let wanted = if limits.affinity.is_empty() {
+        &all
+    } else {
+        &limits.affinity
     };
-    let mut wanted = api
-        .query_extended_limit(job)
-        .map_err(doing("read the limits of the job object"))?;
+    let changed = (|| {
+        set_extended(api, job, &extended, limits)?;
+        if !limits.affinity.is_empty() || affinity.as_ref().is_some_and(|had| had != wanted) {
+            set_affinity(api, job, wanted)?;
+        }
+        let limited = cpu.is_some_and(|rate| rate.flags & JOB_OBJECT_CPU_RATE_CONTROL_ENABLE != 0);
+        if limits.cpu_rate.is_some() || limited {
+            set_cpu_rate(api, job, limits.cpu_rate)?;
+        }
+        Ok(())
+    })();
+    if changed.is_err() {
+        // Each of these was in force a moment ago; one that is refused now is told by the error that follows anyway.
+        let _ = api.set_job_information(job, &JobInformation::ExtendedLimit(extended));
+        if let Some(groups) = affinity {
+            let _ = api.set_job_information(job, &JobInformation::Affinity(groups));
+        }
+        if let Some(rate) = cpu {
+            let _ = api.set_job_information(job, &JobInformation::CpuRate(rate));
+        }
+    }
+    changed
+}
+
+fn set_extended(
+    api: &dyn Api,
+    job: &Handle,
+    before: &ExtendedLimit,
+    limits: &JobLimits,
+) -> Result<(), LimitError> {
+    let mut wanted = *before;
     wanted.flags |= JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    wanted.flags &= !(JOB_OBJECT_LIMIT_JOB_MEMORY | JOB_OBJECT_LIMIT_ACTIVE_PROCESS);
     let mut asked = 0;
     if let Some(memory) = limits.memory {
         asked |= JOB_OBJECT_LIMIT_JOB_MEMORY;
@@ -75,181 +330,52 @@ pub(super) fn apply(api: &dyn Api, job: &Handle, limits: &JobLimits) -> Result<(
     }
     wanted.flags |= asked;
     api.set_job_information(job, &JobInformation::ExtendedLimit(wanted))
-        .map_err(doing(match (limits.memory, limits.processes) {
+        .map_err(call(match (limits.memory, limits.processes) {
             (None, None) => "have the job object kill its processes when it is closed",
             (Some(_), None) => "set the memory limit of the job object",
             (None, Some(_)) => "set the pids limit of the job object",
             (Some(_), Some(_)) => "set the memory and pids limits of the job object",
         }))?;
-    if asked != 0 {
-        let kept = api
-            .query_extended_limit(job)
-            .map_err(doing("read the limits of the job object"))?;
-        if let Some(memory) = limits.memory
-            && (kept.flags & JOB_OBJECT_LIMIT_JOB_MEMORY == 0 || kept.job_memory != memory)
-        {
-            return Err(not_kept("memory", memory as u64));
-        }
-        if let Some(processes) = limits.processes
-            && (kept.flags & JOB_OBJECT_LIMIT_ACTIVE_PROCESS == 0 || kept.active_processes != processes)
-        {
-            return Err(not_kept("pids", processes.into()));
-        }
+    if asked == 0 {
+        return Ok(());
     }
-    if let Some(rate) = limits.cpu_rate {
-        let information = JobInformation::CpuRate(CpuRate {
-            flags: JOB_OBJECT_CPU_RATE_CONTROL_ENABLE | JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP,
-            rate,
-        });
-        api.set_job_information(job, &information)
-            .map_err(doing("set the cpu limit of the job object"))?;
+    let kept = api.query_extended_limit(job).map_err(call(READING))?;
+    if let Some(memory) = limits.memory
+        && (kept.flags & JOB_OBJECT_LIMIT_JOB_MEMORY == 0 || kept.job_memory != memory)
+    {
+        return Err(not_kept("memory", memory as u64));
+    }
+    if let Some(processes) = limits.processes
+        && (kept.flags & JOB_OBJECT_LIMIT_ACTIVE_PROCESS == 0 || kept.active_processes != processes)
+    {
+        return Err(not_kept("pids", processes.into()));
     }
     Ok(())
 }
 
-fn refused(limit: &str, value: u64, reason: &str) -> CreateError {
-    CreateError::Host {
-        doing: format!("set the {limit} limit of {value}"),
-        reason: reason.to_owned(),
-    }
+fn set_affinity(api: &dyn Api, job: &Handle, groups: &[GroupAffinity]) -> Result<(), LimitError> {
+    api.set_job_information(job, &JobInformation::Affinity(groups.to_vec()))
+        .map_err(call(AFFINITY))
 }
 
-fn not_kept(limit: &str, value: u64) -> CreateError {
-    refused(
+/// `None` switches the control of the rate off.
+fn set_cpu_rate(api: &dyn Api, job: &Handle, rate: Option<u32>) -> Result<(), LimitError> {
+    let information = rate.map_or_else(CpuRate::default, |rate| CpuRate {
+        flags: JOB_OBJECT_CPU_RATE_CONTROL_ENABLE | JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP,
+        rate,
+    });
+    api.set_job_information(job, &JobInformation::CpuRate(information))
+        .map_err(call(CPU))
+}
+
+fn not_kept(limit: &'static str, value: u64) -> LimitError {
+    LimitError::NotKept(Refusal::of(
         limit,
         value,
         "this system accepts the limit and does not keep it; remove the limit from the container to run without it",
-    )
+    ))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::api::{ExtendedLimit, Jobs as _};
-    use super::super::fake::{Call, Fake};
-    use super::*;
-
-    fn limits(memory: Option<u64>, cpu_milli: Option<u64>, pids: Option<u64>) -> Limits {
-        Limits {
-            memory,
-            cpu_milli,
-            pids,
-            ..Limits::default()
-        }
-    }
-
-    #[test]
-    fn cpu_rate_is_the_share_of_all_processors() {
-        for (processors, milli, rate) in [
-            (10, 1000, 1000),
-            (10, 5000, 5000),
-            (20, 5000, 2500),
-            (1, 1000, 10_000),
-            (1, 0, 1),
-            (64, 1, 1),
-            (2, 90_000, 10_000),
-            (1, u64::MAX, 10_000),
-        ] {
-            assert_eq!(cpu_rate(milli, processors), rate, "{milli} of {processors}");
-        }
-    }
-
-    #[test]
-    fn one_write_keeps_what_was_set_and_adds_the_limits() {
-        let fake = Fake::new();
-        let (job, _) = fake.create_job("j").unwrap();
-        fake.preset_limit(ExtendedLimit {
-            flags: 0x400,
-            scheduling_class: 5,
-            ..ExtendedLimit::default()
-        });
-        let converted = convert(&limits(Some(41_943_041), Some(500), Some(3)), 4, 1).unwrap();
-        apply(&*fake, &job, &converted).unwrap();
-        assert_eq!(
-            fake.sets(),
-            [
-                JobInformation::ExtendedLimit(ExtendedLimit {
-                    flags: 0x400 | 0x2000 | 0x200 | 0x8,
-                    scheduling_class: 5,
-                    job_memory: 41_943_041,
-                    active_processes: 4,
-                    ..ExtendedLimit::default()
-                }),
-                JobInformation::CpuRate(CpuRate {
-                    flags: 0x5,
-                    rate: 1250
-                }),
-            ]
-        );
-        let classes: Vec<_> = fake.sets().iter().map(JobInformation::class).collect();
-        assert_eq!(classes, [9, 15]);
-    }
-
-    #[test]
-    fn kill_on_close_is_set_without_any_limit() {
-        let fake = Fake::new();
-        let (job, _) = fake.create_job("j").unwrap();
-        apply(&*fake, &job, &JobLimits::default()).unwrap();
-        assert_eq!(
-            fake.sets(),
-            [JobInformation::ExtendedLimit(ExtendedLimit {
-                flags: 0x2000,
-                ..ExtendedLimit::default()
-            })]
-        );
-    }
-
-    #[test]
-    fn refuses_limits_that_are_accepted_and_not_kept() {
-        for (asked, name) in [
-            (limits(Some(1 << 20), None, None), "memory limit of 1048576"),
-            (limits(None, None, Some(7)), "pids limit of 7"),
-        ] {
-            let fake = Fake::new();
-            fake.forget_limits();
-            let (job, _) = fake.create_job("j").unwrap();
-            let error = apply(&*fake, &job, &convert(&asked, 1, 0).unwrap()).unwrap_err();
-            assert!(error.to_string().contains(name), "{error}");
-            assert!(error.to_string().contains("does not keep it"), "{error}");
-        }
-    }
-
-    #[test]
-    fn names_the_cpu_limit_when_it_cannot_be_set() {
-        let fake = Fake::new();
-        fake.fail(
-            |call| {
-                matches!(
-                    call,
-                    Call::SetJob {
-                        information: JobInformation::CpuRate(_),
-                        ..
-                    }
-                )
-            },
-            87,
-        );
-        let (job, _) = fake.create_job("j").unwrap();
-        let error = apply(
-            &*fake,
-            &job,
-            &convert(&limits(None, Some(1), None), 1, 0).unwrap(),
-        )
-        .unwrap_err();
-        assert_eq!(error.to_string(), "set the cpu limit of the job object");
-    }
-
-    #[test]
-    fn refuses_limits_that_make_no_sense() {
-        for (asked, text) in [
-            (limits(Some(0), None, None), "set the memory limit of 0: "),
-            (limits(None, None, Some(0)), "set the pids limit of 0: "),
-            (
-                limits(None, None, Some(1 << 32)),
-                "set the pids limit of 4294967296: ",
-            ),
-        ] {
-            let error = convert(&asked, 1, 0).unwrap_err().to_string();
-            assert!(error.starts_with(text), "{error}");
-        }
-    }
-}
+#[path = "limits_tests.rs"]
+mod tests;

@@ -6,14 +6,17 @@
 //!   job         the job object, signals         limits     its limits
 //!   users       accounts and tokens             rootfs     the private copy of the image
 //!   mounts      bind filter and links           workdir    the working directory
-//!   process     streams, flags, environment     launcher   starting programs inside of a silo
+//!   packets     what Windows says of the job    stats      what it uses
+//!   program     from a command to a process     launcher   starting programs inside of a silo
+//!   process     flags, environment              streams    standard streams and terminals
 //!   outputs     reading what containers say     watch      waiting for files
 //!   terminal    this process's own console, lent to a program
-//!   relay       output on porthole's own console
+//!   relay       to and from porthole's own console
+//!   exec        further programs
 //!   belongings  what was made, and its removal  directories  directories shared by containers
 //!   security    who may change them
 //! detach        processes that outlive their maker    channel  the way to them
-//! api           every call to Windows, in our own types: `win32` is the real one, `fake` records
+//! api           every call to Windows, in our own types (`structures`, `constants`): `win32` is the real one, `fake` records
 //! ```
 //!
 //! All but `win32` builds on every system under test.
@@ -30,6 +33,7 @@ mod directories;
 mod engine_tests;
 #[cfg(windows)]
 mod entry;
+mod exec;
 #[cfg(test)]
 mod fake;
 mod host_engine;
@@ -39,10 +43,15 @@ mod limits;
 mod mounts;
 #[cfg(windows)]
 mod outputs;
+mod packets;
 mod process;
+mod program;
 mod relay;
 mod rootfs;
 mod security;
+mod stats;
+mod streams;
+mod structures;
 #[cfg(test)]
 #[cfg(windows)]
 mod system_tests;

@@ -1,94 +1,22 @@
-//! Starting a process in a job: its streams, its environment block, its flags.
+//! Starting a process in a job: its flags, its attributes, its environment block.
 
 use std::io;
 
-use crate::engine::{Output, Stdio};
-
 use super::api::{
-    Api, Attribute, CREATE_NO_WINDOW, CREATE_UNICODE_ENVIRONMENT, EXTENDED_STARTUPINFO_PRESENT, Handle,
-    Process, ProcessSpec, STARTF_USESTDHANDLES, STD_ERROR_HANDLE, STD_OUTPUT_HANDLE,
+    Api, Attribute, CREATE_BREAKAWAY_FROM_JOB, CREATE_UNICODE_ENVIRONMENT, ERROR_ACCESS_DENIED,
+    EXTENDED_STARTUPINFO_PRESENT, Handle, Process, ProcessSpec,
 };
-use super::relay::Relay;
-
-/// The standard streams of a process that is yet to be started.
-pub(super) struct Streams {
-    /// The process's ends, inheritable: closed here as soon as it has them, so that the other ends see the end.
-    theirs: [Handle; 3],
-    /// The read ends of output and error.
-    ours: Option<(Handle, Handle)>,
-    /// Read ends of output that goes to this process's own console, and which of its streams that is.
-    relayed: Vec<(Handle, u32)>,
-    /// Whether the process has this process's own console.
-    shares_console: bool,
-}
-
-impl Streams {
-    /// Opens the streams of a process that has a console of its own, without a window: porthole's Ctrl-C is not the
-    /// container's. Standard input is empty.
-    pub(super) fn open(api: &dyn Api, stdio: Stdio) -> io::Result<Self> {
-        let mut relayed = Vec::new();
-        let mut inherited = |which| {
-            if api.is_console(which) {
-                let (read, write) = api.create_pipe()?;
-                relayed.push((read, which));
-                Ok(write)
-            } else {
-                standard_or_nul(api, which)
-            }
-        };
-        let (output, error, ours) = match stdio {
-            Stdio::Piped => {
-                let (output, their_output) = api.create_pipe()?;
-                let (error, their_error) = api.create_pipe()?;
-                (their_output, their_error, Some((output, error)))
-            }
-            Stdio::Null | Stdio::Terminal(_) => (api.open_nul()?, api.open_nul()?, None),
-            Stdio::Inherit | Stdio::Attached => {
-                (inherited(STD_OUTPUT_HANDLE)?, inherited(STD_ERROR_HANDLE)?, None)
-            }
-        };
-        Self::of(api, [api.open_nul()?, output, error], ours, relayed, false)
-    }
-
-    /// This process's own streams and console, for what a launcher starts.
-    pub(super) fn own(api: &dyn Api) -> io::Result<Self> {
-        let output = standard_or_nul(api, STD_OUTPUT_HANDLE)?;
-        let error = standard_or_nul(api, STD_ERROR_HANDLE)?;
-        Self::of(api, [api.open_nul()?, output, error], None, Vec::new(), true)
-    }
-
-    fn of(
-        api: &dyn Api,
-        theirs: [Handle; 3],
-        ours: Option<(Handle, Handle)>,
-        relayed: Vec<(Handle, u32)>,
-        shares_console: bool,
-    ) -> io::Result<Self> {
-        for handle in &theirs {
-            api.make_inheritable(handle)?;
-        }
-        Ok(Self {
-            theirs,
-            ours,
-            relayed,
-            shares_console,
-        })
-    }
-}
-
-fn standard_or_nul(api: &dyn Api, which: u32) -> io::Result<Handle> {
-    match api.standard_handle(which)? {
-        Some(handle) => Ok(handle),
-        None => api.open_nul(),
-    }
-}
+use super::streams::{Kept, Streams};
 
 /// What is started, and how.
 pub(super) struct Start<'a> {
     /// `None` starts the process as whoever runs porthole.
     pub(super) token: Option<&'a Handle>,
-    /// The job that the process is born in; `None` leaves it in the job of this process.
-    pub(super) job: Option<&'a Handle>,
+    /// The jobs that the process is born in, each within the one before it; none leaves it in the job of this process.
+    pub(super) jobs: &'a [&'a Handle],
+    /// Leaves the job that this process is in, where that lets anybody out. A job whose processes others have started
+    /// takes no process that is in one of this process's as well.
+    pub(super) breakaway: bool,
     /// The file, absolute.
     pub(super) application: String,
     /// The command line, the program's name first.
@@ -99,14 +27,6 @@ pub(super) struct Start<'a> {
     pub(super) directory: Option<String>,
     /// Inheritable handles beside the standard streams.
     pub(super) inherits: &'a [&'a Handle],
-}
-
-/// What stays here of the streams of a process that was started.
-pub(super) struct Kept {
-    /// The read ends of output and error, where they were asked for.
-    pub(super) output: Option<Output>,
-    /// What brings its output to the console.
-    pub(super) relays: Vec<Relay>,
 }
 
 /// Starts a process and closes its ends of the streams.
@@ -122,39 +42,42 @@ pub(super) fn start(api: &dyn Api, start: Start<'_>, streams: Streams) -> io::Re
             return Err(too_long("working directory", length, DIRECTORY));
         }
     }
-    let stdio = streams.theirs.each_ref().map(Handle::raw);
-    let mut handles = stdio.to_vec();
+    let mut handles = streams.handles();
+    let stdio = streams.stdio();
     handles.extend(start.inherits.iter().map(|handle| handle.raw()));
-    let mut attributes = vec![Attribute::Handles(handles)];
-    attributes.extend(start.job.map(|job| Attribute::Jobs(vec![job.raw()])));
-    // An inherited environment is of this kind as well, and the documentation wants the flag for it.
-    let mut creation_flags = EXTENDED_STARTUPINFO_PRESENT | CREATE_UNICODE_ENVIRONMENT;
-    if !streams.shares_console {
-        creation_flags |= CREATE_NO_WINDOW;
+    let mut attributes = Vec::new();
+    if !handles.is_empty() {
+        attributes.push(Attribute::Handles(handles));
     }
-    let process = api.create_process(&ProcessSpec {
+    if !start.jobs.is_empty() {
+        let jobs = start.jobs.iter().map(|job| job.raw()).collect();
+        attributes.push(Attribute::Jobs(jobs));
+    }
+    attributes.extend(streams.pseudo_console().map(Attribute::PseudoConsole));
+    // An inherited environment is of this kind as well, and the documentation wants the flag for it.
+    let mut spec = ProcessSpec {
         token: start.token.map(Handle::raw),
         application: start.application,
         command_line: start.command_line,
-        creation_flags,
+        creation_flags: EXTENDED_STARTUPINFO_PRESENT | CREATE_UNICODE_ENVIRONMENT | streams.creation_flags(),
         environment: start.environment,
         current_directory: start.directory,
-        startup_flags: STARTF_USESTDHANDLES,
+        startup_flags: streams.startup_flags(api),
         stdio,
         attributes,
-    })?;
-    drop(streams.theirs);
-    let relays = streams
-        .relayed
-        .into_iter()
-        .map(|(read, which)| Relay::start(api, read, which))
-        .collect::<io::Result<_>>()?;
-    let output = streams.ours.map(|(stdout, stderr)| Output {
-        stdin: None,
-        stdout: api.file_of(stdout),
-        stderr: api.file_of(stderr),
-    });
-    Ok((process, Kept { output, relays }))
+    };
+    if start.breakaway {
+        spec.creation_flags |= CREATE_BREAKAWAY_FROM_JOB;
+    }
+    let process = match api.create_process(&spec) {
+        Err(error) if start.breakaway && error.raw_os_error() == Some(ERROR_ACCESS_DENIED) => {
+            spec.creation_flags &= !CREATE_BREAKAWAY_FROM_JOB;
+            api.create_process(&spec)
+        }
+        made => made,
+    }?;
+    let kept = streams.keep(api)?;
+    Ok((process, kept))
 }
 
 /// The longest command line, without its terminator.
@@ -215,18 +138,21 @@ pub(super) fn environment_block(variables: &[(String, String)]) -> io::Result<Ve
 
 #[cfg(test)]
 mod tests {
+    use crate::engine::Stdio;
+
     use super::super::api::{Jobs as _, Processes as _};
     use super::super::fake::{Call, Fake};
     use super::*;
 
     fn started(stdio: Stdio, environment: bool) -> (ProcessSpec, std::sync::Arc<Fake>) {
         let fake = Fake::new();
-        let (job, _) = fake.create_job("j").unwrap();
+        let (job, _) = fake.create_job(None).unwrap();
         let token = fake.open_nul().unwrap();
-        let streams = Streams::open(&*fake, stdio).unwrap();
+        let streams = Streams::open(&*fake, stdio, false).unwrap();
         let what = Start {
             token: environment.then_some(&token),
-            job: Some(&job),
+            jobs: &[&job],
+            breakaway: false,
             application: r"C:\hpc\a b.exe".to_owned(),
             command_line: r#""a b.exe" x"#.to_owned(),
             environment: environment.then(|| vec![0, 0]),
@@ -294,14 +220,15 @@ mod tests {
         let fake = Fake::new();
         let what = Start {
             token: None,
-            job: None,
+            jobs: &[],
+            breakaway: false,
             application: "a".to_owned(),
             command_line,
             environment: None,
             directory: Some(directory),
             inherits: &[],
         };
-        let started = start(&*fake, what, Streams::open(&*fake, Stdio::Null).unwrap());
+        let started = start(&*fake, what, Streams::open(&*fake, Stdio::Null, false).unwrap());
         assert_eq!(fake.open_handles(), 0);
         started.err().unwrap()
     }
@@ -318,27 +245,39 @@ mod tests {
     }
 
     #[test]
-    fn output_goes_to_porthole_s_console_through_a_pipe() {
+    fn leaves_a_job_that_lets_it_and_stays_in_one_that_does_not() {
         let fake = Fake::new();
-        fake.console();
-        fake.contents(&["hello", ""]);
-        let streams = Streams::open(&*fake, Stdio::Inherit).unwrap();
-        let pipes = fake.calls().into_iter().filter(|call| *call == Call::CreatePipe);
-        assert_eq!(pipes.count(), 2);
+        let (outer, _) = fake.create_job(None).unwrap();
+        let (inner, _) = fake.create_job(None).unwrap();
+        fake.fail(
+            |call| matches!(call, Call::CreateProcess(spec) if spec.creation_flags & 0x100_0000 != 0),
+            5,
+        );
         let what = Start {
             token: None,
-            job: None,
+            jobs: &[&outer, &inner],
+            breakaway: true,
             application: "a".to_owned(),
             command_line: "a".to_owned(),
             environment: None,
             directory: None,
             inherits: &[],
         };
-        let (_process, kept) = start(&*fake, what, streams).unwrap();
-        for relay in &kept.relays {
-            relay.finish(std::time::Duration::from_mins(1));
-        }
-        assert_eq!(fake.shown(), "hello");
+        start(&*fake, what, Streams::open(&*fake, Stdio::Null, false).unwrap()).unwrap();
+        let calls = fake.calls();
+        let specs: Vec<_> = calls
+            .iter()
+            .filter_map(|call| match call {
+                Call::CreateProcess(spec) => Some(spec),
+                _ => None,
+            })
+            .collect();
+        let flags: Vec<_> = specs
+            .iter()
+            .map(|spec| spec.creation_flags & 0x100_0000)
+            .collect();
+        assert_eq!(flags, [0x100_0000, 0]);
+        assert_eq!(specs[1].attributes[1], Attribute::Jobs(vec![1, 2]));
     }
 
     #[test]

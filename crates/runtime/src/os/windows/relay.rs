@@ -1,4 +1,4 @@
-//! Output of a container on porthole's own console.
+//! Output of a container on porthole's own console, and its input from there.
 //!
 //! A process that shares a console gets its Ctrl-C at once, before porthole has decided how the container is stopped. So a
 //! container never shares porthole's; where porthole's own streams are a console, a thread brings the output there.
@@ -33,6 +33,16 @@ impl Relay {
     pub(super) fn finish(&self, limit: Duration) {
         let _ = self.done.recv_timeout(limit);
     }
+}
+
+/// Brings what is typed on the console to the write end of a pipe, in a thread that ends when nobody reads there any more
+/// or nothing more is typed. A line that is being waited for cannot be taken back: it is lost when the program has ended.
+pub(super) fn feed(api: &dyn Api, to: Handle) -> io::Result<()> {
+    let (mut from, mut to) = (api.own_input(), api.file_of(to));
+    std::thread::Builder::new()
+        .name("feed".to_owned())
+        .spawn(move || io::copy(&mut from, &mut to))?;
+    Ok(())
 }
 
 /// Copies text until its end. A console takes whole characters only: one that has come in part waits for the rest, and

@@ -17,8 +17,12 @@ use super::host_engine::WindowsEngine;
 use super::job::Job;
 use super::launcher::{self, Launcher};
 use super::limits::JobLimits;
-use super::process::{self, Streams};
+use super::process;
+use super::streams::Streams;
 use super::win32::Win32;
+
+#[path = "system_exec_tests.rs"]
+mod exec;
 
 const SOON: Duration = Duration::from_mins(1);
 
@@ -111,7 +115,11 @@ impl Host {
         // Windows forgets the name with the last handle, Wine with the last trace of the last process.
         let name = format!("JobContainer_{}", plan.id);
         let deadline = Instant::now() + SOON;
-        while Win32.open_job(&name).unwrap().is_some() {
+        while Win32
+            .open_job(&name, super::api::JOB_OBJECT_QUERY)
+            .unwrap()
+            .is_some()
+        {
             assert!(Instant::now() < deadline, "job object {name} is left");
             std::thread::yield_now();
         }
@@ -320,8 +328,11 @@ fn the_job_has_its_name_while_the_container_is_held() {
     let plan = plan("name", FOREVER);
     let created = host.create(&plan);
     let name = format!("JobContainer_{}", plan.id);
-    let job = Win32.open_job(&name).unwrap().expect("the job has its name");
-    assert_eq!(Win32.query_active_processes(&job).unwrap(), 0);
+    let job = Win32
+        .open_job(&name, super::api::JOB_OBJECT_QUERY)
+        .unwrap()
+        .expect("the job has its name");
+    assert_eq!(Win32.query_accounting(&job).unwrap().active_processes, 0);
     let running = created.start().unwrap();
     let members = Win32.query_process_ids(&job, 64).unwrap();
     assert!(members.ids.contains(&running.pid()), "{members:?}");
@@ -366,15 +377,17 @@ fn guard_starts_the_program_and_ends_with_its_code() {
             search_path: String::new(),
             system_root: r"C:\windows".to_owned(),
             mount_point: host.directory.path().to_str().unwrap().to_owned(),
+            terminal: false,
         };
         let variables = [("SystemRoot", r"C:\windows"), ("MINE", "in the view")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let place = launcher::In {
-            job: job.handle(),
+            jobs: &[job.handle()],
+            breakaway: false,
             token: None,
             environment: process::environment_block(&variables).unwrap(),
         };
-        let streams = Streams::open(&Win32, Stdio::Piped).unwrap();
+        let streams = Streams::open(&Win32, Stdio::Piped, false).unwrap();
         let answer = launcher.launch(&Win32, place, streams, &request);
         (job, answer)
     };
@@ -389,7 +402,7 @@ fn guard_starts_the_program_and_ends_with_its_code() {
     );
     let launched = launched.unwrap();
     assert_ne!(launched.pid, launched.process.id);
-    let members = job.members().unwrap();
+    let members = super::job::members(&Win32, job.handle()).unwrap();
     for id in [launched.pid, launched.process.id] {
         assert!(members.contains(&id), "{id} of {members:?}");
     }

@@ -5,6 +5,13 @@ use std::io;
 use super::super::api::{AccountInformation, Accounts, Handle, Host, Logon, Secret};
 use super::{Call, Fake};
 
+impl Fake {
+    /// Every process comes from porthole's own logon.
+    pub(in super::super) fn same_logon(&self) {
+        self.memory().same_logon = true;
+    }
+}
+
 impl Accounts for Fake {
     fn wine_version(&self) -> Option<String> {
         self.memory().wine.clone()
@@ -12,6 +19,23 @@ impl Accounts for Fake {
 
     fn open_own_token(&self, _: u32) -> io::Result<Handle> {
         Ok(self.open())
+    }
+
+    fn open_process_token(&self, process: &Handle, access: u32) -> io::Result<Handle> {
+        let id = self.memory().processes[&process.raw()];
+        self.call(Call::OpenProcessToken { id, access })?;
+        let token = self.open();
+        self.memory().logons.insert(token.raw(), u64::from(id));
+        Ok(token)
+    }
+
+    fn token_logon(&self, token: &Handle) -> io::Result<u64> {
+        let memory = self.memory();
+        Ok(if memory.same_logon {
+            0
+        } else {
+            memory.logons.get(&token.raw()).copied().unwrap_or(0)
+        })
     }
 
     fn token_user(&self, token: &Handle) -> io::Result<Vec<u8>> {
@@ -101,8 +125,12 @@ impl Host for Fake {
         Ok("HOST".to_owned())
     }
 
-    fn processors(&self) -> u32 {
-        4
+    fn processor_groups(&self) -> Vec<u32> {
+        vec![4]
+    }
+
+    fn build(&self) -> u32 {
+        20_348
     }
 
     fn variable(&self, name: &str) -> Option<String> {

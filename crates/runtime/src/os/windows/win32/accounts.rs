@@ -10,14 +10,17 @@ use windows_sys::Win32::NetworkManagement::NetManagement::{
     NetUserDel, USER_INFO_1, USER_PRIV_USER,
 };
 use windows_sys::Win32::Security::Cryptography::{BCRYPT_USE_SYSTEM_PREFERRED_RNG, BCryptGenRandom};
-use windows_sys::Win32::Security::{LOGON32_PROVIDER_DEFAULT, LogonUserW, LookupAccountNameW};
+use windows_sys::Win32::Security::{
+    GetTokenInformation, LOGON32_PROVIDER_DEFAULT, LogonUserW, LookupAccountNameW, TOKEN_STATISTICS,
+    TokenStatistics,
+};
 use windows_sys::Win32::System::Environment::{CreateEnvironmentBlock, DestroyEnvironmentBlock};
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 use zeroize::Zeroizing;
 
 use super::super::api::{AccountInformation, Accounts, Handle, Logon, Secret};
-use super::{Win32, check, is, lend, own, security, wide};
+use super::{Win32, check, is, lend, own, security, size_of_u32, wide};
 
 /// `const char *wine_get_version(void)`.
 type WineGetVersion = unsafe extern "C" fn() -> *const std::ffi::c_char;
@@ -59,6 +62,30 @@ impl Accounts for Win32 {
         // SAFETY: the pseudo-handle of this process is always valid, and the result is a writable local.
         check(unsafe { OpenProcessToken(GetCurrentProcess(), access, &raw mut token) })?;
         own(token)
+    }
+
+    fn open_process_token(&self, process: &Handle, access: u32) -> io::Result<Handle> {
+        let mut token = null_mut();
+        // SAFETY: the process is open, and the result is a writable local.
+        check(unsafe { OpenProcessToken(lend(process), access, &raw mut token) })?;
+        own(token)
+    }
+
+    fn token_logon(&self, token: &Handle) -> io::Result<u64> {
+        let mut statistics = TOKEN_STATISTICS::default();
+        let mut length = 0;
+        // SAFETY: the token is open; the structure is writable, as long as said, and valid for any bytes.
+        check(unsafe {
+            GetTokenInformation(
+                lend(token),
+                TokenStatistics,
+                (&raw mut statistics).cast(),
+                size_of_u32::<TOKEN_STATISTICS>(),
+                &raw mut length,
+            )
+        })?;
+        let logon = statistics.AuthenticationId;
+        Ok(u64::from(logon.HighPart.cast_unsigned()) << 32 | u64::from(logon.LowPart))
     }
 
     fn token_user(&self, token: &Handle) -> io::Result<Vec<u8>> {

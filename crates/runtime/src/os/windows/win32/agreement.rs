@@ -9,10 +9,13 @@ use windows_sys::Win32::Storage::FileSystem as fs;
 use windows_sys::Win32::System::Console as c;
 use windows_sys::Win32::System::JobObjects as j;
 use windows_sys::Win32::System::Pipes as p;
+use windows_sys::Win32::System::SystemInformation as si;
 use windows_sys::Win32::System::SystemServices as ss;
 use windows_sys::Win32::System::Threading as t;
 
-use super::super::api::{self, CpuRate, ExtendedLimit};
+use super::super::api::{
+    self, Accounting, CpuRate, ExtendedLimit, GroupAffinity, IoAttribution, IoStats, MemoryCounters,
+};
 
 macro_rules! agree {
     ($($ours:ident = $theirs:expr),* $(,)?) => {
@@ -24,13 +27,27 @@ agree! {
     JOB_OBJECT_ASSOCIATE_COMPLETION_PORT_INFORMATION = j::JobObjectAssociateCompletionPortInformation,
     JOB_OBJECT_EXTENDED_LIMIT_INFORMATION = j::JobObjectExtendedLimitInformation,
     JOB_OBJECT_CPU_RATE_CONTROL_INFORMATION = j::JobObjectCpuRateControlInformation,
+    JOB_OBJECT_GROUP_INFORMATION_EX = j::JobObjectGroupInformationEx,
+    JOB_OBJECT_MEMORY_USAGE_INFORMATION = j::JobObjectReserved11Information,
+    JOB_OBJECT_IO_ATTRIBUTION = j::JobObjectReserved20Information,
     JOB_OBJECT_CREATE_SILO = j::JobObjectCreateSilo,
+    JOB_OBJECT_ASSIGN_PROCESS = ss::JOB_OBJECT_ASSIGN_PROCESS,
+    JOB_OBJECT_SET_ATTRIBUTES = ss::JOB_OBJECT_SET_ATTRIBUTES,
+    JOB_OBJECT_QUERY = ss::JOB_OBJECT_QUERY,
+    JOB_OBJECT_TERMINATE = ss::JOB_OBJECT_TERMINATE,
+    JOBOBJECT_IO_ATTRIBUTION_CONTROL_ENABLE = j::JOBOBJECT_IO_ATTRIBUTION_CONTROL_ENABLE.cast_unsigned(),
+    JOB_OBJECT_MSG_ACTIVE_PROCESS_LIMIT = ss::JOB_OBJECT_MSG_ACTIVE_PROCESS_LIMIT,
+    JOB_OBJECT_MSG_PROCESS_MEMORY_LIMIT = ss::JOB_OBJECT_MSG_PROCESS_MEMORY_LIMIT,
+    JOB_OBJECT_MSG_JOB_MEMORY_LIMIT = ss::JOB_OBJECT_MSG_JOB_MEMORY_LIMIT,
+    PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE = t::PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE as usize,
+    SYNCHRONIZE = fs::SYNCHRONIZE,
+    STD_INPUT_HANDLE = c::STD_INPUT_HANDLE,
+    TOKEN_ASSIGN_PRIMARY = s::TOKEN_ASSIGN_PRIMARY,
     JOB_OBJECT_LIMIT_ACTIVE_PROCESS = j::JOB_OBJECT_LIMIT_ACTIVE_PROCESS,
     JOB_OBJECT_LIMIT_JOB_MEMORY = j::JOB_OBJECT_LIMIT_JOB_MEMORY,
     JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE = j::JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
     JOB_OBJECT_CPU_RATE_CONTROL_ENABLE = j::JOB_OBJECT_CPU_RATE_CONTROL_ENABLE,
     JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP = j::JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP,
-    JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO = ss::JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO,
     CREATE_UNICODE_ENVIRONMENT = t::CREATE_UNICODE_ENVIRONMENT,
     EXTENDED_STARTUPINFO_PRESENT = t::EXTENDED_STARTUPINFO_PRESENT,
     CREATE_NO_WINDOW = t::CREATE_NO_WINDOW,
@@ -99,6 +116,27 @@ const _: () = {
     assert!(offset_of!(ExtendedLimit, peak_process_memory) == offset_of!(TheirLimit, PeakProcessMemoryUsed));
     assert!(offset_of!(ExtendedLimit, peak_job_memory) == offset_of!(TheirLimit, PeakJobMemoryUsed));
     assert!(size_of::<CpuRate>() == size_of::<j::JOBOBJECT_CPU_RATE_CONTROL_INFORMATION>());
+};
+
+const _: () = {
+    assert!(size_of::<GroupAffinity>() == size_of::<si::GROUP_AFFINITY>());
+    assert!(offset_of!(GroupAffinity, group) == offset_of!(si::GROUP_AFFINITY, Group));
+    assert!(size_of::<Accounting>() == size_of::<j::JOBOBJECT_BASIC_ACCOUNTING_INFORMATION>());
+    assert!(
+        offset_of!(Accounting, kernel_time)
+            == offset_of!(j::JOBOBJECT_BASIC_ACCOUNTING_INFORMATION, TotalKernelTime)
+    );
+    assert!(
+        offset_of!(Accounting, active_processes)
+            == offset_of!(j::JOBOBJECT_BASIC_ACCOUNTING_INFORMATION, ActiveProcesses)
+    );
+    assert!(size_of::<IoAttribution>() == size_of::<j::JOBOBJECT_IO_ATTRIBUTION_INFORMATION>());
+    assert!(
+        offset_of!(IoAttribution, write) == offset_of!(j::JOBOBJECT_IO_ATTRIBUTION_INFORMATION, WriteStats)
+    );
+    assert!(offset_of!(IoStats, size) == offset_of!(j::JOBOBJECT_IO_ATTRIBUTION_STATS, TotalSize));
+    // `ntddk.h` of the driver kit, whose parts in `windows-sys` would bring half of that kit with them.
+    assert!(size_of::<MemoryCounters>() == 112 && offset_of!(MemoryCounters, private_working_set) == 96);
 };
 
 const _: () = assert!(p::PIPE_TYPE_BYTE | p::PIPE_READMODE_BYTE | p::PIPE_WAIT == 0);

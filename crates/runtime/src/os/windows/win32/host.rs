@@ -4,13 +4,16 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
 use windows_sys::Win32::Storage::FileSystem::CreateSymbolicLinkW;
-use windows_sys::Win32::System::SystemInformation::{ComputerNameDnsHostname, GetComputerNameExW};
-use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProcessorCount};
+use windows_sys::Win32::System::SystemInformation::{
+    ComputerNameDnsHostname, GetComputerNameExW, OSVERSIONINFOW,
+};
+use windows_sys::Win32::System::Threading::{GetActiveProcessorCount, GetActiveProcessorGroupCount};
 
 use super::super::api::Host;
 use super::super::rootfs;
-use super::{Win32, check, security, wide, wide_path};
+use super::{Win32, check, security, size_of_u32, wide, wide_path};
 
 impl Host for Win32 {
     fn host_name(&self) -> io::Result<String> {
@@ -23,9 +26,23 @@ impl Host for Win32 {
         Ok(String::from_utf16_lossy(&name))
     }
 
-    fn processors(&self) -> u32 {
+    fn processor_groups(&self) -> Vec<u32> {
         // SAFETY: takes no pointers.
-        unsafe { GetActiveProcessorCount(ALL_PROCESSOR_GROUPS) }
+        let groups = unsafe { GetActiveProcessorGroupCount() };
+        (0..groups)
+            // SAFETY: takes no pointers.
+            .map(|group| unsafe { GetActiveProcessorCount(group) })
+            .collect()
+    }
+
+    fn build(&self) -> u32 {
+        let mut version = OSVERSIONINFOW {
+            dwOSVersionInfoSize: size_of_u32::<OSVERSIONINFOW>(),
+            ..Default::default()
+        };
+        // SAFETY: the structure is writable and says its own length. The call never fails.
+        unsafe { RtlGetVersion(&raw mut version) };
+        version.dwBuildNumber
     }
 
     fn variable(&self, name: &str) -> Option<String> {

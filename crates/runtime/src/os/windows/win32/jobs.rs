@@ -4,24 +4,31 @@ use std::ffi::c_void;
 use std::io;
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_ALREADY_EXISTS, ERROR_FILE_NOT_FOUND, ERROR_MORE_DATA, GetLastError, HANDLE, INVALID_HANDLE_VALUE,
-    WAIT_TIMEOUT,
+    ERROR_ALREADY_EXISTS, ERROR_FILE_NOT_FOUND, ERROR_MORE_DATA, ERROR_PATH_NOT_FOUND, GetLastError, HANDLE,
+    INVALID_HANDLE_VALUE,
 };
-use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus};
+use windows_sys::Win32::System::IO::{
+    CreateIoCompletionPort, GetQueuedCompletionStatus, PostQueuedCompletionStatus,
+};
 use windows_sys::Win32::System::JobObjects::{
-    CreateJobObjectW, JOBOBJECT_ASSOCIATE_COMPLETION_PORT, JOBOBJECT_BASIC_ACCOUNTING_INFORMATION,
-    JobObjectBasicAccountingInformation, JobObjectBasicProcessIdList, JobObjectExtendedLimitInformation,
-    OpenJobObjectW, QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
+    CreateJobObjectW, JOBOBJECT_ASSOCIATE_COMPLETION_PORT, JobObjectBasicAccountingInformation,
+    JobObjectBasicProcessIdList, OpenJobObjectW, QueryInformationJobObject, SetInformationJobObject,
+    TerminateJobObject,
 };
 use windows_sys::Win32::System::LibraryLoader::{
     GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW,
 };
-use windows_sys::Win32::System::SystemServices::{JOB_OBJECT_QUERY, JOB_OBJECT_TERMINATE};
 
-use super::super::api::{ExtendedLimit, Handle, JobInformation, Jobs, ProcessIds};
+use windows_sys::Win32::System::Threading::INFINITE;
+
+use super::super::api::{
+    Accounting, CpuRate, ExtendedLimit, GroupAffinity, Handle, IoAttribution,
+    JOB_OBJECT_CPU_RATE_CONTROL_INFORMATION, JOB_OBJECT_EXTENDED_LIMIT_INFORMATION,
+    JOB_OBJECT_GROUP_INFORMATION_EX, JOB_OBJECT_IO_ATTRIBUTION, JOB_OBJECT_MEMORY_USAGE_INFORMATION,
+    JobInformation, Jobs, MemoryUsage, ProcessIds,
+};
 use super::{Win32, check, is, lend, own, size_of_u32, wide};
 
 /// `bindflt.h` of the Windows SDK; `windows-sys` does not have it.
@@ -35,22 +42,24 @@ type BfSetupFilter = unsafe extern "system" fn(
 ) -> i32;
 
 impl Jobs for Win32 {
-    fn create_job(&self, name: &str) -> io::Result<(Handle, bool)> {
-        let name = wide(name);
-        // SAFETY: the attributes may be null (the handle is then not inheritable), and the name is terminated.
-        let raw = unsafe { CreateJobObjectW(null(), name.as_ptr()) };
+    fn create_job(&self, name: Option<&str>) -> io::Result<(Handle, bool)> {
+        let name = name.map(wide);
+        let name = name.as_ref().map_or(null(), Vec::as_ptr);
+        // SAFETY: the attributes may be null (the handle is then not inheritable), and the name is terminated or null.
+        let raw = unsafe { CreateJobObjectW(null(), name) };
         // SAFETY: reads this thread's last error, which a call that opens an existing job sets although it succeeds.
         let error = unsafe { GetLastError() };
         Ok((own(raw)?, error == ERROR_ALREADY_EXISTS))
     }
 
-    fn open_job(&self, name: &str) -> io::Result<Option<Handle>> {
+    fn open_job(&self, name: &str, access: u32) -> io::Result<Option<Handle>> {
         let name = wide(name);
         // SAFETY: the name is terminated.
-        let raw = unsafe { OpenJobObjectW(JOB_OBJECT_QUERY | JOB_OBJECT_TERMINATE, 0, name.as_ptr()) };
+        let raw = unsafe { OpenJobObjectW(access, 0, name.as_ptr()) };
         match own(raw) {
             Ok(job) => Ok(Some(job)),
-            Err(error) if is(&error, ERROR_FILE_NOT_FOUND) => Ok(None),
+            // The second, where there is no other session's directory of names.
+            Err(error) if is(&error, ERROR_FILE_NOT_FOUND) || is(&error, ERROR_PATH_NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -76,6 +85,14 @@ impl Jobs for Win32 {
                 )
             }
             JobInformation::CreateSilo => (null(), 0),
+            JobInformation::IoAttribution(attribution) => (
+                std::ptr::from_ref(attribution).cast(),
+                size_of_u32::<IoAttribution>(),
+            ),
+            JobInformation::Affinity(groups) => (
+                groups.as_ptr().cast(),
+                u32::try_from(size_of_val(groups.as_slice())).map_err(io::Error::other)?,
+            ),
         };
         // SAFETY: the job handle is open, and pointer and length describe one structure that lives until the end of
         // this function, laid out as the class wants it (`agreement`).
@@ -83,33 +100,41 @@ impl Jobs for Win32 {
     }
 
     fn query_extended_limit(&self, job: &Handle) -> io::Result<ExtendedLimit> {
-        let mut limit = ExtendedLimit::default();
-        // SAFETY: the job handle is open; the structure is writable, as long as said, and valid for any bytes.
-        check(unsafe {
-            QueryInformationJobObject(
-                lend(job),
-                JobObjectExtendedLimitInformation,
-                (&raw mut limit).cast(),
-                size_of_u32::<ExtendedLimit>(),
-                null_mut(),
-            )
-        })?;
-        Ok(limit)
+        query(job, JOB_OBJECT_EXTENDED_LIMIT_INFORMATION)
     }
 
-    fn query_active_processes(&self, job: &Handle) -> io::Result<u32> {
-        let mut accounting = JOBOBJECT_BASIC_ACCOUNTING_INFORMATION::default();
-        // SAFETY: the job handle is open; the structure is writable, as long as said, and valid for any bytes.
+    fn query_accounting(&self, job: &Handle) -> io::Result<Accounting> {
+        query(job, JobObjectBasicAccountingInformation)
+    }
+
+    fn query_memory_usage(&self, job: &Handle) -> io::Result<MemoryUsage> {
+        query(job, JOB_OBJECT_MEMORY_USAGE_INFORMATION)
+    }
+
+    fn query_io_attribution(&self, job: &Handle) -> io::Result<IoAttribution> {
+        query(job, JOB_OBJECT_IO_ATTRIBUTION)
+    }
+
+    fn query_cpu_rate(&self, job: &Handle) -> io::Result<CpuRate> {
+        query(job, JOB_OBJECT_CPU_RATE_CONTROL_INFORMATION)
+    }
+
+    fn query_affinity(&self, job: &Handle) -> io::Result<Vec<GroupAffinity>> {
+        // More groups than any Windows has.
+        let mut groups = [GroupAffinity::default(); 64];
+        let mut length = 0;
+        // SAFETY: the job handle is open; the buffer is writable, as long as said, and valid for any bytes.
         check(unsafe {
             QueryInformationJobObject(
                 lend(job),
-                JobObjectBasicAccountingInformation,
-                (&raw mut accounting).cast(),
-                size_of_u32::<JOBOBJECT_BASIC_ACCOUNTING_INFORMATION>(),
-                null_mut(),
+                JOB_OBJECT_GROUP_INFORMATION_EX,
+                groups.as_mut_ptr().cast(),
+                size_of_u32::<[GroupAffinity; 64]>(),
+                &raw mut length,
             )
         })?;
-        Ok(accounting.ActiveProcesses)
+        let count = length as usize / size_of::<GroupAffinity>();
+        Ok(groups.into_iter().take(count).collect())
     }
 
     fn query_process_ids(&self, job: &Handle, room: usize) -> io::Result<ProcessIds> {
@@ -150,25 +175,25 @@ impl Jobs for Win32 {
         own(unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, null_mut(), 0, 1) })
     }
 
-    fn wait_completion_port(&self, port: &Handle, limit: Duration) -> io::Result<Option<u32>> {
+    fn wait_completion_port(&self, port: &Handle) -> io::Result<u32> {
         let (mut message, mut key, mut process) = (0, 0, null_mut());
-        let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX - 1);
         // SAFETY: the port is open, and the three results are writable locals. The `OVERLAPPED` of a job's packet is
         // a process id and is not read through.
-        let answer = check(unsafe {
+        check(unsafe {
             GetQueuedCompletionStatus(
                 lend(port),
                 &raw mut message,
                 &raw mut key,
                 &raw mut process,
-                milliseconds,
+                INFINITE,
             )
-        });
-        match answer {
-            Ok(()) => Ok(Some(message)),
-            Err(error) if is(&error, WAIT_TIMEOUT) => Ok(None),
-            Err(error) => Err(error),
-        }
+        })?;
+        Ok(message)
+    }
+
+    fn post_completion_port(&self, port: &Handle, message: u32) -> io::Result<()> {
+        // SAFETY: the port is open; the packet has no `OVERLAPPED`.
+        check(unsafe { PostQueuedCompletionStatus(lend(port), message, 0, null()) })
     }
 
     fn bf_setup_filter(&self, job: &Handle, flags: u32, root: &str, target: &str) -> io::Result<()> {
@@ -185,6 +210,30 @@ impl Jobs for Win32 {
         }
         Err(io::Error::other(format!("HRESULT {status:#010x}")))
     }
+}
+
+/// A structure that a class of information is laid out as (`agreement`).
+trait Answer: Copy + Default {}
+
+impl Answer for ExtendedLimit {}
+impl Answer for Accounting {}
+impl Answer for MemoryUsage {}
+impl Answer for IoAttribution {}
+impl Answer for CpuRate {}
+
+fn query<T: Answer>(job: &Handle, class: i32) -> io::Result<T> {
+    let mut answer = T::default();
+    // SAFETY: the job handle is open; the structure is writable, as long as said, and valid for any bytes.
+    check(unsafe {
+        QueryInformationJobObject(
+            lend(job),
+            class,
+            (&raw mut answer).cast(),
+            size_of_u32::<T>(),
+            null_mut(),
+        )
+    })?;
+    Ok(answer)
 }
 
 /// The function of `bindfltapi.dll`, looked for in the system directory alone.

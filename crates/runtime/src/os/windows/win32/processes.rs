@@ -8,11 +8,14 @@ use std::ptr::{null, null_mut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessVmCounters};
 use windows_sys::Win32::Foundation::{
     DUPLICATE_SAME_ACCESS, DuplicateHandle, ERROR_INVALID_PARAMETER, HANDLE, HANDLE_FLAG_INHERIT,
     INVALID_HANDLE_VALUE, SetHandleInformation, WAIT_FAILED, WAIT_OBJECT_0,
 };
-use windows_sys::Win32::System::Console::{GetConsoleMode, GetStdHandle};
+use windows_sys::Win32::System::Console::{
+    COORD, ClosePseudoConsole, CreatePseudoConsole, GetConsoleMode, GetStdHandle, ResizePseudoConsole,
+};
 use windows_sys::Win32::System::JobObjects::IsProcessInJob;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Pipes::CreatePipe;
@@ -23,7 +26,11 @@ use windows_sys::Win32::System::Threading::{
     UpdateProcThreadAttribute, WaitForSingleObject,
 };
 
-use super::super::api::{Attribute, Handle, Process, ProcessSpec, Processes, STD_ERROR_HANDLE};
+use windows_sys::core::BOOL;
+
+use super::super::api::{
+    Attribute, CloseHandle, Handle, MemoryCounters, Process, ProcessSpec, Processes, STD_ERROR_HANDLE,
+};
 use super::{Win32, check, is, lend, own, size_of_u32, wide};
 
 impl Processes for Win32 {
@@ -48,6 +55,12 @@ impl Processes for Win32 {
         startup.StartupInfo.hStdOutput = spec.stdio[1] as HANDLE;
         startup.StartupInfo.hStdError = spec.stdio[2] as HANDLE;
         let startup: *const STARTUPINFOEXW = &raw const startup;
+        // Without a list of them nothing is inherited at all.
+        let inherit = BOOL::from(
+            spec.attributes
+                .iter()
+                .any(|attribute| matches!(attribute, Attribute::Handles(_))),
+        );
         let mut made = PROCESS_INFORMATION::default();
         let answer = match spec.token {
             // SAFETY: every text is terminated, the command line is writable, the environment ends in two zeros,
@@ -59,7 +72,7 @@ impl Processes for Win32 {
                     command_line.as_mut_ptr(),
                     null(),
                     null(),
-                    1,
+                    inherit,
                     spec.creation_flags,
                     environment,
                     directory,
@@ -75,7 +88,7 @@ impl Processes for Win32 {
                     command_line.as_mut_ptr(),
                     null(),
                     null(),
-                    1,
+                    inherit,
                     spec.creation_flags,
                     environment,
                     directory,
@@ -182,6 +195,49 @@ impl Processes for Win32 {
         own(thread).map(drop)
     }
 
+    fn memory_counters(&self, process: &Handle) -> io::Result<MemoryCounters> {
+        let mut counters = MemoryCounters::default();
+        // SAFETY: the handle is open; the structure is writable, as long as said, and valid for any bytes.
+        let status = unsafe {
+            NtQueryInformationProcess(
+                lend(process),
+                ProcessVmCounters,
+                (&raw mut counters).cast(),
+                size_of_u32::<MemoryCounters>(),
+                null_mut(),
+            )
+        };
+        if status >= 0 {
+            Ok(counters)
+        } else {
+            Err(io::Error::other(format!("NTSTATUS {status:#010x}")))
+        }
+    }
+
+    fn create_pseudo_console(
+        &self,
+        columns: i16,
+        rows: i16,
+        input: &Handle,
+        output: &Handle,
+    ) -> io::Result<Handle> {
+        let mut console = 0;
+        let size = COORD { X: columns, Y: rows };
+        // SAFETY: both handles are open and only copied; the result is a writable local.
+        let result = unsafe { CreatePseudoConsole(size, lend(input), lend(output), 0, &raw mut console) };
+        succeeded(result)?;
+        Ok(Handle::new(
+            console.cast_unsigned(),
+            Arc::new(ClosePseudoConsoles),
+        ))
+    }
+
+    fn resize_pseudo_console(&self, console: &Handle, columns: i16, rows: i16) -> io::Result<()> {
+        let size = COORD { X: columns, Y: rows };
+        // SAFETY: the handle is a pseudo-console's that is open.
+        succeeded(unsafe { ResizePseudoConsole(console.raw().cast_signed(), size) })
+    }
+
     fn create_pipe(&self) -> io::Result<(Handle, Handle)> {
         let (mut read, mut write) = (null_mut(), null_mut());
         // SAFETY: both results are writable locals; no attributes means not inheritable.
@@ -219,6 +275,10 @@ impl Processes for Win32 {
         unsafe { GetConsoleMode(raw, &raw mut mode) != 0 }
     }
 
+    fn own_input(&self) -> Box<dyn io::Read + Send> {
+        Box::new(io::stdin())
+    }
+
     fn own_stream(&self, which: u32) -> Box<dyn io::Write + Send> {
         // These write to a console in its own encoding.
         if which == STD_ERROR_HANDLE {
@@ -241,6 +301,28 @@ impl Processes for Win32 {
         let raw = handle.into_raw();
         // SAFETY: `into_raw` gave up the only owner of this open handle.
         unsafe { File::from_raw_handle(raw as RawHandle) }
+    }
+}
+
+/// What a pseudo-console's handle is closed with.
+struct ClosePseudoConsoles;
+
+impl CloseHandle for ClosePseudoConsoles {
+    fn close(&self, raw: usize) {
+        // SAFETY: `Handle` calls this once, when it is dropped, with the pseudo-console that it alone owns.
+        unsafe { ClosePseudoConsole(raw.cast_signed()) };
+    }
+}
+
+/// The result of a call that returns an `HRESULT`.
+fn succeeded(result: i32) -> io::Result<()> {
+    if result >= 0 {
+        Ok(())
+    } else if result.cast_unsigned() >> 16 == 0x8007 {
+        // FACILITY_WIN32: the low word is the Win32 error.
+        Err(io::Error::from_raw_os_error(result & 0xFFFF))
+    } else {
+        Err(io::Error::other(format!("HRESULT {result:#010x}")))
     }
 }
 
@@ -271,14 +353,18 @@ impl<'a> AttributeList<'a> {
         };
         for attribute in attributes {
             let values = attribute.values();
+            let pointer: *const c_void = match attribute {
+                Attribute::PseudoConsole(console) => *console as *const c_void,
+                Attribute::Jobs(_) | Attribute::Handles(_) => values.as_ptr().cast(),
+            };
             // SAFETY: the list is initialised for as many attributes; the values are borrowed for `'a`, longer than
-            // the list lives, and their length is in bytes.
+            // the list lives, and their length is in bytes. A pseudo-console is passed as it is.
             check(unsafe {
                 UpdateProcThreadAttribute(
                     list.pointer,
                     0,
                     attribute.number(),
-                    values.as_ptr().cast(),
+                    pointer,
                     size_of_val(values),
                     null_mut(),
                     null(),
