@@ -46,7 +46,9 @@ impl Volume {
     /// Drops what is in it, for records: Secrets are on the disk nowhere but where they are mounted from.
     pub fn forget_content(&mut self) {
         if let Content::Files(parts) = &mut self.content {
-            parts.iter_mut().for_each(|part| part.files.clear());
+            for part in parts {
+                part.files.clear();
+            }
         }
     }
 }

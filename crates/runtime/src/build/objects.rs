@@ -79,6 +79,7 @@ impl<'a> Objects<'a> {
     ///
     /// # Errors
     /// It is none that the API server would take.
+    #[must_use]
     pub fn object(
         &self,
         kind: ObjectKind,

@@ -89,12 +89,12 @@ pub fn update(
     if !are_made(directory) {
         return Err(UpdateError::Ended);
     }
-    let mut changes = Vec::new();
+    let mut planned = Vec::new();
     for volume in concerned {
-        changes.extend(plan(directory, volume, find)?);
+        planned.extend(plan(directory, volume, find)?);
     }
     let mut changed = Vec::new();
-    for change in changes {
+    for change in planned {
         carry_out(directory, &change)?;
         changed.push(change.volume.name.clone());
     }

@@ -266,7 +266,7 @@ fn divisor_fault(resource: &str, divisor: Quantity) -> Option<String> {
     const MEMORY: [&str; 13] = [
         "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei",
     ];
-    let (kind, allowed, shown): (&str, &[&str], &str) = if resource.ends_with(".cpu") {
+    let (kind, allowed, shown): (&str, &[&str], &str) = if matches!(resource, "limits.cpu" | "requests.cpu") {
         ("cpu", &CPU, "1m and 1")
     } else {
         (
