@@ -14,7 +14,7 @@ use super::rootfs::{self, Rootfs};
 use super::started::{self, Started};
 use super::steps::{Attachment, Credentials, Launch, Mounts};
 use super::streams::{self, Ours};
-use super::{Host, privileges, running};
+use super::{Host, limits, privileges, running};
 use crate::command;
 use crate::engine::{CreateError, Created, DeleteError, Running, StartError, Stdio};
 use crate::path::MountPoint;
@@ -90,13 +90,7 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
     let mount_point = MountPoint::linux();
     let identity = accounts::resolve(&plan.user, &Database::of_host()?, &host.facts.hostname)?;
     let volumes = mounts::check(&plan.mounts, &mount_point)?;
-    let wanted = host
-        .layout()?
-        .want(&plan.id, &plan.limits)
-        .map_err(|error| CreateError::Host {
-            doing: "plan the container's cgroup".to_owned(),
-            reason: error.to_string(),
-        })?;
+    let wanted = limits::want(host, &plan.id, &plan.limits)?;
     let mut planned =
         places::plan(Path::new(mount_point.path()), false).map_err(|reason| CreateError::Host {
             doing: format!("plan the mount point {}", mount_point.path()),

@@ -89,6 +89,10 @@ pub(super) fn exec(
         .map_err(super::started::ended_or)
         .map_err(lost)?;
     let group = &target.group;
+    let _lock = group.lock(false).map_err(|source| CreateError::Io {
+        doing: "lock the container's cgroup".to_owned(),
+        source,
+    })?;
     let opened = group
         .unified()
         .and_then(|unified| Ok((unified, group.entries()?)));

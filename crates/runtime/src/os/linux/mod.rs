@@ -7,7 +7,7 @@
 //! | `program`, `streams` | what a process is started with |
 //! | `running` | waiting, signalling, deleting |
 //! | `exec`, `started` | further programs in a container that any process of this host holds |
-//! | `cgroup` | v1, v2 and hybrid hierarchies |
+//! | `cgroup`, `limits` | v1, v2 and hybrid hierarchies; limits and statistics |
 //! | `rootfs`, `copy`, `mounts`, `sub_path`, `places` | the overlay, volumes, and mount points on the host |
 //! | `accounts`, `privileges`, `facts` | who, whether, and where |
 //! | `outputs`, `watch` | reading what containers say, and waiting for files |
@@ -28,6 +28,7 @@ mod facts;
 mod guardian;
 mod journal;
 mod ledger;
+mod limits;
 mod mounts;
 mod outputs;
 mod places;
@@ -51,8 +52,11 @@ use std::sync::{Arc, OnceLock};
 use cgroup::Layout;
 use guardian::Guardian;
 
-use crate::engine::{CreateError, Created, DeleteError, Engine, Entry, ExecError, HostFacts, Running, Stdio};
-use crate::plan::Plan;
+use crate::engine::{
+    CreateError, Created, DeleteError, Engine, Entry, ExecError, HostFacts, Running, Stats, StatsError,
+    Stdio, UpdateError,
+};
+use crate::plan::{Limits, Plan};
 use crate::state::State;
 
 pub use channel::{Listener, Stream};
@@ -102,6 +106,14 @@ impl Engine for LinuxEngine {
 
     fn exec(&self, plan: &Plan, entry: &Entry, stdio: Stdio) -> Result<Arc<dyn Running>, ExecError> {
         exec::exec(&self.0, plan, entry, stdio)
+    }
+
+    fn stats(&self, id: &str) -> Result<Stats, StatsError> {
+        limits::stats(&self.0, id)
+    }
+
+    fn update(&self, id: &str, limits: &Limits) -> Result<Limits, UpdateError> {
+        limits::update(&self.0, id, limits)
     }
 
     fn sweep(&self) -> Result<Vec<String>, DeleteError> {

@@ -18,7 +18,7 @@ use super::steps::{Launch, Step};
 use super::streams::Ours;
 use super::{Host, journal};
 use crate::engine::{
-    DeleteError, Exit, Output, Running, Signal, SignalError, StartError, Terminal, TerminalSize,
+    DeleteError, Exit, Hits, Output, Running, Signal, SignalError, StartError, Terminal, TerminalSize,
 };
 
 /// A started container.
@@ -310,6 +310,10 @@ impl Running for Container {
             return Ok(());
         }
         self.group.kill().map_err(self.error())
+    }
+
+    fn hits(&self) -> Hits {
+        self.group.hits()
     }
 
     fn delete(&self) -> Result<(), DeleteError> {

@@ -76,7 +76,7 @@ fn kills_a_forking_tree_through_the_freezer_and_removes_its_cgroups() {
         .0
         .layout()
         .unwrap()
-        .want(&plan.id, &plan.limits)
+        .want(&plan.id, &plan.limits, &[])
         .unwrap()
         .group;
     assert!(freezer.exists());

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::devices::Device;
+use super::limits::{self, Setting};
 use crate::plan::Limits;
 
 /// The parent of all containers' cgroups in every hierarchy.
 const PARENT: &str = "porthole";
-/// The period of CPU quotas, in microseconds: the kernel's and Kubernetes' default.
-const PERIOD: u64 = 100_000;
-/// The least quota that the kernel accepts, in microseconds.
-const MIN_QUOTA: u64 = 1_000;
+/// What of v1 is used: the first two count what a container uses, and are made with it.
+const CONTROLLERS: [&str; 7] = ["memory", "pids", "cpu", "cpuacct", "cpuset", "blkio", "freezer"];
+/// Controllers that every container has where they can be had, because what they count cannot be counted later.
+const COUNTING: [&str; 3] = ["memory", "pids", "io"];
 
 /// The hierarchies that are mounted on a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,9 @@ pub(in super::super) struct Group {
     /// v1 controller → directory.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) v1: BTreeMap<String, PathBuf>,
+    /// v1 controllers that the container has only once it is limited by them while it runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) later: BTreeMap<String, PathBuf>,
 }
 
 /// A cgroup to be made, and what is written into it.
@@ -43,12 +48,12 @@ pub(in super::super) struct Wanted {
     pub(in super::super) group: Group,
     /// v2 controllers that must be enabled for the children of the mount point and of [`PARENT`].
     pub(super) enable: Vec<&'static str>,
+    /// Those that are enabled where that is possible.
+    pub(super) count: Vec<&'static str>,
     /// The mount point in which they are enabled.
     pub(super) enable_in: Option<PathBuf>,
-    /// File → value, in order.
-    pub(super) values: Vec<(PathBuf, String)>,
-    /// What kernels without accounting of swap have no file for.
-    pub(super) of_swap: Option<(PathBuf, String)>,
+    /// What is written, in order.
+    pub(super) settings: Vec<Setting>,
 }
 
 /// Why a host's cgroups do not do.
@@ -86,7 +91,7 @@ impl Layout {
                 }
                 Some("cgroup") => {
                     for option in file_system.nth(1).unwrap_or_default().split(',') {
-                        if ["memory", "cpu", "pids", "freezer"].contains(&option) {
+                        if CONTROLLERS.contains(&option) {
                             layout
                                 .v1
                                 .entry(option.to_owned())
@@ -100,86 +105,99 @@ impl Layout {
         layout
     }
 
-    /// What a container of these limits needs: the v2 tree wherever there is one, v1 hierarchies only where a limit asks
-    /// for them or where nothing else can kill.
-    pub(in super::super) fn want(&self, id: &str, limits: &Limits) -> Result<Wanted, LayoutError> {
+    /// What a container of these limits needs: the v2 tree wherever there is one, v1 hierarchies only where they count or
+    /// limit something, or where nothing else can kill.
+    pub(in super::super) fn want(
+        &self,
+        id: &str,
+        limits: &Limits,
+        devices: &[Device],
+    ) -> Result<Wanted, LayoutError> {
         let mut wanted = Wanted::default();
         match (&self.unified, self.v1.get("freezer")) {
             (Some(unified), _) => wanted.group.unified = Some(unified.join(PARENT).join(id)),
             (None, Some(freezer)) => {
-                wanted
-                    .group
-                    .v1
-                    .insert("freezer".to_owned(), freezer.join(PARENT).join(id));
+                // The v2 tree would count processor time in any case.
+                for (controller, hierarchy) in std::iter::once(("freezer", freezer))
+                    .chain(self.v1.get("cpuacct").map(|hierarchy| ("cpuacct", hierarchy)))
+                {
+                    let directory = hierarchy.join(PARENT).join(id);
+                    wanted.group.v1.insert(controller.to_owned(), directory);
+                }
             }
             (None, None) => return Err(LayoutError::None),
         }
+        for controller in COUNTING {
+            if self.v1.contains_key(controller) {
+                self.place(&mut wanted, id, "", controller)?;
+            } else if let Some(unified) = &self.unified
+                && self.controllers.iter().any(|one| one == controller)
+            {
+                wanted.count.push(controller);
+                wanted.enable_in = Some(unified.clone());
+            }
+        }
         if let Some(bytes) = limits.memory {
-            self.limit(&mut wanted, id, "memory", "memory", |v2| {
-                vec![(
-                    if v2 { "memory.max" } else { "memory.limit_in_bytes" },
-                    bytes.to_string(),
-                )]
-            })?;
-            // A limit beside which a container may fill the swap would limit nothing: no swap, as for pods of a kubelet.
-            wanted.of_swap = wanted.values.last().map(|(file, _)| {
-                if file.ends_with("memory.max") {
-                    (file.with_file_name("memory.swap.max"), "0".to_owned())
-                } else {
-                    let both = "memory.memsw.limit_in_bytes";
-                    (file.with_file_name(both), bytes.to_string())
-                }
-            });
+            let (directory, v2) = self.place(&mut wanted, id, "memory", "memory")?;
+            wanted
+                .settings
+                .extend(limits::memory(&directory, v2, Some(bytes)));
         }
         if let Some(milli) = limits.cpu_milli {
-            let quota = milli.saturating_mul(PERIOD / 1000).max(MIN_QUOTA);
-            self.limit(&mut wanted, id, "cpu", "cpu", |v2| {
-                if v2 {
-                    vec![("cpu.max", format!("{quota} {PERIOD}"))]
-                } else {
-                    vec![
-                        ("cpu.cfs_period_us", PERIOD.to_string()),
-                        ("cpu.cfs_quota_us", quota.to_string()),
-                    ]
-                }
-            })?;
+            let (directory, v2) = self.place(&mut wanted, id, "cpu", "cpu")?;
+            wanted.settings.extend(limits::cpu(&directory, v2, Some(milli)));
         }
         if let Some(pids) = limits.pids {
-            self.limit(&mut wanted, id, "processes", "pids", |_| {
-                vec![("pids.max", pids.to_string())]
-            })?;
+            let (directory, _) = self.place(&mut wanted, id, "processes", "pids")?;
+            wanted.settings.push(limits::pids(&directory, Some(pids)));
+        }
+        if !limits.processors.is_empty() {
+            let (directory, _) = self.place(&mut wanted, id, "processors", "cpuset")?;
+            wanted
+                .settings
+                .push(limits::processors(&directory, &limits.processors));
+        }
+        if !devices.is_empty() {
+            let controller = if self.v1.contains_key("blkio") {
+                "blkio"
+            } else {
+                "io"
+            };
+            let (directory, v2) = self.place(&mut wanted, id, "devices", controller)?;
+            wanted
+                .settings
+                .extend(devices.iter().flat_map(|device| device.settings(&directory, v2)));
+        }
+        for (controller, hierarchy) in &self.v1 {
+            if controller != "freezer" && !wanted.group.v1.contains_key(controller) {
+                let directory = hierarchy.join(PARENT).join(id);
+                wanted.group.later.insert(controller.clone(), directory);
+            }
         }
         Ok(wanted)
     }
 
-    fn limit(
+    /// The directory in which a controller limits the container, and whether it is of the v2 tree.
+    fn place(
         &self,
         wanted: &mut Wanted,
         id: &str,
         limit: &'static str,
         controller: &'static str,
-        values: impl Fn(bool) -> Vec<(&'static str, String)>,
-    ) -> Result<(), LayoutError> {
-        let directory = if let Some(hierarchy) = self.v1.get(controller) {
+    ) -> Result<(PathBuf, bool), LayoutError> {
+        if let Some(hierarchy) = self.v1.get(controller) {
             let directory = hierarchy.join(PARENT).join(id);
             wanted.group.v1.insert(controller.to_owned(), directory.clone());
-            directory
-        } else if let Some(unified) = self
+            return Ok((directory, false));
+        }
+        let unified = self
             .unified
             .as_ref()
             .filter(|_| self.controllers.iter().any(|one| one == controller))
-        {
-            wanted.enable.push(controller);
-            wanted.enable_in = Some(unified.clone());
-            unified.join(PARENT).join(id)
-        } else {
-            return Err(LayoutError::Controller { limit, controller });
-        };
-        let v2 = !self.v1.contains_key(controller);
-        for (file, value) in values(v2) {
-            wanted.values.push((directory.join(file), value));
-        }
-        Ok(())
+            .ok_or(LayoutError::Controller { limit, controller })?;
+        wanted.enable.push(controller);
+        wanted.enable_in = Some(unified.clone());
+        Ok((unified.join(PARENT).join(id), true))
     }
 }
 
@@ -232,28 +250,29 @@ mod tests {
 
     fn values(wanted: &Wanted) -> Vec<(&str, &str)> {
         wanted
-            .values
+            .settings
             .iter()
-            .map(|(file, value)| (file.to_str().unwrap(), value.as_str()))
+            .map(|setting| (setting.file.to_str().unwrap(), setting.value.as_str()))
             .collect()
     }
 
     #[test]
-    fn uses_only_the_unified_tree_of_a_hybrid_host_without_limits() {
-        let wanted = layout(HYBRID, "hugetlb").want("a", &Limits::default()).unwrap();
+    fn counts_on_a_hybrid_host_what_cannot_be_counted_later() {
+        let wanted = layout(HYBRID, "hugetlb")
+            .want("a", &Limits::default(), &[])
+            .unwrap();
         assert_eq!(
-            wanted.group,
-            Group {
-                unified: Some("/sys/fs/cgroup/unified/porthole/a".into()),
-                v1: BTreeMap::new(),
-            }
+            wanted.group.unified,
+            Some("/sys/fs/cgroup/unified/porthole/a".into())
         );
-        assert!(wanted.values.is_empty() && wanted.enable.is_empty());
+        assert_eq!(wanted.group.v1.keys().collect::<Vec<_>>(), ["memory", "pids"]);
+        assert_eq!(wanted.group.later.keys().collect::<Vec<_>>(), ["cpu", "cpuacct"]);
+        assert!(wanted.settings.is_empty() && wanted.enable.is_empty() && wanted.count.is_empty());
     }
 
     #[test]
     fn limits_through_v1_on_a_hybrid_host() {
-        let wanted = layout(HYBRID, "hugetlb").want("a", &ALL).unwrap();
+        let wanted = layout(HYBRID, "hugetlb").want("a", &ALL, &[]).unwrap();
         assert_eq!(
             values(&wanted),
             [
@@ -261,6 +280,11 @@ mod tests {
                     "/sys/fs/cgroup/memory/porthole/a/memory.limit_in_bytes",
                     "10485760"
                 ),
+                (
+                    "/sys/fs/cgroup/memory/porthole/a/memory.memsw.limit_in_bytes",
+                    "10485760"
+                ),
+                ("/sys/fs/cgroup/cpu,cpuacct/porthole/a/cpu.cfs_quota_us", "-1"),
                 (
                     "/sys/fs/cgroup/cpu,cpuacct/porthole/a/cpu.cfs_period_us",
                     "100000"
@@ -270,13 +294,7 @@ mod tests {
             ]
         );
         assert!(wanted.enable.is_empty());
-        assert_eq!(
-            wanted.of_swap,
-            Some((
-                "/sys/fs/cgroup/memory/porthole/a/memory.memsw.limit_in_bytes".into(),
-                "10485760".to_owned()
-            ))
-        );
+        assert!(wanted.settings[1].optional, "kernels without accounting of swap");
     }
 
     #[test]
@@ -285,52 +303,43 @@ mod tests {
             "30 23 0:26 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw,nsdelegate",
             "cpuset cpu io memory pids",
         )
-        .want("a", &ALL)
+        .want("a", &ALL, &[])
         .unwrap();
         assert_eq!(wanted.enable, ["memory", "cpu", "pids"]);
         assert_eq!(
             values(&wanted),
             [
                 ("/sys/fs/cgroup/porthole/a/memory.max", "10485760"),
+                ("/sys/fs/cgroup/porthole/a/memory.swap.max", "0"),
                 ("/sys/fs/cgroup/porthole/a/cpu.max", "25000 100000"),
                 ("/sys/fs/cgroup/porthole/a/pids.max", "5"),
             ]
         );
-        assert_eq!(
-            wanted.of_swap,
-            Some(("/sys/fs/cgroup/porthole/a/memory.swap.max".into(), "0".to_owned()))
-        );
+        assert_eq!(wanted.count, ["memory", "pids", "io"]);
     }
 
     #[test]
     fn kills_through_the_freezer_where_there_is_only_v1() {
         let v1: String = HYBRID.lines().take(6).collect::<Vec<_>>().join("\n");
-        let wanted = layout(&v1, "").want("a", &Limits::default()).unwrap();
+        let wanted = layout(&v1, "").want("a", &Limits::default(), &[]).unwrap();
         assert_eq!(wanted.group.unified, None);
-        assert_eq!(wanted.group.v1.keys().collect::<Vec<_>>(), ["freezer"]);
-    }
-
-    #[test]
-    fn never_asks_for_less_than_the_least_quota() {
-        let limits = Limits {
-            cpu_milli: Some(1),
-            ..Limits::default()
-        };
-        let wanted = layout(HYBRID, "").want("a", &limits).unwrap();
-        assert_eq!(wanted.values[1].1, "1000");
+        assert_eq!(
+            wanted.group.v1.keys().collect::<Vec<_>>(),
+            ["cpuacct", "freezer", "memory", "pids"]
+        );
     }
 
     #[test]
     fn names_the_controller_that_is_missing() {
         assert_eq!(
             layout("30 23 0:26 / /c rw - cgroup2 none rw", "cpu")
-                .want("a", &ALL)
+                .want("a", &ALL, &[])
                 .unwrap_err()
                 .to_string(),
             "limit on memory needs the cgroup controller `memory`, which this host does not offer"
         );
         assert_eq!(
-            layout("", "").want("a", &Limits::default()),
+            layout("", "").want("a", &Limits::default(), &[]),
             Err(LayoutError::None)
         );
     }

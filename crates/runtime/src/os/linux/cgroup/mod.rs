@@ -2,7 +2,12 @@
 //!
 //! Every function takes its paths from a [`Group`], so that tests run on a directory of ordinary files.
 
+mod devices;
 mod layout;
+mod limits;
+mod make;
+mod update;
+mod usage;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -14,7 +19,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+pub(super) use devices::resolve as resolve_devices;
 pub(super) use layout::{Group, Layout, Wanted};
+pub(super) use limits::check as check_limits;
+use make::make_v1;
+pub(super) use update::{Unchanged, update};
 
 /// Between two looks at a v1 cgroup, which tells nobody when it becomes empty.
 const ROUND: Duration = Duration::from_millis(1);
@@ -42,71 +51,6 @@ impl Layout {
     }
 }
 
-impl Wanted {
-    /// Makes the cgroups and sets the limits.
-    pub(super) fn make(&self) -> Result<(), CgroupError> {
-        for directory in self.group.directories() {
-            make_directory(directory).map_err(failed("make cgroup", directory))?;
-        }
-        if let Some(root) = &self.enable_in {
-            self.enable(root)?;
-        }
-        let of_swap = self.of_swap.iter().filter(|(file, _)| file.exists());
-        for (file, value) in self.values.iter().chain(of_swap) {
-            write(file, value).map_err(|source| CgroupError {
-                doing: format!("write `{value}` to {}", file.display()),
-                source,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn enable(&self, root: &Path) -> Result<(), CgroupError> {
-        let parent = self.group.unified.as_deref().and_then(Path::parent);
-        for directory in std::iter::once(root).chain(parent) {
-            let file = directory.join("cgroup.subtree_control");
-            let enabled = fs::read_to_string(&file).map_err(failed("read", &file))?;
-            for controller in &self.enable {
-                if enabled.split_whitespace().any(|one| one == *controller) {
-                    continue;
-                }
-                write(&file, &format!("+{controller}")).map_err(|source| {
-                    // "No internal processes" (cgroup-v2.rst): only the true root may have processes and controllers.
-                    let hint = if source.raw_os_error() == Some(libc::EBUSY) {
-                        "; processes in it keep limits from being handed on: move them into a cgroup of their own"
-                    } else {
-                        ""
-                    };
-                    CgroupError {
-                        doing: format!("enable controller `{controller}` in {}{hint}", directory.display()),
-                        source,
-                    }
-                })?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The parent may be removed by another porthole that believes itself the last: then both are made again.
-fn make_directory(directory: &Path) -> io::Result<()> {
-    for _ in 0..100 {
-        match fs::create_dir(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if let Some(parent) = directory.parent() {
-                    match fs::create_dir(parent) {
-                        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                        _ => {}
-                    }
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            made => return made,
-        }
-    }
-    fs::create_dir(directory)
-}
-
 fn write(file: &Path, value: &str) -> io::Result<()> {
     // Never creates: outside a cgroup file system a missing file is an error too.
     OpenOptions::new()
@@ -117,7 +61,32 @@ fn write(file: &Path, value: &str) -> io::Result<()> {
 
 impl Group {
     fn directories(&self) -> impl Iterator<Item = &Path> {
-        self.unified.iter().chain(self.v1.values()).map(PathBuf::as_path)
+        let all = self.unified.iter().chain(self.v1.values());
+        all.chain(self.later.values()).map(PathBuf::as_path)
+    }
+
+    /// The directory of a v1 controller, which may not have been made yet.
+    fn of_v1(&self, controller: &str) -> Option<&Path> {
+        let directory = self.v1.get(controller).or_else(|| self.later.get(controller));
+        directory.map(PathBuf::as_path)
+    }
+
+    /// Keeps others from putting the container under further controllers, or, exclusively, from starting anything in it.
+    /// A cgroup that is gone has nothing to be kept from.
+    pub(super) fn lock(&self, exclusive: bool) -> io::Result<Option<File>> {
+        let Some(directory) = self.members_of() else {
+            return Ok(None);
+        };
+        let file = match File::open(directory) {
+            Err(error) if gone(&error) => return Ok(None),
+            file => file?,
+        };
+        if exclusive {
+            file.lock()?;
+        } else {
+            file.lock_shared()?;
+        }
+        Ok(Some(file))
     }
 
     /// Whether one of the cgroups is there.
@@ -135,16 +104,26 @@ impl Group {
 
     /// The files of the v1 hierarchies by which a process enters them.
     pub(super) fn entries(&self) -> Result<Vec<File>, CgroupError> {
-        self.v1
+        let mut entries = Vec::new();
+        let mut seen: Vec<&Path> = Vec::new();
+        for (directory, optional) in self
+            .v1
             .values()
-            .map(|directory| {
-                let file = directory.join("cgroup.procs");
-                OpenOptions::new()
-                    .write(true)
-                    .open(&file)
-                    .map_err(failed("open", &file))
-            })
-            .collect()
+            .map(|directory| (directory, false))
+            .chain(self.later.values().map(|directory| (directory, true)))
+        {
+            // One hierarchy may be that of several controllers.
+            if seen.contains(&directory.as_path()) {
+                continue;
+            }
+            seen.push(directory);
+            let file = directory.join("cgroup.procs");
+            match OpenOptions::new().write(true).open(&file) {
+                Err(error) if optional && gone(&error) => {}
+                opened => entries.push(opened.map_err(failed("open", &file))?),
+            }
+        }
+        Ok(entries)
     }
 
     /// The directory that knows all members.
@@ -357,43 +336,6 @@ mod tests {
             unified: Some(root.join("porthole/a")),
             ..Group::default()
         }
-    }
-
-    #[test]
-    fn makes_the_parent_and_writes_only_files_that_exist() {
-        let root = tempfile::tempdir().unwrap();
-        let wanted = Wanted {
-            group: group(root.path()),
-            values: vec![(root.path().join("porthole/a/pids.max"), "5".into())],
-            ..Wanted::default()
-        };
-        let error = wanted.make().unwrap_err();
-        assert!(error.doing.starts_with("write `5` to "), "{}", error.doing);
-        fs::write(root.path().join("porthole/a/pids.max"), "max").unwrap();
-        wanted.make().unwrap();
-        assert_eq!(
-            fs::read_to_string(root.path().join("porthole/a/pids.max")).unwrap(),
-            "5ax"
-        );
-    }
-
-    #[test]
-    fn enables_only_what_is_not_enabled_yet() {
-        let root = tempfile::tempdir().unwrap();
-        let wanted = Wanted {
-            group: group(root.path()),
-            enable: vec!["memory", "pids"],
-            enable_in: Some(root.path().to_owned()),
-            ..Wanted::default()
-        };
-        fs::create_dir_all(root.path().join("porthole/a")).unwrap();
-        fs::write(root.path().join("cgroup.subtree_control"), "cpu memory pids\n").unwrap();
-        fs::write(root.path().join("porthole/cgroup.subtree_control"), "memory\n").unwrap();
-        wanted.make().unwrap();
-        assert_eq!(
-            fs::read_to_string(root.path().join("porthole/cgroup.subtree_control")).unwrap(),
-            "+pidsy\n"
-        );
     }
 
     #[test]
