@@ -9,6 +9,7 @@ mod images;
 mod job;
 pub mod limits;
 mod objects;
+mod qos;
 mod user;
 mod volumes;
 
@@ -282,6 +283,7 @@ fn pod(request: &Request<'_>, identity: PodIdentity) -> Result<PodPlan, Vec<Refu
         grace: spec.grace,
         restart_policy: spec.restart_policy,
         active_deadline: spec.active_deadline,
+        qos_class: Some(qos::class(spec).to_owned()),
     })
 }
 

@@ -13,6 +13,8 @@ pub const STEPS: &[&str] = &[
     // Start, and an update: volumes.
     "volume-made",
     "volume-swapped",
+    // A life: its volumes are there.
+    "pod-begun",
     // Start: a container (`job` and `account` on Windows).
     "journal",
     "job",
@@ -27,6 +29,14 @@ pub const STEPS: &[&str] = &[
     "exec-started",
     // Other limits (Windows).
     "limits",
+    // A life: a container's program runs, hooks, its end.
+    "pod-started",
+    "post-start",
+    "stop-asked",
+    "pre-stop",
+    "stop-signalled",
+    "killed",
+    "pod-over",
     // Removal: a container.
     "delete",
     // Removal: the pod.

@@ -2,19 +2,35 @@
 //!
 //! A [`Life`] is begun by [`Life::run`], which returns when it is over; what happens is told to an [`Observer`], and a
 //! [`LifeHandle`] wishes for things meanwhile, from any thread.
+//!
+//! `machine` has the rules: it hears what has happened and what the time is, and says what is to be done. Its parts are
+//! `member` (one container), `ending`, `backoff` and `probing`; `report` makes the status of it. `driver` carries out what it
+//! wants, with `starting` and `performing`.
+//! The rules are the kubelet's; where they are not, `docs/differences.md` says so.
 
-mod course;
+mod backoff;
+mod driver;
+mod ending;
+mod hand;
 mod handle;
+mod machine;
+mod member;
+mod message;
+mod performing;
+mod probing;
+mod report;
+mod starting;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::course::Life;
+pub use self::driver::Life;
 pub use self::handle::{LifeHandle, LimitsError};
-use crate::conduct::{ContainerPlan, RestartPolicy};
+pub use self::probing::ProbeKind;
+use crate::conduct::{ContainerPlan, RestartPolicy, Role};
 use crate::engine::{
     CreateError, DeleteError, Exit, Hits, Output, Running, SignalError, StartError, Stdio, Terminal,
 };
@@ -43,6 +59,9 @@ pub struct PodPlan {
     /// `activeDeadlineSeconds`, from the pod's start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_deadline: Option<Duration>,
+    /// `Guaranteed`, `Burstable` or `BestEffort`, for the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos_class: Option<String>,
 }
 
 /// How a pod is run.
@@ -109,20 +128,62 @@ pub enum Event<'a> {
     Killing,
     /// A container could not be signalled; it goes on.
     NotSignalled(SignalError),
+    /// An attempt could not be created or started, and will be tried again. Without [`Options::restarts`] it is the error of
+    /// the run instead.
+    NotStarted {
+        /// The container, with the id of this attempt.
+        plan: &'a Plan,
+        /// Which attempt this was, from 0.
+        attempt: u32,
+        /// Why.
+        error: &'a LifeError,
+    },
+    /// A probe had no success. What follows from it is in the status.
+    ProbeFailed {
+        /// The container, with the id of this attempt.
+        plan: &'a Plan,
+        /// Which probe.
+        probe: ProbeKind,
+        /// Why.
+        message: &'a str,
+    },
+    /// A hook failed. After `postStart` the container is killed.
+    HookFailed {
+        /// The container, with the id of this attempt.
+        plan: &'a Plan,
+        /// `postStart` or `preStop`.
+        hook: &'static str,
+        /// Why.
+        message: &'a str,
+    },
+    /// Something of a container that has ended could not be removed.
+    NotRemoved(&'a DeleteError),
 }
 
 /// How a pod's life ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// How the last attempt of each container that was started ended: init containers, then containers, in the order of the
-    /// spec.
-    pub ends: Vec<(String, Exit)>,
+    /// How each container that was started ended: init containers, then containers, in the order of the spec.
+    pub ends: Vec<End>,
     /// The pod was asked to stop.
     pub stopped: bool,
     /// Why the pod as a whole failed, where it is not because of its containers: it was evicted, or its deadline has passed.
     pub failure: Option<PodFailure>,
     /// [`Phase::Succeeded`] or [`Phase::Failed`].
     pub phase: Phase,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Its name.
+    pub container: String,
+    /// When it ran.
+    pub role: Role,
+    /// How its last attempt ended; 128 where its program did not start.
+    pub exit: Exit,
+    /// How often it was started again.
+    pub restarts: u32,
 }
 
 /// Why a pod as a whole failed.
@@ -136,12 +197,21 @@ pub struct PodFailure {
 
 impl Outcome {
     /// The exit code of the first container, in the order of the spec, that failed; 0 when none did.
+    ///
+    /// A sidecar is stopped when the others have ended, and its code counts only where the pod has failed without them. A
+    /// pod that failed although no container did answers with 1.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
-        self.ends
-            .iter()
-            .map(|(_, exit)| exit.code())
-            .find(|code| *code != 0)
+        let first = |sidecars: bool| {
+            self.ends
+                .iter()
+                .filter(|end| sidecars || end.role != Role::Sidecar)
+                .map(|end| end.exit.code())
+                .find(|code| *code != 0)
+        };
+        let failed = self.phase == Phase::Failed && !self.stopped;
+        first(false)
+            .or_else(|| failed.then(|| first(true).unwrap_or(1)))
             .unwrap_or(0)
     }
 }
@@ -190,6 +260,14 @@ pub enum LifeError {
     },
 }
 
+/// The moment when so much time has passed; a time beyond all clocks is as good as a century.
+fn after(moment: Instant, time: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+    moment + time.min(CENTURY)
+}
+
 #[cfg(test)]
 #[path = "life_tests.rs"]
 mod tests;
+#[cfg(test)]
+mod world;

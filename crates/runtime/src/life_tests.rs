@@ -185,7 +185,7 @@ impl Running for FakeRunning {
     }
 }
 
-fn plan(container: &str) -> Plan {
+pub(super) fn plan(container: &str) -> Plan {
     Plan {
         id: container.to_owned(),
         pod: identity(),
@@ -207,7 +207,7 @@ fn plan(container: &str) -> Plan {
     }
 }
 
-fn looked_after(plan: Plan, role: Role) -> ContainerPlan {
+pub(super) fn looked_after(plan: Plan, role: Role) -> ContainerPlan {
     ContainerPlan {
         plan,
         image: "app".to_owned(),
@@ -218,7 +218,7 @@ fn looked_after(plan: Plan, role: Role) -> ContainerPlan {
     }
 }
 
-fn identity() -> PodIdentity {
+pub(super) fn identity() -> PodIdentity {
     PodIdentity {
         namespace: "default".to_owned(),
         name: "p".to_owned(),
@@ -293,6 +293,7 @@ fn live(
         grace,
         restart_policy: RestartPolicy::Never,
         active_deadline: None,
+        qos_class: None,
     };
     let life = Life::new(Arc::new(HostClock));
     let handle = life.handle();
@@ -343,7 +344,13 @@ fn a_failed_init_container_fails_the_pod() {
     let (result, log) = live(&["exits3-a", "exits0-b"], &["exits0-c"], LONG, &[]);
     let outcome = result.unwrap();
     assert_eq!(outcome.exit_code(), 3);
-    assert_eq!(outcome.ends, [("exits3-a".to_owned(), Exit::Code(3))]);
+    let end = End {
+        container: "exits3-a".to_owned(),
+        role: Role::Init,
+        exit: Exit::Code(3),
+        restarts: 0,
+    };
+    assert_eq!(outcome.ends, [end]);
     assert_eq!(log, ["create exits3-a", "start exits3-a", "delete exits3-a"]);
 }
 

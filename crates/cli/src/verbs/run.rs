@@ -176,7 +176,9 @@ fn live(engine: &Arc<dyn Engine>, pods: &[PodPlan], global: &Global) -> Result<E
         let result = live_one(engine, life, pod, pods.len() > 1, global);
         if result.is_err() {
             // One pod that cannot live ends the run: the others are stopped within their grace.
-            handles.iter().for_each(|handle| handle.stop(None));
+            for handle in &handles {
+                handle.stop(None);
+            }
         }
         result
     };

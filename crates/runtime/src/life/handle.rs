@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use super::course::Happened;
+use super::driver::Happened;
 use crate::engine::UpdateError;
 use crate::plan::Limits;
 

@@ -51,6 +51,7 @@ fn record(state: &Path, pod: &PodIdentity, containers: &[&str], detached: bool) 
         grace: std::time::Duration::from_secs(1),
         restart_policy: RestartPolicy::Always,
         active_deadline: None,
+        qos_class: None,
     };
     let origin = Origin {
         kind: "Pod".to_owned(),

@@ -1,5 +1,6 @@
 //! What is printed while pods run: their own output, whole lines at a time, and what happens to them.
 
+use std::error::Error as _;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
@@ -139,6 +140,21 @@ fn say(event: &Event<'_>, pod: &PodPlan, several: bool, global: &Global) {
         }
         Event::Killing if !global.quiet => note(&format!("killing {name}")),
         Event::NotSignalled(error) => note(&format!("{error}: {}", error.source)),
+        Event::NotStarted { error, .. } => {
+            let cause = error
+                .source()
+                .map_or_else(String::new, |cause| format!(": {cause}"));
+            note(&format!("{name}: {error}{cause}; it is tried again"));
+        }
+        Event::ProbeFailed { plan, probe, message } if !global.quiet => note(&format!(
+            "{name}/{}: {} probe failed: {message}",
+            plan.container,
+            probe.name()
+        )),
+        Event::HookFailed { plan, hook, message } if !global.quiet => note(&format!(
+            "{name}/{}: {hook} hook failed: {message}",
+            plan.container
+        )),
         _ => {}
     }
 }
