@@ -267,6 +267,8 @@ fn after(moment: Instant, time: Duration) -> Instant {
 }
 
 #[cfg(test)]
+mod driven;
+#[cfg(test)]
 #[path = "life_tests.rs"]
 mod tests;
 #[cfg(test)]

@@ -24,21 +24,21 @@ enum Script {
 }
 
 #[derive(Default)]
-struct Log(Mutex<Vec<String>>);
+pub(super) struct Log(Mutex<Vec<String>>);
 
 impl Log {
     fn add(&self, line: String) {
         self.0.lock().unwrap().push(line);
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
 
-struct Fake {
-    facts: HostFacts,
-    log: Arc<Log>,
+pub(super) struct Fake {
+    pub(super) facts: HostFacts,
+    pub(super) log: Arc<Log>,
 }
 
 fn script(plan: &Plan) -> Script {
@@ -218,6 +218,16 @@ pub(super) fn looked_after(plan: Plan, role: Role) -> ContainerPlan {
     }
 }
 
+pub(super) fn facts() -> HostFacts {
+    HostFacts {
+        os: Os::Linux,
+        hostname: "h".to_owned(),
+        address: "127.0.0.1".to_owned(),
+        views: vec![View::Private],
+        lacks: Vec::new(),
+    }
+}
+
 pub(super) fn identity() -> PodIdentity {
     PodIdentity {
         namespace: "default".to_owned(),
@@ -260,15 +270,8 @@ fn live(
     stops: &[usize],
 ) -> (Result<Outcome, LifeError>, Vec<String>) {
     let log = Arc::new(Log::default());
-    let facts = HostFacts {
-        os: Os::Linux,
-        hostname: "h".to_owned(),
-        address: "127.0.0.1".to_owned(),
-        views: vec![View::Private],
-        lacks: Vec::new(),
-    };
     let engine: Arc<dyn Engine> = Arc::new(Fake {
-        facts,
+        facts: facts(),
         log: Arc::clone(&log),
     });
     let state = tempfile::tempdir().unwrap();

@@ -28,18 +28,11 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
         .create(true)
         .truncate(true)
         .open(path)?;
-    open_to_all(&file)
-}
-
-#[cfg(unix)]
-fn open_to_all(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    file.set_permissions(fs::Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn open_to_all(_: &File) -> io::Result<()> {
+    // Past this process's umask.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
+    #[cfg(not(unix))]
+    drop(file);
     Ok(())
 }
 
