@@ -36,9 +36,9 @@ pub const STEPS: &[&str] = &[
     "pre-stop",
     "stop-signalled",
     "killed",
-    "pod-over",
     // Removal: a container.
     "delete",
+    "pod-over",
     // Removal: the pod.
     "volumes-removed",
     "remove-record",
