@@ -110,6 +110,9 @@ pub struct Request<'a> {
 /// Everything that is refused.
 pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
     refusals_of_the_host(request)?;
+    if let Some(refusal) = job::refused_at_once(request) {
+        return Err(vec![refusal]);
+    }
     identity::identities(request)
         .into_iter()
         .map(|identity| pod(request, identity))

@@ -1,6 +1,7 @@
 //! `porthole explain`: who a pod's containers run as, with what, and which field decided.
 
 mod account;
+mod conduct;
 mod pod;
 mod table;
 

@@ -8,6 +8,7 @@ mod accounts;
 mod conduct;
 mod escaped;
 mod hostile;
+mod job;
 mod mounts;
 mod volumes;
 
@@ -67,6 +68,16 @@ fn make(text: &str, os: Os, choices: &Choices) -> Result<Vec<PodPlan>, Vec<Strin
 }
 
 fn make_on(text: &str, facts: &HostFacts, choices: &Choices) -> Result<Vec<PodPlan>, Vec<String>> {
+    with_request(text, facts, choices, |request| pods(request))
+}
+
+/// Makes something of the first workload of a text.
+fn with_request<T>(
+    text: &str,
+    facts: &HostFacts,
+    choices: &Choices,
+    make: impl FnOnce(&Request<'_>) -> Result<T, Vec<Refusal>>,
+) -> Result<T, Vec<String>> {
     let source = Source::new("p.yaml", text);
     let stream = source.parse(&ManifestLimits::default());
     assert!(stream.errors.is_empty(), "{:?}", stream.errors);
@@ -88,7 +99,7 @@ fn make_on(text: &str, facts: &HostFacts, choices: &Choices) -> Result<Vec<PodPl
         state: Path::new("/state"),
         choices,
     };
-    pods(&request).map_err(texts)
+    make(&request).map_err(texts)
 }
 
 /// A HostProcess pod with one container, which has these fields; `more` are further documents.

@@ -161,12 +161,12 @@ impl Machine {
     /// What is to be done now.
     pub fn step(&mut self, now: Instant) -> Step {
         let mut step = Step::default();
-        let mut stop = std::mem::take(&mut self.stop_wished);
+        let mut wished = std::mem::take(&mut self.stop_wished);
         if self.ending.is_none() {
-            self.ending = self.verdict(stop, now);
-            stop |= self.ending.is_some();
+            self.ending = self.verdict(wished, now);
+            wished |= self.ending.is_some();
         }
-        if stop {
+        if wished {
             step.actions
                 .extend(self.active.keys().map(|pod| Action::Stop { pod: *pod }));
         }

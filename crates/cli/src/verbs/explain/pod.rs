@@ -4,10 +4,10 @@ use porthole_manifest::Node;
 use porthole_pod::{ContainerKind, ContainerRef, Setting, containers, effective, required_os};
 use porthole_runtime::build::{self, Choices};
 use porthole_runtime::engine::Os;
-use porthole_runtime::spec::{self, Refusal, Weight};
+use porthole_runtime::spec::{self, PodSpec, Refusal, Weight};
 use serde::Serialize;
 
-use super::account;
+use super::{account, conduct};
 use crate::manifests::Workload;
 use crate::verdict;
 
@@ -28,6 +28,8 @@ pub(super) struct Pod {
     pub(super) place: String,
     /// The operating systems that it requires, each with its field.
     pub(super) os: Vec<Decided<String>>,
+    /// `Always`, `OnFailure` or `Never`.
+    pub(super) restart_policy: Decided<String>,
     pub(super) containers: Vec<Container>,
     /// What the API server says against it.
     pub(super) findings: Vec<Remark>,
@@ -84,6 +86,8 @@ pub(super) struct Container {
     pub(super) command: Option<Decided<Vec<String>>>,
     pub(super) mounts: Vec<Decided<Mount>>,
     pub(super) limits: Vec<Decided<Limit>>,
+    /// Probes, hooks, how it is stopped; nothing where the pod cannot be read.
+    pub(super) conduct: Vec<Decided<conduct::Told>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,13 +114,14 @@ pub(super) fn explain(workload: &Workload<'_>, namespace: &str) -> Pod {
     refusals.extend(containers(template).filter_map(|container| {
         build::credential_spec_refusal(&effective::resolve(template, Some(container)))
     }));
-    let notes = match read {
-        Ok(spec) => spec.notes,
+    let read = match read {
+        Ok(spec) => Some(spec),
         Err(unread) => {
             refusals.extend(unread);
-            Vec::new()
+            None
         }
     };
+    let notes = read.as_ref().map(|spec| spec.notes.clone()).unwrap_or_default();
     Pod {
         kind: template.kind.name(),
         namespace: template.namespace.unwrap_or(namespace).to_owned(),
@@ -132,8 +137,9 @@ pub(super) fn explain(workload: &Workload<'_>, namespace: &str) -> Pod {
                 field: Some(origin.field),
             })
             .collect(),
+        restart_policy: restart_policy(workload),
         containers: containers(template)
-            .map(|reference| container(workload, reference))
+            .map(|reference| container(workload, reference, read.as_ref()))
             .collect(),
         findings: findings
             .iter()
@@ -169,7 +175,23 @@ pub(super) fn explain(workload: &Workload<'_>, namespace: &str) -> Pod {
     }
 }
 
-fn container(workload: &Workload<'_>, reference: ContainerRef<'_>) -> Container {
+/// The policy as it is written; what is none of the three is among the refusals.
+fn restart_policy(workload: &Workload<'_>) -> Decided<String> {
+    let template = &workload.template;
+    let policy = template
+        .spec
+        .and_then(|spec| written(workload, spec, template.prefix, "restartPolicy", Node::as_str));
+    policy.filter(|policy| !policy.value.is_empty()).map_or_else(
+        || Decided {
+            value: "Always".to_owned(),
+            field: None,
+            place: None,
+        },
+        owned,
+    )
+}
+
+fn container(workload: &Workload<'_>, reference: ContainerRef<'_>, spec: Option<&PodSpec>) -> Container {
     let options = effective::resolve(&workload.template, Some(reference));
     let path = reference.path();
     let node = reference.node;
@@ -215,6 +237,13 @@ fn container(workload: &Workload<'_>, reference: ContainerRef<'_>) -> Container 
         command: command(workload, node, &path),
         mounts: mounts(workload, node, &path),
         limits: limits(workload, node, &path),
+        conduct: spec
+            .and_then(|spec| {
+                let mut all = spec.init_containers.iter().chain(&spec.containers);
+                all.find(|container| container.path == path)
+            })
+            .map(|spec| conduct::of(workload, node, spec))
+            .unwrap_or_default(),
     }
 }
 
@@ -330,7 +359,7 @@ fn limits(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Vec<Decided<Li
         .field("resources")
         .and_then(|resources| resources.field("limits"));
     let entries = limits.into_iter().flat_map(Node::entries);
-    entries
+    let mut all: Vec<Decided<Limit>> = entries
         .map(|entry| {
             let resource = entry.key.key_text().into_owned();
             Decided {
@@ -341,6 +370,32 @@ fn limits(workload: &Workload<'_>, node: Node<'_>, path: &str) -> Vec<Decided<Li
                     amount: entry.value.text().unwrap_or_default().to_owned(),
                 },
             }
+        })
+        .collect();
+    all.extend(annotated(workload));
+    all
+}
+
+/// The annotations for the runtime that limit each of the pod's containers.
+fn annotated(workload: &Workload<'_>) -> Vec<Decided<Limit>> {
+    let template = &workload.template;
+    let prefix = template.prefix.strip_suffix("spec").unwrap_or_default();
+    let annotations = template
+        .metadata
+        .and_then(|metadata| metadata.field("annotations"));
+    let entries = annotations.into_iter().flat_map(Node::entries);
+    entries
+        .filter_map(|entry| {
+            let name = entry.key.key_text();
+            let resource = name.strip_prefix("io.microsoft.container.")?.to_owned();
+            Some(Decided {
+                field: Some(format!("{prefix}metadata.annotations[{name}]")),
+                place: Some(workload.place(entry.value.span())),
+                value: Limit {
+                    resource,
+                    amount: entry.value.text().unwrap_or_default().to_owned(),
+                },
+            })
         })
         .collect()
 }

@@ -53,6 +53,15 @@ pub(super) fn render(pod: &Pod, details: bool) -> String {
         });
         tables.push((String::new(), rows.collect()));
     }
+    // A default that nobody wrote says nothing new of each pod.
+    if pod.restart_policy.field.is_some() {
+        let row = Row {
+            what: "restart policy",
+            value: plain(&pod.restart_policy.value),
+            from: from(pod, &pod.restart_policy),
+        };
+        tables.push((String::new(), vec![row]));
+    }
     for container in &pod.containers {
         let title = format!("{} {}", container.kind, plain(&container.name));
         tables.push((title, rows(pod, container)));
@@ -270,6 +279,9 @@ fn rows(pod: &Pod, container: &Container) -> Vec<Row> {
     for limit in &container.limits {
         let value = format!("{} {}", limit.value.resource, limit.value.amount);
         row("limit", &value, from(pod, limit));
+    }
+    for told in &container.conduct {
+        row(told.value.what, &told.value.text, from(pod, told));
     }
     rows
 }
