@@ -251,6 +251,9 @@ pub enum LifeError {
         limit: Duration,
     },
     /// The system gave no thread.
+    #[error("start a thread that measures the volumes of the pod")]
+    Watch(#[source] std::io::Error),
+    /// The system gave no thread.
     #[error("start a thread that waits for container `{container}`")]
     Thread {
         /// Its name.

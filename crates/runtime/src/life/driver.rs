@@ -20,7 +20,7 @@ use crate::fault;
 use crate::handler::Failed;
 use crate::plan::Limits;
 use crate::status::Phase;
-use crate::volumes::Mounted;
+use crate::volumes::{Mounted, PERIOD, Watch};
 
 /// Which attempt of which container.
 type Attempt = (usize, u32);
@@ -78,6 +78,9 @@ impl Life {
         observer: &dyn Observer,
     ) -> Result<Outcome, LifeError> {
         let volumes = Mounted::make(&pod.volumes, &pod.directory)?;
+        let handle = self.handle();
+        let evict = move |message: String| handle.evict("Evicted", &message);
+        let watch = Watch::start(&pod.volumes, PERIOD, evict).map_err(LifeError::Watch)?;
         let began = self.moment();
         let restarts = options.restarts.then_some(pod.restart_policy);
         let all = pod.init_containers.iter().chain(&pod.containers);
@@ -100,6 +103,7 @@ impl Life {
         fault::step("pod-begun");
         driver.live();
         fault::step("pod-over");
+        drop(watch);
         let removed = volumes.remove();
         driver.report.prepared = false;
         driver.machine.changed = true;
