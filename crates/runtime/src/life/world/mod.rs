@@ -196,8 +196,8 @@ impl World {
     }
 
     fn name(&self, index: usize) -> &str {
-        let all = self.pod.init_containers.iter().chain(&self.pod.containers);
-        &all.skip(index).next().unwrap().plan.container
+        let mut all = self.pod.init_containers.iter().chain(&self.pod.containers);
+        &all.nth(index).unwrap().plan.container
     }
 
     fn say(&mut self, what: &str, index: usize) {
