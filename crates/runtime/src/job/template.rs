@@ -149,10 +149,11 @@ impl Naming<'_> {
                     match part.source {
                         // What a ConfigMap or Secret holds is not made of the pod.
                         PartSource::Object(_) => {}
-                        PartSource::Pod => part
-                            .files
-                            .iter_mut()
-                            .for_each(|file| self.bytes(&mut file.content)),
+                        PartSource::Pod => {
+                            for file in &mut part.files {
+                                self.bytes(&mut file.content);
+                            }
+                        }
                     }
                 }
             }
@@ -173,7 +174,11 @@ impl Naming<'_> {
         plan.id = container_id(self.identity, &plan.container);
         plan.pod = self.identity.clone();
         match &mut plan.command {
-            CommandLine::Arguments(arguments) => arguments.iter_mut().for_each(|text| self.text(text)),
+            CommandLine::Arguments(arguments) => {
+                for text in arguments {
+                    self.text(text);
+                }
+            }
             CommandLine::Windows(line) => self.text(line),
         }
         for (_, value) in &mut plan.environment {
@@ -190,16 +195,17 @@ impl Naming<'_> {
             self.path(file, from, to);
         }
         let probes = &mut container.probes;
-        for probe in [&mut probes.startup, &mut probes.readiness, &mut probes.liveness] {
-            if let Some(Probe { handler, .. }) = probe {
-                self.handler(handler);
-            }
+        let probes = [&mut probes.startup, &mut probes.readiness, &mut probes.liveness];
+        for Probe { handler, .. } in probes.into_iter().flatten() {
+            self.handler(handler);
         }
     }
 
     fn handler(&self, handler: &mut Handler) {
         if let Handler::Exec(command) = handler {
-            command.iter_mut().for_each(|text| self.text(text));
+            for text in command {
+                self.text(text);
+            }
         }
     }
 }

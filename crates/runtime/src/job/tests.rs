@@ -89,6 +89,7 @@ fn plan(completions: Option<u32>, parallelism: u32, indexed: bool) -> JobPlan {
             containers: Vec::new(),
             grace: Duration::ZERO,
             restart_policy: RestartPolicy::Never,
+            qos_class: None,
             active_deadline: None,
         },
         marks,

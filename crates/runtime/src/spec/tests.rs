@@ -2,8 +2,10 @@ use porthole_manifest::{Limits, Source, objects, pod_template};
 
 use super::*;
 
+mod asked;
 mod conduct;
 mod hostile;
+mod jobs;
 mod volumes;
 
 /// Reads a pod whose spec has these lines, each indented by two blanks.
