@@ -4,6 +4,11 @@ use crate::cargo::Target;
 use crate::command::{self, Failure, Result};
 use crate::debian;
 
+/// A container's log against `cat > file`.
+pub(crate) fn logs() -> Result<()> {
+    example("porthole-runtime", "bench_logs")
+}
+
 /// Unpacking a layer against `tar -xzf`.
 pub(crate) fn image() -> Result<()> {
     example("porthole-image", "bench_unpack")

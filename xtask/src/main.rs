@@ -26,6 +26,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   test [TIER…]      installs what is missing and runs every tier of tests, or the named ones
   test --list       names the tiers
   bench image       unpacking a layer against `tar -xzf`
+  bench logs        a gigabyte of lines into a container's log against `cat > file`
   bench run         `porthole run` against `runc run`, and against the least that must be done (root)
   bench pods        an idle detached pod, and 200 of them (root)
   reference         writes docs/cli.md anew from the command line's own definitions
@@ -50,6 +51,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["test", "--list"] => test::list(),
         ["test", tiers @ ..] => return test::run(tiers),
         ["bench", "image"] => bench::image()?,
+        ["bench", "logs"] => bench::logs()?,
         ["bench", "run"] => bench::run()?,
         ["bench", "pods"] => bench::pods()?,
         ["reference"] => reference::write()?,
