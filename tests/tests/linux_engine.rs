@@ -10,6 +10,8 @@ mod death;
 mod exec;
 #[path = "linux_engine/failures.rs"]
 mod failures;
+#[path = "linux_engine/faults.rs"]
+mod faults;
 #[path = "linux_engine/limits.rs"]
 mod limits;
 #[path = "linux_engine/plans.rs"]

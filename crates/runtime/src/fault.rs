@@ -15,16 +15,21 @@ pub const STEPS: &[&str] = &[
     "volume-swapped",
     // A life: its volumes are there.
     "pod-begun",
-    // Start: a container (`job` and `account` on Windows).
+    // Start: a container (`job` on Windows; its directory, cgroup and streams on Linux).
+    "container-directory",
+    "account",
     "journal",
     "job",
-    "account",
+    "cgroup",
     "rootfs",
     "places",
+    "streams",
     "process",
     "started",
-    // A further program (Windows).
+    // A further program (`exec-job` and `exec-started` on Windows, account and streams on Linux).
     "exec-job",
+    "exec-account",
+    "exec-streams",
     "exec-process",
     "exec-started",
     // Other limits (Windows).
@@ -38,6 +43,15 @@ pub const STEPS: &[&str] = &[
     "killed",
     // Removal: a container.
     "delete",
+    // The same, on Linux.
+    "container-signalled",
+    "container-killed",
+    "remove-processes",
+    "remove-cgroup",
+    "remove-places",
+    "remove-container-files",
+    "remove-account",
+    "remove-journal",
     "pod-over",
     // Removal: the pod.
     "volumes-removed",

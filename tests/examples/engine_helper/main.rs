@@ -1,6 +1,7 @@
 //! What an engine starts of its own executable, for tests whose executable is a test harness; and a holder that tests kill.
 //!
-//! `engine_helper STATE SCRIPT` holds a container that runs a shell script as SYSTEM, and
+//! `engine_helper STATE SCRIPT` holds a container that runs a shell script as SYSTEM,
+//! `engine_helper stop STATE SCRIPT` one as a group, which it stops and removes when it has said something, and
 //! `engine_helper exec STATE ID SCRIPT` runs one in a container that somebody else holds.
 
 #[path = "../../tests/linux_engine/plans.rs"]
@@ -20,6 +21,8 @@ fn main() -> ExitCode {
     }
     let done = if args.first().is_some_and(|verb| verb == "exec") {
         exec(&args[1..])
+    } else if args.first().is_some_and(|verb| verb == "stop") {
+        stop(&args[1..])
     } else {
         hold(&args)
     };
@@ -60,4 +63,27 @@ fn exec(args: &[OsString]) -> Result<ExitCode, String> {
         .exec(&plan, &entry, Stdio::Attached)
         .map_err(|error| format!("{error:?}"))?;
     Ok(ExitCode::from(u8::try_from(running.wait().code()).unwrap_or(255)))
+}
+
+fn stop(args: &[OsString]) -> Result<ExitCode, String> {
+    let [state, script] = args else {
+        return Err("give a state directory and a script".to_owned());
+    };
+    let engine = os::host_engine(Path::new(state)).map_err(|error| format!("{error:?}"))?;
+    let plan = plans::plan("audio", &["/bin/sh", "-c", &script.to_string_lossy()]);
+    let running = engine
+        .create(&plan, Stdio::Piped)
+        .map_err(|error| format!("{error:?}"))?
+        .start()
+        .map_err(|error| format!("{error:?}"))?;
+    if let Some(mut output) = running.take_output() {
+        std::io::Read::read_exact(&mut output.stdout, &mut [0]).map_err(|error| error.to_string())?;
+    }
+    running
+        .signal(porthole_runtime::Signal::Term)
+        .map_err(|error| format!("{error:?}"))?;
+    running.kill().map_err(|error| format!("{error:?}"))?;
+    running.wait();
+    running.delete().map_err(|error| format!("{error:?}"))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -82,9 +82,9 @@ fn killing_the_holder_kills_daemonised_descendants() {
     let (mut holder, pids) = holder(&bench);
     // The volumes of a pod, whose lock went with the holder.
     let volumes = bench.state().join("pods/default_test_0");
-    fs::create_dir_all(&volumes).unwrap();
+    fs::create_dir_all(volumes.join("volumes/secret")).unwrap();
     fs::write(volumes.join("lock"), "").unwrap();
-    fs::write(volumes.join("secret"), "secret").unwrap();
+    fs::write(volumes.join("volumes/secret/key"), "secret").unwrap();
     holder.kill().unwrap();
     holder.wait().unwrap();
     wait_for_end(&pids);

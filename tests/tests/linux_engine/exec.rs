@@ -351,12 +351,8 @@ fn a_program_outlives_the_thread_that_asked_for_it() {
         &shell("trap 'exit 6' TERM; echo ready; while :; do sleep 0.05; done"),
     );
     let mut ready = [0; 6];
-    program
-        .take_output()
-        .unwrap()
-        .stdout
-        .read_exact(&mut ready)
-        .unwrap();
+    let mut output = program.take_output().unwrap();
+    output.stdout.read_exact(&mut ready).unwrap();
     program.signal(Signal::Term).unwrap();
     assert_eq!(program.wait_for(LIMIT), Some(Exit::Code(6)));
     assert_eq!(program.wait(), Exit::Code(6), "and can be asked again");

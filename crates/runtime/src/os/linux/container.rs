@@ -15,11 +15,11 @@ use super::started::{self, Started};
 use super::steps::{Attachment, Credentials, Launch, Mounts};
 use super::streams::{self, Ours};
 use super::{Host, limits, privileges, running};
-use crate::command;
 use crate::engine::{CreateError, Created, DeleteError, Running, StartError, Stdio};
 use crate::path::MountPoint;
 use crate::plan::{CommandLine, Plan, View};
 use crate::state::{ClaimError, Held};
+use crate::{command, fault};
 
 /// What was made for a container. Dropping it removes it all.
 #[derive(Debug)]
@@ -113,6 +113,7 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         places: Some(Vec::new()),
     };
     clear_remains(host, &mut resources.held)?;
+    fault::step("container-directory");
     // Not noted yet: what is of another state directory must not be undone here.
     if wanted.group.exists() {
         return Err(CreateError::Host {
@@ -122,15 +123,20 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         });
     }
     let credentials = credentials(host, &plan.id, &identity)?;
+    fault::step("account");
     let journal = Journal::new(host.guardian.holder(), wanted.group.clone(), planned.clone());
     note(host, &mut resources, journal)?;
+    fault::step("journal");
     wanted.make().map_err(cgroup_error)?;
+    fault::step("cgroup");
     let rootfs = rootfs::make(&plan.rootfs, resources.held.directory())?;
+    fault::step("rootfs");
     for place in &planned {
         let held = hold(place, &volumes)?;
         resources.places.get_or_insert_default().push(held);
     }
 
+    fault::step("places");
     let (attachments, mut descriptors) = attach(&rootfs, &volumes, &mount_point)?;
     let directory = working_directory(plan, &rootfs, &volumes, &mount_point)?;
     let variables = match identity {
@@ -145,6 +151,7 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         &mount_point,
     )?;
     let streams = streams::open(stdio, plan.streams.stdin, credentials.as_ref(), &mut descriptors)?;
+    fault::step("streams");
     let mut cgroups: Vec<RawFd> = Vec::new();
     for entry in wanted.group.entries().map_err(cgroup_error)? {
         cgroups.push(entry.as_raw_fd());
@@ -282,7 +289,7 @@ fn clear_remains(host: &Host, held: &mut Held) -> Result<(), CreateError> {
         doing: format!("remove what is left of an earlier container `{id}`"),
         source,
     };
-    if let Some(left) = held.read::<Journal>().map_err(failed)? {
+    if let Some(left) = journal::read(held).map_err(failed)? {
         journal::remove(&host.state, held, Some(&left)).map_err(|error| failed(error.source))?;
         *held = host.state.claim(&id).map_err(claim_error)?;
     } else {

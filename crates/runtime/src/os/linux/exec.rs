@@ -21,7 +21,6 @@ use super::started::{NotFound, Target};
 use super::steps::{Credentials, Launch, Mounts, Step};
 use super::streams::{self, Ours};
 use super::{Host, journal, privileges};
-use crate::command;
 use crate::engine::{
     CreateError, DeleteError, Entry, ExecError, Exit, Output, Running, Signal, SignalError, Stdio, Terminal,
     TerminalSize,
@@ -29,6 +28,7 @@ use crate::engine::{
 use crate::path::MountPoint;
 use crate::plan::{Plan, User};
 use crate::state::State;
+use crate::{command, fault};
 
 /// Who a program is, and what that brings into its environment.
 struct Account {
@@ -64,6 +64,7 @@ pub(super) fn exec(
     let target = Target::find(&host.state, &plan.id).map_err(lost)?;
     let mount_point = MountPoint::linux();
     let account = account(host, plan, entry, &target)?;
+    fault::step("exec-account");
     let directory = match &entry.working_directory {
         Some(given) => working_directory(&target, given, &mount_point)?,
         None => target.started.working_directory.clone(),
@@ -83,6 +84,7 @@ pub(super) fn exec(
         account.credentials.as_ref(),
         &mut descriptors,
     )?;
+    fault::step("exec-streams");
     // The cgroups and the namespace are opened for good: they are this container's, or they are gone.
     let namespace = target
         .open("ns/mnt", OFlags::RDONLY)
@@ -126,6 +128,7 @@ pub(super) fn exec(
             return Err(describe(error, &steps, &entry.command[0]).into());
         }
     };
+    fault::step("exec-process");
     Ok(Arc::new(Program {
         id: plan.id.clone(),
         spawned,

@@ -10,6 +10,7 @@ use super::accounts::uids;
 use super::cgroup::Group;
 use super::places::{self, Place};
 use crate::engine::{CreateError, DeleteError};
+use crate::fault;
 use crate::state::{Held, State};
 
 /// How long processes that were killed may take to end, and cgroups to be removable.
@@ -41,6 +42,39 @@ impl Journal {
     }
 }
 
+/// What every version of a journal has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+/// Reads a container's journal. `None` where it was never written in full; one that is whole and cannot be understood is an
+/// error, because what it names must not be forgotten.
+pub(super) fn read(held: &mut Held) -> io::Result<Option<Journal>> {
+    if let Some(journal) = held.read::<Journal>()? {
+        return Ok(Some(journal));
+    }
+    match held.read::<Version>()? {
+        None => Ok(None),
+        Some(found) if found.version > VERSION => Err(newer()),
+        Some(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "its journal cannot be understood; remove by hand what it names, and then its directory",
+        )),
+    }
+}
+
+/// Whether a container's journal is one of a newer porthole.
+pub(super) fn is_newer(state: &State, id: &str) -> bool {
+    state
+        .peek::<Version>(id)
+        .is_some_and(|found| found.version > VERSION)
+}
+
+fn newer() -> io::Error {
+    io::Error::other("it was written by a newer porthole; use that one")
+}
+
 /// Removes everything of a container, the journal last. What cannot be removed keeps the journal, for the next attempt.
 pub(super) fn remove(state: &State, held: &Held, journal: Option<&Journal>) -> Result<(), DeleteError> {
     let failed = |what: String, source: io::Error| DeleteError {
@@ -51,10 +85,7 @@ pub(super) fn remove(state: &State, held: &Held, journal: Option<&Journal>) -> R
     let mut first = Ok(());
     if let Some(journal) = journal {
         if journal.version > VERSION {
-            return Err(failed(
-                "the journal".to_owned(),
-                io::Error::other("it was written by a newer porthole; use that one"),
-            ));
+            return Err(failed("the journal".to_owned(), newer()));
         }
         match journal.group.kill_and_wait(PATIENCE) {
             Ok(true) => {}
@@ -66,25 +97,29 @@ pub(super) fn remove(state: &State, held: &Held, journal: Option<&Journal>) -> R
             }
             Err(source) => return Err(failed("the processes".to_owned(), source)),
         }
+        fault::step("remove-processes");
         first = journal.group.remove(PATIENCE).map_err(|error| {
             failed(
                 "the cgroup".to_owned(),
                 io::Error::other(format!("{}: {}", error.doing, error.source)),
             )
         });
+        fault::step("remove-cgroup");
         for place in journal.places.iter().rev() {
             let removed = places::remove(place)
                 .map_err(|source| failed(format!("mount point {}", place.path.display()), source));
             first = first.and(removed);
         }
     }
-    first = first
-        .and(
-            held.empty()
-                .map_err(|source| failed("the files".to_owned(), source)),
-        )
-        .and(release_uids(state, held.id()).map_err(|source| failed("the account".to_owned(), source)));
-    first?;
+    fault::step("remove-places");
+    let emptied = held
+        .empty()
+        .map_err(|source| failed("the files".to_owned(), source));
+    fault::step("remove-container-files");
+    let released = release_uids(state, held.id()).map_err(|source| failed("the account".to_owned(), source));
+    fault::step("remove-account");
+    first.and(emptied).and(released)?;
+    fault::step("remove-journal");
     held.remove()
         .map_err(|source| failed("the directory".to_owned(), source))
 }
@@ -185,7 +220,7 @@ pub(super) fn sweep(state: &State) -> (Vec<String>, Result<(), DeleteError>) {
     for id in ids {
         let removed = match state.take_over(&id) {
             Ok(None) => continue,
-            Ok(Some(mut held)) => match held.read::<Journal>() {
+            Ok(Some(mut held)) => match read(&mut held) {
                 Ok(journal) => remove(state, &held, journal.as_ref()),
                 Err(source) => Err(failed(&id, source)),
             },
@@ -196,7 +231,21 @@ pub(super) fn sweep(state: &State) -> (Vec<String>, Result<(), DeleteError>) {
             Err(error) => first = first.and(Err(error)),
         }
     }
+    release_lost_uids(state);
     (swept, first)
+}
+
+/// Gives back user ids of containers that are not there any more: of a process that was killed while it started a program
+/// in a container that was just being removed.
+fn release_lost_uids(state: &State) {
+    let claims = fs::read_dir(state.claims(UIDS));
+    for claim in claims.into_iter().flatten().flatten() {
+        let owner = fs::read_link(claim.path());
+        let lost = owner.is_ok_and(|owner| owner.to_str().is_some_and(|id| !state.directory(id).exists()));
+        if lost {
+            let _ = fs::remove_file(claim.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -243,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_what_a_newer_version_made() {
+    fn leaves_what_a_newer_version_made_and_sweeps_the_others() {
         let root = tempfile::tempdir().unwrap();
         let state = State::new(root.path());
         let mut held = state.claim("newer").unwrap();
@@ -251,8 +300,33 @@ mod tests {
         journal.version += 1;
         held.write(&journal).unwrap();
         drop(held);
+        // Of a shape that this porthole does not know.
+        let mut held = state.claim("other").unwrap();
+        let unknown = serde_json::json!({"version": VERSION + 1, "group": "elsewhere"});
+        held.write(&unknown).unwrap();
+        drop(held);
+        drop(state.claim("zombie").unwrap());
         let (swept, result) = sweep(&state);
-        assert!(swept.is_empty());
-        assert!(result.unwrap_err().source.to_string().contains("newer porthole"));
+        assert_eq!(swept, ["zombie"]);
+        let error = result.unwrap_err();
+        assert_eq!(error.id, "newer");
+        assert!(error.source.to_string().contains("newer porthole"));
+        assert_eq!(state.ids().unwrap(), ["newer", "other"]);
+        assert!(is_newer(&state, "other") && !is_newer(&state, "zombie"));
+    }
+
+    #[test]
+    fn gives_back_a_uid_whose_container_is_gone() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path());
+        let kept = state.claim("kept").unwrap();
+        let uid = claim_uid(&state, "kept").unwrap();
+        claim_uid(&state, "gone").unwrap();
+        let (_, result) = sweep(&state);
+        result.unwrap();
+        let left: Vec<_> = fs::read_dir(state.claims(UIDS)).unwrap().flatten().collect();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].file_name().to_str(), Some(uid.to_string().as_str()));
+        drop(kept);
     }
 }

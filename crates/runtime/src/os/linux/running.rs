@@ -20,6 +20,7 @@ use super::{Host, journal};
 use crate::engine::{
     DeleteError, Exit, Hits, Output, Running, Signal, SignalError, StartError, Terminal, TerminalSize,
 };
+use crate::fault;
 
 /// A started container.
 struct Container {
@@ -90,6 +91,7 @@ pub(super) fn start(prepared: Prepared) -> Result<Arc<dyn Running>, StartError> 
             });
         }
     };
+    fault::step("process");
     // Until it is handed over, nobody waits for the process: what is asked of it here is asked of it and no other. On an
     // error its thread ends it.
     started
@@ -98,6 +100,7 @@ pub(super) fn start(prepared: Prepared) -> Result<Arc<dyn Running>, StartError> 
             doing: format!("note the process in {}", resources.held().directory().display()),
             source,
         })?;
+    fault::step("started");
     let container = Arc::new(Container {
         id,
         pid,
@@ -302,14 +305,18 @@ impl Running for Container {
         if lock(&self.exit).is_some() {
             return Ok(());
         }
-        self.group.signal(signal).map_err(self.error())
+        let sent = self.group.signal(signal).map_err(self.error());
+        fault::step("container-signalled");
+        sent
     }
 
     fn kill(&self) -> Result<(), SignalError> {
         if lock(&self.exit).is_some() {
             return Ok(());
         }
-        self.group.kill().map_err(self.error())
+        let killed = self.group.kill().map_err(self.error());
+        fault::step("container-killed");
+        killed
     }
 
     fn hits(&self) -> Hits {

@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::Group;
-use super::journal::{Journal, VERSION};
+use super::journal::{self, Journal, VERSION};
 use super::steps::Credentials;
 use crate::state::{Held, State};
 
@@ -90,12 +90,11 @@ impl Target {
         if !is_id(id) {
             return Err(NotFound::NotRunning);
         }
-        let Some(journal) = state.peek::<Journal>(id) else {
-            return Err(NotFound::NotRunning);
+        let journal = match state.peek::<Journal>(id) {
+            Some(journal) if journal.version <= VERSION => journal,
+            _ if journal::is_newer(state, id) => return Err(NotFound::Newer),
+            _ => return Err(NotFound::NotRunning),
         };
-        if journal.version > VERSION {
-            return Err(NotFound::Newer);
-        }
         let started = File::open(state.directory(id).join(FILE)).and_then(|file| {
             let mut text = Vec::new();
             file.take(MAX).read_to_end(&mut text)?;
