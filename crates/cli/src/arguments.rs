@@ -53,9 +53,10 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// The state directory.
+    /// The state directory, wherever this process and its supervisors are.
     pub(crate) fn state(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(default_state)
+        let state = self.state.clone().unwrap_or_else(default_state);
+        std::path::absolute(&state).unwrap_or(state)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
+use serde::{Deserialize, Serialize};
 
 use crate::exit;
 
@@ -75,6 +76,74 @@ impl fmt::Display for Failure {
     }
 }
 
+/// A failure on its way from one process of porthole's to another.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Told {
+    code: u8,
+    error: String,
+    #[serde(default)]
+    causes: Vec<String>,
+    #[serde(default)]
+    help: Option<String>,
+}
+
+impl Failure {
+    /// What another process needs to report it in the same words.
+    pub(crate) fn told(&self) -> Told {
+        let mut causes = Vec::new();
+        let mut source = self.error.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        Told {
+            code: self.code,
+            error: self.error.to_string(),
+            causes,
+            help: self.help.clone(),
+        }
+    }
+
+    /// The failure that another process has told of.
+    pub(crate) fn from_told(told: Told) -> Self {
+        let cause = told
+            .causes
+            .into_iter()
+            .rev()
+            .fold(None, |source, text| Some(Box::new(Said { text, source })));
+        Self {
+            error: Box::new(Said {
+                text: told.error,
+                source: cause,
+            }),
+            help: told.help,
+            code: told.code,
+        }
+    }
+}
+
+/// An error in another process's words.
+#[derive(Debug)]
+struct Said {
+    text: String,
+    source: Option<Box<Said>>,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl Error for Said {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
 /// An error of this crate: what was being done, and the library's or the system's reason.
 #[derive(Debug)]
 pub(crate) struct While<E> {
@@ -129,6 +198,13 @@ mod tests {
         assert_eq!(
             plain,
             "error: read `pod.yaml`\n  caused by: no such thing\nhelp: give a file that exists\n"
+        );
+        let told = serde_json::to_string(&failure.told()).unwrap();
+        let heard = Failure::from_told(serde_json::from_str(&told).unwrap());
+        assert_eq!(
+            heard.render(),
+            failure.render(),
+            "told by another process it reads the same"
         );
     }
 }

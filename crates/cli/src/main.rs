@@ -6,7 +6,6 @@ mod failure;
 mod fetch;
 mod limits;
 mod manifests;
-#[allow(dead_code, reason = "the verbs about pods are on their way")]
 mod pods;
 mod registry;
 mod verbs;

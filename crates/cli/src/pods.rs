@@ -1,12 +1,17 @@
 //! The pods that a command is about: by `NAME`, by `NAMESPACE/NAME`, or by the manifest that made them.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
+use porthole_runtime::clock::Timestamp;
 use porthole_runtime::pods::{Origin, Pod, Pods};
+use porthole_runtime::status::{Phase, PodStatus};
 use porthole_runtime::{Engine, os};
+use serde_json::{Value, json};
 
-use crate::arguments::Global;
+use crate::arguments::{Format, Global};
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::manifests;
@@ -16,10 +21,12 @@ use crate::manifests;
 /// # Errors
 /// The state directory is a newer porthole's, or the host says nothing. What cannot be removed is noted, and is the next
 /// command's again.
-pub(crate) fn open(global: &Global) -> Result<(Box<dyn Engine>, Pods), Failure> {
+pub(crate) fn open(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> {
     let state = global.state();
     let pods = Pods::open(&state).map_err(Failure::unasked)?;
-    let engine = os::host_engine(&state).attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?;
+    let engine: Arc<dyn Engine> = os::host_engine(&state)
+        .attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?
+        .into();
     let swept = engine
         .sweep()
         .attempt(exit::OWN_FAILURE, || "remove what a dead holder left".to_owned());
@@ -71,36 +78,7 @@ pub(crate) fn one(pods: &Pods, wanted: &str, namespace: &str) -> Result<Pod, Fai
 /// # Errors
 /// One that is named is not there, or a manifest cannot be read.
 pub(crate) fn select(pods: &Pods, wanted: &[String], namespace: &str) -> Result<Vec<Pod>, Failure> {
-    let mut chosen: Vec<Pod> = Vec::new();
-    let mut missing = Vec::new();
-    for text in wanted {
-        let found = if is_manifest(text) {
-            let origins = origins(Path::new(text), namespace)?;
-            let all = pods.list().map_err(Failure::unasked)?;
-            let mut found = Vec::new();
-            for origin in origins {
-                let made = all.iter().filter(|pod| pod.record.origin == origin);
-                let before = found.len();
-                found.extend(made.cloned());
-                if found.len() == before {
-                    missing.push(format!("{} {}/{}", origin.kind, origin.namespace, origin.name));
-                }
-            }
-            found
-        } else {
-            let (namespace, name) = split(text, namespace)?;
-            let found = pods.find(namespace, name).map_err(Failure::unasked)?;
-            if found.is_none() {
-                missing.push(format!("{namespace}/{name}"));
-            }
-            found.into_iter().collect()
-        };
-        for pod in found {
-            if chosen.iter().all(|other| other.directory != pod.directory) {
-                chosen.push(pod);
-            }
-        }
-    }
+    let (chosen, missing) = search(pods, wanted, namespace)?;
     if missing.is_empty() {
         return Ok(chosen);
     }
@@ -112,6 +90,45 @@ pub(crate) fn select(pods: &Pods, wanted: &[String], namespace: &str) -> Result<
         Some(file) => failure.help(format!("for the manifest of that name, write ./{file}")),
         None => failure.help("see which there are: porthole ps -a"),
     })
+}
+
+/// As [`select`], without those that are not there.
+///
+/// # Errors
+/// A manifest cannot be read, or a name is none.
+pub(crate) fn select_existing(pods: &Pods, wanted: &[String], namespace: &str) -> Result<Vec<Pod>, Failure> {
+    search(pods, wanted, namespace).map(|(chosen, _)| chosen)
+}
+
+/// The pods that are there, and the names of those that are not.
+fn search(pods: &Pods, wanted: &[String], namespace: &str) -> Result<(Vec<Pod>, Vec<String>), Failure> {
+    let mut chosen: Vec<Pod> = Vec::new();
+    let mut missing = Vec::new();
+    for text in wanted {
+        let mut found = Vec::new();
+        if is_manifest(text) {
+            let all = pods.list().map_err(Failure::unasked)?;
+            for origin in origins(Path::new(text), namespace)? {
+                let before = found.len();
+                found.extend(all.iter().filter(|pod| pod.record.origin == origin).cloned());
+                if found.len() == before {
+                    missing.push(format!("{} {}/{}", origin.kind, origin.namespace, origin.name));
+                }
+            }
+        } else {
+            let (namespace, name) = split(text, namespace)?;
+            match pods.find(namespace, name).map_err(Failure::unasked)? {
+                Some(pod) => found.push(pod),
+                None => missing.push(format!("{namespace}/{name}")),
+            }
+        }
+        for pod in found {
+            if chosen.iter().all(|other| other.directory != pod.directory) {
+                chosen.push(pod);
+            }
+        }
+    }
+    Ok((chosen, missing))
 }
 
 /// Whether a word on the command line is a manifest, and no pod's name: by its look, whatever files there are.
@@ -162,6 +179,59 @@ fn origins(path: &Path, namespace: &str) -> Result<Vec<Origin>, Failure> {
         manifests::workloads(&files)?;
     }
     Ok(origins)
+}
+
+/// A pod as a cluster would show it: what was given, and its status.
+pub(crate) fn object(pod: &Pod, status: &PodStatus) -> Value {
+    let mut object = pod.record.manifest.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert(
+            "creationTimestamp".to_owned(),
+            json!(Timestamp::from(pod.record.created)),
+        );
+    }
+    if let Some(object) = object.as_object_mut() {
+        object.insert("status".to_owned(), json!(status));
+    }
+    object
+}
+
+/// Pods as a cluster would list them.
+pub(crate) fn list_of(found: &[(Pod, PodStatus)]) -> Value {
+    let items: Vec<Value> = found.iter().map(|(pod, status)| object(pod, status)).collect();
+    json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
+}
+
+/// Data in the format that was asked for.
+pub(crate) fn data(format: Format, data: &Value) -> Result<String, Failure> {
+    let doing = || "print pods".to_owned();
+    match format {
+        Format::Yaml => serde_saphyr::to_string(data).attempt(exit::UNASKED, doing),
+        _ => Ok(serde_json::to_string_pretty(data).attempt(exit::UNASKED, doing)? + "\n"),
+    }
+}
+
+/// Writes to standard output. Whoever reads may have read enough.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.attempt(exit::UNASKED, || "write to standard output".to_owned()),
+    }
+}
+
+/// The exit code of a pod that has ended: that of its first container, in the order of the spec, that failed.
+pub(crate) fn exit_code(status: &PodStatus) -> i32 {
+    let all = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses);
+    let mut codes = all
+        .filter_map(|one| one.state.terminated.as_ref())
+        .map(|ended| ended.exit_code);
+    match codes.find(|code| *code != 0) {
+        Some(code) => code,
+        None => i32::from(status.phase == Phase::Failed),
+    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,17 @@ mod exec;
 mod explain;
 pub(crate) mod guard;
 mod image;
+mod inspect;
 mod logs;
 mod man;
+mod ps;
+mod rm;
 mod run;
 mod stats;
+mod stop;
+mod supervise;
 mod update;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -21,8 +27,6 @@ use crate::failure::Failure;
 /// What porthole is asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Run pods on this host, in the foreground
-    Run(run::Run),
     /// Bring other contents of ConfigMaps and Secrets into the volumes of pods that run
     Update(update::Update),
     /// Print what a pod's containers have said
@@ -31,6 +35,21 @@ pub(crate) enum Verb {
     Exec(exec::Exec),
     /// Show what containers use
     Stats(stats::Stats),
+    /// Run pods on this host, in the foreground or detached
+    Run(Box<run::Run>),
+    /// List the pods of this host
+    Ps(ps::Ps),
+    /// Ask pods to end, and kill them after their grace
+    Stop(stop::Stop),
+    /// Remove what is left of pods
+    Rm(rm::Rm),
+    /// Wait until pods have ended, or are ready
+    Wait(wait::Wait),
+    /// Show pods as a cluster would, with their status
+    Inspect(inspect::Inspect),
+    /// Run a detached pod: porthole's own
+    #[command(hide = true)]
+    Supervise(supervise::Supervise),
     /// Say who a pod's containers run as, with what, and which field decided
     Explain(explain::Explain),
     /// Images of HostProcess containers, without Docker and without Windows
@@ -50,9 +69,24 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Logs(logs) => logs.run(&global),
         Verb::Exec(exec) => exec.run(&global),
         Verb::Stats(stats) => stats.run(&global),
+        Verb::Ps(ps) => ps.run(&global),
+        Verb::Stop(stop) => stop.run(&global),
+        Verb::Rm(rm) => rm.run(&global),
+        Verb::Wait(wait) => wait.run(&global),
+        Verb::Inspect(inspect) => inspect.run(&global),
+        Verb::Supervise(supervise) => supervise.run(&global),
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),
+    }
+}
+
+/// A program's exit code as this process's own.
+fn exit_code(code: i32) -> ExitCode {
+    match u8::try_from(code) {
+        Ok(code) => ExitCode::from(code),
+        // A program's code on Windows has 32 bits, and is passed on whole. Nothing is left to be done by now.
+        Err(_) => std::process::exit(code),
     }
 }

@@ -33,6 +33,8 @@ pub use objects::{ObjectError, Objects};
 /// What the user chose beyond the manifest.
 #[derive(Clone, Debug, Default)]
 pub struct Choices {
+    /// The name of the pod, whatever its manifest calls it.
+    pub name: Option<String>,
     /// Containers run as whoever runs porthole.
     pub inherit_user: bool,
     /// Pods that are not HostProcess run as if they were.

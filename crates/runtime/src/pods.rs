@@ -14,22 +14,32 @@
 //! Everything that can be read is read from these files, without asking the process that runs the pod. Locks vanish with
 //! their process, so a pod whose lock is free and that has not ended belongs to nobody: [`Pods::repair`] sees to it.
 
+mod control;
 mod directory;
 mod error;
 mod files;
+mod prepared;
 mod record;
+mod registration;
 mod repair;
+mod supervisor;
 mod version;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::conduct::{ContainerPlan, attempt_id};
 use crate::plan::PodIdentity;
+use crate::status::{ContainerStatus, PodStatus};
 
+pub use control::{ANSWER_LIMIT, Answer, Control, ControlError, Request};
 pub use directory::Held;
 pub use error::PodsError;
+pub use prepared::Prepared;
 pub use record::{Origin, Record, manifest};
+pub use registration::Registration;
 pub use repair::Repaired;
+pub use supervisor::{Order, SuperviseError, supervise};
 pub use version::{STATE_VERSION, check as check_version};
 
 /// The pods of a state directory.
@@ -147,8 +157,26 @@ impl Pod {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn status(&self) -> Result<serde_json::Value, PodsError> {
+    pub fn status(&self) -> Result<PodStatus, PodsError> {
         files::read_json(&self.directory.join(STATUS)).map(Option::unwrap_or_default)
+    }
+
+    /// Asks whoever runs it.
+    #[must_use]
+    pub fn control(&self) -> Control<'_> {
+        Control::new(self)
+    }
+
+    /// The process that runs it, where it is known.
+    #[must_use]
+    pub fn holder(&self) -> Option<u32> {
+        directory::holder(&self.directory)
+    }
+
+    /// Waits until nobody runs it any more, for at most `limit`. Asks nobody, and notices a holder that is killed.
+    #[must_use]
+    pub fn wait_for_end(&self, limit: Option<Duration>) -> bool {
+        directory::wait_until_free(&self.directory, limit)
     }
 
     /// Whether a process holds it: it runs, or is being started or stopped.
@@ -190,18 +218,14 @@ impl Pod {
         let plan = self.container(container)?;
         let name = &plan.plan.container;
         let status = self.status()?;
-        let own = container_status(&status, name);
-        let running = own.filter(|own| own.pointer("/state/running").is_some());
-        let (Some(running), true) = (running, self.is_alive()) else {
+        let own = container_status(&status, name).filter(|own| own.state.running.is_some());
+        let (Some(own), true) = (own, self.is_alive()) else {
             return Err(PodsError::NotRunning {
                 pod: self.title(),
                 container: name.clone(),
             });
         };
-        let attempt = running.get("restartCount").and_then(serde_json::Value::as_u64);
-        let attempt = attempt
-            .and_then(|attempt| u32::try_from(attempt).ok())
-            .unwrap_or(0);
+        let attempt = own.restart_count;
         Ok((plan.clone(), attempt_id(&plan.plan.id, attempt)))
     }
 
@@ -214,11 +238,12 @@ impl Pod {
 
 /// What a pod's status says of one of its containers.
 #[must_use]
-pub fn container_status<'a>(status: &'a serde_json::Value, container: &str) -> Option<&'a serde_json::Value> {
-    let lists = ["containerStatuses", "initContainerStatuses"];
-    let all = lists.iter().filter_map(|list| status.get(list)?.as_array());
-    all.flatten()
-        .find(|status| status.get("name").and_then(|found| found.as_str()) == Some(container))
+pub fn container_status<'a>(status: &'a PodStatus, container: &str) -> Option<&'a ContainerStatus> {
+    let mut all = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses);
+    all.find(|own| own.name == container)
 }
 
 /// Where the log of a container is, below its pod's directory.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use porthole_image::Error;
-use porthole_runtime::os;
+use porthole_runtime::{os, pods};
 use serde::Serialize;
 
 use self::build::Build;
@@ -71,6 +71,7 @@ enum Verb {
 impl Image {
     pub(crate) fn run(self, global: &Global) -> Result<ExitCode, Failure> {
         let state = global.state();
+        pods::check_version(&state).map_err(Failure::unasked)?;
         os::prepare_state(&state).attempt(exit::OWN_FAILURE, || "prepare the state directory".to_owned())?;
         let root = state.join("images");
         match self.verb {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use porthole_runtime::logs::{self, Merge, Place, Query, Reader, Watch};
 use porthole_runtime::pods::{Pod, Pods};
-use serde_json::Value;
+use porthole_runtime::status::PodStatus;
 
 use crate::arguments::Global;
 use crate::exit;
@@ -262,17 +262,12 @@ impl Course {
 }
 
 /// Whether a status says that an attempt of a container has ended.
-fn has_ended(status: &Value, container: &str, attempt: u32) -> bool {
+fn has_ended(status: &PodStatus, container: &str, attempt: u32) -> bool {
     let Some(own) = porthole_runtime::pods::container_status(status, container) else {
         return false;
     };
-    let count = own.get("restartCount").and_then(Value::as_u64).unwrap_or(0);
-    let ended = |state: &str| own.pointer(&format!("/{state}/terminated")).is_some();
-    let attempt = u64::from(attempt);
-    count > attempt
-        || (count == attempt
-            && own.pointer("/state/running").is_none()
-            && (ended("state") || ended("lastState")))
+    let ended = own.state.terminated.is_some() || own.last_state.terminated.is_some();
+    own.restart_count > attempt || (own.restart_count == attempt && own.state.running.is_none() && ended)
 }
 
 #[cfg(test)]
@@ -283,8 +278,20 @@ mod tests {
 
     #[test]
     fn an_attempt_has_ended_when_it_is_terminated_or_another_was_begun() {
-        let status = |count: u32, state: &str, last: &str| json!({"containerStatuses": [{"name": "c", "restartCount": count, "state": {state: {}}, "lastState": {last: {}}}]});
-        assert!(!has_ended(&json!({}), "c", 0));
+        let state = |what: &str| match what {
+            "running" => json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}),
+            "waiting" => json!({"waiting": {"reason": "CrashLoopBackOff"}}),
+            "terminated" => json!({"terminated": {
+                "exitCode": 1, "reason": "Error", "finishedAt": "2026-01-01T00:00:00Z", "containerID": "porthole://c"
+            }}),
+            _ => json!({}),
+        };
+        let status = |count: u32, now: &str, last: &str| -> PodStatus {
+            let own =
+                json!({"name": "c", "restartCount": count, "state": state(now), "lastState": state(last)});
+            serde_json::from_value(json!({"containerStatuses": [own]})).unwrap()
+        };
+        assert!(!has_ended(&PodStatus::default(), "c", 0));
         assert!(!has_ended(&status(0, "waiting", "none"), "c", 0));
         assert!(!has_ended(&status(0, "running", "none"), "c", 0));
         assert!(has_ended(&status(0, "terminated", "none"), "c", 0));

@@ -1,28 +1,29 @@
-//! `porthole run`: pods on this host, in the foreground.
+//! `porthole run`: pods on this host, in the foreground or detached.
 
+mod detach;
+mod foreground;
 mod output;
 mod pull;
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use porthole_runtime::Engine;
 use porthole_runtime::build::{self, Choices, HostImages, Objects, Request};
-use porthole_runtime::clock::{Clock, HostClock};
-use porthole_runtime::life::{Life, LifeError, LifeHandle, Options, Outcome, PodPlan};
 use porthole_runtime::plan::View;
+use porthole_runtime::pods::{Order, Pods, manifest};
 use porthole_runtime::spec::{self, PodSpec, Weight};
-use porthole_runtime::{Engine, StartError, Stdio, os, volumes};
 
+use super::{rm, stop};
 use crate::arguments::Global;
-use crate::exit;
-use crate::failure::{Attempt as _, Failure};
+use crate::failure::Failure;
 use crate::limits::LimitFlags;
-use crate::manifests::{self, Workload};
-use crate::note;
-use crate::verdict;
+use crate::manifests::{self, File, Workload};
+use crate::{note, pods, verdict};
+
+pub(super) use foreground::failure;
 
 /// Options of `porthole run`.
 #[derive(Debug, Args)]
@@ -38,6 +39,18 @@ pub(crate) struct Run {
     image: Vec<(String, PathBuf)>,
     #[command(flatten)]
     pull: pull::Pull,
+    /// Leave the pods running, each with a supervisor of its own, and print their names once they run
+    #[arg(short, long)]
+    detach: bool,
+    /// Stop and remove the pods of these names first, once all that can be said of the new ones is good
+    #[arg(long)]
+    replace: bool,
+    /// Call the pod this, whatever its manifest calls it
+    #[arg(long)]
+    name: Option<String>,
+    /// In the foreground too, start containers again as restartPolicy says
+    #[arg(long, conflicts_with = "detach")]
+    restart: bool,
     /// Run containers as whoever runs porthole
     #[arg(long)]
     inherit_user: bool,
@@ -85,48 +98,81 @@ impl Run {
         let specs = self.judge(&workloads, global)?;
         self.limits.refuse_strangers(&specs)?;
 
-        let state = global.state();
-        let engine: Arc<dyn Engine> = os::host_engine(&state)
-            .attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?
-            .into();
-        let sweeping = || format!("remove what a dead holder left in `{}`", state.display());
-        engine.sweep().attempt(exit::OWN_FAILURE, sweeping)?;
-        volumes::sweep(&state).attempt(exit::OWN_FAILURE, sweeping)?;
-        self.pull
-            .prepare(&state, &workloads, &self.image, &objects, &self.namespace, global)?;
-        let images = HostImages::new(&state, self.image.clone());
-        let mut pods = Vec::new();
-        for (workload, spec) in workloads.iter().zip(&specs) {
-            let request = Request {
-                template: &workload.template,
-                spec,
-                namespace: &self.namespace,
-                objects: &objects,
-                images: &images,
-                facts: engine.facts(),
-                state: &state,
-                choices: &self.choices(),
-            };
-            match build::pods(&request) {
-                Ok(made) => {
-                    if made.is_empty() && !global.quiet {
-                        let title = workload.title(&self.namespace);
-                        note(&format!("{title} wants 0 pods: none is made"));
-                    }
-                    pods.extend(made);
-                }
-                Err(refusals) => return Err(verdict::refused(workload, &self.namespace, &refusals)),
-            }
+        let (engine, pods) = pods::open(global)?;
+        self.pull.prepare(
+            pods.state(),
+            &workloads,
+            &self.image,
+            &objects,
+            &self.namespace,
+            global,
+        )?;
+        let orders = self.orders(&engine, &files, &workloads, &specs, &objects, global)?;
+        if self.replace {
+            replace(&pods, &orders, global)?;
         }
-        if !pods.is_empty() {
+        if self.detach {
+            return detach::detach(&pods, &orders, global);
+        }
+        if !orders.is_empty() {
             // Before their volumes are made.
             engine.guard();
         }
-        live(&engine, &pods, global)
+        foreground::live(&engine, &pods, orders, self.restart, global)
+    }
+
+    /// Everything that can be refused is refused here.
+    fn orders(
+        &self,
+        engine: &Arc<dyn Engine>,
+        files: &[File],
+        workloads: &[Workload<'_>],
+        specs: &[PodSpec],
+        objects: &Objects<'_>,
+        global: &Global,
+    ) -> Result<Vec<Order>, Failure> {
+        let state = global.state();
+        let images = HostImages::new(&state, self.image.clone());
+        let files: Vec<String> = files.iter().map(|file| absolute(file.source.name())).collect();
+        let choices = self.choices();
+        let mut orders = Vec::new();
+        for (workload, spec) in workloads.iter().zip(specs) {
+            let template = &workload.template;
+            let request = Request {
+                template,
+                spec,
+                namespace: &self.namespace,
+                objects,
+                images: &images,
+                facts: engine.facts(),
+                state: &state,
+                choices: &choices,
+            };
+            let made = build::pods(&request)
+                .map_err(|refusals| verdict::refused(workload, &self.namespace, &refusals))?;
+            if made.is_empty() && !global.quiet {
+                let title = workload.title(&self.namespace);
+                note(&format!("{title} wants 0 pods: none is made"));
+            }
+            orders.extend(made.into_iter().map(|plan| Order {
+                manifest: manifest(template, &plan.identity),
+                plan,
+                origin: pods::origin(template.kind, template.object, &self.namespace),
+                files: files.clone(),
+            }));
+        }
+        match (&self.name, orders.len()) {
+            (Some(name), several) if several > 1 => {
+                let failure = Failure::unasked(format!("call {several} pods {name:?}: a name is for one"));
+                Err(failure.help("leave out --name, or run the pods one by one"))
+            }
+            _ => Ok(orders),
+        }
     }
 
     fn choices(&self) -> Choices {
         Choices {
+            name: self.name.clone(),
             inherit_user: self.inherit_user,
             as_host_process: self.as_host_process,
             any_node: self.any_node,
@@ -164,118 +210,28 @@ impl Run {
     }
 }
 
-/// Runs every pod to its end and answers with the code of the first that failed.
-fn live(engine: &Arc<dyn Engine>, pods: &[PodPlan], global: &Global) -> Result<ExitCode, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(HostClock);
-    let lives: Vec<Life> = pods.iter().map(|_| Life::new(Arc::clone(&clock))).collect();
-    let handles: Vec<LifeHandle> = lives.iter().map(Life::handle).collect();
-    let at_signal = handles.clone();
-    ctrlc::set_handler(move || at_signal.iter().for_each(|handle| handle.stop(None)))
-        .attempt(exit::OWN_FAILURE, || "listen for Ctrl-C".to_owned())?;
-    let one = |life: Life, pod: &PodPlan| {
-        let result = live_one(engine, life, pod, pods.len() > 1, global);
-        if result.is_err() {
-            // One pod that cannot live ends the run: the others are stopped within their grace.
-            for handle in &handles {
-                handle.stop(None);
+/// The name of a file as it is found from anywhere; URLs and standard input as they were given.
+fn absolute(name: &str) -> String {
+    if name == "-" || name.contains("://") {
+        return name.to_owned();
+    }
+    std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.display().to_string())
+}
+
+/// Ends and removes the pods that have the names of new ones.
+fn replace(pods: &Pods, orders: &[Order], global: &Global) -> Result<(), Failure> {
+    for order in orders {
+        let identity = &order.plan.identity;
+        let found = pods
+            .find(&identity.namespace, &identity.name)
+            .map_err(Failure::unasked)?;
+        if let Some(old) = found {
+            if global.verbose > 0 {
+                note(&format!("replacing {}", old.title()));
             }
+            stop::end(&old, stop::Ending::Stop(None))?;
+            rm::remove(pods, &old)?;
         }
-        result
-    };
-    let results: Vec<Result<Outcome, LifeError>> = match (lives, pods) {
-        (lives, [pod]) => lives.into_iter().map(|life| one(life, pod)).collect(),
-        (lives, pods) => std::thread::scope(|scope| {
-            let one = &one;
-            let threads: Vec<_> = lives
-                .into_iter()
-                .zip(pods)
-                .map(|(life, pod)| scope.spawn(move || one(life, pod)))
-                .collect();
-            // A life does not panic; if it does, so does the run.
-            threads
-                .into_iter()
-                .map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect()
-        }),
-    };
-    answer(results)
-}
-
-fn live_one(
-    engine: &Arc<dyn Engine>,
-    life: Life,
-    pod: &PodPlan,
-    several_pods: bool,
-    global: &Global,
-) -> Result<Outcome, LifeError> {
-    let several = several_pods || pod.init_containers.len() + pod.containers.len() > 1;
-    let teller = output::Teller::new(pod, several, several_pods, global);
-    let options = Options {
-        restarts: false,
-        stdio: if several { Stdio::Piped } else { Stdio::Inherit },
-    };
-    let result = life.run(engine, pod, &options, &teller);
-    teller.finish();
-    result
-}
-
-fn answer(results: Vec<Result<Outcome, LifeError>>) -> Result<ExitCode, Failure> {
-    let mut first = None;
-    let mut failures = results.into_iter().filter_map(|result| match result {
-        Ok(outcome) => {
-            let code = outcome.exit_code();
-            if code != 0 && first.is_none() {
-                first = Some(code);
-            }
-            None
-        }
-        Err(error) => Some(failure(error)),
-    });
-    let failed = failures.next();
-    for further in failures {
-        further.report();
     }
-    match failed {
-        Some(failure) => Err(failure),
-        None => Ok(exit_code(first.unwrap_or(0))),
-    }
-}
-
-fn exit_code(code: i32) -> ExitCode {
-    match u8::try_from(code) {
-        Ok(code) => ExitCode::from(code),
-        // A program's code on Windows has 32 bits, and is passed on whole. Everything of the pods is gone by now.
-        Err(_) => std::process::exit(code),
-    }
-}
-
-fn failure(error: LifeError) -> Failure {
-    let (code, help) = match &error {
-        LifeError::Start {
-            source: StartError::NotFound { .. },
-            ..
-        } => (
-            exit::NOT_FOUND,
-            Some("correct command, or build an image that has it"),
-        ),
-        LifeError::Start {
-            source: StartError::NotExecutable { source, .. },
-            ..
-        } => (
-            exit::NOT_EXECUTABLE,
-            // A command line that is too long has nothing to do with the file, and its text says what to do.
-            (source.kind() != ErrorKind::ArgumentListTooLong)
-                .then_some("check the file's mode, format and interpreter"),
-        ),
-        _ => (exit::OWN_FAILURE, None),
-    };
-    let failure = Failure::new(code, error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
+    Ok(())
 }

@@ -33,6 +33,14 @@ pub(super) fn holder(request: &Request<'_>) -> PodIdentity {
 pub(super) fn identities(request: &Request<'_>) -> Vec<PodIdentity> {
     let template = request.template;
     let holder = holder(request);
+    if let Some(name) = &request.choices.name {
+        let named = |_| PodIdentity {
+            namespace: holder.namespace.clone(),
+            name: name.clone(),
+            uid: fresh_uid(),
+        };
+        return (0..template.replicas()).map(named).collect();
+    }
     match template.kind {
         WorkloadKind::Pod | WorkloadKind::DaemonSet | WorkloadKind::PodTemplate => vec![holder],
         _ => (0..template.replicas())

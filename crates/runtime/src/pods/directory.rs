@@ -1,7 +1,7 @@
 //! The directory of a pod: whose name it has, who holds it, how it is made and removed.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use crate::volumes::{self, pod_directory};
 
 const LOCK: &str = "lock";
 const ENDED: &str = "ended";
+const CONTROL: &str = "control";
 const NAMES: &str = "names.lock";
 
 /// The most bytes of a file's name, on every file system that a state directory is likely to be on.
@@ -100,6 +101,8 @@ impl Held {
     /// # Errors
     /// The end cannot be noted. A later command will take the pod for a lost one then.
     pub fn end(self) -> Result<(), PodsError> {
+        // Where nobody listens nobody is asked.
+        let _ = fs::remove_file(self.directory.join(CONTROL));
         let path = self.directory.join(ENDED);
         files::private()
             .open(&path)
@@ -229,7 +232,11 @@ fn lock(directory: &Path) -> io::Result<File> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match lock.try_lock() {
-            Ok(()) => return Ok(lock),
+            Ok(()) => {
+                // For whoever wants to know; Windows lets nobody read it as long as it is locked.
+                write!(&lock, "{}", std::process::id())?;
+                return Ok(lock);
+            }
             // Another process looks whether it is locked, and will not do more than that before it has the names.
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(1));
@@ -321,6 +328,33 @@ pub(super) fn take_over(directory: &Path) -> Result<Found, PodsError> {
     } else {
         Found::Dead(held)
     })
+}
+
+/// The process that holds a pod's directory.
+pub(super) fn holder(directory: &Path) -> Option<u32> {
+    let text = files::read_text(&directory.join(LOCK), 32).ok()??;
+    text.trim().parse().ok()
+}
+
+/// Waits until nobody holds a pod's directory, for at most `limit`. Returns whether nobody does.
+pub(super) fn wait_until_free(directory: &Path, limit: Option<Duration>) -> bool {
+    let Ok(lock) = File::open(directory.join(LOCK)) else {
+        return true;
+    };
+    let (done, freed) = std::sync::mpsc::channel();
+    let waiter = thread::Builder::new().stack_size(64 << 10).spawn(move || {
+        // The system wakes this when the holder lets go, or dies.
+        let waited = lock.lock_shared();
+        drop(lock);
+        let _ = done.send(waited.is_ok());
+    });
+    if waiter.is_err() {
+        return false;
+    }
+    match limit {
+        None => freed.recv().unwrap_or(false),
+        Some(limit) => freed.recv_timeout(limit).unwrap_or(false),
+    }
 }
 
 /// Takes over the directory of a pod that has ended; nothing where it is gone already.

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use std::time::SystemTime;
+
 use serde_json::{Map, Value, json};
 
 use super::directory::{self, Found};
 use super::{PodsError, STATUS, files, record};
+use crate::clock::Timestamp;
 use crate::fault;
 
 /// What a repair found.
@@ -49,6 +52,7 @@ fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsErro
         record => record?,
     };
     let status: Option<Value> = files::read_json(&pod.join(STATUS)).unwrap_or_default();
+    let status = status.filter(has_run);
     let (Some(record), Some(status), true) = (record, status, directory::has_lock(pod)) else {
         // It never came to run, or is half removed.
         return held.remove();
@@ -60,13 +64,22 @@ fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsErro
     }
     // Secrets are among them.
     directory::remove_volumes(pod)?;
-    let _ = std::fs::remove_file(pod.join("control"));
     fault::step("repair-volumes");
     if !has_ended(&status) {
         held.status(&lost(status))?;
         repaired.lost.push(directory::title(&record.plan.identity));
     }
     held.end()
+}
+
+/// Whether one of its containers was started.
+fn has_run(status: &Value) -> bool {
+    let lists = ["initContainerStatuses", "containerStatuses"].into_iter();
+    let containers = lists.filter_map(|list| status.get(list)?.as_array()).flatten();
+    let mut states = containers.flat_map(|one| [one.pointer("/state"), one.pointer("/lastState")]);
+    states.any(|state| {
+        state.is_some_and(|state| state.get("running").is_some() || state.get("terminated").is_some())
+    })
 }
 
 fn has_ended(status: &Value) -> bool {
@@ -105,6 +118,8 @@ fn lost(status: Value) -> Value {
                 "exitCode": 137,
                 "reason": "ContainerStatusUnknown",
                 "message": "The container could not be located when the pod was terminated",
+                "finishedAt": Timestamp::from(SystemTime::now()),
+                "containerID": container.get("containerID").and_then(Value::as_str).unwrap_or_default(),
             });
             if let (Some(started), Some(terminated)) = (started, terminated.as_object_mut()) {
                 terminated.insert("startedAt".to_owned(), started);

@@ -3,10 +3,12 @@
 use std::error::Error as _;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use porthole_runtime::engine::Output;
 use porthole_runtime::life::{Event, Observer, PodPlan};
+use porthole_runtime::pods::Registration;
 use porthole_runtime::status::PodStatus;
 
 use crate::arguments::Global;
@@ -77,16 +79,27 @@ pub(super) struct Teller<'a> {
     several: bool,
     /// And the pod's.
     several_pods: bool,
+    registration: &'a Registration,
+    /// Others see the pod, or will at once.
+    shown: AtomicBool,
     global: &'a Global,
     printers: Printers,
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(pod: &'a PodPlan, several: bool, several_pods: bool, global: &'a Global) -> Self {
+    pub(super) fn new(
+        pod: &'a PodPlan,
+        several: bool,
+        several_pods: bool,
+        registration: &'a Registration,
+        global: &'a Global,
+    ) -> Self {
         Self {
             pod,
             several,
             several_pods,
+            registration,
+            shown: AtomicBool::new(false),
             global,
             printers: Printers::default(),
         }
@@ -100,6 +113,11 @@ impl<'a> Teller<'a> {
 
 impl Observer for Teller<'_> {
     fn event(&self, mut event: Event<'_>) {
+        if matches!(event, Event::Started { .. }) && !self.shown.swap(true, Ordering::Relaxed) {
+            self.registration.show_beside(|error| {
+                note(&format!("others do not see the pod: {error}"));
+            });
+        }
         if let Event::Started { plan, output, .. } = &mut event
             && let Some(output) = output.take()
         {
@@ -113,7 +131,10 @@ impl Observer for Teller<'_> {
         say(&event, self.pod, self.several, self.global);
     }
 
-    fn status(&self, _: &PodStatus) {}
+    fn status(&self, status: &PodStatus) {
+        // Others see the status before then; there is another one soon, or the pod's end.
+        let _ = self.registration.status(status);
+    }
 }
 
 /// Says what happens to a pod, as far as the user wants to know.

@@ -25,6 +25,7 @@ use super::raw::{self, SpawnError};
 use super::started;
 use super::steps::{self, Program};
 use crate::os::GUARD_VERB;
+use crate::pods::Pods;
 use crate::state::State;
 
 /// How long a guardian goes on with what cannot be removed at once.
@@ -188,9 +189,10 @@ pub fn guard(args: &[OsString]) -> i32 {
                 .is_some_and(|journal| journal.holder.as_str() == holder.as_os_str())
         });
         if !left {
-            // Volumes only after the containers that they were mounted in: Secrets are among them.
-            let volumes = crate::volumes::sweep(state.root());
-            return i32::from(released.is_err() || result.is_err() || volumes.is_err());
+            // Pods only after their containers, in which their volumes were mounted: Secrets are among them.
+            let repaired = Pods::open(state.root()).and_then(|pods| pods.repair());
+            let pods = repaired.is_ok_and(|repaired| repaired.failed.is_empty());
+            return i32::from(released.is_err() || result.is_err() || !pods);
         }
         if Instant::now() >= deadline {
             return 1;

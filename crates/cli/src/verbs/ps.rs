@@ -1,0 +1,56 @@
+//! `porthole ps`: the pods of this host.
+
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use porthole_runtime::pods::Pod;
+use porthole_runtime::status::PodStatus;
+
+use crate::arguments::{Format, Global};
+use crate::failure::Failure;
+use crate::pods;
+
+/// Options of `porthole ps`.
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// Ended pods too
+    #[arg(short, long)]
+    all: bool,
+    /// The pods of this namespace alone
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// A line for each container
+    #[arg(long)]
+    containers: bool,
+    /// How the list is printed; as data it is a Kubernetes List of Pods with their status. With -q nothing but
+    /// NAMESPACE/NAME is
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl Ps {
+    pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
+        let (_, pods) = pods::open(global)?;
+        let mut found: Vec<(Pod, PodStatus)> = Vec::new();
+        for pod in pods.list().map_err(Failure::unasked)? {
+            let namespace = &pod.identity().namespace;
+            if self.namespace.as_ref().is_some_and(|wanted| wanted != namespace) {
+                continue;
+            }
+            let status = pod.status().map_err(Failure::unasked)?;
+            if self.all || !status.phase.is_over() {
+                found.push((pod, status));
+            }
+        }
+        let text = match self.output {
+            Format::Human if global.quiet => found.iter().map(|(pod, _)| pod.title() + "\n").collect(),
+            Format::Human if self.containers => table::containers(&found),
+            Format::Human => table::pods(&found),
+            format => pods::data(format, &pods::list_of(&found))?,
+        };
+        pods::print(&text)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

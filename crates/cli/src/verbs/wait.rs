@@ -1,0 +1,142 @@
+//! `porthole wait`: until pods have ended, or are ready.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use porthole_runtime::pods::Pod;
+use porthole_runtime::status::PodStatus;
+
+use crate::arguments::Global;
+use crate::exit;
+use crate::failure::Failure;
+use crate::pods;
+
+/// Options of `porthole wait`.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Pods: NAME, NAMESPACE/NAME, or the manifests that made them
+    #[arg(required = true, value_name = "POD")]
+    pods: Vec<String>,
+    /// The namespace of pods that are named without one
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// What is waited for; after an end, the exit code is that of the first pod that failed
+    #[arg(long = "for", value_enum, value_name = "WHAT", default_value_t)]
+    condition: Condition,
+    /// How long, such as 90, 90s, 5m or 1h; for ever where it is not given
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Condition {
+    /// The pod's end
+    #[default]
+    Ended,
+    /// All of its containers are ready
+    Ready,
+}
+
+/// Reads a length of time.
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|one: char| one.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let seconds = digits
+        .parse::<u64>()
+        .ok()
+        .zip(factor)
+        .and_then(|(number, factor)| number.checked_mul(factor));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "must be whole seconds, or a number with s, m or h".to_owned())
+}
+
+impl Wait {
+    pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
+        let (_, pods) = pods::open(global)?;
+        let chosen = pods::select(&pods, &self.pods, &self.namespace)?;
+        let deadline = self
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut code = 0;
+        for pod in &chosen {
+            match self.condition {
+                Condition::Ended => {
+                    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                    if !pod.wait_for_end(left) {
+                        return Err(self.late(pod, "has not ended"));
+                    }
+                    // One that was lost says so only now.
+                    pods::repair(&pods, global)?;
+                    if code == 0 {
+                        code = pods::exit_code(&ended(pod)?);
+                    }
+                }
+                Condition::Ready => self.ready(pod, deadline)?,
+            }
+        }
+        Ok(super::exit_code(code))
+    }
+
+    fn ready(&self, pod: &Pod, deadline: Option<Instant>) -> Result<(), Failure> {
+        const STEP: Duration = Duration::from_millis(50);
+        loop {
+            let alive = pod.is_alive();
+            if pod.status().map_err(Failure::unasked)?.is_ready() && alive {
+                return Ok(());
+            }
+            if !alive {
+                let text = format!("wait until {} is ready: it has ended", pod.title());
+                return Err(Failure::new(exit::NO, text));
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(self.late(pod, "is not ready"));
+            }
+            thread::sleep(STEP);
+        }
+    }
+
+    fn late(&self, pod: &Pod, what: &str) -> Failure {
+        let seconds = self.timeout.unwrap_or_default().as_secs();
+        Failure::new(exit::NO, format!("{} {what} within {seconds} s", pod.title()))
+    }
+}
+
+/// The last status of a pod that has ended. One that ran in the foreground has left nothing.
+fn ended(pod: &Pod) -> Result<PodStatus, Failure> {
+    if pod.record.detached {
+        pod.status().map_err(Failure::unasked)
+    } else {
+        Ok(PodStatus::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_lengths_of_time() {
+        for (text, seconds) in [("0", 0), ("90", 90), ("90s", 90), ("5m", 300), ("1h", 3600)] {
+            assert_eq!(time(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "s",
+            "-1",
+            "1d",
+            "1.5",
+            "99999999999999999999",
+            "9999999999999999999h",
+        ] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A pod that this process runs, as others see it: its record, its status, and the place where it is asked.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::{Held, PodsError, Record, control};
+use crate::fault;
+use crate::life::LifeHandle;
+use crate::status::PodStatus;
+
+/// A pod that this process runs. Dropping it leaves it to a repair, as this process's death would.
+#[derive(Debug)]
+pub struct Registration(Arc<Mutex<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    /// Nothing when it is over.
+    held: Option<Held>,
+    /// Until others see the pod.
+    record: Option<Box<Record>>,
+    status: Option<PodStatus>,
+    life: LifeHandle,
+}
+
+impl Registration {
+    /// A pod that nobody sees yet.
+    #[must_use]
+    pub fn new(held: Held, record: Record, life: LifeHandle) -> Self {
+        Self(Arc::new(Mutex::new(Kept {
+            held: Some(held),
+            record: Some(Box::new(record)),
+            status: None,
+            life,
+        })))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on others see the pod, and can ask for its end.
+    ///
+    /// # Errors
+    /// The record cannot be written, or the place to ask cannot be had.
+    pub fn show(&self) -> Result<(), PodsError> {
+        self.kept().show()
+    }
+
+    /// As [`show`](Self::show), on a thread of its own and as soon as may be: a pod that is over before has cost nothing.
+    /// What goes wrong costs others the sight of the pod, and is told to `trouble`.
+    pub fn show_beside(&self, trouble: impl FnOnce(PodsError) + Send + 'static) {
+        let kept = Arc::clone(&self.0);
+        let shown = thread::Builder::new()
+            .name("register".to_owned())
+            .stack_size(256 << 10)
+            .spawn(move || {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Err(error) = kept.show() {
+                    trouble(error);
+                }
+            });
+        // Without a thread there are worse things than a pod that is not seen.
+        drop(shown);
+    }
+
+    /// The pod's status is another one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn status(&self, status: &PodStatus) -> Result<(), PodsError> {
+        let mut kept = self.kept();
+        kept.status = Some(status.clone());
+        kept.write_status()
+    }
+
+    /// The last status.
+    #[must_use]
+    pub fn last_status(&self) -> Option<PodStatus> {
+        self.kept().status.clone()
+    }
+
+    /// The pod has ended: its record, last status and logs stay.
+    ///
+    /// # Errors
+    /// The end cannot be noted.
+    pub fn end(&self) -> Result<(), PodsError> {
+        self.kept().held.take().map_or(Ok(()), Held::end)
+    }
+
+    /// The pod has ended, and nothing stays.
+    ///
+    /// # Errors
+    /// Something could not be removed.
+    pub fn remove(&self) -> Result<(), PodsError> {
+        self.kept().held.take().map_or(Ok(()), Held::remove)
+    }
+}
+
+impl Kept {
+    fn show(&mut self) -> Result<(), PodsError> {
+        let (Some(held), Some(record)) = (&self.held, self.record.take()) else {
+            return Ok(());
+        };
+        held.record(&record)?;
+        self.write_status()?;
+        let Some(held) = &self.held else { return Ok(()) };
+        control::serve(held.directory(), self.life.clone()).map_err(|source| PodsError::Io {
+            doing: "listen in",
+            path: held.directory().to_owned(),
+            source,
+        })?;
+        fault::step("control");
+        Ok(())
+    }
+
+    /// Writes the last status, where others see the pod.
+    fn write_status(&self) -> Result<(), PodsError> {
+        match (&self.held, &self.record, &self.status) {
+            (Some(held), None, Some(status)) => held.status(status),
+            _ => Ok(()),
+        }
+    }
+}

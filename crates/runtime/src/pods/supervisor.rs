@@ -1,0 +1,235 @@
+//! The life of a detached pod, in a process of its own.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Origin, Pods, PodsError, Prepared, Record, Registration};
+use crate::engine::{Engine, Stdio};
+use crate::fault;
+use crate::life::{Event, Life, LifeError, Observer, Options, Outcome, PodPlan};
+use crate::logs::{self, Follower, Place, Rotation, Source};
+use crate::status::{Phase, PodStatus};
+
+/// How long what a container has said may take to be written down, once it has ended.
+const LOG_LIMIT: Duration = Duration::from_secs(10);
+
+/// A pod that a supervisor is to run. It has the contents of Secrets, so it goes through a pipe and nowhere else.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// What was planned.
+    pub plan: PodPlan,
+    /// See [`Record::manifest`].
+    pub manifest: serde_json::Value,
+    /// See [`Record::origin`].
+    pub origin: Origin,
+    /// See [`Record::files`].
+    pub files: Vec<String>,
+}
+
+/// Why a pod did not come to run, or not to its own end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SuperviseError {
+    /// Its place on the disk.
+    #[error(transparent)]
+    Pods(#[from] PodsError),
+    /// Its life.
+    #[error(transparent)]
+    Life(#[from] LifeError),
+}
+
+/// Runs a pod to its end, with its name, record, status and logs on the disk. `started` is called once, when the pod runs:
+/// its first init container, or all of its containers; where it says no, nobody waits for the pod any more, and it is ended.
+///
+/// # Errors
+/// Before the pod runs: nothing of it is left then. Afterwards the status says that it failed, and why.
+pub fn supervise(
+    engine: &Arc<dyn Engine>,
+    pods: &Pods,
+    life: Life,
+    order: Order,
+    started: impl FnOnce() -> bool + Send,
+) -> Result<Outcome, SuperviseError> {
+    let Order {
+        mut plan,
+        manifest,
+        origin,
+        files,
+    } = order;
+    let held = pods.claim(&plan.identity)?;
+    let record = Record::new(&plan, manifest, origin, files, true);
+    let registration = Registration::new(held, record, life.handle());
+    let supervisor = Supervisor {
+        handle: life.handle(),
+        missing: Mutex::new(Missing::of(&plan)),
+        started: Mutex::new(Some(Box::new(started))),
+        unwanted: AtomicBool::new(false),
+        followers: Mutex::default(),
+        registration,
+        directory: plan.directory.clone(),
+    };
+    let result = supervisor.run(engine, life, &mut plan);
+    supervisor.end(result)
+}
+
+/// Which containers have to be started until the pod runs.
+#[derive(Debug)]
+struct Missing {
+    names: Vec<String>,
+}
+
+impl Missing {
+    fn of(plan: &PodPlan) -> Self {
+        let waited = match plan.init_containers.as_slice() {
+            [] => plan.containers.as_slice(),
+            [first, ..] => std::slice::from_ref(first),
+        };
+        Self {
+            names: waited.iter().map(|one| one.plan.container.clone()).collect(),
+        }
+    }
+}
+
+struct Supervisor<'a> {
+    registration: Registration,
+    handle: crate::life::LifeHandle,
+    missing: Mutex<Missing>,
+    /// Nothing once the pod has come to run.
+    started: Mutex<Option<Box<dyn FnOnce() -> bool + Send + 'a>>>,
+    /// Nobody waited for it any more when it had come to run.
+    unwanted: AtomicBool,
+    followers: Mutex<HashMap<String, Follower>>,
+    directory: std::path::PathBuf,
+}
+
+impl Supervisor<'_> {
+    fn run(
+        &self,
+        engine: &Arc<dyn Engine>,
+        life: Life,
+        plan: &mut PodPlan,
+    ) -> Result<Outcome, SuperviseError> {
+        self.registration.show()?;
+        let volumes = Prepared::make(plan, self.handle.clone())?;
+        let options = Options {
+            restarts: true,
+            stdio: Stdio::Piped,
+        };
+        let result = life.run(engine, plan, &options, self);
+        let removed = volumes.remove().map_err(LifeError::from);
+        let outcome = result?;
+        removed?;
+        Ok(outcome)
+    }
+
+    fn end(&self, result: Result<Outcome, SuperviseError>) -> Result<Outcome, SuperviseError> {
+        let ran = lock(&self.started).is_none() && !self.unwanted.load(Ordering::Relaxed);
+        if !ran {
+            self.registration.remove()?;
+            return result;
+        }
+        if let Err(error) = &result {
+            let mut status = self.registration.last_status().unwrap_or_default();
+            status.phase = Phase::Failed;
+            status.reason.get_or_insert_with(|| "Error".to_owned());
+            status.message.get_or_insert_with(|| chain(error));
+            self.registration.status(&status)?;
+        }
+        fault::step("pod-ended");
+        self.registration.end()?;
+        result
+    }
+
+    /// The pod has come to run once nothing is missing any more.
+    fn note_start(&self, container: &str) {
+        let none_missing = {
+            let mut missing = lock(&self.missing);
+            missing.names.retain(|name| name != container);
+            missing.names.is_empty()
+        };
+        if none_missing && let Some(started) = lock(&self.started).take() {
+            fault::step("pod-running");
+            if !started() {
+                self.unwanted.store(true, Ordering::Relaxed);
+                self.handle.kill();
+            }
+        }
+    }
+
+    fn follow(&self, container: &str, attempt: u32, source: Source) {
+        let place = Place::new(&self.directory, container, attempt);
+        // What is lost is counted in the log itself.
+        match Follower::start(&place, Rotation::default(), source, drop) {
+            Ok(follower) => {
+                lock(&self.followers).insert(container.to_owned(), follower);
+            }
+            // Its pipes are closed: the container learns of it when it writes.
+            Err(_) => {}
+        }
+    }
+}
+
+impl Observer for Supervisor<'_> {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Started {
+                plan,
+                attempt,
+                output,
+                terminal,
+                ..
+            } => {
+                let source = match (output, terminal) {
+                    (Some(output), _) => Some(Source::pipes(output).0),
+                    (None, Some(terminal)) => Some(Source::terminal(terminal).0),
+                    (None, None) => None,
+                };
+                if let Some(source) = source {
+                    self.follow(&plan.container, attempt, source);
+                }
+                self.note_start(&plan.container);
+            }
+            Event::Ended { plan, .. } => {
+                let follower = lock(&self.followers).remove(&plan.container);
+                if let Some(follower) = follower {
+                    // Where the disk is too slow for it, the end of the log comes later.
+                    let _ = follower.finish(LOG_LIMIT);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn status(&self, status: &PodStatus) {
+        // A full disk costs others the sight of it; the next change is written again.
+        let _ = self.registration.status(status);
+    }
+
+    fn log_tail(&self, container: &str, attempt: u32) -> Option<String> {
+        let place = Place::new(&self.directory, container, attempt);
+        logs::log_tail(&place).ok().filter(|tail| !tail.is_empty())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,74 @@
+use std::fs;
+
+use porthole_runtime::fault;
+
+use crate::room::{Room, end, pod};
+
+/// Goes through every step at which porthole can be killed, whichever process of it takes the step. After the next command
+/// nothing is left.
+#[test]
+#[ignore = "needs root"]
+fn whoever_dies_at_whatever_step_the_next_command_leaves_nothing() {
+    let mut missed = Vec::new();
+    for step in fault::STEPS {
+        if !dies_at(step) {
+            missed.push(*step);
+        }
+    }
+    assert!(missed.is_empty(), "never reached: {}", missed.join(", "));
+}
+
+/// Takes a pod through its life until a process of porthole's dies at the step. Returns whether one did.
+fn dies_at(step: &str) -> bool {
+    let room = Room::new();
+    let note = room.path("reached");
+    room.write("pod.yaml", &manifest("one"));
+    room.write("changed.yaml", &manifest("two"));
+    room.write(
+        "short.yaml",
+        &pod("short", "  containers: [{name: c, image: i, command: ['true']}]"),
+    );
+    let life: &[(&str, &[&str])] = &[
+        ("run", &["short.yaml"]),
+        ("run", &["--detach", "pod.yaml"]),
+        ("exec", &["p", "--", "true"]),
+        ("update", &["-f", "changed.yaml", "p"]),
+        ("stop", &["-t", "0", "p"]),
+        ("rm", &["p"]),
+        ("run", &["--detach", "pod.yaml"]),
+        ("rm", &["-f", "p"]),
+    ];
+    let mut said = String::new();
+    for (verb, arguments) in life {
+        let mut command = room.command(verb, arguments);
+        let ended = end(command
+            .env("PORTHOLE_FAULT", step)
+            .env("PORTHOLE_FAULT_NOTE", &note));
+        said.push_str(&format!("{step}: {verb} {arguments:?}: {ended:?}\n"));
+        if note.exists() {
+            break;
+        }
+    }
+    let reached = note.exists();
+    // The next command repairs; what it may keep of a lost pod is removed like any ended pod.
+    let next = room.porthole("ps", &["-a"]);
+    assert_eq!(next.code, Some(0), "{said}{next:?}");
+    let removed = room.porthole("rm", &["-f", "--all"]);
+    assert_eq!(removed.code, Some(0), "{said}{removed:?}");
+    room.finds_nothing(&said);
+    let _ = fs::remove_file(note);
+    reached
+}
+
+/// A pod with everything that takes steps: an init container, volumes of several kinds, an account of its own.
+fn manifest(value: &str) -> String {
+    format!(
+        "{}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{key: {value}}}\n",
+        pod(
+            "p",
+            "  initContainers: [{name: first, image: i, command: ['true']}]\n  containers:\n  - name: c\n    image: i\n    \
+             command: [sleep, '1000']\n    volumeMounts: [{name: s, mountPath: /run-pods/s}, {name: m, mountPath: /run-pods/m}]\n  \
+             volumes: [{name: s, secret: {secretName: s}}, {name: m, emptyDir: {medium: Memory}}]"
+        )
+    )
+}
