@@ -88,21 +88,28 @@ pub(crate) struct Told {
     help: Option<String>,
 }
 
-impl Failure {
-    /// What another process needs to report it in the same words.
-    pub(crate) fn told(&self) -> Told {
+impl Told {
+    /// What there is to tell of an error.
+    pub(crate) fn of(code: u8, error: &dyn Error, help: Option<&str>) -> Self {
         let mut causes = Vec::new();
-        let mut source = self.error.source();
+        let mut source = error.source();
         while let Some(cause) = source {
             causes.push(cause.to_string());
             source = cause.source();
         }
-        Told {
-            code: self.code,
-            error: self.error.to_string(),
+        Self {
+            code,
+            error: error.to_string(),
             causes,
-            help: self.help.clone(),
+            help: help.map(str::to_owned),
         }
+    }
+}
+
+impl Failure {
+    /// What another process needs to report it in the same words.
+    pub(crate) fn told(&self) -> Told {
+        Told::of(self.code, &*self.error, self.help.as_deref())
     }
 
     /// The failure that another process has told of.

@@ -39,7 +39,7 @@ pub use prepared::Prepared;
 pub use record::{Origin, Record, manifest};
 pub use registration::Registration;
 pub use repair::Repaired;
-pub use supervisor::{Order, SuperviseError, supervise};
+pub use supervisor::{Order, Start, SuperviseError, supervise};
 pub use version::{STATE_VERSION, check as check_version};
 
 /// The pods of a state directory.

@@ -32,10 +32,9 @@ fn a_detached_pod_outlives_its_command_and_is_listed_stopped_and_removed() {
     room.hears("c", "asked");
     assert_eq!(room.good("ps", &["-q"]), "");
     assert_eq!(room.good("ps", &["-q", "-a"]), "default/p\n");
-    assert!(
-        !Path::new(&format!("/proc/{supervisor}")).exists(),
-        "an ended pod has no process"
-    );
+    until("an ended pod to have no process", || {
+        !Path::new(&format!("/proc/{supervisor}")).exists()
+    });
     assert_eq!(room.porthole("wait", &["p"]).code, Some(5));
     assert_eq!(
         room.good("stop", &["p"]),

@@ -23,7 +23,7 @@ use crate::limits::LimitFlags;
 use crate::manifests::{self, File, Workload};
 use crate::{note, pods, verdict};
 
-pub(super) use foreground::failure;
+pub(super) use foreground::{failure, meaning};
 
 /// Options of `porthole run`.
 #[derive(Debug, Args)]

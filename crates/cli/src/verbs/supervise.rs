@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use porthole_runtime::clock::HostClock;
 use porthole_runtime::life::Life;
-use porthole_runtime::pods::{self, Order, Pods};
+use porthole_runtime::pods::{self, Order, Pods, Start};
 use porthole_runtime::{Engine, fault, os};
 use serde::{Deserialize, Serialize};
 
@@ -67,10 +67,21 @@ fn supervise(global: &Global) -> Result<(), Failure> {
         .attempt(exit::OWN_FAILURE, || "listen for the request to stop".to_owned())?;
     // Before the pod's volumes are made.
     engine.guard();
-    let started = || say(&Answer::Started).is_ok();
-    pods::supervise(&engine, &pods, life, order, started)
-        .map(drop)
-        .map_err(run::failure)
+    let mut failed = None;
+    let started = |start: Start<'_>| match start {
+        Start::Runs => say(&Answer::Started).is_ok(),
+        Start::Failed(error) => {
+            let (code, help) = run::meaning(error);
+            failed = Some(Told::of(code, error, help));
+            true
+        }
+    };
+    let ended = pods::supervise(&engine, &pods, life, order, started);
+    match failed {
+        // Said when nothing of the pod is left.
+        Some(told) => Err(Failure::from_told(told)),
+        None => ended.map(drop).map_err(run::failure),
+    }
 }
 
 fn read() -> Result<Order, Failure> {

@@ -43,8 +43,17 @@ pub enum SuperviseError {
     Life(#[from] LifeError),
 }
 
-/// Runs a pod to its end, with its name, record, status and logs on the disk. `started` is called once, when the pod runs:
-/// its first init container, or all of its containers; where it says no, nobody waits for the pod any more, and it is ended.
+/// What became of a pod's start.
+#[derive(Debug)]
+pub enum Start<'a> {
+    /// Its first init container runs, or all of its containers do.
+    Runs,
+    /// One of them does not start. Nothing of the pod is left when [`supervise`] returns.
+    Failed(&'a LifeError),
+}
+
+/// Runs a pod to its end, with its name, record, status and logs on the disk. `started` is called once at most; where it
+/// says no, nobody waits for the pod any more, and it is ended.
 ///
 /// # Errors
 /// Before the pod runs: nothing of it is left then. Afterwards the status says that it failed, and why.
@@ -53,7 +62,7 @@ pub fn supervise(
     pods: &Pods,
     life: Life,
     order: Order,
-    started: impl FnOnce() -> bool + Send,
+    started: impl FnOnce(Start<'_>) -> bool + Send,
 ) -> Result<Outcome, SuperviseError> {
     let Order {
         mut plan,
@@ -95,12 +104,14 @@ impl Missing {
     }
 }
 
+type Started<'a> = Box<dyn FnOnce(Start<'_>) -> bool + Send + 'a>;
+
 struct Supervisor<'a> {
     registration: Registration,
     handle: crate::life::LifeHandle,
     missing: Mutex<Missing>,
     /// Nothing once the pod has come to run.
-    started: Mutex<Option<Box<dyn FnOnce() -> bool + Send + 'a>>>,
+    started: Mutex<Option<Started<'a>>>,
     /// Nobody waited for it any more when it had come to run.
     unwanted: AtomicBool,
     followers: Mutex<HashMap<String, Follower>>,
@@ -154,11 +165,23 @@ impl Supervisor<'_> {
         };
         if none_missing && let Some(started) = lock(&self.started).take() {
             fault::step("pod-running");
-            if !started() {
-                self.unwanted.store(true, Ordering::Relaxed);
-                self.handle.kill();
+            if !started(Start::Runs) {
+                self.give_up();
             }
         }
+    }
+
+    /// A container does not start: as long as somebody waits for the pod, that is the pod's failure.
+    fn note_failure(&self, error: &LifeError) {
+        if let Some(started) = lock(&self.started).take() {
+            started(Start::Failed(error));
+            self.give_up();
+        }
+    }
+
+    fn give_up(&self) {
+        self.unwanted.store(true, Ordering::Relaxed);
+        self.handle.kill();
     }
 
     fn follow(&self, container: &str, attempt: u32, source: Source) {
@@ -201,6 +224,7 @@ impl Observer for Supervisor<'_> {
                     let _ = follower.finish(LOG_LIMIT);
                 }
             }
+            Event::NotStarted { error, .. } => self.note_failure(error),
             _ => {}
         }
     }

@@ -168,7 +168,17 @@ pub(in crate::verbs) fn failure(error: SuperviseError) -> Failure {
         SuperviseError::Life(error) => error,
         error => return Failure::new(exit::OWN_FAILURE, error),
     };
-    let (code, help) = match &error {
+    let (code, help) = meaning(&error);
+    let failure = Failure::new(code, error);
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// The exit code of a pod that did not come to run, and what to try.
+pub(in crate::verbs) fn meaning(error: &LifeError) -> (u8, Option<&'static str>) {
+    match error {
         LifeError::Start {
             source: StartError::NotFound { .. },
             ..
@@ -186,10 +196,5 @@ pub(in crate::verbs) fn failure(error: SuperviseError) -> Failure {
                 .then_some("check the file's mode, format and interpreter"),
         ),
         _ => (exit::OWN_FAILURE, None),
-    };
-    let failure = Failure::new(code, error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
     }
 }
