@@ -107,6 +107,11 @@ impl Room {
         fs::read_to_string(self.pod().join("lock")).unwrap()
     }
 
+    /// Whether nobody holds the only pod.
+    pub(crate) fn pod_is_free(&self) -> bool {
+        fs::File::open(self.pod().join("lock")).is_ok_and(|lock| lock.try_lock_shared().is_ok())
+    }
+
     /// Waits until a container of the only pod has said something.
     pub(crate) fn hears(&self, container: &str, text: &str) {
         let log = self.pod().join("logs").join(container).join("0.log");

@@ -76,8 +76,8 @@ fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsErro
 fn has_run(status: &Value) -> bool {
     let lists = ["initContainerStatuses", "containerStatuses"].into_iter();
     let containers = lists.filter_map(|list| status.get(list)?.as_array()).flatten();
-    let mut states = containers.flat_map(|one| [one.pointer("/state"), one.pointer("/lastState")]);
-    states.any(|state| {
+    let mut both = containers.flat_map(|one| [one.pointer("/state"), one.pointer("/lastState")]);
+    both.any(|state| {
         state.is_some_and(|state| state.get("running").is_some() || state.get("terminated").is_some())
     })
 }

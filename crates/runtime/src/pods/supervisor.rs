@@ -186,13 +186,10 @@ impl Supervisor<'_> {
 
     fn follow(&self, container: &str, attempt: u32, source: Source) {
         let place = Place::new(&self.directory, container, attempt);
-        // What is lost is counted in the log itself.
-        match Follower::start(&place, Rotation::default(), source, drop) {
-            Ok(follower) => {
-                lock(&self.followers).insert(container.to_owned(), follower);
-            }
-            // Its pipes are closed: the container learns of it when it writes.
-            Err(_) => {}
+        // What is lost is counted in the log itself. Where there is no log, its pipes are closed: the container learns of it
+        // when it writes.
+        if let Ok(follower) = Follower::start(&place, Rotation::default(), source, drop) {
+            lock(&self.followers).insert(container.to_owned(), follower);
         }
     }
 }
