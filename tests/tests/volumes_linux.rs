@@ -173,3 +173,141 @@ fn read_only_reaches_what_is_mounted_below() {
     mount(&["umount"]);
     assert_eq!(ended.out, "read-only\nread-only\n", "{ended:?}");
 }
+
+/// `porthole update` with the room's state.
+fn update(room: &Room, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = std::process::Command::new(porthole_tests::program::host("porthole").unwrap())
+        .args(["update", "--state"])
+        .arg(room.path("state"))
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .current_dir(room.path(""))
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: one}\n";
+
+#[test]
+#[ignore = "needs root"]
+fn an_update_reaches_the_volumes_of_a_pod_that_runs_and_nothing_else() {
+    let room = Room::new();
+    let text = "while :; do now=$(cat /volumes-linux/k); [ \"$now\" = \"$last\" ] || echo \"now $now, env $K, part $(cat \
+                /volumes-linux.part)\"; last=$now; sleep 0.02; done";
+    let manifest = mounting(
+        text,
+        "{name: v, mountPath: /volumes-linux}, {name: v, mountPath: /volumes-linux.part, subPath: k}",
+        "{name: v, projected: {sources: [{configMap: {name: m}}, {secret: {name: s}}]}}",
+    )
+    .replace(
+        "env: [",
+        "env: [{name: K, valueFrom: {configMapKeyRef: {name: m, key: k}}}, ",
+    );
+    let secret = OBJECTS.rsplit_once("---\n").unwrap().1;
+    let mut session = room.start(&format!("{manifest}---\n{MAP}---\n{secret}"));
+    session.wait_for("now one, env one, part one", LIMIT).unwrap();
+
+    // The same contents change nothing.
+    room.write("same.yaml", MAP, 0o644);
+    assert_eq!(
+        update(&room, &["-f", "same.yaml"]),
+        (Some(0), String::new(), String::new())
+    );
+    room.write("new.yaml", &MAP.replace("one", "two"), 0o644);
+    let (code, out, err) = update(&room, &["-f", "new.yaml"]);
+    assert_eq!((code, out.as_str()), (Some(0), "default/p: v\n"), "{err}");
+    assert!(
+        err.contains("has a subPath of volume `v` and keeps what it has"),
+        "{err}"
+    );
+    session.wait_for("now two, env one, part one", LIMIT).unwrap();
+
+    let other = MAP.replace("name: m", "name: other");
+    room.write("other.yaml", &other, 0o644);
+    let (code, out, err) = update(&room, &["-f", "other.yaml"]);
+    assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
+    assert!(
+        err.contains("no pod that runs has ConfigMap default/other in a volume"),
+        "{err}"
+    );
+
+    session.interrupt().unwrap();
+    let (_, said) = session.end(LIMIT).unwrap();
+    room.finds_nothing(&said);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_killed_update_leaves_the_old_files_or_the_new_ones() {
+    let room = Room::new();
+    let text = "echo ready; while [ ! -e /volumes-linux/end ]; do sleep 0.02; done; cat /volumes-linux/k";
+    let manifest = mounting(
+        text,
+        "{name: v, mountPath: /volumes-linux}",
+        "{name: v, configMap: {name: m}}",
+    );
+    let mut session = room.start(&format!("{manifest}---\n{MAP}"));
+    session.wait_for("ready", LIMIT).unwrap();
+    room.write("new.yaml", &MAP.replace("one", "two"), 0o644);
+    let killed = std::process::Command::new(porthole_tests::program::host("porthole").unwrap())
+        .args(["update", "-f", "new.yaml", "--state"])
+        .arg(room.path("state"))
+        .env("PORTHOLE_FAULT", "volume-swapped")
+        .current_dir(room.path(""))
+        .status()
+        .unwrap();
+    assert_eq!(killed.code(), None, "killed by itself");
+    room.write("last.yaml", &MAP.replace("k: one", "k: three, end: now"), 0o644);
+    let (code, out, err) = update(&room, &["-f", "last.yaml"]);
+    assert_eq!((code, out.as_str()), (Some(0), "default/p: v\n"), "{err}");
+    session.wait_for("three", LIMIT).unwrap();
+    let (_, said) = session.end(LIMIT).unwrap();
+    room.finds_nothing(&said);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_pod_that_fills_its_volume_is_evicted() {
+    let room = Room::new();
+    let text = "head -c 3000000 /dev/zero > /volumes-linux/big; sleep 1000";
+    let ended = room.run(
+        &mounting(
+            text,
+            "{name: v, mountPath: /volumes-linux}",
+            "{name: v, emptyDir: {sizeLimit: 1Mi}}",
+        ),
+        &[],
+    );
+    assert!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
+    assert!(
+        ended
+            .err
+            .contains("Usage of EmptyDir volume \"v\" exceeds the limit \"1Mi\""),
+        "{ended:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn limits_change_while_the_container_runs() {
+    let room = Room::new();
+    let mut session = room.start(&script("echo ready; while :; do sleep 0.05; done"));
+    session.wait_for("ready", LIMIT).unwrap();
+    let (code, out, err) = update(&room, &["p", "--memory", "64Mi", "--pids-limit", "50"]);
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "default/p/c: memory 67108864, pids 50\n"),
+        "{err}"
+    );
+    // What is not named stays.
+    let (code, out, err) = update(&room, &["p", "-c", "c", "--memory", "none"]);
+    assert_eq!((code, out.as_str()), (Some(0), "default/p/c: pids 50\n"), "{err}");
+    let (code, _, err) = update(&room, &["p", "-c", "other", "--memory", "1Gi"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("has no container `other`"), "{err}");
+    session.interrupt().unwrap();
+    let (_, said) = session.end(LIMIT).unwrap();
+    room.finds_nothing(&said);
+}

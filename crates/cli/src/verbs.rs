@@ -27,7 +27,7 @@ use crate::failure::Failure;
 /// What porthole is asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Bring other contents of ConfigMaps and Secrets into the volumes of pods that run
+    /// Change pods that run: their ConfigMaps and Secrets, or their limits
     Update(update::Update),
     /// Print what a pod's containers have said
     Logs(logs::Logs),

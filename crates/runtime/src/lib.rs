@@ -32,6 +32,7 @@ pub mod fault;
 pub mod handler;
 pub mod job;
 pub mod life;
+mod lock;
 pub mod logs;
 pub mod os;
 pub mod path;

@@ -14,6 +14,7 @@
 //! Everything that can be read is read from these files, without asking the process that runs the pod. Locks vanish with
 //! their process, so a pod whose lock is free and that has not ended belongs to nobody: [`Pods::repair`] sees to it.
 
+mod applied;
 mod control;
 mod directory;
 mod error;
@@ -32,6 +33,7 @@ use crate::conduct::{ContainerPlan, attempt_id};
 use crate::plan::PodIdentity;
 use crate::status::{ContainerStatus, PodStatus};
 
+pub use applied::Applied;
 pub use control::{ANSWER_LIMIT, Answer, Control, ControlError, Request};
 pub use directory::Held;
 pub use error::PodsError;

@@ -1,174 +1,59 @@
-//! `porthole update`: other contents of ConfigMaps and Secrets for the pods that run.
+//! `porthole update`: what can be changed of pods that run.
+
+mod contents;
+mod limits;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use porthole_runtime::build::Objects;
-use porthole_runtime::pods::{Pod, Pods};
-use porthole_runtime::spec::ObjectKind;
-use porthole_runtime::volumes::{self, Content, ObjectData, PartSource};
 
 use crate::arguments::Global;
-use crate::exit;
-use crate::failure::{Attempt as _, Failure};
-use crate::{manifests, note, pods};
+use crate::failure::Failure;
+use crate::limits::LimitFlags;
+use crate::pods;
 
 /// Options of `porthole update`.
 ///
-/// The volumes of every pod that runs and has one of the objects in a volume change at once, as in a cluster. Variables of
-/// the environment do not change, nor does what is mounted by subPath; objects that are immutable are refused.
+/// With files the volumes of every pod that runs and has one of their ConfigMaps and Secrets change at once, as in a
+/// cluster. Variables of the environment do not change, nor does what is mounted by subPath; what is immutable is refused.
+/// With pods their limits change, live and for later attempts.
 #[derive(Debug, Args)]
 pub(crate) struct Update {
-    /// Files with ConfigMaps and Secrets: files, directories, `https://` URLs, or `-` for standard input
-    #[arg(short, long, required = true, value_name = "PATH")]
+    /// Pods whose limits change: NAME, NAMESPACE/NAME, or the manifests that made them
+    #[arg(required_unless_present = "filename", value_name = "POD")]
+    pods: Vec<String>,
+    /// ConfigMaps and Secrets: files, directories, `https://` URLs, or `-` for standard input
+    #[arg(short, long, value_name = "PATH", conflicts_with = "pods")]
     filename: Vec<PathBuf>,
-    /// The namespace of objects that name none
+    /// The namespace of objects and pods that are named without one
     #[arg(short, long, default_value = "default")]
     namespace: String,
-}
-
-/// An object of the files.
-struct Given {
-    kind: ObjectKind,
-    namespace: String,
-    name: String,
-    data: ObjectData,
-}
-
-impl Given {
-    fn title(&self) -> String {
-        format!("{} {}/{}", self.kind.name(), self.namespace, self.name)
-    }
+    /// The container whose limits change [default: all of them]
+    #[arg(short, long, value_name = "NAME", requires = "pods")]
+    container: Option<String>,
+    #[command(flatten)]
+    limits: LimitFlags,
 }
 
 impl Update {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
-        let given = self.read(global)?;
+        let choices = self.limits.choices();
+        if self.pods.is_empty() {
+            if !choices.0.is_empty() {
+                let failure = Failure::unasked("limits are of pods, and no pod is named");
+                return Err(failure.help("name the pod: porthole update POD --memory 512Mi"));
+            }
+            let given = contents::read(&self.filename, &self.namespace, global)?;
+            let (_, pods) = pods::open(global)?;
+            return contents::update(&pods, &given, global);
+        }
+        if choices.0.is_empty() {
+            let failure = Failure::unasked("nothing is to be changed: no limit is given");
+            return Err(failure.help("give one, such as --memory 512Mi; for ConfigMaps and Secrets, -f FILE"));
+        }
         let (_, pods) = pods::open(global)?;
-        update(&pods, &given, global)
-    }
-
-    /// All objects of the files; one that is none is the end of it, before anything is changed.
-    fn read(&self, global: &Global) -> Result<Vec<Given>, Failure> {
-        let files = manifests::read(&self.filename)?;
-        let mut objects = Objects::default();
-        let mut others: Vec<&str> = Vec::new();
-        for (object, source) in manifests::all_objects(&files) {
-            if !objects.add(&object, source, &self.namespace) {
-                let kind = object.kind.unwrap_or("an object without kind");
-                if !others.contains(&kind) {
-                    others.push(kind);
-                }
-            }
-        }
-        let mut given = Vec::new();
-        for (kind, namespace, name) in objects.names() {
-            let Some(data) = objects.object(kind, namespace, name) else {
-                continue;
-            };
-            given.push(Given {
-                kind,
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-                data: data.map_err(Failure::unasked)?,
-            });
-        }
-        if given.is_empty() {
-            let failure = Failure::unasked("no ConfigMap and no Secret in the files");
-            return Err(failure.help("for other changes to a pod, run it again with --replace"));
-        }
-        if !others.is_empty() && !global.quiet {
-            let kinds = others.join(", ");
-            note(&format!(
-                "only ConfigMaps and Secrets are updated; left alone: {kinds}"
-            ));
-        }
-        Ok(given)
-    }
-}
-
-/// Brings the objects into every pod that runs. One pod that cannot have them does not keep the others from it.
-fn update(pods: &Pods, given: &[Given], global: &Global) -> Result<ExitCode, Failure> {
-    let mut used = vec![false; given.len()];
-    let mut failed: Option<Failure> = None;
-    for pod in pods.list().map_err(Failure::unasked)? {
-        let mine: Vec<usize> = (0..given.len())
-            .filter(|index| uses(&pod, &given[*index]))
-            .collect();
-        if mine.is_empty() || !pod.is_alive() {
-            continue;
-        }
-        mine.iter().for_each(|index| used[*index] = true);
-        let find = |kind: ObjectKind, name: &str| {
-            let found = mine.iter().map(|index| &given[*index]);
-            let found = found.filter(|one| one.kind == kind && one.name == name).last()?;
-            Some(found.data.clone())
-        };
-        match volumes::update(&pod.directory, &pod.record.plan.volumes, &find) {
-            // It ended meanwhile.
-            Err(volumes::UpdateError::Ended) => {}
-            Err(error) if !pod.is_alive() => drop(error),
-            Err(error) => {
-                let failure = Err(error).attempt(exit::NO, || format!("update the pod {}", pod.title()));
-                if let Err(failure) = failure.map(|()| ())
-                    && let Some(before) = failed.replace(failure)
-                {
-                    before.report();
-                }
-            }
-            Ok(changed) => say(&pod, &changed, global),
-        }
-    }
-    for (given, used) in given.iter().zip(used) {
-        if !used && !global.quiet {
-            note(&format!("no pod that runs has {} in a volume", given.title()));
-        }
-    }
-    failed.map_or(Ok(ExitCode::SUCCESS), Err)
-}
-
-/// Whether a volume of the pod has files of an object.
-fn uses(pod: &Pod, given: &Given) -> bool {
-    let of_given = |source: &PartSource| match source {
-        PartSource::Object(object) => object.kind == given.kind && object.name == given.name,
-        PartSource::Pod => false,
-    };
-    pod.identity().namespace == given.namespace
-        && pod
-            .record
-            .plan
-            .volumes
-            .iter()
-            .any(|volume| match &volume.content {
-                Content::Files(parts) => parts.iter().any(|part| of_given(&part.source)),
-                _ => false,
-            })
-}
-
-fn say(pod: &Pod, changed: &[String], global: &Global) {
-    if changed.is_empty() {
-        if global.verbose > 0 {
-            note(&format!(
-                "{}: its volumes have these contents already",
-                pod.title()
-            ));
-        }
-        return;
-    }
-    if !global.quiet {
-        anstream::println!("{}: {}", pod.title(), changed.join(", "));
-        for container in pod.containers() {
-            let plan = &container.plan;
-            let parts = plan.mounts.iter().filter(|mount| mount.sub_path.is_some());
-            for mount in parts.filter(|mount| changed.contains(&mount.volume)) {
-                note(&format!(
-                    "{}: container `{}` has a subPath of volume `{}` and keeps what it has, as in a cluster",
-                    pod.title(),
-                    plan.container,
-                    mount.volume
-                ));
-            }
-        }
+        let chosen = pods::select(&pods, &self.pods, &self.namespace)?;
+        limits::update(&chosen, &choices, self.container.as_deref(), global)
     }
 }

@@ -130,6 +130,14 @@ fn live_one(claimed: Claimed, manner: &Manner<'_>) -> Result<Outcome, SuperviseE
         };
         let result = life.run(manner.engine, &plan, &options, &teller);
         teller.finish();
+        if let Ok(Outcome {
+            failure: Some(failure),
+            ..
+        }) = &result
+        {
+            let (reason, message) = (&failure.reason, failure.message.trim_end());
+            crate::note(&format!("{} failed: {reason}: {message}", plan.identity.name));
+        }
         volumes.remove()?;
         result
     });
@@ -144,7 +152,11 @@ fn answer(results: Vec<Result<Outcome, SuperviseError>>) -> Result<ExitCode, Fai
     let mut first = None;
     let mut failures = results.into_iter().filter_map(|result| match result {
         Ok(outcome) => {
-            let code = outcome.exit_code();
+            let code = match (outcome.exit_code(), &outcome.failure) {
+                // It failed as a whole, however its containers took it.
+                (0, Some(_)) => 1,
+                (code, _) => code,
+            };
             if code != 0 && first.is_none() {
                 first = Some(code);
             }
