@@ -146,11 +146,9 @@ fn a_program_of_another_process_runs_in_the_container_and_dies_with_its_holder()
     assert_eq!(String::from_utf8_lossy(&ran.stdout).trim(), "here");
     let mut command = bed.command(&["stats", &bed.state(), &id], &[]);
     let counted = within("a count", move || command.output().unwrap());
-    assert_eq!(
-        String::from_utf8_lossy(&counted.stdout).trim(),
-        "1",
-        "{counted:?}"
-    );
+    // The program and, under Wine, the process of its console.
+    let count = String::from_utf8_lossy(&counted.stdout).trim().parse::<u32>();
+    assert!(count.is_ok_and(|count| (1..=2).contains(&count)), "{counted:?}");
 
     let mut exec = bed
         .command(&["exec", &bed.state(), &id], &["tree", "0"])

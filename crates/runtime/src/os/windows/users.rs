@@ -88,6 +88,12 @@ pub(super) fn find(api: &dyn Api, user: &User) -> Result<Who, CreateError> {
         .lookup_account(&full)
         .map_err(|error| refuse(format!("asking for the user failed: {error}")))?;
     let Some(found) = found else {
+        if let Some(domain) = domain.filter(|_| !here) {
+            return Err(refuse(format!(
+                "{computer} is in no domain `{domain}`, or that has no such account; use an account of {computer}, or a \
+                 local group, which runs a temporary account in that group"
+            )));
+        }
         return Err(refuse(format!(
             "there is neither a group nor a user of this name on {computer}; service accounts are \
              `NT AUTHORITY\\SYSTEM`, `NT AUTHORITY\\Local service` and `NT AUTHORITY\\NetworkService`"

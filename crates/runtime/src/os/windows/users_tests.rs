@@ -84,6 +84,7 @@ fn the_accounts_of_isolated_containers_have_their_rights_on_the_host() {
 fn refuses_accounts_that_cannot_run_and_says_what_to_try() {
     for (text, reason) in [
         (r"corp\anna", "an account of `CORP`, and porthole has no password"),
+        (r"nowhere\anna", "HOST is in no domain `nowhere`"),
         ("nobody", "neither a group nor a user of this name on HOST"),
     ] {
         let error = find(&*host(), &account(text)).unwrap_err().to_string();
