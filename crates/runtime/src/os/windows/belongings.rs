@@ -190,12 +190,12 @@ impl Belongings {
     }
 
     /// Notes the first process, under a name that is there as a whole or not at all.
-    pub(super) fn started(&mut self, first: &First) -> io::Result<()> {
+    pub(super) fn started(&mut self, first: First) -> io::Result<()> {
         let Some(held) = &self.held else {
             return Err(io::ErrorKind::NotFound.into());
         };
         let new = held.directory().join("process.new");
-        fs::write(&new, serde_json::to_vec(first)?)?;
+        fs::write(&new, serde_json::to_vec(&first)?)?;
         fs::rename(new, held.directory().join(FIRST))
     }
 

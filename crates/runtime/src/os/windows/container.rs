@@ -66,7 +66,7 @@ impl Created for Prepared {
         .start(api)?;
         // From here on others find the container. On an error the job's end is the program's.
         self.belongings
-            .started(&First {
+            .started(First {
                 process: started.process.id,
                 silo: self.launcher.is_some(),
             })
@@ -176,7 +176,7 @@ impl Container {
     }
 
     /// What is shown ends with its terminal. Before Windows 11 24H2, closing it waits until all of that was read
-    /// (ClosePseudoConsole), which is not waited for here.
+    /// (`ClosePseudoConsole`), which is not waited for here.
     fn close_terminal(&self) {
         let console = self
             .pseudo_console

@@ -114,6 +114,7 @@ pub(super) enum Call {
 type Failure = Box<dyn Fn(&Call) -> bool + Send>;
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Memory {
     calls: Vec<Call>,
     made: usize,
@@ -132,7 +133,7 @@ struct Memory {
     cpu_rate: CpuRate,
     affinity: Vec<GroupAffinity>,
     accounting: Accounting,
-    memory_usage: Option<MemoryUsage>,
+    usage: Option<MemoryUsage>,
     io: Option<IoAttribution>,
     private_working_set: Option<usize>,
     logons: HashMap<usize, u64>,

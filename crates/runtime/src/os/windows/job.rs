@@ -174,12 +174,11 @@ impl Job {
                 return Ok(false);
             }
             // Any packet (a process came, a process went) leads to the next question.
-            match (&self.packets, seen) {
-                (Some(packets), Some(seen)) => packets.wait(seen, left.min(PACKET)),
-                _ => {
-                    std::thread::sleep(left.min(pause));
-                    pause = (pause * 2).min(PACKET);
-                }
+            if let (Some(packets), Some(seen)) = (&self.packets, seen) {
+                packets.wait(seen, left.min(PACKET));
+            } else {
+                std::thread::sleep(left.min(pause));
+                pause = (pause * 2).min(PACKET);
             }
         }
     }

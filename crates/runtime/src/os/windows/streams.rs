@@ -57,25 +57,25 @@ pub(super) struct Kept {
 }
 
 impl Streams {
-    /// Opens the streams of a process that does not share this process's console. `stdin` is whether standard input stays
+    /// Opens the streams of a process that does not share this process's console. `typed` is whether standard input stays
     /// open where it is a pipe; else it is empty.
-    pub(super) fn open(api: &dyn Api, stdio: Stdio, stdin: bool) -> io::Result<Self> {
+    pub(super) fn open(api: &dyn Api, stdio: Stdio, typed: bool) -> io::Result<Self> {
         let mut streams = Self::none(Console::Own);
         let theirs = match stdio {
             Stdio::Terminal(size) => {
-                let (typed_end, typed) = api.create_pipe()?;
+                let (typed_end, typing) = api.create_pipe()?;
                 let (shown, shown_end) = api.create_pipe()?;
                 let (columns, rows) = coordinates(size);
                 streams.console = Console::Pseudo {
                     console: api.create_pseudo_console(columns, rows, &typed_end, &shown_end)?,
-                    typed,
+                    typed: typing,
                     shown,
                     ends: [typed_end, shown_end],
                 };
                 return Ok(streams);
             }
             Stdio::Piped => {
-                let input = if stdin {
+                let input = if typed {
                     let (their_input, input) = api.create_pipe()?;
                     streams.input = Some(input);
                     their_input

@@ -12,7 +12,7 @@ impl Fake {
     /// What the job has counted. Without this the system counts nothing, as Wine does.
     pub(in super::super) fn count(&self, accounting: Accounting, usage: MemoryUsage, io: IoAttribution) {
         let mut memory = self.memory();
-        (memory.accounting, memory.memory_usage, memory.io) = (accounting, Some(usage), Some(io));
+        (memory.accounting, memory.usage, memory.io) = (accounting, Some(usage), Some(io));
     }
 
     fn counted<T>(&self, what: impl Fn(&Memory) -> Option<T>) -> io::Result<T> {
@@ -75,7 +75,7 @@ impl Jobs for Fake {
     }
 
     fn query_memory_usage(&self, _: &Handle) -> io::Result<MemoryUsage> {
-        self.counted(|memory| memory.memory_usage)
+        self.counted(|memory| memory.usage)
     }
 
     fn query_io_attribution(&self, _: &Handle) -> io::Result<IoAttribution> {
