@@ -1,5 +1,6 @@
 //! A registry on this machine: the Debian package docker-registry.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -36,8 +37,9 @@ impl Registry {
         if closed {
             let users = directory.join("users");
             std::fs::write(&users, HTPASSWD).doing("write the registry's users")?;
-            text += &format!(
-                "auth: {{htpasswd: {{realm: porthole, path: '{}'}}}}\n",
+            let _ = writeln!(
+                text,
+                "auth: {{htpasswd: {{realm: porthole, path: '{}'}}}}",
                 users.display()
             );
         }

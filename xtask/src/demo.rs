@@ -5,6 +5,7 @@ mod host;
 use std::process::Stdio;
 use std::time::Duration;
 
+use porthole_tests::traces::Traces;
 use porthole_tests::wait;
 
 use crate::cargo::Target;
@@ -76,9 +77,50 @@ fn show(machine: &Machine) -> Result<()> {
     }
     changed?;
     println!("porthole run ended with {}", ended?);
-    machine.traces()?.nothing_more_than(&before)?;
+    nothing_more_than(machine, &before)?;
+    if machine.detaches() {
+        detached(machine)?;
+        nothing_more_than(machine, &before)?;
+    }
+    Ok(())
+}
+
+fn nothing_more_than(machine: &Machine, before: &Traces) -> Result<()> {
+    machine.traces()?.nothing_more_than(before)?;
     println!("nothing of it is left: no process, no mount, no cgroup, no file of a container");
     Ok(())
+}
+
+/// The same pod in the background, and what can be asked of it there.
+fn detached(machine: &Machine) -> Result<()> {
+    let file = machine.host_file();
+    std::fs::write(file, BEFORE).doing(format!("write `{}`", file.display()))?;
+
+    title("The same pod, detached");
+    let mut run = machine.porthole("run");
+    command::run(run.arg("--detach"))?;
+    let asked = ask(machine);
+    // In any case: a detached pod outlives the demo.
+    title("It is removed");
+    command::run(&mut machine.of_pod("rm", &["--force"], &[]))?;
+    asked
+}
+
+fn ask(machine: &Machine) -> Result<()> {
+    let file = machine.host_file();
+    wait::until("the pod to change the host's file", LIMIT, || {
+        let text = std::fs::read_to_string(file).doing(format!("read `{}`", file.display()))?;
+        Ok((text == AFTER).then_some(()))
+    })?;
+    title("What runs, what it has said, and what it uses");
+    command::run(&mut machine.plain("ps", &[]))?;
+    command::run(&mut machine.of_pod("logs", &[], &[]))?;
+    command::run(&mut machine.plain("stats", &["--no-stream"]))?;
+    title("A further program in its container");
+    command::run(&mut machine.of_pod("exec", &[], &["--", "cat", &file.display().to_string()]))?;
+    title("It is stopped within its grace");
+    command::run(&mut machine.of_pod("stop", &[], &[]))?;
+    command::run(&mut machine.plain("ps", &["--all"]))
 }
 
 fn show_file(machine: &Machine) -> Result<()> {

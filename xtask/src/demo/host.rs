@@ -132,8 +132,34 @@ impl Machine {
         Ok(build)
     }
 
+    /// Whether the demo also runs the pod in the background.
+    pub(super) fn detaches(&self) -> bool {
+        self.prefix.is_none()
+    }
+
+    /// `porthole VERB OPTIONS POD MORE`.
+    pub(super) fn of_pod(&self, verb: &str, options: &[&str], more: &[&str]) -> Command {
+        let mut porthole = self.plain(verb, options);
+        porthole.arg("hostprocesspod").args(more);
+        porthole
+    }
+
     /// `porthole VERB` on the demo's manifest.
     pub(super) fn porthole(&self, verb: &str) -> Command {
+        let mut porthole = self.plain(verb, &[]);
+        if self.prefix.is_some() && verb == "run" {
+            porthole.args([
+                "--inherit-user",
+                "--image",
+                &stands_for(self.image, &self.layout()),
+            ]);
+        }
+        porthole.arg(self.manifest);
+        porthole
+    }
+
+    /// `porthole VERB OPTIONS` with the demo's state.
+    pub(super) fn plain(&self, verb: &str, options: &[&str]) -> Command {
         let program = place::short(&self.porthole);
         let mut porthole = match &self.prefix {
             None => command(program, [verb]),
@@ -146,15 +172,8 @@ impl Machine {
         porthole
             .current_dir(place::root())
             .arg("--state")
-            .arg(place::short(&self.state()));
-        if self.prefix.is_some() && verb == "run" {
-            porthole.args([
-                "--inherit-user",
-                "--image",
-                &stands_for(self.image, &self.layout()),
-            ]);
-        }
-        porthole.arg(self.manifest);
+            .arg(place::short(&self.state()))
+            .args(options);
         porthole
     }
 
