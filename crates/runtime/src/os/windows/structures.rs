@@ -3,7 +3,12 @@
 //! They are written out here for the same reason as the numbers in `constants`, and compared with `windows-sys` in the same
 //! place.
 
-use super::constants::*;
+use super::constants::{
+    JOB_OBJECT_ASSOCIATE_COMPLETION_PORT_INFORMATION, JOB_OBJECT_CPU_RATE_CONTROL_INFORMATION,
+    JOB_OBJECT_CREATE_SILO, JOB_OBJECT_EXTENDED_LIMIT_INFORMATION, JOB_OBJECT_GROUP_INFORMATION_EX,
+    JOB_OBJECT_IO_ATTRIBUTION, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, PROC_THREAD_ATTRIBUTE_JOB_LIST,
+    PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE,
+};
 
 /// `JOBOBJECT_EXTENDED_LIMIT_INFORMATION`, field for field on 64-bit Windows.
 #[repr(C)]
