@@ -27,31 +27,31 @@ use crate::failure::Failure;
 /// What porthole is asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Change pods that run: their ConfigMaps and Secrets, or their limits
-    Update(update::Update),
+    /// Run pods on this host, in the foreground or detached
+    Run(Box<run::Run>),
+    /// Say who a pod's containers run as, with what, and which field decided
+    Explain(explain::Explain),
+    /// List the pods of this host
+    Ps(ps::Ps),
     /// Print what a pod's containers have said
     Logs(logs::Logs),
     /// Run a further program in a container that runs
     Exec(exec::Exec),
     /// Show what containers use
     Stats(stats::Stats),
-    /// Run pods on this host, in the foreground or detached
-    Run(Box<run::Run>),
-    /// List the pods of this host
-    Ps(ps::Ps),
+    /// Show pods as a cluster would, with their status
+    Inspect(inspect::Inspect),
+    /// Change pods that run: their ConfigMaps and Secrets, or their limits
+    Update(update::Update),
+    /// Wait until pods have ended, or are ready
+    Wait(wait::Wait),
     /// Ask pods to end, and kill them after their grace
     Stop(stop::Stop),
     /// Remove what is left of pods
     Rm(rm::Rm),
-    /// Wait until pods have ended, or are ready
-    Wait(wait::Wait),
-    /// Show pods as a cluster would, with their status
-    Inspect(inspect::Inspect),
     /// Run a detached pod: porthole's own
     #[command(hide = true)]
     Supervise(supervise::Supervise),
-    /// Say who a pod's containers run as, with what, and which field decided
-    Explain(explain::Explain),
     /// Images of HostProcess containers, without Docker and without Windows
     Image(image::Image),
     /// Print the completions of a shell

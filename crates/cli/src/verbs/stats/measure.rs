@@ -13,17 +13,16 @@ use serde::Serialize;
 /// What each number counts: for `--help` and for the head of JSON.
 pub(super) const COUNTED: &str = "\
 What is counted, of each container that runs:
-  CPU       processor time of all its processes over the last second; 100 % is one processor
-  MEMORY    what cannot be given up: on Linux the cgroup's memory without inactive file cache, on Windows the private
-            working sets. Behind it the limit, which counts all memory with the file cache (Linux) or all that is
-            committed (Windows)
-  PIDS      processes and threads on Linux, processes on Windows, and their limit
-  READ      bytes from block devices (Linux), or by all reads of files and pipes (Windows), since the start
-  WRITTEN   bytes likewise
-  ROOTFS    what the container has written over its image, or its copy of it; not the image's shared layers
-  VOLUMES   the pod's own volumes on disk, of all its containers together; not hostPath, nor volumes in memory
-  LOGS      the kept logs of all attempts of the container
-Disk use counts blocks, as du does, a file of several names once, at most 200000 files each: with more, `+` follows the
+- CPU %: processor time of all its processes over the last second; 100 % is one processor
+- MEMORY: what cannot be given up: the cgroup's memory without inactive file cache (Linux), the private working sets \
+(Windows). Behind it the limit, of all memory with the file cache (Linux), or of all that is committed (Windows)
+- PIDS: processes and threads (Linux), processes (Windows), and their limit
+- READ: bytes from block devices (Linux), or by all reads of files and pipes (Windows), since the start
+- WRITTEN: bytes likewise
+- ROOTFS: what the container has written over its image, or its copy of it; not the image's shared layers
+- VOLUMES: the pod's own volumes on disk, of all its containers together; not hostPath, nor volumes in memory
+- LOGS: the kept logs of all attempts of the container
+Disk use counts blocks, as du does, a file of several names once, at most 200000 files each: with more, `+` follows the \
 number. Disks are looked at every 10 seconds. `-` is what this host does not count.";
 
 /// Files of one place that are looked at.
