@@ -17,7 +17,7 @@ use porthole_tests::registry::{LOGIN, Registry};
 use porthole_tests::session::Session;
 use porthole_tests::{program, wait};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A directory with an image `app:1` of both platforms in a store, and a registry.
 struct Room {

@@ -194,15 +194,15 @@ fn limits_are_changed_live_as_the_kernel_rounds_them_and_lifted() {
         ..wanted.clone()
     };
     assert_eq!(has, rounded);
-    let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
-    assert!(status.contains("Cpus_allowed_list:\t0\n"), "{status}");
+    let process = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
+    assert!(process.contains("Cpus_allowed_list:\t0\n"), "{process}");
     wait::until("the quota to be enforced", LIMIT, || {
         Ok((throttled(running.pid()) > 0).then_some(()))
     })
     .unwrap();
-    let stats = bench.engine().stats(&plan.id).unwrap();
-    assert_eq!(stats.memory_limit_bytes, Some(64 * MIB));
-    assert_eq!(stats.pids_limit, Some(20));
+    let used = bench.engine().stats(&plan.id).unwrap();
+    assert_eq!(used.memory_limit_bytes, Some(64 * MIB));
+    assert_eq!(used.pids_limit, Some(20));
     // What is started later is under them too.
     let program = bench
         .engine()

@@ -11,7 +11,7 @@ use porthole_tests::failure::Failure;
 use porthole_tests::traces::Traces;
 use porthole_tests::{program, wait};
 
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// What a pod left on the machine can only be told while no other test runs one.
 static ALONE: Mutex<()> = Mutex::new(());

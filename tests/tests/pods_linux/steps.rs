@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::fs;
 
 use porthole_runtime::fault;
@@ -57,7 +58,7 @@ fn dies_at(step: &str) -> bool {
         let ended = end(command
             .env("PORTHOLE_FAULT", step)
             .env("PORTHOLE_FAULT_NOTE", &note));
-        said.push_str(&format!("{step}: {verb} {arguments:?}: {ended:?}\n"));
+        let _ = writeln!(said, "{step}: {verb} {arguments:?}: {ended:?}");
         if note.exists() {
             break;
         }

@@ -26,6 +26,10 @@ use crate::{note, pods, verdict};
 pub(super) use foreground::{failure, meaning};
 
 /// Options of `porthole run`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// Files, directories, `https://` URLs, or `-` for standard input

@@ -1,5 +1,7 @@
 //! How a container is looked after, in a few words each: its probes, its hooks, how it is stopped.
 
+use std::fmt::Write as _;
+
 use porthole_manifest::Node;
 use porthole_runtime::Signal;
 use porthole_runtime::conduct::{Handler, Probe};
@@ -78,7 +80,7 @@ fn probe(probe: &Probe) -> String {
         probe.failure_threshold
     );
     if !probe.initial_delay.is_zero() {
-        text.push_str(&format!(", after {} s", probe.initial_delay.as_secs()));
+        let _ = write!(text, ", after {} s", probe.initial_delay.as_secs());
     }
     text
 }

@@ -1,5 +1,6 @@
 //! Pods and containers for people, in kubectl's words.
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use porthole_runtime::conduct::{ContainerPlan, Role};
@@ -130,7 +131,7 @@ fn summary(pod: &Pod, status: &PodStatus) -> String {
         }
     }
     if summary == "Completed" && running {
-        summary = if status.is_ready() { "Running" } else { "NotReady" }.to_owned();
+        return if status.is_ready() { "Running" } else { "NotReady" }.to_owned();
     }
     summary
 }
@@ -212,7 +213,7 @@ fn table<const N: usize>(rows: &[[String; N]]) -> String {
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
-            line.push_str(&format!("{cell:width$}   "));
+            let _ = write!(line, "{cell:width$}   ");
         }
         text.push_str(line.trim_end());
         text.push('\n');

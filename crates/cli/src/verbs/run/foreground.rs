@@ -54,7 +54,9 @@ pub(super) fn live(
         let result = live_one(claimed, &manner);
         if result.is_err() {
             // One pod that cannot live ends the run: the others are stopped within their grace.
-            handles.iter().for_each(|handle| handle.stop(None));
+            for handle in &handles {
+                handle.stop(None);
+            }
         }
         result
     };

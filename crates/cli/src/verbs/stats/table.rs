@@ -34,11 +34,13 @@ pub(super) fn render(report: &Report) -> String {
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let padding = " ".repeat(width - cell.chars().count());
             // Names to the left, numbers to the right.
-            line += &if column < 2 {
-                format!("{cell}{padding}  ")
+            let parts = if column < 2 {
+                [cell, &padding]
             } else {
-                format!("{padding}{cell}  ")
+                [&padding, cell]
             };
+            line.extend(parts.into_iter().map(String::as_str));
+            line += "  ";
         }
         text += line.trim_end();
         text.push('\n');
