@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 use porthole_runtime::clock::Timestamp;
-use porthole_runtime::pods::{Origin, Pod, Pods};
+use porthole_runtime::pods::{Origin, Pod, Pods, PodsError};
 use porthole_runtime::status::{Phase, PodStatus};
 use porthole_runtime::{Engine, os};
 use serde_json::{Value, json};
@@ -19,22 +19,38 @@ use crate::manifests;
 /// The host as every verb about pods finds it: what dead holders left has been removed.
 ///
 /// # Errors
-/// The state directory is a newer porthole's, or the host says nothing. What cannot be removed is noted, and is the next
+/// The state directory is a newer porthole's, or the host says nothing. What cannot be removed is reported, and is the next
 /// command's again.
 pub(crate) fn open(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> {
-    let state = global.state();
-    let pods = Pods::open(&state).map_err(Failure::unasked)?;
-    let engine: Arc<dyn Engine> = os::host_engine(&state)
-        .attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?
-        .into();
-    let swept = engine
-        .sweep()
-        .attempt(exit::OWN_FAILURE, || "remove what a dead holder left".to_owned());
-    if let Err(failure) = swept {
+    let (engine, pods) = host(global)?;
+    if let Err(failure) = sweep(&*engine, &pods) {
         failure.report();
     }
     repair(&pods, global)?;
     Ok((engine, pods))
+}
+
+/// As [`open`], for what starts containers: beside what cannot be removed none is started.
+///
+/// # Errors
+/// As for [`open`], or something of a dead holder cannot be removed.
+pub(crate) fn open_to_start(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> {
+    let (engine, pods) = host(global)?;
+    sweep(&*engine, &pods)?;
+    repair(&pods, global)?;
+    Ok((engine, pods))
+}
+
+fn host(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> {
+    let state = global.state();
+    let pods = Pods::open(&state).map_err(Failure::unasked)?;
+    let engine = os::host_engine(&state).attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?;
+    Ok((engine.into(), pods))
+}
+
+fn sweep(engine: &dyn Engine, pods: &Pods) -> Result<(), Failure> {
+    let doing = || format!("remove what a dead holder left in `{}`", pods.state().display());
+    engine.sweep().map(drop).attempt(exit::OWN_FAILURE, doing)
 }
 
 /// Repairs the pods of dead holders, and says so. Their containers are gone by now.
@@ -54,6 +70,20 @@ pub(crate) fn repair(pods: &Pods, global: &Global) -> Result<(), Failure> {
         Failure::new(exit::OWN_FAILURE, failed).report();
     }
     Ok(())
+}
+
+/// The failure of a pod that has no place on the disk.
+pub(crate) fn without_place(error: PodsError) -> Failure {
+    let denied = matches!(
+        &error,
+        PodsError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied
+    );
+    let failure = Failure::new(exit::OWN_FAILURE, error);
+    if denied {
+        failure.help("run porthole as root, or name a state directory of your own with --state")
+    } else {
+        failure
+    }
 }
 
 /// The one pod that is meant.

@@ -102,7 +102,7 @@ impl Run {
         let specs = self.judge(&workloads, global)?;
         self.limits.refuse_strangers(&specs)?;
 
-        let (engine, pods) = pods::open(global)?;
+        let (engine, pods) = pods::open_to_start(global)?;
         self.pull.prepare(
             pods.state(),
             &workloads,

@@ -44,7 +44,9 @@ pub(super) fn names(state: &Path) -> Result<Vec<String>, PodsError> {
         source,
     };
     let entries = match fs::read_dir(&pods) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         entries => entries.map_err(failed)?,
     };
     let mut names = Vec::new();

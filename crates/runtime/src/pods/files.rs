@@ -19,7 +19,14 @@ pub(super) fn read_text(path: &Path, limit: u64) -> Result<Option<String>, PodsE
         source,
     };
     let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
         opened => opened.map_err(failed)?,
     };
     let mut text = String::new();

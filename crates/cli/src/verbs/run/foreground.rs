@@ -94,7 +94,7 @@ fn claim(pods: &Pods, orders: Vec<Order>) -> Result<Vec<Claimed>, Failure> {
                     one.remove()
                         .map_err(|error| Failure::new(exit::OWN_FAILURE, error))?;
                 }
-                return Err(Failure::new(exit::OWN_FAILURE, error));
+                return Err(crate::pods::without_place(error));
             }
         }
     }
@@ -180,6 +180,7 @@ fn answer(results: Vec<Result<Outcome, SuperviseError>>) -> Result<ExitCode, Fai
 pub(in crate::verbs) fn failure(error: SuperviseError) -> Failure {
     let error = match error {
         SuperviseError::Life(error) => error,
+        SuperviseError::Pods(error) => return crate::pods::without_place(error),
         error => return Failure::new(exit::OWN_FAILURE, error),
     };
     let (code, help) = meaning(&error);
