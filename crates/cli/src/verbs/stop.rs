@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::pods;
 
 /// How long a pod may take beyond its grace: to kill what is left, and to put everything away.
-const BEYOND: Duration = Duration::from_secs(60);
+const BEYOND: Duration = Duration::from_mins(1);
 
 /// Options of `porthole stop`.
 #[derive(Debug, Args)]

@@ -27,7 +27,7 @@ const LONGEST_ORDER: u64 = 1 << 30;
 pub(crate) struct Supervise {
     /// The pod, for lists of processes; everything else comes over standard input
     #[arg(value_name = "POD")]
-    _pod: String,
+    pod: String,
 }
 
 /// What a supervisor says to whoever ordered it, in one line.
@@ -41,7 +41,9 @@ pub(super) enum Answer {
 }
 
 impl Supervise {
-    pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, global: &Global) -> Result<ExitCode, Failure> {
+        // It was for lists of processes.
+        drop(self.pod);
         match supervise(global) {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(failure) => {
