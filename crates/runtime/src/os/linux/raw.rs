@@ -145,7 +145,9 @@ fn clone_into(cgroup: Option<BorrowedFd<'_>>, child: impl FnOnce() -> Infallible
     }
     let error = io::Error::last_os_error();
     set_mask(libc::SIG_SETMASK, before, None);
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(error)?;
+    // -1 is an error, and never a process: as one, it would stand for all of them.
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0);
+    let pid = pid.and_then(Pid::from_raw).ok_or(error)?;
     // SAFETY: the kernel has just opened this descriptor for us, and nothing else knows it.
     let handle = unsafe { OwnedFd::from_raw_fd(handle) };
     Ok(Spawned { pid, handle })
