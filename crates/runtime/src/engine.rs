@@ -60,6 +60,13 @@ pub trait Engine: Send + Sync {
         })
     }
 
+    /// The directories of this host in which a container keeps what it writes, short of its volumes: they take room on disk.
+    /// One that is not there need not be counted.
+    fn places(&self, id: &str) -> Vec<PathBuf> {
+        let _ = id;
+        Vec::new()
+    }
+
     /// Puts other limits on a running container, whoever holds it: all of them or none. `None` lifts a limit. Returns the
     /// limits as the system has rounded them.
     ///

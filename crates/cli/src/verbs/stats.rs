@@ -46,7 +46,7 @@ impl Stats {
         let mut meter = Meter::default();
         // Asked for by name, a pod must be there; one that has ended uses nothing.
         let chosen = self.chosen(&all)?;
-        meter.disks(&all, &chosen);
+        meter.disks(&*engine, &chosen);
         meter.measure(&*engine, &chosen);
         std::thread::sleep(PERIOD);
         if self.output != Format::Human {
@@ -77,7 +77,7 @@ impl Stats {
                 Err(_) => return Ok(ExitCode::SUCCESS),
             };
             if disks.elapsed() >= DISK_PERIOD {
-                meter.disks(all, &chosen);
+                meter.disks(engine, &chosen);
                 disks = Instant::now();
             }
             let report = meter.measure(engine, &chosen);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use porthole_runtime::Engine;
 use porthole_runtime::engine::Stats;
-use porthole_runtime::pods::{Pod, Pods};
+use porthole_runtime::pods::Pod;
 use porthole_runtime::volumes::used_of;
 use serde::Serialize;
 
@@ -74,12 +74,13 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Looks at the disks.
-    pub(super) fn disks(&mut self, pods: &Pods, chosen: &[Pod]) {
+    pub(super) fn disks(&mut self, engine: &dyn Engine, chosen: &[Pod]) {
         self.disks.clear();
         for pod in chosen {
             let volumes = used(&pod.directory.join("volumes"));
             for (name, id) in running(pod) {
-                let rootfs = used(&pods.state().join("containers").join(&id));
+                let places = engine.places(&id).into_iter().map(|place| used(&place));
+                let rootfs = places.fold((0, false), |sum, place| (sum.0 + place.0, sum.1 || place.1));
                 let logs = used(&pod.logs_directory(&name));
                 self.disks.insert(
                     id,

@@ -46,7 +46,7 @@ mod terminal;
 mod v1_tests;
 mod watch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use cgroup::Layout;
@@ -110,6 +110,10 @@ impl Engine for LinuxEngine {
 
     fn stats(&self, id: &str) -> Result<Stats, StatsError> {
         limits::stats(&self.0, id)
+    }
+
+    fn places(&self, id: &str) -> Vec<PathBuf> {
+        vec![self.0.state.directory(id)]
     }
 
     fn update(&self, id: &str, limits: &Limits) -> Result<Limits, UpdateError> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::UdpSocket;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,6 +199,14 @@ impl Engine for WindowsEngine {
             .map_err(failed("open its job object"))?
             .ok_or_else(|| failed("find its job object")(io::ErrorKind::NotFound.into()))?;
         stats::of(&*self.api, &job, helpers).map_err(failed("ask its job object"))
+    }
+
+    fn places(&self, id: &str) -> Vec<PathBuf> {
+        // In a silo the rootfs lies in the container's directory, else in one that everybody sees.
+        vec![
+            self.state.directory(id),
+            PathBuf::from(MountPoint::host_directory(id).path()),
+        ]
     }
 
     fn update(&self, id: &str, limits: &Limits) -> Result<Limits, UpdateError> {
