@@ -43,6 +43,15 @@ impl Failure {
         self
     }
 
+    /// The same where a program's own code may be 1: then "no" is a failure of porthole's.
+    #[must_use]
+    pub(crate) fn beside_a_program(mut self) -> Self {
+        if self.code == exit::NO {
+            self.code = exit::OWN_FAILURE;
+        }
+        self
+    }
+
     /// Prints the failure with its causes to stderr.
     pub(crate) fn report(&self) -> ExitCode {
         anstream::eprint!("{}", self.render());

@@ -76,7 +76,7 @@ impl Exec {
     pub(crate) fn run(self, global: &Global) -> Result<ExitCode, Failure> {
         self.check()?;
         let all = Pods::open(&global.state()).map_err(own)?;
-        let pod = pods::one(&all, &self.pod, &self.namespace)?;
+        let pod = pods::one(&all, &self.pod, &self.namespace).map_err(Failure::beside_a_program)?;
         let plan = self.running(&pod, global)?;
         let attachment = self.attachment()?;
         let stdio = match (&attachment, self.stdin) {
