@@ -56,8 +56,8 @@ fn main() -> Result<()> {
             exit(running.wait().code());
         }
         ["stats", state, id] => {
-            let stats = os::host_engine(Path::new(state))?.stats(id)?;
-            println!("{}", stats.pids.unwrap_or_default());
+            let used = os::host_engine(Path::new(state))?.stats(id)?;
+            println!("{}", used.pids.unwrap_or_default());
             Ok(())
         }
         ["type", state, id, command @ ..] => {

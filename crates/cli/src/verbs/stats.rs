@@ -71,10 +71,9 @@ impl Stats {
         let _screen = Screen::enter()?;
         let mut disks = Instant::now();
         loop {
-            let chosen = match self.chosen(all) {
-                Ok(chosen) => chosen,
-                // One that was named has been removed meanwhile.
-                Err(_) => return Ok(ExitCode::SUCCESS),
+            // One that was named has been removed meanwhile.
+            let Ok(chosen) = self.chosen(all) else {
+                return Ok(ExitCode::SUCCESS);
             };
             if disks.elapsed() >= DISK_PERIOD {
                 meter.disks(engine, &chosen);

@@ -68,7 +68,7 @@ fn make(text: &str, os: Os, choices: &Choices) -> Result<Vec<PodPlan>, Vec<Strin
 }
 
 fn make_on(text: &str, facts: &HostFacts, choices: &Choices) -> Result<Vec<PodPlan>, Vec<String>> {
-    with_request(text, facts, choices, |request| pods(request))
+    with_request(text, facts, choices, pods)
 }
 
 /// Makes something of the first workload of a text.

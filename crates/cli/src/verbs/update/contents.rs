@@ -80,8 +80,8 @@ pub(super) fn update(pods: &Pods, given: &[Given], global: &Global) -> Result<Ex
             used[*index] = true;
         }
         let find = |kind: ObjectKind, name: &str| {
-            let found = mine.iter().map(|index| &given[*index]);
-            let found = found.filter(|one| one.kind == kind && one.name == name).last()?;
+            let mut found = mine.iter().map(|index| &given[*index]);
+            let found = found.rfind(|one| one.kind == kind && one.name == name)?;
             Some(found.data.clone())
         };
         match volumes::update(&pod.directory, &pod.record.plan.volumes, &find) {
@@ -89,8 +89,9 @@ pub(super) fn update(pods: &Pods, given: &[Given], global: &Global) -> Result<Ex
             Err(volumes::UpdateError::Ended) => {}
             Err(error) if !pod.is_alive() => drop(error),
             Err(error) => {
-                let failure = Err(error).attempt(exit::NO, || format!("update the pod {}", pod.title()));
-                if let Err(failure) = failure.map(|()| ())
+                let failure: Result<(), _> =
+                    Err(error).attempt(exit::NO, || format!("update the pod {}", pod.title()));
+                if let Err(failure) = failure
                     && let Some(before) = failed.replace(failure)
                 {
                     before.report();

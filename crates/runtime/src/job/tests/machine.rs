@@ -82,7 +82,7 @@ fn pods_that_failed_are_replaced_after_pauses_that_double() {
         machine.ended(pod as u64, false, now);
         let step = machine.step(now);
         assert_eq!((started(&step), step.wake), (vec![], Some(now + seconds(pause))));
-        let early = machine.step(now + seconds(pause) - Duration::from_nanos(1));
+        let early = machine.step(now + (seconds(pause).saturating_sub(Duration::from_nanos(1))));
         assert_eq!(started(&early), []);
         now += seconds(pause);
         assert_eq!(started(&machine.step(now)), [(pod as u64 + 1, None)]);
