@@ -74,7 +74,7 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Rm(rm) => rm.run(&global),
         Verb::Wait(wait) => wait.run(&global),
         Verb::Inspect(inspect) => inspect.run(&global),
-        Verb::Supervise(_) => supervise::Supervise::run(&global),
+        Verb::Supervise(supervise) => supervise.run(&global),
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Completions(completions) => completions.run(),
