@@ -21,7 +21,7 @@ impl Traces {
         cgroups(Path::new("/sys/fs/cgroup"), &mut traces);
         // The place of a container's rootfs in its own view: on the host it is at most an empty mount point.
         traces.extend(Path::new("/hpc").exists().then(|| "directory /hpc".to_owned()));
-        for dir in ["containers", "pods", "claims"] {
+        for dir in ["containers", "pods", "jobs", "claims"] {
             traces.extend(
                 entries(&state.join(dir))
                     .iter()

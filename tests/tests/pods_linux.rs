@@ -6,6 +6,8 @@
 mod bad_input;
 #[path = "pods_linux/death.rs"]
 mod death;
+#[path = "pods_linux/jobs.rs"]
+mod jobs;
 #[path = "pods_linux/life.rs"]
 mod life;
 #[path = "pods_linux/names.rs"]

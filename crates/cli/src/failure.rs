@@ -36,6 +36,11 @@ impl Failure {
         Self::new(exit::UNASKED, error)
     }
 
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
     /// Adds what to try.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 use porthole_runtime::clock::Timestamp;
-use porthole_runtime::pods::{Origin, Pod, Pods, PodsError};
+use porthole_runtime::pods::{Errand, HostJob, Origin, Pod, Pods, PodsError};
 use porthole_runtime::status::{Phase, PodStatus};
 use porthole_runtime::{Engine, os};
 use serde_json::{Value, json};
@@ -62,6 +62,11 @@ pub(crate) fn repair(pods: &Pods, global: &Global) -> Result<(), Failure> {
                 "the pod {title} is lost: the porthole process that ran it was killed"
             ));
         }
+        for title in &repaired.lost_jobs {
+            crate::note(&format!(
+                "the job {title} is lost: the porthole process that ran it was killed"
+            ));
+        }
         for newer in &repaired.newer {
             crate::note(&newer.to_string());
         }
@@ -103,11 +108,97 @@ pub(crate) fn one(pods: &Pods, wanted: &str, namespace: &str) -> Result<Pod, Fai
     }
 }
 
-/// The pods that are meant, each once, in the order in which they are named.
+/// What can be stopped, waited for and removed.
+pub(crate) enum Target {
+    /// A pod by itself.
+    Pod(Pod),
+    /// A job, with the pods that it has made so far.
+    Job(HostJob, Vec<Pod>),
+}
+
+impl Target {
+    /// `NAMESPACE/NAME`.
+    pub(crate) fn title(&self) -> String {
+        match self {
+            Self::Pod(pod) => pod.title(),
+            Self::Job(job, _) => job.title(),
+        }
+    }
+
+    /// Whether a process runs it.
+    pub(crate) fn is_alive(&self) -> bool {
+        match self {
+            Self::Pod(pod) => pod.is_alive(),
+            Self::Job(job, pods) => job.is_alive() || pods.iter().any(Pod::is_alive),
+        }
+    }
+
+    fn directory(&self) -> &Path {
+        match self {
+            Self::Pod(pod) => &pod.directory,
+            Self::Job(job, _) => &job.directory,
+        }
+    }
+}
+
+/// Everything on this host: jobs, and the pods that are of none of them.
+pub(crate) fn everything(pods: &Pods) -> Result<Vec<Target>, Failure> {
+    let mut all = pods.list().map_err(Failure::unasked)?;
+    let mut targets = Vec::new();
+    for job in pods.jobs().map_err(Failure::unasked)? {
+        let (own, others) = all.into_iter().partition(|pod| job.made(pod));
+        all = others;
+        targets.push(Target::Job(job, own));
+    }
+    targets.extend(all.into_iter().map(Target::Pod));
+    Ok(targets)
+}
+
+/// What an errand has made, or somebody else under its name.
+pub(crate) fn of_errand(pods: &Pods, errand: &Errand) -> Result<Option<Target>, Failure> {
+    match errand {
+        Errand::Pod(order) => {
+            let identity = &order.plan.identity;
+            let found = pods.find(&identity.namespace, &identity.name);
+            Ok(found.map_err(Failure::unasked)?.map(Target::Pod))
+        }
+        Errand::Job(order) => job_of(pods, &order.plan.namespace, &order.plan.name),
+    }
+}
+
+fn job_of(pods: &Pods, namespace: &str, name: &str) -> Result<Option<Target>, Failure> {
+    let Some(job) = pods.find_job(namespace, name).map_err(Failure::unasked)? else {
+        return Ok(None);
+    };
+    let mut own = pods.list().map_err(Failure::unasked)?;
+    own.retain(|pod| job.made(pod));
+    Ok(Some(Target::Job(job, own)))
+}
+
+/// The pods that are meant, those of jobs among them, each once, in the order in which they are named.
+///
+/// # Errors
+/// One that is named is not there, a job has no pod, or a manifest cannot be read.
+pub(crate) fn select(pods: &Pods, wanted: &[String], namespace: &str) -> Result<Vec<Pod>, Failure> {
+    let mut chosen = Vec::new();
+    for target in targets(pods, wanted, namespace)? {
+        match target {
+            Target::Pod(pod) => chosen.push(pod),
+            Target::Job(job, own) if own.is_empty() => {
+                let text = format!("the job {} has no pod at this moment", job.title());
+                return Err(Failure::new(exit::NO, text));
+            }
+            Target::Job(_, own) => chosen.extend(own),
+        }
+    }
+    Ok(chosen)
+}
+
+/// The pods and jobs that are meant, each once, in the order in which they are named.
 ///
 /// # Errors
 /// One that is named is not there, or a manifest cannot be read.
-pub(crate) fn select(pods: &Pods, wanted: &[String], namespace: &str) -> Result<Vec<Pod>, Failure> {
+pub(crate) fn targets(pods: &Pods, wanted: &[String], namespace: &str) -> Result<Vec<Target>, Failure> {
     let (chosen, missing) = search(pods, wanted, namespace)?;
     if missing.is_empty() {
         return Ok(chosen);
@@ -122,25 +213,30 @@ pub(crate) fn select(pods: &Pods, wanted: &[String], namespace: &str) -> Result<
     })
 }
 
-/// As [`select`], without those that are not there.
+/// As [`targets`], without those that are not there.
 ///
 /// # Errors
 /// A manifest cannot be read, or a name is none.
-pub(crate) fn select_existing(pods: &Pods, wanted: &[String], namespace: &str) -> Result<Vec<Pod>, Failure> {
+pub(crate) fn existing(pods: &Pods, wanted: &[String], namespace: &str) -> Result<Vec<Target>, Failure> {
     search(pods, wanted, namespace).map(|(chosen, _)| chosen)
 }
 
-/// The pods that are there, and the names of those that are not.
-fn search(pods: &Pods, wanted: &[String], namespace: &str) -> Result<(Vec<Pod>, Vec<String>), Failure> {
-    let mut chosen: Vec<Pod> = Vec::new();
+/// What is there, and the names of what is not. A name is a pod's, or else a job's.
+fn search(pods: &Pods, wanted: &[String], namespace: &str) -> Result<(Vec<Target>, Vec<String>), Failure> {
+    let mut chosen: Vec<Target> = Vec::new();
     let mut missing = Vec::new();
     for text in wanted {
         let mut found = Vec::new();
         if is_manifest(text) {
-            let all = pods.list().map_err(Failure::unasked)?;
             for origin in origins(Path::new(text), namespace)? {
                 let before = found.len();
-                found.extend(all.iter().filter(|pod| pod.record.origin == origin).cloned());
+                found.extend(everything(pods)?.into_iter().filter(|target| {
+                    origin
+                        == *match target {
+                            Target::Pod(pod) => &pod.record.origin,
+                            Target::Job(job, _) => &job.record.origin,
+                        }
+                }));
                 if found.len() == before {
                     missing.push(format!("{} {}/{}", origin.kind, origin.namespace, origin.name));
                 }
@@ -148,13 +244,16 @@ fn search(pods: &Pods, wanted: &[String], namespace: &str) -> Result<(Vec<Pod>, 
         } else {
             let (namespace, name) = split(text, namespace)?;
             match pods.find(namespace, name).map_err(Failure::unasked)? {
-                Some(pod) => found.push(pod),
-                None => missing.push(format!("{namespace}/{name}")),
+                Some(pod) => found.push(Target::Pod(pod)),
+                None => match job_of(pods, namespace, name)? {
+                    Some(job) => found.push(job),
+                    None => missing.push(format!("{namespace}/{name}")),
+                },
             }
         }
-        for pod in found {
-            if chosen.iter().all(|other| other.directory != pod.directory) {
-                chosen.push(pod);
+        for target in found {
+            if chosen.iter().all(|other| other.directory() != target.directory()) {
+                chosen.push(target);
             }
         }
     }
@@ -226,9 +325,31 @@ pub(crate) fn object(pod: &Pod, status: &PodStatus) -> Value {
     object
 }
 
+/// A job as a cluster would show it.
+pub(crate) fn job_object(job: &HostJob) -> Result<Value, Failure> {
+    let mut object = job.record.manifest.clone();
+    let identity = &job.record.identity;
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("name".to_owned(), json!(identity.name));
+        metadata.insert("namespace".to_owned(), json!(identity.namespace));
+        metadata.insert("uid".to_owned(), json!(identity.uid));
+        let created = json!(Timestamp::from(job.record.created));
+        metadata.insert("creationTimestamp".to_owned(), created);
+    }
+    let status = job.status().map_err(Failure::unasked)?;
+    if let Some(object) = object.as_object_mut() {
+        object.insert("status".to_owned(), json!(status));
+    }
+    Ok(object)
+}
+
 /// Pods as a cluster would list them.
 pub(crate) fn list_of(found: &[(Pod, PodStatus)]) -> Value {
-    let items: Vec<Value> = found.iter().map(|(pod, status)| object(pod, status)).collect();
+    list(found.iter().map(|(pod, status)| object(pod, status)).collect())
+}
+
+/// Objects as a cluster would list them.
+pub(crate) fn list(items: Vec<Value>) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
 }
 

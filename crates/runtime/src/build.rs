@@ -33,7 +33,7 @@ pub use objects::{ObjectError, Objects};
 /// What the user chose beyond the manifest.
 #[derive(Clone, Debug, Default)]
 pub struct Choices {
-    /// The name of the pod, whatever its manifest calls it.
+    /// The name of the pod, or of the job, whatever its manifest calls it.
     pub name: Option<String>,
     /// Containers run as whoever runs porthole.
     pub inherit_user: bool,
@@ -112,9 +112,6 @@ pub struct Request<'a> {
 /// Everything that is refused.
 pub fn pods(request: &Request<'_>) -> Result<Vec<PodPlan>, Vec<Refusal>> {
     refusals_of_the_host(request)?;
-    if let Some(refusal) = job::refused_at_once(request) {
-        return Err(vec![refusal]);
-    }
     identity::identities(request)
         .into_iter()
         .map(|identity| pod(request, identity))

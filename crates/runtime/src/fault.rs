@@ -59,6 +59,10 @@ pub const STEPS: &[&str] = &[
     // The supervisor of a pod: it runs; it is over, and nothing is left but its record, status and logs.
     "pod-running",
     "pod-ended",
+    // The supervisor of a job: others see it; a pod is to be made; its end is written down.
+    "job-record",
+    "job-pod",
+    "job-ended",
     // Removal: the pod.
     "volumes-removed",
     "remove-record",

@@ -9,6 +9,7 @@
 //!                                      /ended        is there when the pod came to an end that is written down
 //!                                      /control      where the holder listens
 //!                                      /volumes  /logs  /termination
+//! <state>/jobs/<namespace>_<name>_<uid>/        the same of a job, with job.json for pod.json; its pods are with all others
 //! ```
 //!
 //! Everything that can be read is read from these files, without asking the process that runs the pod. Locks vanish with
@@ -16,9 +17,13 @@
 
 mod applied;
 mod control;
+mod crew;
 mod directory;
+mod errand;
 mod error;
 mod files;
+mod foreman;
+mod jobs;
 mod prepared;
 mod record;
 mod registration;
@@ -29,19 +34,25 @@ mod version;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use directory::Shelf;
+
 use crate::conduct::{ContainerPlan, attempt_id};
 use crate::plan::PodIdentity;
 use crate::status::{ContainerStatus, PodStatus};
 
 pub use applied::Applied;
 pub use control::{ANSWER_LIMIT, Answer, Control, ControlError, Request};
+pub use crew::supervise_job;
 pub use directory::Held;
+pub use errand::{Errand, JobOrder, Order};
 pub use error::PodsError;
+pub use foreman::{JobRegistration, JobStopper};
+pub use jobs::{HostJob, JobCondition, JobRecord, JobStatus};
 pub use prepared::Prepared;
 pub use record::{Origin, Record, manifest};
 pub use registration::Registration;
 pub use repair::Repaired;
-pub use supervisor::{Order, Start, SuperviseError, supervise};
+pub use supervisor::{Start, SuperviseError, supervise};
 pub use version::{STATE_VERSION, check as check_version};
 
 /// The pods of a state directory.
@@ -84,7 +95,7 @@ impl Pods {
     /// The directory of the pods, or a record in it, cannot be read.
     pub fn list(&self) -> Result<Vec<Pod>, PodsError> {
         let mut pods = Vec::new();
-        for name in directory::names(&self.state)? {
+        for name in directory::names(&self.state, Shelf::Pods)? {
             pods.extend(self.read(&name)?);
         }
         Ok(pods)
@@ -95,7 +106,7 @@ impl Pods {
     /// # Errors
     /// As for [`list`](Self::list).
     pub fn find(&self, namespace: &str, name: &str) -> Result<Option<Pod>, PodsError> {
-        for directory in directory::names(&self.state)? {
+        for directory in directory::names(&self.state, Shelf::Pods)? {
             if directory::is_of(&directory, namespace, name)
                 && let Some(pod) = self.read(&directory)?
             {
@@ -111,7 +122,7 @@ impl Pods {
     /// # Errors
     /// The name is taken or is none, or the directory cannot be made.
     pub fn claim(&self, identity: &PodIdentity) -> Result<Held, PodsError> {
-        directory::claim(&self.state, identity)
+        directory::claim(&self.state, Shelf::Pods, identity)
     }
 
     /// Sees to the pods whose holder died: their volumes are removed, their status says that they are lost, and one that
@@ -166,7 +177,7 @@ impl Pod {
     /// Asks whoever runs it.
     #[must_use]
     pub fn control(&self) -> Control<'_> {
-        Control::new(self)
+        Control::new(&self.directory, format!("pod {}", self.title()))
     }
 
     /// The process that runs it, where it is known.

@@ -48,6 +48,16 @@ pub struct PodStatus {
 }
 
 impl PodStatus {
+    /// How often its containers were started again, all together.
+    #[must_use]
+    pub fn restarts(&self) -> u32 {
+        let all = self
+            .init_container_statuses
+            .iter()
+            .chain(&self.container_statuses);
+        all.fold(0, |sum, own| sum.saturating_add(own.restart_count))
+    }
+
     /// Whether a condition is met.
     #[must_use]
     pub fn is(&self, kind: &str) -> bool {

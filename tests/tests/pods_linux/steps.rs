@@ -32,8 +32,12 @@ fn dies_at(step: &str) -> bool {
         "short.yaml",
         &pod("short", "  containers: [{name: c, image: i, command: ['true']}]"),
     );
+    room.write("job.yaml", JOB);
     let life: &[(&str, &[&str])] = &[
         ("run", &["short.yaml"]),
+        ("run", &["--detach", "job.yaml"]),
+        ("wait", &["--timeout", "20s", "job.yaml"]),
+        ("rm", &["-f", "job.yaml"]),
         ("run", &["--detach", "pod.yaml"]),
         ("wait", &["--for", "ready", "--timeout", "20s", "p"]),
         ("exec", &["p", "--", "true"]),
@@ -73,6 +77,11 @@ fn dies_at(step: &str) -> bool {
     let _ = fs::remove_file(note);
     reached
 }
+
+/// A job of two short pods.
+const JOB: &str = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec:\n  completions: 2\n  template:\n    spec:\n      \
+                   restartPolicy: Never\n      hostNetwork: true\n      securityContext: {windowsOptions: {hostProcess: true, \
+                   runAsUserName: SYSTEM}}\n      containers: [{name: c, image: i, command: ['true']}]\n";
 
 /// A pod with everything that takes steps: an init container, volumes of several kinds, an account of its own.
 fn manifest(value: &str) -> String {

@@ -1,17 +1,18 @@
-//! `porthole inspect`: pods as a cluster would show them.
+//! `porthole inspect`: pods and jobs as a cluster would show them.
 
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use porthole_runtime::pods::Pod;
 
 use crate::arguments::{Format, Global};
 use crate::failure::Failure;
-use crate::pods;
+use crate::pods::{self, Target};
 
 /// Options of `porthole inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// Pods: NAME, NAMESPACE/NAME, or the manifests that made them
+    /// Pods and jobs: NAME, NAMESPACE/NAME, or the manifests that made them
     #[arg(required = true, value_name = "POD")]
     pods: Vec<String>,
     /// The namespace of pods that are named without one
@@ -35,17 +36,28 @@ impl Inspect {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         let (_, pods) = pods::open(global)?;
         let mut found = Vec::new();
-        for pod in pods::select(&pods, &self.pods, &self.namespace)? {
+        let object = |pod: &Pod| {
             let status = pod.status().map_err(Failure::unasked)?;
-            found.push((pod, status));
+            Ok::<_, Failure>(pods::object(pod, &status))
+        };
+        for target in pods::targets(&pods, &self.pods, &self.namespace)? {
+            match target {
+                Target::Pod(pod) => found.push(object(&pod)?),
+                Target::Job(job, own) => {
+                    found.push(pods::job_object(&job)?);
+                    for pod in &own {
+                        found.push(object(pod)?);
+                    }
+                }
+            }
         }
         let format = match self.output {
             Data::Yaml => Format::Yaml,
             Data::Json => Format::Json,
         };
         let text = match found.as_slice() {
-            [(pod, status)] => pods::data(format, &pods::object(pod, status))?,
-            several => pods::data(format, &pods::list_of(several))?,
+            [one] => pods::data(format, one)?,
+            _ => pods::data(format, &pods::list(found))?,
         };
         pods::print(&text)?;
         Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Args;
-use porthole_runtime::pods::Pod;
+use porthole_runtime::pods::{Pod, Pods};
 use porthole_runtime::status::PodStatus;
 
 use crate::arguments::{Format, Global};
@@ -47,10 +47,26 @@ impl Ps {
         let text = match self.output {
             Format::Human if global.quiet => found.iter().map(|(pod, _)| pod.title() + "\n").collect(),
             Format::Human if self.containers => table::containers(&found),
-            Format::Human => table::pods(&found),
+            Format::Human => table::pods(&found) + &self.jobs(&pods)?,
             format => pods::data(format, &pods::list_of(&found))?,
         };
         pods::print(&text)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The jobs, which may have no pod at this moment; nothing where there are none.
+    fn jobs(&self, pods: &Pods) -> Result<String, Failure> {
+        let mut found = Vec::new();
+        for job in pods.jobs().map_err(Failure::unasked)? {
+            let namespace = &job.record.identity.namespace;
+            if self.namespace.as_ref().is_some_and(|wanted| wanted != namespace) {
+                continue;
+            }
+            if self.all || job.is_alive() {
+                let status = job.status().map_err(Failure::unasked)?;
+                found.push((job, status));
+            }
+        }
+        Ok(table::jobs(&found))
     }
 }

@@ -2,6 +2,7 @@
 
 mod detach;
 mod foreground;
+mod jobs;
 mod output;
 mod pull;
 
@@ -13,8 +14,8 @@ use clap::{Args, ValueEnum};
 use porthole_runtime::Engine;
 use porthole_runtime::build::{self, Choices, HostImages, Objects, Request};
 use porthole_runtime::plan::View;
-use porthole_runtime::pods::{Order, Pods, manifest};
-use porthole_runtime::spec::{self, PodSpec, Weight};
+use porthole_runtime::pods::{Errand, JobOrder, Order, Pods, manifest};
+use porthole_runtime::spec::{self, PodSpec, Refusal, Weight};
 
 use super::{rm, stop};
 use crate::arguments::Global;
@@ -44,16 +45,16 @@ pub(crate) struct Run {
     image: Vec<(String, PathBuf)>,
     #[command(flatten)]
     pull: pull::Pull,
-    /// Leave the pods running, each with a supervisor of its own, and print their names once they run
+    /// Leave the pods and jobs running, each with a supervisor of its own, and print their names once they run
     #[arg(short, long)]
     detach: bool,
-    /// Stop and remove the pods of these names first, once all that can be said of the new ones is good
+    /// Stop and remove the pods and jobs of these names first, once all that can be said of the new ones is good
     #[arg(long)]
     replace: bool,
-    /// Call the pod this, whatever its manifest calls it
+    /// Call the pod or the job this, whatever its manifest calls it
     #[arg(long)]
     name: Option<String>,
-    /// In the foreground too, start containers again as restartPolicy says
+    /// In the foreground too, start containers again as restartPolicy says, and pods of jobs as backoffLimit says
     #[arg(long, conflicts_with = "detach")]
     restart: bool,
     /// Run containers as whoever runs porthole
@@ -112,22 +113,22 @@ impl Run {
             &self.namespace,
             global,
         )?;
-        let orders = self.orders(&engine, &files, &workloads, &specs, &objects, global)?;
+        let errands = self.errands(&engine, &files, &workloads, &specs, &objects, global)?;
         if self.replace {
-            replace(&pods, &orders, global)?;
+            replace(&pods, &errands, global)?;
         }
         if self.detach {
-            return detach::detach(&pods, &orders, global);
+            return detach::detach(&pods, &errands, global);
         }
-        if !orders.is_empty() {
+        if !errands.is_empty() {
             // Before their volumes are made.
             engine.guard();
         }
-        foreground::live(&engine, &pods, orders, self.restart, global)
+        foreground::live(&engine, &pods, errands, self.restart, global)
     }
 
     /// Everything that can be refused is refused here.
-    fn orders(
+    fn errands(
         &self,
         engine: &Arc<dyn Engine>,
         files: &[File],
@@ -135,16 +136,15 @@ impl Run {
         specs: &[PodSpec],
         objects: &Objects<'_>,
         global: &Global,
-    ) -> Result<Vec<Order>, Failure> {
+    ) -> Result<Vec<Errand>, Failure> {
         let state = global.state();
         let images = HostImages::new(&state, self.image.clone());
         let files: Vec<String> = files.iter().map(|file| absolute(file.source.name())).collect();
         let choices = self.choices();
-        let mut orders = Vec::new();
+        let mut errands = Vec::new();
         for (workload, spec) in workloads.iter().zip(specs) {
-            let template = &workload.template;
             let request = Request {
-                template,
+                template: &workload.template,
                 spec,
                 namespace: &self.namespace,
                 objects,
@@ -153,26 +153,50 @@ impl Run {
                 state: &state,
                 choices: &choices,
             };
-            let made = build::pods(&request)
+            let made = self
+                .of_workload(&request, &files)
                 .map_err(|refusals| verdict::refused(workload, &self.namespace, &refusals))?;
             if made.is_empty() && !global.quiet {
                 let title = workload.title(&self.namespace);
                 note(&format!("{title} wants 0 pods: none is made"));
             }
-            orders.extend(made.into_iter().map(|plan| Order {
-                manifest: manifest(template, &plan.identity),
-                plan,
-                origin: pods::origin(template.kind, template.object, &self.namespace),
-                files: files.clone(),
-            }));
+            errands.extend(made);
         }
-        match (&self.name, orders.len()) {
+        match (&self.name, errands.len()) {
             (Some(name), several) if several > 1 => {
                 let failure = Failure::unasked(format!("call {several} pods {name:?}: a name is for one"));
                 Err(failure.help("leave out --name, or run the pods one by one"))
             }
-            _ => Ok(orders),
+            _ => Ok(errands),
         }
+    }
+
+    /// The job of a workload, or else its pods.
+    fn of_workload(&self, request: &Request<'_>, files: &[String]) -> Result<Vec<Errand>, Vec<Refusal>> {
+        let template = request.template;
+        let origin = pods::origin(template.kind, template.object, &self.namespace);
+        if let Some(plan) = build::job(request)? {
+            if plan.rules.parallelism == 0 || plan.rules.completions == Some(0) {
+                return Ok(Vec::new());
+            }
+            return Ok(vec![Errand::Job(Box::new(JobOrder {
+                manifest: template.object.to_json(),
+                pod_manifest: manifest(template, &plan.template.identity),
+                plan,
+                origin,
+                files: files.to_vec(),
+            }))]);
+        }
+        let made = build::pods(request)?.into_iter().map(|plan| {
+            Errand::Pod(Box::new(Order {
+                manifest: manifest(template, &plan.identity),
+                plan,
+                origin: origin.clone(),
+                files: files.to_vec(),
+                job: None,
+            }))
+        });
+        Ok(made.collect())
     }
 
     fn choices(&self) -> Choices {
@@ -223,14 +247,10 @@ fn absolute(name: &str) -> String {
     std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.display().to_string())
 }
 
-/// Ends and removes the pods that have the names of new ones.
-fn replace(pods: &Pods, orders: &[Order], global: &Global) -> Result<(), Failure> {
-    for order in orders {
-        let identity = &order.plan.identity;
-        let found = pods
-            .find(&identity.namespace, &identity.name)
-            .map_err(Failure::unasked)?;
-        if let Some(old) = found {
+/// Ends and removes the pods and jobs that have the names of new ones.
+fn replace(pods: &Pods, errands: &[Errand], global: &Global) -> Result<(), Failure> {
+    for errand in errands {
+        if let Some(old) = pods::of_errand(pods, errand)? {
             if global.verbose > 0 {
                 note(&format!("replacing {}", old.title()));
             }

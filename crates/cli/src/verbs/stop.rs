@@ -5,12 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use porthole_runtime::pods::{ControlError, Pod, Request};
+use porthole_runtime::pods::{Control, ControlError, Pod, Request};
 
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::Failure;
-use crate::pods;
+use crate::pods::{self, Target};
 
 /// How long a pod may take beyond its grace: to kill what is left, and to put everything away.
 const BEYOND: Duration = Duration::from_mins(1);
@@ -18,13 +18,13 @@ const BEYOND: Duration = Duration::from_mins(1);
 /// Options of `porthole stop`.
 #[derive(Debug, Args)]
 pub(crate) struct Stop {
-    /// Pods: NAME, NAMESPACE/NAME, or the manifests that made them
+    /// Pods and jobs: NAME, NAMESPACE/NAME, or the manifests that made them
     #[arg(required_unless_present = "all", value_name = "POD")]
     pods: Vec<String>,
     /// The namespace of pods that are named without one
     #[arg(short, long, default_value = "default")]
     namespace: String,
-    /// Every pod that runs
+    /// Every pod and job that runs
     #[arg(long, conflicts_with = "pods")]
     all: bool,
     /// Seconds between the request and the kill [default: the pod's terminationGracePeriodSeconds]
@@ -36,13 +36,13 @@ impl Stop {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         let (_, pods) = pods::open(global)?;
         let chosen = if self.all {
-            let mut all = pods.list().map_err(Failure::unasked)?;
-            all.retain(Pod::is_alive);
+            let mut all = pods::everything(&pods)?;
+            all.retain(Target::is_alive);
             all
         } else {
-            pods::select(&pods, &self.pods, &self.namespace)?
+            pods::targets(&pods, &self.pods, &self.namespace)?
         };
-        for_each(&chosen, global, |pod| end(pod, Ending::Stop(self.time)))
+        for_each(&chosen, global, |target| end(target, Ending::Stop(self.time)))
     }
 }
 
@@ -55,39 +55,61 @@ pub(super) enum Ending {
     Kill,
 }
 
-/// Ends a pod that may have ended already, and waits until nobody holds it.
-pub(super) fn end(pod: &Pod, ending: Ending) -> Result<(), Failure> {
-    if !pod.is_alive() {
+/// Ends a pod or a job that may have ended already, and waits until nobody holds it.
+pub(super) fn end(target: &Target, ending: Ending) -> Result<(), Failure> {
+    match target {
+        Target::Pod(pod) => end_pod(pod, ending),
+        Target::Job(job, pods) => {
+            // It ends its pods, and makes no more.
+            let wait = |limit| job.wait_for_end(Some(limit));
+            let grace = job.record.grace;
+            end_one(job.is_alive(), &job.title(), &job.control(), grace, wait, ending)?;
+            pods.iter().try_for_each(|pod| end_pod(pod, ending))
+        }
+    }
+}
+
+fn end_pod(pod: &Pod, ending: Ending) -> Result<(), Failure> {
+    let wait = |limit| pod.wait_for_end(Some(limit));
+    let grace = pod.record.plan.grace;
+    end_one(pod.is_alive(), &pod.title(), &pod.control(), grace, wait, ending)
+}
+
+fn end_one(
+    alive: bool,
+    title: &str,
+    control: &Control<'_>,
+    grace: Duration,
+    wait: impl Fn(Duration) -> bool,
+    ending: Ending,
+) -> Result<(), Failure> {
+    if !alive {
         return Ok(());
     }
     let (request, limit) = match ending {
-        Ending::Stop(grace) => {
-            let limit = grace.map_or(pod.record.plan.grace, Duration::from_secs);
-            (Request::Stop { grace }, limit.saturating_add(BEYOND))
+        Ending::Stop(wished) => {
+            let limit = wished.map_or(grace, Duration::from_secs);
+            (Request::Stop { grace: wished }, limit.saturating_add(BEYOND))
         }
         Ending::Kill => (Request::Kill, BEYOND),
     };
-    match pod.control().ask(&request) {
+    match control.ask(&request) {
         Ok(_) => {}
         Err(ControlError::Ended { .. }) => return Ok(()),
         Err(error) => return Err(Failure::new(exit::NO, error)),
     }
-    if pod.wait_for_end(Some(limit)) {
+    if wait(limit) {
         return Ok(());
     }
-    let text = format!(
-        "stop {}: it has not ended within {} s",
-        pod.title(),
-        limit.as_secs()
-    );
+    let text = format!("stop {title}: it has not ended within {} s", limit.as_secs());
     Err(Failure::new(exit::NO, text))
 }
 
-/// Does something to many pods side by side, and names those that it was done to, in their order.
+/// Does something to many pods and jobs side by side, and names those that it was done to, in their order.
 pub(super) fn for_each(
-    chosen: &[Pod],
+    chosen: &[Target],
     global: &Global,
-    act: impl Fn(&Pod) -> Result<(), Failure> + Sync,
+    act: impl Fn(&Target) -> Result<(), Failure> + Sync,
 ) -> Result<ExitCode, Failure> {
     /// As many at a time; each waits most of its time.
     const AT_A_TIME: usize = 32;

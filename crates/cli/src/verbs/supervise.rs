@@ -1,13 +1,14 @@
-//! `porthole supervise`: the process of a detached pod. Hidden: `run --detach` starts it, and hands it the order.
+//! `porthole supervise`: the process of a detached pod or job. Hidden: `run --detach` starts it, and hands it the order.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use porthole_runtime::clock::HostClock;
+use porthole_runtime::job::Job;
 use porthole_runtime::life::Life;
-use porthole_runtime::pods::{self, Order, Pods, Start};
+use porthole_runtime::pods::{self, Errand, JobStopper, Pods, Start};
 use porthole_runtime::{Engine, fault, os};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,7 @@ const LONGEST_ORDER: u64 = 1 << 30;
 /// Options of `porthole supervise`.
 #[derive(Debug, Args)]
 pub(crate) struct Supervise {
-    /// The pod, for lists of processes; everything else comes over standard input
+    /// The pod or job, for lists of processes; everything else comes over standard input
     #[arg(value_name = "POD")]
     pod: String,
 }
@@ -34,7 +35,7 @@ pub(crate) struct Supervise {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Answer {
-    /// The pod runs.
+    /// The pod runs, or the first of a job.
     Started,
     /// It does not, and nothing of it is left.
     Failed(Told),
@@ -56,37 +57,52 @@ impl Supervise {
 }
 
 fn supervise(global: &Global) -> Result<(), Failure> {
-    let order = read()?;
+    let errand = read()?;
     fault::step("supervisor-started");
     let state = global.state();
     let pods = Pods::open(&state).map_err(Failure::unasked)?;
     let engine: Arc<dyn Engine> = os::host_engine(&state)
         .attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?
         .into();
-    let life = Life::new(Arc::new(HostClock));
-    let handle = life.handle();
-    ctrlc::set_handler(move || handle.stop(None))
-        .attempt(exit::OWN_FAILURE, || "listen for the request to stop".to_owned())?;
     // Before the pod's volumes are made.
     engine.guard();
-    let mut failed = None;
-    let started = |start: Start<'_>| match start {
+    let failed: Arc<Mutex<Option<Told>>> = Arc::default();
+    let note = Arc::clone(&failed);
+    let started = move |start: Start<'_>| match start {
         Start::Runs => say(&Answer::Started).is_ok(),
         Start::Failed(error) => {
             let (code, help) = run::meaning(error);
-            failed = Some(Told::of(code, error, help));
+            *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(Told::of(code, error, help));
             true
         }
     };
-    let ended = pods::supervise(&engine, &pods, life, order, started);
-    match failed {
+    let ended = match errand {
+        Errand::Pod(order) => {
+            let life = Life::new(Arc::new(HostClock));
+            let handle = life.handle();
+            at_signal(move || handle.stop(None))?;
+            pods::supervise(&engine, &pods, life, *order, started).map(drop)
+        }
+        Errand::Job(order) => {
+            let job = Job::new();
+            let stopper = JobStopper::new(job.handle());
+            let at_once = stopper.clone();
+            at_signal(move || at_once.stop(None))?;
+            pods::supervise_job(&engine, &pods, (job, stopper), *order, started).map(drop)
+        }
+    };
+    match failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
         // Said when nothing of the pod is left.
         Some(told) => Err(Failure::from_told(told)),
-        None => ended.map(drop).map_err(run::failure),
+        None => ended.map_err(run::failure),
     }
 }
 
-fn read() -> Result<Order, Failure> {
+fn at_signal(stop: impl FnMut() + Send + 'static) -> Result<(), Failure> {
+    ctrlc::set_handler(stop).attempt(exit::OWN_FAILURE, || "listen for the request to stop".to_owned())
+}
+
+fn read() -> Result<Errand, Failure> {
     let doing = || "read the order of a pod from standard input (this verb is porthole's own)".to_owned();
     let mut text = Vec::new();
     std::io::stdin()

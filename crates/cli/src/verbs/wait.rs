@@ -11,12 +11,12 @@ use porthole_runtime::status::PodStatus;
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::Failure;
-use crate::pods;
+use crate::pods::{self, Target};
 
 /// Options of `porthole wait`.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
-    /// Pods: NAME, NAMESPACE/NAME, or the manifests that made them
+    /// Pods and jobs: NAME, NAMESPACE/NAME, or the manifests that made them
     #[arg(required = true, value_name = "POD")]
     pods: Vec<String>,
     /// The namespace of pods that are named without one
@@ -61,25 +61,41 @@ fn time(text: &str) -> Result<Duration, String> {
 impl Wait {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         let (_, pods) = pods::open(global)?;
-        let chosen = pods::select(&pods, &self.pods, &self.namespace)?;
+        let chosen = pods::targets(&pods, &self.pods, &self.namespace)?;
         let deadline = self
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
         let mut code = 0;
-        for pod in &chosen {
+        for target in &chosen {
             match self.condition {
                 Condition::Ended => {
                     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-                    if !pod.wait_for_end(left) {
-                        return Err(self.late(pod, "has not ended"));
+                    let over = match target {
+                        Target::Pod(pod) => pod.wait_for_end(left),
+                        Target::Job(job, _) => job.wait_for_end(left),
+                    };
+                    if !over {
+                        return Err(self.late(&target.title(), "has not ended"));
                     }
                     // One that was lost says so only now.
                     pods::repair(&pods, global)?;
                     if code == 0 {
-                        code = pods::exit_code(&ended(pod)?);
+                        code = match target {
+                            Target::Pod(pod) => pods::exit_code(&ended(pod)?),
+                            Target::Job(job, _) => {
+                                job.status().map_err(Failure::unasked)?.exit_code.unwrap_or(0)
+                            }
+                        };
                     }
                 }
-                Condition::Ready => self.ready(pod, deadline)?,
+                Condition::Ready => match target {
+                    Target::Pod(pod) => self.ready(pod, deadline)?,
+                    Target::Job(job, _) => {
+                        let text = format!("wait until {} is ready: it is a job", job.title());
+                        let failure = Failure::unasked(text);
+                        return Err(failure.help("wait for its end, or name one of its pods"));
+                    }
+                },
             }
         }
         Ok(super::exit_code(code))
@@ -97,15 +113,15 @@ impl Wait {
                 return Err(Failure::new(exit::NO, text));
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Err(self.late(pod, "is not ready"));
+                return Err(self.late(&pod.title(), "is not ready"));
             }
             thread::sleep(STEP);
         }
     }
 
-    fn late(&self, pod: &Pod, what: &str) -> Failure {
+    fn late(&self, title: &str, what: &str) -> Failure {
         let seconds = self.timeout.unwrap_or_default().as_secs();
-        Failure::new(exit::NO, format!("{} {what} within {seconds} s", pod.title()))
+        Failure::new(exit::NO, format!("{title} {what} within {seconds} s"))
     }
 }
 

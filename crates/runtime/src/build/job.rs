@@ -18,7 +18,10 @@ pub fn job(request: &Request<'_>) -> Result<Option<JobPlan>, Vec<Refusal>> {
         return Ok(None);
     };
     super::refusals_of_the_host(request)?;
-    let holder = identity::holder(request);
+    let mut holder = identity::holder(request);
+    if let Some(name) = &request.choices.name {
+        holder.name.clone_from(name);
+    }
     let marks = Marks::fresh();
     let mut spec = request.spec.clone();
     // As the job controller labels its pods.
@@ -63,31 +66,6 @@ pub fn job(request: &Request<'_>) -> Result<Option<JobPlan>, Vec<Refusal>> {
         },
         marks,
     }))
-}
-
-/// What of a job cannot be had where its pods are all made at once, once: it is refused rather than left out.
-pub(super) fn refused_at_once(request: &Request<'_>) -> Option<Refusal> {
-    let job = request.spec.job?;
-    let field = if job.indexed {
-        "completionMode: Indexed"
-    } else if job
-        .completions
-        .is_some_and(|completions| completions != job.parallelism)
-    {
-        "completions other than parallelism"
-    } else if job.active_deadline.is_some() {
-        "activeDeadlineSeconds of the job"
-    } else {
-        return None;
-    };
-    Some(Refusal {
-        field: request.template.kind.name().to_owned(),
-        span: request.template.object.span(),
-        reason: format!(
-            "{field} is not supported here: the pods of the job are run once, all at the same time"
-        ),
-        help: None,
-    })
 }
 
 /// The variable that tells a pod its index, unless the manifest has one of that name.

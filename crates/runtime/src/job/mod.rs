@@ -18,6 +18,7 @@ pub use template::{Marks, fresh_name};
 
 use crate::PodPlan;
 use crate::clock::Clock;
+use crate::plan::PodIdentity;
 use machine::{Action, Machine};
 
 /// Everything needed to run one job.
@@ -53,17 +54,30 @@ pub trait PodRunner {
     /// containers to stop within their grace, the second kills them. The pod's end, or that it could not be started, is
     /// told to `report`.
     fn start(&self, pod: PodPlan, report: PodReport) -> Box<dyn Fn() + Send>;
+
+    /// Whether somebody else has the name of a pod that is to be started; it gets another then.
+    fn is_taken(&self, pod: &PodIdentity) -> bool {
+        let _ = pod;
+        false
+    }
 }
 
 /// Hears of one pod. Where it is dropped without an end, the pod has failed.
 #[derive(Debug)]
 pub struct PodReport {
     pod: u64,
+    index: Option<u32>,
     wishes: Sender<Message>,
     ended: bool,
 }
 
 impl PodReport {
+    /// The pod's completion index, where the job has them.
+    #[must_use]
+    pub fn index(&self) -> Option<u32> {
+        self.index
+    }
+
     /// So many times have the pod's containers been started again, all together, so far.
     pub fn restarted(&self, times: u32) {
         let _ = self.wishes.send(Message::Restarted(self.pod, times));
@@ -172,10 +186,11 @@ impl Job {
                     Action::Start { pod, index } => {
                         let report = PodReport {
                             pod,
+                            index,
                             wishes: self.wishes.clone(),
                             ended: false,
                         };
-                        stops.insert(pod, runner.start(job.pod(index), report));
+                        stops.insert(pod, runner.start(named(job, index, runner), report));
                     }
                     Action::Stop { pod } => {
                         if let Some(stop) = stops.get(&pod) {
@@ -214,6 +229,19 @@ impl Job {
             }
         }
     }
+}
+
+/// A pod with a name that nobody has. After so many tries the runner says what is wrong with the last.
+fn named(job: &JobPlan, index: Option<u32>, runner: &dyn PodRunner) -> PodPlan {
+    const TRIES: usize = 16;
+    let mut pod = job.pod(index);
+    for _ in 1..TRIES {
+        if !runner.is_taken(&pod.identity) {
+            break;
+        }
+        pod = job.pod(index);
+    }
+    pod
 }
 
 #[cfg(test)]

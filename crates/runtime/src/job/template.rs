@@ -64,6 +64,16 @@ fn cut(text: &str, longest: usize) -> &str {
 }
 
 impl JobPlan {
+    /// Which job.
+    #[must_use]
+    pub fn identity(&self) -> PodIdentity {
+        PodIdentity {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+        }
+    }
+
     /// A further pod of the job, with a name and a uid that no other has. `index` is its completion index.
     #[must_use]
     pub fn pod(&self, index: Option<u32>) -> PodPlan {

@@ -5,13 +5,16 @@
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Pod;
+use super::directory;
+use super::error::chain;
 use crate::life::LifeHandle;
 use crate::os::{Listener, Stream};
 use crate::plan::Limits;
@@ -72,14 +75,14 @@ pub enum Answer {
 #[non_exhaustive]
 pub enum ControlError {
     /// The pod has ended.
-    #[error("the pod {pod} does not run")]
+    #[error("the {whom} does not run")]
     Ended {
-        /// `NAMESPACE/NAME`.
-        pod: String,
+        /// `pod NAMESPACE/NAME`, or `job …`.
+        whom: String,
     },
     /// Whoever runs the pod is stopped, or far too slow.
     #[error(
-        "the porthole process that runs the pod {pod} does not answer within {} s{}",
+        "the porthole process that runs the {whom} does not answer within {} s{}",
         ANSWER_LIMIT.as_secs(),
         match holder {
             Some(holder) => format!(
@@ -89,24 +92,24 @@ pub enum ControlError {
         }
     )]
     Silent {
-        /// `NAMESPACE/NAME`.
-        pod: String,
+        /// `pod NAMESPACE/NAME`, or `job …`.
+        whom: String,
         /// Its process, where that is known.
         holder: Option<u32>,
     },
     /// The answer is no.
-    #[error("the porthole process that runs the pod {pod} refuses: {reason}")]
+    #[error("the porthole process that runs the {whom} refuses: {reason}")]
     Refused {
-        /// `NAMESPACE/NAME`.
-        pod: String,
+        /// `pod NAMESPACE/NAME`, or `job …`.
+        whom: String,
         /// Why.
         reason: String,
     },
     /// The way there failed.
-    #[error("ask the porthole process that runs the pod {pod}")]
+    #[error("ask the porthole process that runs the {whom}")]
     Io {
-        /// `NAMESPACE/NAME`.
-        pod: String,
+        /// `pod NAMESPACE/NAME`, or `job …`.
+        whom: String,
         /// The system's answer.
         source: io::Error,
     },
@@ -115,12 +118,14 @@ pub enum ControlError {
 /// Asks whoever runs a pod.
 #[derive(Clone, Debug)]
 pub struct Control<'a> {
-    pod: &'a Pod,
+    directory: &'a Path,
+    title: String,
 }
 
 impl<'a> Control<'a> {
-    pub(super) fn new(pod: &'a Pod) -> Self {
-        Self { pod }
+    /// `title` is `pod NAMESPACE/NAME`, or `job …`.
+    pub(super) fn new(directory: &'a Path, title: String) -> Self {
+        Self { directory, title }
     }
 
     /// Asks, and waits for the answer for at most [`ANSWER_LIMIT`]. One who is just beginning is waited for.
@@ -128,12 +133,14 @@ impl<'a> Control<'a> {
     /// # Errors
     /// See [`ControlError`].
     pub fn ask(&self, request: &Request) -> Result<Answer, ControlError> {
-        let title = || self.pod.title();
+        let title = || self.title.clone();
         let deadline = Instant::now() + ANSWER_LIMIT;
         let mut stream = loop {
-            match Stream::connect(&self.pod.directory) {
+            match Stream::connect(self.directory) {
                 Ok(stream) => break stream,
-                Err(_) if !self.pod.is_alive() => return Err(ControlError::Ended { pod: title() }),
+                Err(_) if !directory::is_held(self.directory) => {
+                    return Err(ControlError::Ended { whom: title() });
+                }
                 Err(error)
                     if !matches!(
                         error.kind(),
@@ -141,7 +148,7 @@ impl<'a> Control<'a> {
                     ) =>
                 {
                     return Err(ControlError::Io {
-                        pod: title(),
+                        whom: title(),
                         source: error,
                     });
                 }
@@ -152,47 +159,98 @@ impl<'a> Control<'a> {
         stream.set_deadline(Some(deadline.saturating_duration_since(Instant::now())));
         let asked = send(&mut stream, request).and_then(|()| receive(stream));
         match asked {
-            Ok(Answer::Refused { reason }) => Err(ControlError::Refused { pod: title(), reason }),
+            Ok(Answer::Refused { reason }) => Err(ControlError::Refused {
+                whom: title(),
+                reason,
+            }),
             Ok(answer) => Ok(answer),
             Err(error) if error.kind() == ErrorKind::TimedOut => Err(self.silent()),
             // It ended before it had answered.
-            Err(_) if !self.pod.is_alive() => Err(ControlError::Ended { pod: title() }),
-            Err(source) => Err(ControlError::Io { pod: title(), source }),
+            Err(_) if !directory::is_held(self.directory) => Err(ControlError::Ended { whom: title() }),
+            Err(source) => Err(ControlError::Io {
+                whom: title(),
+                source,
+            }),
         }
     }
 
     fn silent(&self) -> ControlError {
         ControlError::Silent {
-            pod: self.pod.title(),
-            holder: self.pod.holder(),
+            whom: self.title.clone(),
+            holder: directory::holder(self.directory),
         }
     }
 }
 
-/// Takes requests for a pod in its directory until this process ends, on a thread of its own that sleeps meanwhile.
-pub(super) fn serve(directory: &Path, life: LifeHandle) -> io::Result<()> {
+/// Whoever answers what is asked of a pod or a job.
+pub(super) trait Respond: Send + 'static {
+    /// Answers one request, soon.
+    fn respond(&self, request: Request) -> Answer;
+}
+
+impl Respond for LifeHandle {
+    fn respond(&self, request: Request) -> Answer {
+        match request {
+            Request::Ping => {}
+            Request::Stop { grace } => self.stop(grace.map(Duration::from_secs)),
+            Request::Kill => self.kill(),
+            Request::Limits { container, limits } => {
+                return match self.set_limits(&container, &limits) {
+                    Ok(limits) => Answer::Limits(limits),
+                    Err(error) => Answer::Refused {
+                        reason: chain(&error),
+                    },
+                };
+            }
+        }
+        Answer::Done
+    }
+}
+
+/// Requests are taken until this is dropped.
+#[derive(Debug)]
+pub(super) struct Listening {
+    directory: PathBuf,
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+        // Wakes the thread up. Where that fails, nobody is left to be woken.
+        drop(Stream::connect(&self.directory));
+    }
+}
+
+/// Takes requests for a pod or a job in its directory, on a thread of its own that sleeps meanwhile.
+pub(super) fn serve(directory: &Path, whom: impl Respond) -> io::Result<Listening> {
     let listener = Listener::bind(directory)?;
-    let directory: PathBuf = directory.to_owned();
+    let over = Arc::new(AtomicBool::new(false));
+    let listening = Listening {
+        directory: directory.to_owned(),
+        over: Arc::clone(&over),
+    };
+    let serve = move || {
+        while !over.load(Ordering::Acquire) {
+            match listener.accept() {
+                // What comes of one connection is for the one at its other end.
+                Ok(stream) => drop(serve_one(stream, &whom)),
+                // As long as there is no descriptor or memory to be had.
+                Err(_) => thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    };
     thread::Builder::new()
         .name("control".to_owned())
         .stack_size(128 << 10)
-        .spawn(move || {
-            while directory.exists() {
-                match listener.accept() {
-                    // What comes of one connection is for the one at its other end.
-                    Ok(stream) => drop(serve_one(stream, &life)),
-                    // As long as there is no descriptor or memory to be had.
-                    Err(_) => thread::sleep(Duration::from_millis(100)),
-                }
-            }
-        })
-        .map(drop)
+        .spawn(serve)?;
+    Ok(listening)
 }
 
-fn serve_one(mut stream: Stream, life: &LifeHandle) -> io::Result<()> {
+fn serve_one(mut stream: Stream, whom: &impl Respond) -> io::Result<()> {
     stream.set_deadline(Some(TURN));
     let answer = match receive(&mut stream) {
-        Ok(request) => answer(request, life),
+        Ok(request) => whom.respond(request),
         Err(error) if error.kind() == ErrorKind::InvalidData => Answer::Refused {
             reason: error.to_string(),
         },
@@ -200,32 +258,6 @@ fn serve_one(mut stream: Stream, life: &LifeHandle) -> io::Result<()> {
     };
     stream.set_deadline(Some(TURN));
     send(&mut stream, &answer)
-}
-
-fn answer(request: Request, life: &LifeHandle) -> Answer {
-    match request {
-        Request::Ping => Answer::Done,
-        Request::Stop { grace } => {
-            life.stop(grace.map(Duration::from_secs));
-            Answer::Done
-        }
-        Request::Kill => {
-            life.kill();
-            Answer::Done
-        }
-        Request::Limits { container, limits } => match life.set_limits(&container, &limits) {
-            Ok(limits) => Answer::Limits(limits),
-            Err(error) => {
-                let mut reason = error.to_string();
-                let mut source = std::error::Error::source(&error);
-                while let Some(cause) = source {
-                    reason = format!("{reason}: {cause}");
-                    source = cause.source();
-                }
-                Answer::Refused { reason }
-            }
-        },
-    }
 }
 
 fn send(stream: &mut Stream, what: &impl Serialize) -> io::Result<()> {

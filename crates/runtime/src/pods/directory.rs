@@ -1,4 +1,4 @@
-//! The directory of a pod: whose name it has, who holds it, how it is made and removed.
+//! The directory of a pod, or of a job: whose name it has, who holds it, how it is made and removed.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
@@ -8,15 +8,41 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::jobs::{self, JobRecord};
 use super::{PodsError, Record, STATUS, files, record, version};
 use crate::fault;
 use crate::plan::PodIdentity;
-use crate::volumes::{self, pod_directory};
+use crate::volumes;
 
 const LOCK: &str = "lock";
 const ENDED: &str = "ended";
 const CONTROL: &str = "control";
 const NAMES: &str = "names.lock";
+
+/// What a directory is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shelf {
+    Pods,
+    Jobs,
+}
+
+impl Shelf {
+    /// Where all of them are.
+    pub(super) fn of(self, state: &Path) -> PathBuf {
+        state.join(match self {
+            Self::Pods => "pods",
+            Self::Jobs => "jobs",
+        })
+    }
+
+    /// One of them, for people.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Pods => "pod",
+            Self::Jobs => "job",
+        }
+    }
+}
 
 /// The most bytes of a file's name, on every file system that a state directory is likely to be on.
 const LONGEST_NAME: usize = 255;
@@ -35,9 +61,9 @@ pub(super) fn is_of(directory: &str, namespace: &str, name: &str) -> bool {
     parts.next() == Some(namespace) && parts.next() == Some(name) && parts.count() == 1
 }
 
-/// The directories of all pods, in order.
-pub(super) fn names(state: &Path) -> Result<Vec<String>, PodsError> {
-    let pods = state.join("pods");
+/// The directories of all pods, or of all jobs, in order.
+pub(super) fn names(state: &Path, shelf: Shelf) -> Result<Vec<String>, PodsError> {
+    let pods = shelf.of(state);
     let failed = |source| PodsError::Io {
         doing: "read the directory",
         path: pods.clone(),
@@ -81,6 +107,13 @@ impl Held {
         Ok(())
     }
 
+    /// As [`record`](Self::record), of a job.
+    pub(super) fn job_record(&self, record: &JobRecord) -> Result<(), PodsError> {
+        jobs::write(&self.directory, record)?;
+        fault::step("job-record");
+        Ok(())
+    }
+
     /// Writes how the pod does, in Kubernetes' shape. A reader finds this status or the one before.
     ///
     /// # Errors
@@ -110,13 +143,13 @@ impl Held {
             .open(&path)
             .map(drop)
             .map_err(|source| PodsError::Io {
-                doing: "note the end of the pod in",
+                doing: "note the end in",
                 path,
                 source,
             })
     }
 
-    /// Removes the pod with everything of it.
+    /// Removes the pod, or the job, with everything in its directory.
     ///
     /// # Errors
     /// Something could not be removed. The record has gone first: a later command removes the rest.
@@ -126,8 +159,9 @@ impl Held {
             path: path.to_owned(),
             source,
         };
-        let record = record::path(&self.directory);
-        gone(fs::remove_file(&record)).map_err(|source| failed(&record, source))?;
+        for record in [record::path(&self.directory), jobs::path(&self.directory)] {
+            gone(fs::remove_file(&record)).map_err(|source| failed(&record, source))?;
+        }
         fault::step("remove-record");
         remove_volumes(&self.directory)?;
         for entry in fs::read_dir(&self.directory)
@@ -171,41 +205,39 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Takes a name, and makes and locks the directory of the pod that has it.
-pub(super) fn claim(state: &Path, identity: &PodIdentity) -> Result<Held, PodsError> {
+/// Takes a name, and makes and locks the directory of the pod or job that has it.
+pub(super) fn claim(state: &Path, shelf: Shelf, identity: &PodIdentity) -> Result<Held, PodsError> {
     check(identity)?;
-    let directory = pod_directory(state, identity);
+    let PodIdentity { namespace, name, uid } = identity;
+    let directory = shelf.of(state).join(format!("{namespace}_{name}_{uid}"));
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| PodsError::Io {
-            doing: "make the directory of the pod",
+            doing: "make the directory",
             path,
             source,
         }
     };
-    let pods = state.join("pods");
+    let pods = shelf.of(state);
     fs::create_dir_all(&pods).map_err(failed(&pods))?;
     version::note(state).map_err(failed(state))?;
     let _names = lock_names(state)?;
-    for name in names(state)? {
+    let taken = |running| PodsError::Taken {
+        noun: shelf.noun(),
+        title: title(identity),
+        running,
+    };
+    for name in names(state, shelf)? {
         if is_of(&name, &identity.namespace, &identity.name) {
             let other = pods.join(&name);
             if has_ended(&other) {
-                return Err(PodsError::Taken {
-                    title: title(identity),
-                    running: false,
-                });
+                return Err(taken(false));
             }
             match take_over(&other)? {
                 // It died before it had anything to be found by.
                 Found::Dead(held) if !has_record(&other) => held.remove()?,
                 Found::Gone => {}
-                found => {
-                    return Err(PodsError::Taken {
-                        title: title(identity),
-                        running: matches!(found, Found::Alive),
-                    });
-                }
+                found => return Err(taken(matches!(found, Found::Alive))),
             }
         }
     }
@@ -393,7 +425,7 @@ pub(super) fn has_ended(directory: &Path) -> bool {
 
 /// Whether there is a record.
 pub(super) fn has_record(directory: &Path) -> bool {
-    record::path(directory).exists()
+    record::path(directory).exists() || jobs::path(directory).exists()
 }
 
 /// Whether a directory has a lock; one that has none is half made, or half removed.

@@ -22,7 +22,7 @@ pub enum PodsError {
         found: String,
     },
     /// One pod is a newer porthole's.
-    #[error("the pod in `{}` was written by a newer porthole (record version {found}): it is left alone", path.display())]
+    #[error("what is in `{}` was written by a newer porthole (record version {found}): it is left alone", path.display())]
     NewerRecord {
         /// Its directory.
         path: PathBuf,
@@ -31,10 +31,12 @@ pub enum PodsError {
     },
     /// The name is in use.
     #[error(
-        "the pod {title} {}: end it with `porthole rm -f {title}`, run in its place with --replace, or run beside it with --name",
+        "the {noun} {title} {}: end it with `porthole rm -f {title}`, run in its place with --replace, or run beside it with --name",
         if *running { "is there already and runs" } else { "is there already, though it has ended" }
     )]
     Taken {
+        /// `pod` or `job`.
+        noun: &'static str,
         /// `NAMESPACE/NAME`.
         title: String,
         /// Whether somebody holds it.
@@ -109,4 +111,18 @@ pub enum PodsError {
         /// The system's answer.
         source: io::Error,
     },
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }

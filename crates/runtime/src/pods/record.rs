@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use porthole_manifest::{Node, PodTemplate};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -32,6 +33,9 @@ pub struct Record {
     pub created: SystemTime,
     /// Whether it has a supervisor, and outlives the command that made it.
     pub detached: bool,
+    /// The uid of the job that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 /// What made a pod: itself, or a workload, by the name in its manifest.
@@ -62,6 +66,7 @@ impl Record {
             files,
             created: SystemTime::now(),
             detached,
+            job: None,
         }
     }
 }
@@ -73,22 +78,33 @@ struct Versioned {
 
 /// The record in a pod's directory; nothing where there is none.
 pub(super) fn read(directory: &Path) -> Result<Option<Record>, PodsError> {
-    let path = directory.join(RECORD);
-    let Some(Versioned { version }) = files::read_json(&path)? else {
+    read_versioned(directory, &path(directory), VERSION)
+}
+
+/// A record with a version; nothing where there is none.
+pub(super) fn read_versioned<T: DeserializeOwned>(
+    directory: &Path,
+    path: &Path,
+    known: u32,
+) -> Result<Option<T>, PodsError> {
+    let Some(Versioned { version }) = files::read_json(path)? else {
         return Ok(None);
     };
-    if version > u64::from(VERSION) {
+    if version > u64::from(known) {
         return Err(PodsError::NewerRecord {
             path: directory.to_owned(),
             found: version,
         });
     }
-    files::read_json(&path)
+    files::read_json(path)
 }
 
 /// Writes the record: from now on the pod is seen.
 pub(super) fn write(directory: &Path, record: &Record) -> Result<(), PodsError> {
-    let path = path(directory);
+    write_to(path(directory), record)
+}
+
+pub(super) fn write_to(path: PathBuf, record: &impl Serialize) -> Result<(), PodsError> {
     let written = serde_json::to_vec(record).map_err(std::io::Error::from);
     written
         .and_then(|text| files::replace(&path, &text))

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::{Held, PodsError, Record, control};
+use super::control::{self, Listening};
+use super::{Held, PodsError, Record};
 use crate::fault;
 use crate::life::LifeHandle;
 use crate::status::PodStatus;
@@ -20,6 +21,8 @@ struct Kept {
     record: Option<Box<Record>>,
     status: Option<PodStatus>,
     life: LifeHandle,
+    /// As long as others can ask.
+    listening: Option<Listening>,
 }
 
 impl Registration {
@@ -31,6 +34,7 @@ impl Registration {
             record: Some(Box::new(record)),
             status: None,
             life,
+            listening: None,
         })))
     }
 
@@ -84,7 +88,7 @@ impl Registration {
     /// # Errors
     /// The end cannot be noted.
     pub fn end(&self) -> Result<(), PodsError> {
-        self.kept().held.take().map_or(Ok(()), Held::end)
+        self.kept().take().map_or(Ok(()), Held::end)
     }
 
     /// The pod has ended, and nothing stays.
@@ -92,11 +96,17 @@ impl Registration {
     /// # Errors
     /// Something could not be removed.
     pub fn remove(&self) -> Result<(), PodsError> {
-        self.kept().held.take().map_or(Ok(()), Held::remove)
+        self.kept().take().map_or(Ok(()), Held::remove)
     }
 }
 
 impl Kept {
+    /// What is held; nobody is listened to from now on.
+    fn take(&mut self) -> Option<Held> {
+        self.listening = None;
+        self.held.take()
+    }
+
     fn show(&mut self) -> Result<(), PodsError> {
         let (Some(held), Some(record)) = (&self.held, self.record.take()) else {
             return Ok(());
@@ -104,11 +114,13 @@ impl Kept {
         held.record(&record)?;
         self.write_status()?;
         let Some(held) = &self.held else { return Ok(()) };
-        control::serve(held.directory(), self.life.clone()).map_err(|source| PodsError::Io {
-            doing: "listen in",
-            path: held.directory().to_owned(),
-            source,
-        })?;
+        let listening =
+            control::serve(held.directory(), self.life.clone()).map_err(|source| PodsError::Io {
+                doing: "listen in",
+                path: held.directory().to_owned(),
+                source,
+            })?;
+        self.listening = Some(listening);
         fault::step("control");
         Ok(())
     }

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::directory::{self, Found};
-use super::{PodsError, STATUS, files, record};
+use super::directory::{self, Found, Shelf};
+use super::{PodsError, STATUS, files, jobs, record};
 use crate::clock::Timestamp;
 use crate::fault;
 
@@ -16,7 +16,9 @@ use crate::fault;
 pub struct Repaired {
     /// The pods whose holder died while they ran, `NAMESPACE/NAME`. Their record, status and logs are still there.
     pub lost: Vec<String>,
-    /// The pods that a newer porthole made: left alone.
+    /// The jobs whose holder died, `NAMESPACE/NAME`.
+    pub lost_jobs: Vec<String>,
+    /// The pods and jobs that a newer porthole made: left alone.
     pub newer: Vec<PodsError>,
     /// What could not be repaired.
     pub failed: Vec<PodsError>,
@@ -26,12 +28,17 @@ pub struct Repaired {
 pub(super) const LOST: &str = "PodLost";
 
 pub(super) fn repair(state: &Path) -> Result<Repaired, PodsError> {
+    type Repair = fn(&Path, &Path, &mut Repaired) -> Result<(), PodsError>;
+
     let mut repaired = Repaired::default();
-    for name in directory::names(state)? {
-        if let Err(error) = one(state, &state.join("pods").join(&name), &mut repaired) {
-            match error {
-                PodsError::NewerRecord { .. } => repaired.newer.push(error),
-                error => repaired.failed.push(error),
+    let shelves: [(Shelf, Repair); 2] = [(Shelf::Pods, one), (Shelf::Jobs, jobs::repair)];
+    for (shelf, repair) in shelves {
+        for name in directory::names(state, shelf)? {
+            if let Err(error) = repair(state, &shelf.of(state).join(&name), &mut repaired) {
+                match error {
+                    PodsError::NewerRecord { .. } => repaired.newer.push(error),
+                    error => repaired.failed.push(error),
+                }
             }
         }
     }

@@ -1,13 +1,12 @@
 //! The life of a detached pod, in a process of its own.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Origin, Pods, PodsError, Prepared, Record, Registration};
+use super::error::chain;
+use super::{Order, Pods, PodsError, Prepared, Registration};
 use crate::engine::{Engine, Stdio};
 use crate::fault;
 use crate::life::{Event, Life, LifeError, Observer, Options, Outcome, PodPlan};
@@ -16,20 +15,6 @@ use crate::status::{Phase, PodStatus};
 
 /// How long what a container has said may take to be written down, once it has ended.
 const LOG_LIMIT: Duration = Duration::from_secs(10);
-
-/// A pod that a supervisor is to run. It has the contents of Secrets, so it goes through a pipe and nowhere else.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Order {
-    /// What was planned.
-    pub plan: PodPlan,
-    /// See [`Record::manifest`].
-    pub manifest: serde_json::Value,
-    /// See [`Record::origin`].
-    pub origin: Origin,
-    /// See [`Record::files`].
-    pub files: Vec<String>,
-}
 
 /// Why a pod did not come to run, or not to its own end.
 #[derive(Debug, thiserror::Error)]
@@ -64,14 +49,21 @@ pub fn supervise(
     order: Order,
     started: impl FnOnce(Start<'_>) -> bool + Send,
 ) -> Result<Outcome, SuperviseError> {
-    let Order {
-        mut plan,
-        manifest,
-        origin,
-        files,
-    } = order;
-    let held = pods.claim(&plan.identity)?;
-    let record = Record::new(&plan, manifest, origin, files, true);
+    supervise_watched(engine, pods, life, order, started, drop)
+}
+
+/// As [`supervise`]; `restarted` hears how often its containers were started again so far, all together.
+pub(super) fn supervise_watched(
+    engine: &Arc<dyn Engine>,
+    pods: &Pods,
+    life: Life,
+    order: Order,
+    started: impl FnOnce(Start<'_>) -> bool + Send,
+    restarted: impl Fn(u32) + Send + Sync,
+) -> Result<Outcome, SuperviseError> {
+    let held = pods.claim(&order.plan.identity)?;
+    let record = order.record(true);
+    let mut plan = order.plan;
     let registration = Registration::new(held, record, life.handle());
     let supervisor = Supervisor {
         handle: life.handle(),
@@ -81,6 +73,8 @@ pub fn supervise(
         followers: Mutex::default(),
         registration,
         directory: plan.directory.clone(),
+        restarted: Box::new(restarted),
+        restarts: AtomicU32::new(0),
     };
     let result = supervisor.run(engine, life, &mut plan);
     supervisor.end(result)
@@ -116,6 +110,9 @@ struct Supervisor<'a> {
     unwanted: AtomicBool,
     followers: Mutex<HashMap<String, Follower>>,
     directory: std::path::PathBuf,
+    restarted: Box<dyn Fn(u32) + Send + Sync + 'a>,
+    /// How often that was said last.
+    restarts: AtomicU32,
 }
 
 impl Supervisor<'_> {
@@ -229,6 +226,10 @@ impl Observer for Supervisor<'_> {
     fn status(&self, status: &PodStatus) {
         // A full disk costs others the sight of it; the next change is written again.
         let _ = self.registration.status(status);
+        let restarts = status.restarts();
+        if self.restarts.swap(restarts, Ordering::Relaxed) != restarts {
+            (self.restarted)(restarts);
+        }
     }
 
     fn log_tail(&self, container: &str, attempt: u32) -> Option<String> {
@@ -239,18 +240,4 @@ impl Observer for Supervisor<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

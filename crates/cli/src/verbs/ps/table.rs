@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use porthole_runtime::conduct::{ContainerPlan, Role};
 use porthole_runtime::plan::User;
-use porthole_runtime::pods::Pod;
+use porthole_runtime::pods::{HostJob, JobStatus, Pod};
 use porthole_runtime::status::{ContainerState, ContainerStatus, PodStatus};
 
 /// A line for each pod.
@@ -18,11 +18,35 @@ pub(super) fn pods(found: &[(Pod, PodStatus)]) -> String {
             identity.name.clone(),
             ready(pod, status),
             summary(pod, status),
-            restarts(status).to_string(),
-            age(pod),
+            status.restarts().to_string(),
+            age(pod.record.created),
         ]);
     }
     table(&rows)
+}
+
+/// A line for each job, below the pods; nothing where there are none.
+pub(super) fn jobs(found: &[(HostJob, JobStatus)]) -> String {
+    if found.is_empty() {
+        return String::new();
+    }
+    let head = ["NAMESPACE", "JOB", "STATUS", "COMPLETIONS", "AGE"];
+    let mut rows = vec![head.map(str::to_owned)];
+    for (job, status) in found {
+        let record = &job.record;
+        let state = status.conditions.first().map_or("Running", |ended| {
+            ended.reason.as_deref().unwrap_or(ended.kind.as_str())
+        });
+        let completions = record.rules.completions.unwrap_or(1);
+        rows.push([
+            record.identity.namespace.clone(),
+            record.identity.name.clone(),
+            state.to_owned(),
+            format!("{}/{completions}", status.succeeded),
+            age(record.created),
+        ]);
+    }
+    format!("\n{}", table(&rows))
 }
 
 /// A line for each container, init containers first.
@@ -103,14 +127,6 @@ fn ready(pod: &Pod, status: &PodStatus) -> String {
     format!("{ready}/{}", sidecars.len() + pod.record.plan.containers.len())
 }
 
-fn restarts(status: &PodStatus) -> u32 {
-    let all = status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses);
-    all.fold(0, |sum, own| sum.saturating_add(own.restart_count))
-}
-
 /// What kubectl shows in the column STATUS.
 fn summary(pod: &Pod, status: &PodStatus) -> String {
     if let Some(reason) = status.reason.as_ref().filter(|reason| !reason.is_empty()) {
@@ -174,12 +190,8 @@ fn initialising(pod: &Pod, status: &PodStatus) -> Option<String> {
     None
 }
 
-fn age(pod: &Pod) -> String {
-    short(
-        SystemTime::now()
-            .duration_since(pod.record.created)
-            .unwrap_or_default(),
-    )
+fn age(created: SystemTime) -> String {
+    short(SystemTime::now().duration_since(created).unwrap_or_default())
 }
 
 /// A length of time as kubectl prints it.

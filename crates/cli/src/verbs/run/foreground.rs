@@ -1,14 +1,15 @@
-//! Pods that live as long as the command that runs them.
+//! Pods and jobs that live as long as the command that runs them.
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use porthole_runtime::clock::{Clock, HostClock};
+use porthole_runtime::clock::HostClock;
 use porthole_runtime::life::{Life, LifeError, LifeHandle, Options, Outcome};
-use porthole_runtime::pods::{Held, Order, Pods, Prepared, Record, Registration, SuperviseError};
+use porthole_runtime::pods::{Errand, Held, JobStopper, Order, Pods, Prepared, Registration, SuperviseError};
 use porthole_runtime::{Engine, StartError, Stdio};
 
+use super::jobs;
 use super::output::Teller;
 use crate::arguments::Global;
 use crate::exit;
@@ -16,58 +17,110 @@ use crate::failure::{Attempt as _, Failure};
 use crate::verbs::exit_code;
 
 /// A pod whose name is taken, and whose life has not begun.
-struct Claimed {
-    order: Order,
-    life: Life,
-    registration: Registration,
+pub(super) struct Claimed {
+    pub(super) order: Order,
+    pub(super) life: Life,
+    pub(super) registration: Registration,
+}
+
+impl Claimed {
+    pub(super) fn new(order: Order, held: Held, life: Life) -> Self {
+        let registration = Registration::new(held, order.record(false), life.handle());
+        Self {
+            order,
+            life,
+            registration,
+        }
+    }
+}
+
+/// What is run, with its name taken.
+enum Begun {
+    Pod(Claimed),
+    Job(jobs::Claimed),
+}
+
+/// Stops a pod or a job.
+#[derive(Clone)]
+enum Stopper {
+    Pod(LifeHandle),
+    Job(JobStopper),
+}
+
+impl Stopper {
+    fn of(begun: &Begun) -> Self {
+        match begun {
+            Begun::Pod(pod) => Self::Pod(pod.life.handle()),
+            Begun::Job(job) => Self::Job(job.stopper.clone()),
+        }
+    }
+
+    fn stop(&self) {
+        match self {
+            Self::Pod(pod) => pod.stop(None),
+            Self::Job(job) => job.stop(None),
+        }
+    }
 }
 
 /// How the pods of one command are run.
-struct Manner<'a> {
-    engine: &'a Arc<dyn Engine>,
-    several_pods: bool,
-    restarts: bool,
-    global: &'a Global,
+pub(super) struct Manner<'a> {
+    pub(super) engine: &'a Arc<dyn Engine>,
+    pub(super) pods: &'a Pods,
+    pub(super) several_pods: bool,
+    pub(super) restarts: bool,
+    pub(super) global: &'a Global,
 }
 
-/// Runs every pod to its end and answers with the code of the first that failed.
+/// Runs every pod and job to its end and answers with the code of the first that failed.
 pub(super) fn live(
     engine: &Arc<dyn Engine>,
     pods: &Pods,
-    orders: Vec<Order>,
+    errands: Vec<Errand>,
     restarts: bool,
     global: &Global,
 ) -> Result<ExitCode, Failure> {
+    let several_pods = errands.len() > 1
+        || errands.iter().any(|errand| match errand {
+            Errand::Pod(_) => false,
+            Errand::Job(order) => jobs::has_several_pods(&order.plan.rules, restarts),
+        });
     // All names first: nothing starts when one of them is taken.
-    let claimed = claim(pods, orders)?;
-    let handles: Vec<LifeHandle> = claimed.iter().map(|claimed| claimed.life.handle()).collect();
-    let at_signal = handles.clone();
-    ctrlc::set_handler(move || at_signal.iter().for_each(|handle| handle.stop(None)))
+    let begun = begin(pods, errands)?;
+    let stoppers: Vec<Stopper> = begun.iter().map(Stopper::of).collect();
+    let at_signal = stoppers.clone();
+    ctrlc::set_handler(move || at_signal.iter().for_each(Stopper::stop))
         .attempt(exit::OWN_FAILURE, || "listen for Ctrl-C".to_owned())?;
     let manner = Manner {
         engine,
-        several_pods: claimed.len() > 1,
+        pods,
+        several_pods,
         restarts,
         global,
     };
-    let one = |claimed: Claimed| {
-        let result = live_one(claimed, &manner);
+    let one = |begun: Begun| {
+        let result = match begun {
+            Begun::Pod(pod) => live_one(pod, &manner, &|_| {})
+                .map(|outcome| code(&outcome))
+                .map_err(failure),
+            Begun::Job(job) => jobs::live(job, &manner),
+        };
         if result.is_err() {
             // One pod that cannot live ends the run: the others are stopped within their grace.
-            for handle in &handles {
-                handle.stop(None);
+            for stopper in &stoppers {
+                stopper.stop();
             }
         }
         result
     };
-    let results: Vec<Result<Outcome, SuperviseError>> = if claimed.len() == 1 {
-        claimed.into_iter().map(one).collect()
+    let results: Vec<Result<i32, Failure>> = if begun.len() == 1 {
+        begun.into_iter().map(one).collect()
     } else {
         std::thread::scope(|scope| {
             let one = &one;
-            let threads: Vec<_> = claimed
+            let threads: Vec<_> = begun
                 .into_iter()
-                .map(|claimed| scope.spawn(move || one(claimed)))
+                .map(|begun| scope.spawn(move || one(begun)))
                 .collect();
             // A life does not panic; if it does, so does the run.
             threads
@@ -83,11 +136,15 @@ pub(super) fn live(
     answer(results)
 }
 
-fn claim(pods: &Pods, orders: Vec<Order>) -> Result<Vec<Claimed>, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(HostClock);
+/// Takes the names of all, or of none.
+fn begin(pods: &Pods, errands: Vec<Errand>) -> Result<Vec<Begun>, Failure> {
     let mut held: Vec<Held> = Vec::new();
-    for order in &orders {
-        match pods.claim(&order.plan.identity) {
+    for errand in &errands {
+        let claimed = match errand {
+            Errand::Pod(order) => pods.claim(&order.plan.identity),
+            Errand::Job(order) => pods.claim_job(&order.plan.identity()),
+        };
+        match claimed {
             Ok(one) => held.push(one),
             Err(error) => {
                 for one in held {
@@ -98,26 +155,19 @@ fn claim(pods: &Pods, orders: Vec<Order>) -> Result<Vec<Claimed>, Failure> {
             }
         }
     }
-    let claimed = orders.into_iter().zip(held).map(|(order, held)| {
-        let life = Life::new(Arc::clone(&clock));
-        let record = Record::new(
-            &order.plan,
-            order.manifest.clone(),
-            order.origin.clone(),
-            order.files.clone(),
-            false,
-        );
-        let registration = Registration::new(held, record, life.handle());
-        Claimed {
-            order,
-            life,
-            registration,
-        }
+    let begun = errands.into_iter().zip(held).map(|(errand, held)| match errand {
+        Errand::Pod(order) => Begun::Pod(Claimed::new(*order, held, Life::new(Arc::new(HostClock)))),
+        Errand::Job(order) => Begun::Job(jobs::Claimed::new(*order, held)),
     });
-    Ok(claimed.collect())
+    Ok(begun.collect())
 }
 
-fn live_one(claimed: Claimed, manner: &Manner<'_>) -> Result<Outcome, SuperviseError> {
+/// Runs a pod to its end. `restarted` hears how often its containers were started again so far, all together.
+pub(super) fn live_one(
+    claimed: Claimed,
+    manner: &Manner<'_>,
+    restarted: &(dyn Fn(u32) + Send + Sync),
+) -> Result<Outcome, SuperviseError> {
     let Claimed {
         order: Order { mut plan, .. },
         life,
@@ -125,7 +175,13 @@ fn live_one(claimed: Claimed, manner: &Manner<'_>) -> Result<Outcome, SuperviseE
     } = claimed;
     let several = manner.several_pods || plan.init_containers.len() + plan.containers.len() > 1;
     let result = Prepared::make(&mut plan, life.handle()).and_then(|volumes| {
-        let teller = Teller::new(&plan, several, manner.several_pods, &registration, manner.global);
+        let teller = Teller::new(
+            &plan,
+            (several, manner.several_pods),
+            &registration,
+            manner.global,
+            restarted,
+        );
         let options = Options {
             restarts: manner.restarts,
             stdio: if several { Stdio::Piped } else { Stdio::Inherit },
@@ -150,21 +206,25 @@ fn live_one(claimed: Claimed, manner: &Manner<'_>) -> Result<Outcome, SuperviseE
     Ok(outcome)
 }
 
-fn answer(results: Vec<Result<Outcome, SuperviseError>>) -> Result<ExitCode, Failure> {
+/// The exit code of a pod that has ended.
+pub(super) fn code(outcome: &Outcome) -> i32 {
+    match (outcome.exit_code(), &outcome.failure) {
+        // It failed as a whole, however its containers took it.
+        (0, Some(_)) => 1,
+        (code, _) => code,
+    }
+}
+
+fn answer(results: Vec<Result<i32, Failure>>) -> Result<ExitCode, Failure> {
     let mut first = None;
     let mut failures = results.into_iter().filter_map(|result| match result {
-        Ok(outcome) => {
-            let code = match (outcome.exit_code(), &outcome.failure) {
-                // It failed as a whole, however its containers took it.
-                (0, Some(_)) => 1,
-                (code, _) => code,
-            };
+        Ok(code) => {
             if code != 0 && first.is_none() {
                 first = Some(code);
             }
             None
         }
-        Err(error) => Some(failure(error)),
+        Err(failure) => Some(failure),
     });
     let failed = failures.next();
     for further in failures {

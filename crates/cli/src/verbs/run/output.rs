@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
 use porthole_runtime::engine::Output;
@@ -83,16 +83,19 @@ pub(super) struct Teller<'a> {
     /// Others see the pod, or will at once.
     shown: AtomicBool,
     global: &'a Global,
+    /// Hears how often containers were started again so far, all together.
+    restarted: &'a (dyn Fn(u32) + Send + Sync),
+    restarts: AtomicU32,
     printers: Printers,
 }
 
 impl<'a> Teller<'a> {
     pub(super) fn new(
         pod: &'a PodPlan,
-        several: bool,
-        several_pods: bool,
+        (several, several_pods): (bool, bool),
         registration: &'a Registration,
         global: &'a Global,
+        restarted: &'a (dyn Fn(u32) + Send + Sync),
     ) -> Self {
         Self {
             pod,
@@ -101,6 +104,8 @@ impl<'a> Teller<'a> {
             registration,
             shown: AtomicBool::new(false),
             global,
+            restarted,
+            restarts: AtomicU32::new(0),
             printers: Printers::default(),
         }
     }
@@ -134,6 +139,10 @@ impl Observer for Teller<'_> {
     fn status(&self, status: &PodStatus) {
         // Others see the status before then; there is another one soon, or the pod's end.
         let _ = self.registration.status(status);
+        let restarts = status.restarts();
+        if self.restarts.swap(restarts, Ordering::Relaxed) != restarts {
+            (self.restarted)(restarts);
+        }
     }
 }
 

@@ -149,29 +149,3 @@ fn what_a_jobs_pod_lacks_is_refused_before_anything_runs() {
         ["spec.template.spec.containers[0].image: no image \"gone\""]
     );
 }
-
-#[test]
-fn where_pods_are_made_all_at_once_a_job_that_is_more_than_that_is_refused() {
-    for (fields, refused) in [
-        (
-            "completions: 3\n  completionMode: Indexed",
-            Some("completionMode: Indexed"),
-        ),
-        ("completions: 3", Some("completions other than parallelism")),
-        (
-            "activeDeadlineSeconds: 3",
-            Some("activeDeadlineSeconds of the job"),
-        ),
-        ("completions: 3\n  parallelism: 3", None),
-        ("backoffLimit: 2", None),
-    ] {
-        let text = JOB.replace("completions: 3\n  completionMode: Indexed", fields);
-        let refusals = make(&text, Os::Linux, &Choices::default()).err();
-        let reason = refusals.map(|refusals| refusals[0].clone());
-        assert_eq!(reason.is_some(), refused.is_some(), "{fields}: {reason:?}");
-        assert!(
-            reason.unwrap_or_default().contains(refused.unwrap_or_default()),
-            "{fields}"
-        );
-    }
-}
