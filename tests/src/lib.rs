@@ -5,6 +5,7 @@
 //! programs, `seeds.rs` reads the seeds, and every other file is of the tier `linux`. `cargo xtask` itself stands on
 //! these modules too, so they use the standard library alone.
 
+pub mod bench;
 pub mod cache;
 pub mod containerd;
 pub mod failure;

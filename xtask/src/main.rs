@@ -26,8 +26,10 @@ const USAGE: &str = "usage: cargo xtask TASK
   test [TIER…]      installs what is missing and runs every tier of tests, or the named ones
   test --list       names the tiers
   bench image       unpacking a layer against `tar -xzf`
-  bench logs        a gigabyte of lines into a container's log against `cat > file`
-  bench run         `porthole run` against `runc run`, and against the least that must be done (root)
+  bench run         all of the following, in one go (root)
+  bench start       `porthole run` against `runc run`, and against the least that must be done (root)
+  bench exec        `porthole exec` against `runc exec` (root)
+  bench logs        a gigabyte of lines out of a container into its log against `cat > file` (root)
   bench pods        an idle detached pod, and 200 of them (root)
   reference         writes docs/cli.md anew from the command line's own definitions
   install [PREFIX]  porthole, its man pages and completions below PREFIX (default /usr/local)";
@@ -51,9 +53,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["test", "--list"] => test::list(),
         ["test", tiers @ ..] => return test::run(tiers),
         ["bench", "image"] => bench::image()?,
-        ["bench", "logs"] => bench::logs()?,
-        ["bench", "run"] => bench::run()?,
-        ["bench", "pods"] => bench::pods()?,
+        ["bench", name] if *name == "run" || bench::is_one(name) => bench::run(name)?,
         ["reference"] => reference::write()?,
         ["install"] => install::run("/usr/local")?,
         ["install", prefix] => install::run(prefix)?,

@@ -213,10 +213,28 @@ impl LogFile {
         let numbers = self.place.numbers()?;
         let kept = usize::try_from(self.rotation.max_files - 1).unwrap_or(usize::MAX);
         for number in numbers.iter().take(numbers.len().saturating_sub(kept)) {
-            place::remove(&self.place.rotated(*number))?;
+            let oldest = self.place.rotated(*number);
+            let room = keep_room(&oldest);
+            place::remove(&oldest)?;
+            give_back(room);
         }
         Ok(())
     }
+}
+
+/// What keeps a file's room when its name is gone. On Windows the name of an open file may stay: nothing.
+fn keep_room(path: &std::path::Path) -> Option<File> {
+    if cfg!(unix) { File::open(path).ok() } else { None }
+}
+
+/// Gives the room of a removed file back on a thread of its own: that takes as long as to write a part of the next one.
+fn give_back(room: Option<File>) {
+    let Some(room) = room else { return };
+    // Without a thread it is given back here.
+    let _ = std::thread::Builder::new()
+        .name("log-room".to_owned())
+        .stack_size(32 * 1024)
+        .spawn(move || drop(room));
 }
 
 /// The container's own bytes in whole records.
