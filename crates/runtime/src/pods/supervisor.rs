@@ -153,14 +153,15 @@ impl Supervisor<'_> {
         result
     }
 
-    /// The pod has come to run once nothing is missing any more.
     fn note_start(&self, container: &str) {
-        let none_missing = {
-            let mut missing = lock(&self.missing);
-            missing.names.retain(|name| name != container);
-            missing.names.is_empty()
-        };
-        if none_missing && let Some(started) = lock(&self.started).take() {
+        lock(&self.missing).names.retain(|name| name != container);
+    }
+
+    /// The pod has come to run once nothing is missing any more, and everybody can see that.
+    fn note_status(&self) {
+        if lock(&self.missing).names.is_empty()
+            && let Some(started) = lock(&self.started).take()
+        {
             fault::step("pod-running");
             if !started(Start::Runs) {
                 self.give_up();
@@ -230,6 +231,7 @@ impl Observer for Supervisor<'_> {
         if self.restarts.swap(restarts, Ordering::Relaxed) != restarts {
             (self.restarted)(restarts);
         }
+        self.note_status();
     }
 
     fn log_tail(&self, container: &str, attempt: u32) -> Option<String> {
