@@ -41,7 +41,8 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) quiet: bool,
-    /// Where images and the state of containers are kept [default: /var/lib/porthole or %ProgramData%\porthole]
+    /// Where images and the state of containers are kept [default: /var/lib/porthole, without root
+    /// ~/.local/state/porthole, or %ProgramData%\porthole]
     #[arg(
         long,
         global = true,
@@ -62,7 +63,23 @@ impl Global {
 
 #[cfg(not(windows))]
 fn default_state() -> PathBuf {
-    PathBuf::from("/var/lib/porthole")
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/porthole");
+    }
+    state_of_user(|name| std::env::var_os(name).map(PathBuf::from))
+}
+
+/// An ordinary user's own (XDG Base Directory Specification: paths that are not absolute are not to be considered).
+#[cfg(not(windows))]
+fn state_of_user(variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
+    let absolute = |name| variable(name).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(".local/state")))
+        // Nobody else's: who has no home cannot write to this one either, which says so.
+        .map_or_else(
+            || PathBuf::from("/var/lib/porthole"),
+            |state| state.join("porthole"),
+        )
 }
 
 #[cfg(windows)]
@@ -113,6 +130,27 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+
+    #[test]
+    #[cfg(not(windows))]
+    fn an_ordinary_user_s_state_is_in_that_user_s_home() {
+        let state = |xdg: Option<&str>, home: Option<&str>| {
+            state_of_user(|name| match name {
+                "XDG_STATE_HOME" => xdg.map(PathBuf::from),
+                _ => home.map(PathBuf::from),
+            })
+        };
+        assert_eq!(
+            state(None, Some("/home/a")),
+            PathBuf::from("/home/a/.local/state/porthole")
+        );
+        assert_eq!(state(Some("/s"), Some("/home/a")), PathBuf::from("/s/porthole"));
+        assert_eq!(
+            state(Some("s"), Some("/home/a")),
+            PathBuf::from("/home/a/.local/state/porthole")
+        );
+        assert_eq!(state(None, None), PathBuf::from("/var/lib/porthole"));
+    }
 
     #[test]
     fn the_definitions_hold_together() {

@@ -294,7 +294,7 @@ impl Held {
                 continue;
             }
             if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path())?;
+                remove_all(&entry.path())?;
             } else {
                 fs::remove_file(entry.path())?;
             }
@@ -318,6 +318,38 @@ impl Held {
         }
         Ok(())
     }
+}
+
+/// Removes a directory with all that is in it, also where its owner had shut it.
+fn remove_all(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if cfg!(unix) && error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(directory)?;
+            fs::remove_dir_all(directory)
+        }
+        removed => removed,
+    }
+}
+
+/// Lets the owner of a tree into all of its directories.
+#[cfg(unix)]
+fn open_up(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Elsewhere rights are passed on from the state directory.
+#[cfg(not(unix))]
+fn open_up(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]

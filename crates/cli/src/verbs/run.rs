@@ -11,11 +11,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use porthole_runtime::Engine;
 use porthole_runtime::build::{self, Choices, HostImages, Objects, Request};
-use porthole_runtime::plan::View;
+use porthole_runtime::plan::{Limits, View};
 use porthole_runtime::pods::{Errand, JobOrder, Order, Pods, manifest};
 use porthole_runtime::spec::{self, PodSpec, Refusal, Weight};
+use porthole_runtime::{Engine, os};
 
 use super::{rm, stop};
 use crate::arguments::Global;
@@ -95,6 +95,10 @@ fn named_image(text: &str) -> Result<(String, PathBuf), String> {
 
 impl Run {
     pub(crate) fn run(self, global: &Global) -> Result<ExitCode, Failure> {
+        if !self.detach {
+            // While there is one thread. A supervisor does it itself.
+            os::prepare_process();
+        }
         let files = manifests::read(&self.paths)?;
         let workloads = manifests::workloads(&files)?;
         let mut objects = Objects::default();
@@ -114,6 +118,7 @@ impl Run {
             global,
         )?;
         let errands = self.errands(&engine, &files, &workloads, &specs, &objects, global)?;
+        say_what_is_missing(&*engine, &errands, global);
         if self.replace {
             replace(&pods, &errands, global)?;
         }
@@ -236,6 +241,23 @@ impl Run {
             specs.push(spec);
         }
         Ok(specs)
+    }
+}
+
+/// What this host cannot give to pods that ask for it.
+fn say_what_is_missing(engine: &dyn Engine, errands: &[Errand], global: &Global) {
+    let asked = errands.iter().any(|errand| {
+        let plan = match errand {
+            Errand::Pod(order) => &order.plan,
+            Errand::Job(order) => &order.plan.template,
+        };
+        let mut containers = plan.init_containers.iter().chain(&plan.containers);
+        containers.any(|container| container.plan.limits != Limits::default())
+    });
+    if global.verbose > 0 || (asked && !global.quiet) {
+        for lack in &engine.facts().lacks {
+            note(lack);
+        }
     }
 }
 

@@ -57,6 +57,8 @@ impl Supervise {
 }
 
 fn supervise(global: &Global) -> Result<(), Failure> {
+    // While there is one thread.
+    os::prepare_process();
     let errand = read()?;
     fault::step("supervisor-started");
     let state = global.state();

@@ -7,6 +7,7 @@
 //! - `Attachment`: this process's own terminal, lent to a program of a container.
 //! - `guard(args)`: what the executable does when its first argument is [`GUARD_VERB`].
 //! - `spawn_detached(executable, arguments)`: a process that outlives this one.
+//! - `prepare_process()`: what a process that will hold containers does first where it is not root's.
 //! - `Listener` and `Stream`: the way to whoever holds a directory, for administrators and the holder's own account.
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
@@ -22,6 +23,8 @@ mod windows;
 #[cfg(test)]
 mod channel_tests;
 
+#[cfg(target_os = "linux")]
+pub use host::prepare_process;
 #[cfg(windows)]
 pub use host::prepare_state;
 pub use host::{
@@ -49,6 +52,11 @@ pub struct Detached {
 pub fn prepare_state(_state: &std::path::Path) -> Result<(), crate::engine::CreateError> {
     Ok(())
 }
+
+/// Makes this process one that can hold containers without being root. To be called before it has a second thread. On this
+/// system there is nothing to do.
+#[cfg(not(target_os = "linux"))]
+pub fn prepare_process() {}
 
 /// The hidden verb under which an engine starts its own executable again: the guardian on Linux, the launcher on
 /// Windows. A program that embeds an engine calls [`guard`] with the arguments that follow it, before anything else.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::accounts::{self, Database, Identity};
-use super::cgroup::{CgroupError, Group};
+use super::cgroup::{CgroupError, Group, Wanted};
+use super::herd::Crook;
 use super::journal::{self, Journal};
 use super::mounts::{self, Volume};
 use super::places::{self, HeldPlace, Place};
@@ -14,7 +15,7 @@ use super::rootfs::{self, Rootfs};
 use super::started::{self, Started};
 use super::steps::{Attachment, Credentials, Launch, Mounts};
 use super::streams::{self, Ours};
-use super::{Host, limits, privileges, running};
+use super::{Host, limits, privileges, rootless, running};
 use crate::engine::{CreateError, Created, DeleteError, Running, StartError, Stdio};
 use crate::path::MountPoint;
 use crate::plan::{CommandLine, Plan, View};
@@ -79,13 +80,15 @@ pub(super) struct Prepared {
     pub(super) group: Group,
     pub(super) command: String,
     pub(super) launch: Launch,
+    /// Where no cgroup holds the container together.
+    pub(super) crook: Option<Crook>,
     pub(super) streams: Ours,
     pub(super) started: Started,
 }
 
 pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<dyn Created>, CreateError> {
     // First everything that can be refused without having touched anything.
-    privileges::check()?;
+    privileges::check(&plan.user)?;
     check(plan)?;
     let mount_point = MountPoint::linux();
     let identity = accounts::resolve(&plan.user, &Database::of_host()?, &host.facts.hostname)?;
@@ -101,6 +104,7 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
             planned.push(place.clone());
         }
     }
+    let planned = settle(planned, &volumes)?;
 
     // From here on things are made: the guardian first, then the journal. Whether there is a guardian is asked again
     // before a process starts.
@@ -158,6 +162,7 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
         descriptors.push(entry.into());
     }
     descriptors.push(rootfs.into());
+    let crook = crook(&wanted)?;
     Ok(Box::new(Prepared {
         host: Arc::clone(host),
         resources,
@@ -171,8 +176,10 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
             working_directory: c_string(&directory, "working directory")?,
             credentials: credentials.clone(),
             parent: rustix::process::getpid().as_raw_nonzero().get(),
+            shepherd: crook.as_ref().map(Crook::step),
             program,
         },
+        crook,
         streams: streams.ours,
         descriptors,
         started: Started {
@@ -183,6 +190,30 @@ pub(super) fn create(host: &Arc<Host>, plan: &Plan, stdio: Stdio) -> Result<Box<
             variables,
         },
     }))
+}
+
+/// The places on the host. An ordinary user's private ones are made here, and are nobody else's to hold or remove.
+fn settle(planned: Vec<Place>, volumes: &[Volume]) -> Result<Vec<Place>, CreateError> {
+    rootless::settle(planned).map_err(|(place, reason)| {
+        match volumes.iter().find(|volume| volume.places.contains(&place)) {
+            Some(volume) => volume.error(reason),
+            None => CreateError::Host {
+                doing: format!("mount at {}", place.path.display()),
+                reason,
+            },
+        }
+    })
+}
+
+/// What a shepherd is made with, where no cgroup holds the container together.
+fn crook(wanted: &Wanted) -> Result<Option<Crook>, CreateError> {
+    if wanted.group.herd.is_none() {
+        return Ok(None);
+    }
+    Crook::new(None).map(Some).map_err(|source| CreateError::Io {
+        doing: "prepare a parent for what the container leaves behind".to_owned(),
+        source,
+    })
 }
 
 /// Who the container is. A user id of its own is claimed, which is given back whatever comes next.

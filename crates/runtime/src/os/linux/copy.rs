@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, getxattr, mknodat};
 
-/// Says that a directory hides what lower layers have in it.
-const OPAQUE: &str = "trusted.overlay.opaque";
+use super::rootless;
+
+/// Say that a directory hides what lower layers have in it: root's word, and that of an ordinary user.
+const OPAQUE: [&str; 2] = ["trusted.overlay.opaque", "user.overlay.opaque"];
 
 /// Copies a layer over what is there. Whiteouts are overlayfs's own: devices 0:0, and opaque directories.
 pub(super) fn apply(layer: &Path, target: &Path) -> io::Result<()> {
@@ -17,6 +19,8 @@ pub(super) fn apply(layer: &Path, target: &Path) -> io::Result<()> {
 }
 
 fn directory(from: &Path, to: &Path, links: &mut HashMap<(u64, u64), PathBuf>) -> io::Result<()> {
+    // An ordinary user's copies are that user's.
+    let keep_owner = !rootless::is_needed();
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
@@ -39,7 +43,9 @@ fn directory(from: &Path, to: &Path, links: &mut HashMap<(u64, u64), PathBuf>) -
             directory(&source, &target, links)?;
         } else if kind.is_symlink() {
             symlink(fs::read_link(&source)?, &target)?;
-            lchown(&target, Some(metadata.uid()), Some(metadata.gid()))?;
+            if keep_owner {
+                lchown(&target, Some(metadata.uid()), Some(metadata.gid()))?;
+            }
             continue;
         } else if let Some(first) = links.get(&(metadata.dev(), metadata.ino())) {
             fs::hard_link(first, &target)?;
@@ -56,7 +62,9 @@ fn directory(from: &Path, to: &Path, links: &mut HashMap<(u64, u64), PathBuf>) -
             continue;
         }
         // Changing the owner takes set-uid away, so that the mode comes last.
-        chown(&target, Some(metadata.uid()), Some(metadata.gid()))?;
+        if keep_owner {
+            chown(&target, Some(metadata.uid()), Some(metadata.gid()))?;
+        }
         fs::set_permissions(&target, Permissions::from_mode(metadata.mode() & 0o7777))?;
     }
     Ok(())
@@ -64,7 +72,9 @@ fn directory(from: &Path, to: &Path, links: &mut HashMap<(u64, u64), PathBuf>) -
 
 fn is_opaque(directory: &Path) -> bool {
     let mut value = [0; 4];
-    getxattr(directory, OPAQUE, &mut value[..]).is_ok_and(|length| value[..length] == *b"y")
+    OPAQUE
+        .iter()
+        .any(|name| getxattr(directory, *name, &mut value[..]).is_ok_and(|length| value[..length] == *b"y"))
 }
 
 fn clear(path: &Path) -> io::Result<()> {

@@ -11,9 +11,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
-use rustix::process::{WaitId, WaitIdOptions, getpid, kill_process_group, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, WaitId, WaitIdOptions, geteuid, getpid, kill_process_group, pidfd_send_signal, waitid,
+};
 
 use super::accounts::{self, Database, Identity};
+use super::cgroup::Group;
+use super::herd::Crook;
 use super::program::{self, c_string};
 use super::raw::{self, SpawnError, Spawned};
 use super::running::{describe, exit};
@@ -56,7 +60,7 @@ pub(super) fn exec(
     entry: &Entry,
     stdio: Stdio,
 ) -> Result<Arc<dyn Running>, ExecError> {
-    privileges::check()?;
+    privileges::check_entry(entry.user.as_ref().unwrap_or(&plan.user))?;
     if entry.command.first().is_none_or(String::is_empty) {
         return Err(refused("find the command", "none is given").into());
     }
@@ -90,6 +94,7 @@ pub(super) fn exec(
         .open("ns/mnt", OFlags::RDONLY)
         .map_err(super::started::ended_or)
         .map_err(lost)?;
+    let user = user_namespace(&target, &plan.id)?;
     let group = &target.group;
     let _lock = group.lock(false).map_err(|source| CreateError::Io {
         doing: "lock the container's cgroup".to_owned(),
@@ -109,16 +114,22 @@ pub(super) fn exec(
             .into());
         }
     };
+    let crook = crook(group).map_err(lost)?;
     let launch = Launch {
         cgroups: entries.iter().map(std::os::fd::AsRawFd::as_raw_fd).collect(),
         streams: streams.process,
         terminal: streams.terminal,
-        mounts: Mounts::Entered(namespace.as_raw_fd()),
+        mounts: Mounts::Entered {
+            user: user.as_ref().map(std::os::fd::AsRawFd::as_raw_fd),
+            mounts: namespace.as_raw_fd(),
+        },
         working_directory: c_string(&directory, "working directory")?,
         credentials: account.credentials,
         parent: getpid().as_raw_nonzero().get(),
+        shepherd: crook.as_ref().map(Crook::step),
         program,
     };
+    descriptors.extend(user);
     descriptors.push(namespace);
     descriptors.extend(entries.into_iter().map(OwnedFd::from));
     let spawned = match spawn(launch, unified.map(OwnedFd::from), descriptors) {
@@ -129,8 +140,10 @@ pub(super) fn exec(
         }
     };
     fault::step("exec-process");
+    let first = crook.and_then(first).unwrap_or(spawned.pid);
     Ok(Arc::new(Program {
         id: plan.id.clone(),
+        first,
         spawned,
         exit: Mutex::new(None),
         streams: streams.ours,
@@ -210,6 +223,46 @@ fn account(host: &Host, plan: &Plan, entry: &Entry, target: &Target) -> Result<A
     })
 }
 
+/// What a shepherd of the program's own is made with, where no cgroup holds the container together: what the program leaves
+/// behind would be out of the sight of the container's. It ends with that one, or before.
+fn crook(group: &Group) -> Result<Option<Crook>, NotFound> {
+    let Some(herd) = &group.herd else {
+        return Ok(None);
+    };
+    let shepherd = herd.shepherd().map_err(NotFound::Io)?;
+    let (_, shepherd) = shepherd.ok_or(NotFound::NotRunning)?;
+    Crook::new(Some(shepherd)).map(Some).map_err(NotFound::Io)
+}
+
+/// The program, of which its shepherd has told. One that tells nothing has ended with it.
+fn first(crook: Crook) -> Option<Pid> {
+    Pid::from_raw(crook.first().ok()?.cast_signed())
+}
+
+/// The container's user namespace where it is not this process's.
+fn user_namespace(target: &Target, id: &str) -> Result<Option<OwnedFd>, ExecError> {
+    let failed = |source| CreateError::Io {
+        doing: format!("look at the user namespace of container `{id}`"),
+        source,
+    };
+    let theirs = target
+        .open("ns/user", OFlags::RDONLY)
+        .map_err(super::started::ended_or)
+        .map_err(|error| lost(id, error))?;
+    let own = rustix::fs::stat("/proc/self/ns/user").map_err(|errno| failed(errno.into()))?;
+    let found = rustix::fs::fstat(&theirs).map_err(|errno| failed(errno.into()))?;
+    if (own.st_dev, own.st_ino) == (found.st_dev, found.st_ino) {
+        return Ok(None);
+    }
+    let uid = target.uid().map_err(failed)?;
+    if uid != geteuid().as_raw() {
+        let doing = format!("start a program in container `{id}`");
+        let reason = format!("it was started without root by user {uid}; run porthole as that user");
+        return Err(refused(&doing, &reason).into());
+    }
+    Ok(Some(theirs))
+}
+
 /// The first candidate that is a directory as the container sees it. None is made.
 fn working_directory(target: &Target, given: &str, mount_point: &MountPoint) -> Result<String, CreateError> {
     let candidates = command::working_directories(Some(given), mount_point);
@@ -284,6 +337,8 @@ fn spawn(
 /// A program that was started in a container. One that is dropped before its end is killed.
 struct Program {
     id: String,
+    /// The program; the same as what was spawned, or the child of that.
+    first: Pid,
     spawned: Spawned,
     /// `None` while the process has not been waited for: for so long its number is its own.
     exit: Mutex<Option<Exit>>,
@@ -310,7 +365,17 @@ impl Program {
         if exit.is_some() {
             return Ok(());
         }
-        let sent = match kill_process_group(self.spawned.pid, signal) {
+        if self.first != self.spawned.pid && signal == rustix::process::Signal::KILL {
+            // Its shepherd kills the program, and whatever it has left behind.
+            let asked = pidfd_send_signal(&self.spawned.handle, rustix::process::Signal::TERM);
+            return match asked {
+                Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+                Err(errno) => Err(self.error(errno.into())),
+            };
+        }
+        let sent = match kill_process_group(self.first, signal) {
+            // Gone, and its shepherd is about to know.
+            Err(rustix::io::Errno::SRCH) if self.first != self.spawned.pid => Ok(()),
             Err(rustix::io::Errno::SRCH) => pidfd_send_signal(&self.spawned.handle, signal),
             sent => sent,
         };
@@ -349,7 +414,7 @@ impl Program {
 
 impl Running for Program {
     fn pid(&self) -> u32 {
-        self.spawned.pid.as_raw_nonzero().get().unsigned_abs()
+        self.first.as_raw_nonzero().get().unsigned_abs()
     }
 
     fn take_output(&self) -> Option<Output> {

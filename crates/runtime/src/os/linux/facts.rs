@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
+use super::rootless;
 use crate::engine::{HostFacts, Os};
 use crate::plan::View;
 
@@ -15,7 +16,7 @@ pub(super) fn host_facts() -> HostFacts {
         hostname: name.nodename().to_string_lossy().trim().to_lowercase(),
         address: address().to_string(),
         views: vec![View::Private],
-        lacks: Vec::new(),
+        lacks: rootless::lacks(),
     }
 }
 

@@ -4,6 +4,8 @@ use std::fs;
 
 use super::Host;
 use super::cgroup::{Unchanged, Wanted, check_limits, resolve_devices, update as change};
+use super::herd::Herd;
+use super::rootless;
 use super::started::{NotFound, Target};
 use crate::engine::{CreateError, Stats, StatsError, UpdateError};
 use crate::plan::Limits;
@@ -19,12 +21,17 @@ pub(super) fn want(host: &Host, id: &str, limits: &Limits) -> Result<Wanted, Cre
     };
     check(limits).map_err(|(what, reason)| refused(what, reason))?;
     let devices = resolve_devices(&limits.devices).map_err(|(what, reason)| refused(&what, reason))?;
-    host.layout()?
+    let layout = host.layout()?;
+    let mut wanted = layout
         .want(id, limits, &devices)
         .map_err(|error| CreateError::Host {
             doing: "plan the container's cgroup".to_owned(),
             reason: error.to_string(),
-        })
+        })?;
+    if !layout.has_cgroups() {
+        wanted.group.herd = Some(Herd::of(&host.state.directory(id)));
+    }
+    Ok(wanted)
 }
 
 fn check(limits: &Limits) -> Result<(), (&'static str, String)> {
@@ -77,6 +84,12 @@ pub(super) fn update(host: &Host, id: &str, limits: &Limits) -> Result<Limits, U
     check(limits).map_err(|(what, reason)| refused(what, reason))?;
     let devices = resolve_devices(&limits.devices).map_err(|(what, reason)| refused(&what, reason))?;
     let layout = host.layout().map_err(|error| refused("it", error.to_string()))?;
+    if let Some(limit) = layout.denied(limits, &devices) {
+        return Err(refused(
+            limit,
+            format!("nothing enforces it without root here; {}", rootless::REMEDY),
+        ));
+    }
     // One change after the other, and no program is started in between.
     let _lock = target
         .group

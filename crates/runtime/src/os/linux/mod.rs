@@ -10,6 +10,7 @@
 //! | `cgroup`, `limits` | v1, v2 and hybrid hierarchies; limits and statistics |
 //! | `rootfs`, `copy`, `mounts`, `sub_path`, `places` | the overlay, volumes, and mount points on the host |
 //! | `accounts`, `privileges`, `facts` | who, whether, and where |
+//! | `rootless`, `delegation`, `herd` | an ordinary user's namespaces and cgroup, and containers without a cgroup |
 //! | `outputs`, `watch` | reading what containers say, and waiting for files |
 //! | `terminal` | this process's own terminal, lent to a program |
 //! | `journal`, `ledger`, `guardian` | that nothing outlives its holder |
@@ -22,10 +23,12 @@ mod cgroup;
 mod channel;
 mod container;
 mod copy;
+mod delegation;
 mod detach;
 mod exec;
 mod facts;
 mod guardian;
+mod herd;
 mod journal;
 mod ledger;
 mod limits;
@@ -36,6 +39,7 @@ mod privileges;
 mod program;
 mod raw;
 mod rootfs;
+mod rootless;
 mod running;
 mod started;
 mod steps;
@@ -63,6 +67,7 @@ pub use channel::{Listener, Stream};
 pub use detach::spawn_detached;
 pub use guardian::guard;
 pub(crate) use outputs::{Stop, pump};
+pub use rootless::enter as prepare_process;
 pub use terminal::{Attachment, terminal_size};
 pub use watch::Watch;
 
@@ -80,10 +85,14 @@ impl Host {
         if let Some(layout) = self.layout.get() {
             return Ok(layout);
         }
-        let layout = Layout::detect().map_err(|error| CreateError::Io {
-            doing: error.doing,
-            source: error.source,
-        })?;
+        let layout = if rootless::is_needed() {
+            rootless::layout()
+        } else {
+            Layout::detect().map_err(|error| CreateError::Io {
+                doing: error.doing,
+                source: error.source,
+            })?
+        };
         Ok(self.layout.get_or_init(|| layout))
     }
 }

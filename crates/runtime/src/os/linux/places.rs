@@ -18,6 +18,8 @@ use rustix::fs::{FlockOperation, Mode, OFlags, XattrFlags, fgetxattr, flock, fse
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::rootless;
+
 /// On every mount point that porthole made. `trusted.*` is root's alone.
 const MARK: &str = "trusted.porthole.mountpoint";
 /// How long a lock is waited for that is only ever held while something is removed.
@@ -59,7 +61,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, String> {
         match fs::symlink_metadata(&next) {
             Ok(metadata) if metadata.is_symlink() => {
                 links += 1;
-                if metadata.uid() != 0 {
+                if !is_trusted(&metadata, &resolved) {
                     return Err(format!(
                         "`{}` is a symbolic link that is not root's; mount at what it points to",
                         next.display()
@@ -79,6 +81,15 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, String> {
         }
     }
     Ok(resolved)
+}
+
+/// Whether nobody else could have put a symbolic link into this directory. In a user namespace root's cannot be told from
+/// others', and what a mount does there it does to no other user: then it is enough that not everybody may write there.
+fn is_trusted(link: &fs::Metadata, directory: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    link.uid() == 0
+        || rootless::is_needed()
+            && (link.uid() == own || fs::metadata(directory).is_ok_and(|there| there.mode() & 0o002 == 0))
 }
 
 fn components(path: &Path) -> impl DoubleEndedIterator<Item = PathBuf> + '_ {

@@ -2,7 +2,9 @@
 
 use rustix::thread::{CapabilitySet, capabilities};
 
+use super::rootless;
 use crate::engine::CreateError;
+use crate::plan::User;
 
 const NEEDED: [(CapabilitySet, &str, &str); 5] = [
     (CapabilitySet::SYS_ADMIN, "CAP_SYS_ADMIN", "mount namespaces"),
@@ -16,13 +18,48 @@ const NEEDED: [(CapabilitySet, &str, &str); 5] = [
     ),
 ];
 
-/// Refuses to begin what would fail halfway.
-pub(super) fn check() -> Result<(), CreateError> {
-    let effective = capabilities(None).map_err(|errno| CreateError::Io {
-        doing: "read porthole's own capabilities".to_owned(),
-        source: errno.into(),
-    })?;
-    judge(effective.effective)
+/// Refuses to begin what would fail halfway. `user` is whom the container is to be.
+pub(super) fn check(user: &User) -> Result<(), CreateError> {
+    if rootless::is_needed() {
+        check_user(user)?;
+        return rootless::entered();
+    }
+    judge(effective()?)
+}
+
+/// The same for a further program in a container, for which no namespaces are made.
+pub(super) fn check_entry(user: &User) -> Result<(), CreateError> {
+    if rootless::is_needed() {
+        return check_user(user);
+    }
+    judge(effective()?)
+}
+
+/// Without root nobody can be anybody else.
+fn check_user(user: &User) -> Result<(), CreateError> {
+    match user {
+        User::Inherit => Ok(()),
+        User::Account(_) => Err(CreateError::Host {
+            doing: "prepare a container".to_owned(),
+            reason: "without root porthole can only run containers as whoever runs it; give --inherit-user for that, or \
+                     run porthole as root, for example with sudo"
+                .to_owned(),
+        }),
+    }
+}
+
+/// Whether this process has all that containers need.
+pub(super) fn suffice() -> bool {
+    effective().is_ok_and(|effective| judge(effective).is_ok())
+}
+
+fn effective() -> Result<CapabilitySet, CreateError> {
+    capabilities(None)
+        .map(|sets| sets.effective)
+        .map_err(|errno| CreateError::Io {
+            doing: "read porthole's own capabilities".to_owned(),
+            source: errno.into(),
+        })
 }
 
 fn judge(effective: CapabilitySet) -> Result<(), CreateError> {

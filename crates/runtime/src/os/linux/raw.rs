@@ -18,8 +18,11 @@ use rustix::process::Pid;
 
 use super::steps::Step;
 
+mod namespaces;
+mod shepherd;
 mod signals;
 
+pub(super) use namespaces::own_namespaces;
 pub(super) use signals::receive;
 
 /// A process that was started.
@@ -275,9 +278,10 @@ fn take(step: &Step) -> Result<(), Errno> {
                 )
             })?;
         }
-        Step::EnterMounts(namespace) => {
-            // SAFETY: no pointers. Root and working directory become those of the namespace (setns(2)).
-            check(unsafe { syscall(libc::SYS_setns, *namespace, libc::CLONE_NEWNS) })?;
+        Step::Shepherd(step) => shepherd::divide(step)?,
+        Step::EnterUser(namespace) | Step::EnterMounts(namespace) => {
+            // SAFETY: no pointers. Root and working directory become those of a mount namespace (setns(2)).
+            check(unsafe { syscall(libc::SYS_setns, *namespace, 0) })?;
         }
         Step::Attach { mount, target } => attach(*mount, target)?,
         Step::ReadOnly { target } => {

@@ -17,7 +17,7 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 
-use super::copy;
+use super::{copy, rootless};
 use crate::engine::CreateError;
 use crate::plan;
 
@@ -54,7 +54,7 @@ pub(super) fn make(wanted: &plan::Rootfs, directory: &Path) -> Result<Rootfs, Cr
     new_directory(&work)?;
     match overlay(layers, &upper, &work) {
         Ok(mount) => Ok(Rootfs { mount }),
-        Err(errno) if is_refusal(errno) => {
+        Err(errno) if is_refusal(errno) || (errno == Errno::PERM && rootless::is_needed()) => {
             // No overlayfs, or one that cannot write here (the state directory lies on an overlay itself).
             for layer in layers {
                 copy::apply(layer, &upper).map_err(|source| CreateError::Io {
@@ -167,6 +167,10 @@ fn overlay(layers: &[PathBuf], upper: &Path, work: &Path) -> rustix::io::Result<
         let directory = named(directory, false)?;
         fsconfig_set_string(&fs, key, &directory.name)?;
         kept.push(directory);
+    }
+    if rootless::is_needed() {
+        // What the layers say in attributes that any user may write (Linux 5.11).
+        fsconfig_set_flag(&fs, "userxattr")?;
     }
     // The rootfs does not outlive its container: it need not be synchronised to the disk at its end (Linux 5.10).
     let _ = fsconfig_set_flag(&fs, "volatile");

@@ -9,10 +9,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, waitid};
+use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal, waitid};
 
 use super::cgroup::Group;
 use super::container::{Prepared, Resources};
+use super::herd::Crook;
 use super::raw::{self, SpawnError, Spawned};
 use super::steps::{Launch, Step};
 use super::streams::Ours;
@@ -46,6 +47,7 @@ pub(super) fn start(prepared: Prepared) -> Result<Arc<dyn Running>, StartError> 
         group,
         command,
         launch,
+        crook,
         streams,
         mut started,
     } = prepared;
@@ -67,7 +69,7 @@ pub(super) fn start(prepared: Prepared) -> Result<Arc<dyn Running>, StartError> 
         .name("container".to_owned())
         .stack_size(256 * 1024)
         .spawn(move || {
-            if let Some(spawned) = minder.spawn(&launch, &tell) {
+            if let Some(spawned) = minder.spawn(&launch, crook, &tell) {
                 drop(descriptors);
                 drop(tell);
                 if let Ok(container) = container.recv() {
@@ -123,7 +125,7 @@ struct Minder {
 }
 
 impl Minder {
-    fn spawn(&self, launch: &Launch, tell: &SyncSender<Told>) -> Option<Spawned> {
+    fn spawn(&self, launch: &Launch, crook: Option<Crook>, tell: &SyncSender<Told>) -> Option<Spawned> {
         let cgroup = match self.group.unified() {
             Ok(cgroup) => cgroup,
             Err(error) => {
@@ -134,8 +136,23 @@ impl Minder {
         let cgroup = cgroup.as_ref().map(std::os::fd::AsFd::as_fd);
         match raw::spawn(|report| launch.steps(report), cgroup) {
             Ok((spawned, _)) => {
-                let _ = tell.send(Ok(spawned.pid.as_raw_nonzero().get().unsigned_abs()));
-                Some(spawned)
+                let own = spawned.pid.as_raw_nonzero().get().unsigned_abs();
+                let first = match (crook, &self.group.herd) {
+                    (Some(crook), Some(herd)) => herd.note(spawned.pid).and_then(|()| crook.first()),
+                    _ => Ok(own),
+                };
+                match first {
+                    Ok(first) => {
+                        let _ = tell.send(Ok(first));
+                        Some(spawned)
+                    }
+                    Err(error) => {
+                        let _ = pidfd_send_signal(&spawned.handle, rustix::process::Signal::TERM);
+                        let _ = waitid(WaitId::PidFd(spawned.handle.as_fd()), WaitIdOptions::EXITED);
+                        let _ = tell.send(Err((SpawnError::Clone(error), Vec::new())));
+                        None
+                    }
+                }
             }
             Err(failed) => {
                 let _ = tell.send(Err(failed));

@@ -38,8 +38,14 @@ pub(super) struct Started {
 impl Started {
     /// Notes the first process, which must not have been waited for yet.
     pub(super) fn write(&mut self, held: &Held, pid: u32) -> io::Result<()> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let (_, since) = state_and_start(&stat).ok_or(io::ErrorKind::InvalidData)?;
+        let since = match fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(stat) => state_and_start(&stat).ok_or(io::ErrorKind::InvalidData)?.1,
+            // A shepherd waits for it at once: it has ended, and no process is as old.
+            Err(error) => match ended_or(error) {
+                NotFound::Io(error) => return Err(error),
+                _ => 0,
+            },
+        };
         self.pid = pid;
         self.since = since;
         fs::write(held.directory().join(FILE), serde_json::to_vec(self)?)
@@ -129,6 +135,11 @@ impl Target {
             Some((_, since)) if since != self.started.since => Err(NotFound::NotRunning),
             Some(_) => Ok(()),
         }
+    }
+
+    /// The user that the process is.
+    pub(super) fn uid(&self) -> io::Result<u32> {
+        Ok(rustix::fs::fstat(&self.process)?.st_uid)
     }
 
     /// Opens a file of the process's directory.

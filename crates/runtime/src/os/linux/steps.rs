@@ -34,6 +34,10 @@ pub(super) enum Step {
     Close(Vec<(u32, u32)>),
     /// A mount namespace of its own, into which later mounts of the host still come, and out of which nothing goes.
     PrivateMounts,
+    /// Divides the process: what follows is done by its child, the container's first process.
+    Shepherd(Shepherd),
+    /// Enters another process's user namespace, through the open file that stands for it.
+    EnterUser(RawFd),
     /// Enters another process's mount namespace, through the open file that stands for it.
     EnterMounts(RawFd),
     /// What has been attached since is cut off from the host's as well.
@@ -82,6 +86,15 @@ pub(super) enum Step {
     Execute(Program),
 }
 
+/// The parent of all that is left of a container without a cgroup: it lives until nothing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shepherd {
+    /// Handles of processes, or -1: at the end of one of them everything is killed.
+    pub(super) watched: [RawFd; 2],
+    /// The pipe that is told the process id of the first process.
+    pub(super) tell: RawFd,
+}
+
 /// The last step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Program {
@@ -107,6 +120,8 @@ impl Step {
                 "make a mount namespace (needs CAP_SYS_ADMIN; a container's default profile forbids it)"
                     .to_owned()
             }
+            Self::Shepherd(_) => "make a parent for what the container leaves behind".to_owned(),
+            Self::EnterUser(_) => "enter the container's user namespace".to_owned(),
             Self::EnterMounts(_) => {
                 "enter the container's mount namespace (needs CAP_SYS_ADMIN and CAP_SYS_CHROOT)".to_owned()
             }
@@ -173,7 +188,11 @@ pub(super) enum Mounts {
     /// In a mount namespace of its own: rootfs first, then volumes, shallow ones first.
     New(Vec<Attachment>),
     /// In that of the container's first process.
-    Entered(RawFd),
+    Entered {
+        /// The user namespace to which it belongs, unless that is this process's own.
+        user: Option<RawFd>,
+        mounts: RawFd,
+    },
 }
 
 impl Mounts {
@@ -181,14 +200,17 @@ impl Mounts {
     fn kept(&self) -> Vec<RawFd> {
         match self {
             Self::New(attachments) => attachments.iter().map(|attachment| attachment.mount).collect(),
-            Self::Entered(namespace) => vec![*namespace],
+            Self::Entered { user, mounts } => user.iter().copied().chain([*mounts]).collect(),
         }
     }
 
     fn steps(&self) -> Vec<Step> {
         let attachments = match self {
             Self::New(attachments) => attachments,
-            Self::Entered(namespace) => return vec![Step::EnterMounts(*namespace)],
+            Self::Entered { user, mounts } => {
+                let user = user.map(Step::EnterUser);
+                return user.into_iter().chain([Step::EnterMounts(*mounts)]).collect();
+            }
         };
         let mut steps = vec![Step::PrivateMounts];
         for attachment in attachments {
@@ -223,6 +245,8 @@ pub(super) struct Launch {
     pub(super) credentials: Option<Credentials>,
     /// Porthole's process id.
     pub(super) parent: i32,
+    /// Where no cgroup holds the container together: then porthole is its grandparent.
+    pub(super) shepherd: Option<Shepherd>,
     pub(super) program: Program,
 }
 
@@ -230,6 +254,7 @@ impl Launch {
     /// The steps. `report` is the pipe over which the new process reports.
     pub(super) fn steps(&self, report: RawFd) -> Vec<Step> {
         let mut steps: Vec<Step> = self.cgroups.iter().map(|fd| Step::EnterCgroup(*fd)).collect();
+        steps.extend(self.shepherd.map(Step::Shepherd));
         steps.extend([Step::Session, Step::DefaultSignals]);
         steps.extend(streams(&self.streams));
         if self.terminal {
@@ -244,10 +269,10 @@ impl Launch {
             Step::WorkingDirectory(self.working_directory.clone()),
         ]);
         steps.extend(self.credentials.iter().flat_map(Credentials::steps));
-        steps.extend([
-            Step::DieWithParent { parent: self.parent },
-            Step::Execute(self.program.clone()),
-        ]);
+        if self.shepherd.is_none() {
+            steps.push(Step::DieWithParent { parent: self.parent });
+        }
+        steps.push(Step::Execute(self.program.clone()));
         steps
     }
 }
@@ -344,6 +369,7 @@ mod tests {
                 groups: vec![8, 9],
             }),
             parent: 42,
+            shepherd: None,
             program: program(),
         }
     }
@@ -389,7 +415,10 @@ mod tests {
     #[test]
     fn enters_a_container_before_it_becomes_its_user() {
         let mut launch = launch();
-        launch.mounts = Mounts::Entered(6);
+        launch.mounts = Mounts::Entered {
+            user: Some(7),
+            mounts: 6,
+        };
         launch.streams = [Some(4); 3];
         launch.terminal = true;
         let steps = launch.steps(7);
@@ -403,6 +432,7 @@ mod tests {
                 Step::Stream { from: 4, to: 2 },
                 Step::Terminal,
                 Step::Close(vec![(3, 5), (8, u32::MAX)]),
+                Step::EnterUser(7),
                 Step::EnterMounts(6),
                 Step::Umask(0o022),
                 Step::WorkingDirectory(c"/hpc".to_owned()),

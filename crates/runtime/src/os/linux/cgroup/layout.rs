@@ -1,10 +1,12 @@
 //! Which cgroup hierarchies a host has, and what a container needs of them. Pure: text in, paths and values out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::herd::Herd;
 use super::devices::Device;
 use super::limits::{self, Setting};
 use crate::plan::Limits;
@@ -25,6 +27,8 @@ pub(in super::super) struct Layout {
     controllers: Vec<String>,
     /// v1 controller → mount point.
     v1: BTreeMap<String, PathBuf>,
+    /// An ordinary user's: containers do without what is missing.
+    frugal: bool,
 }
 
 /// The cgroups of one container.
@@ -39,6 +43,9 @@ pub(in super::super) struct Group {
     /// v1 controllers that the container has only once it is limited by them while it runs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) later: BTreeMap<String, PathBuf>,
+    /// Where there is no cgroup: who is below the container's shepherd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in super::super) herd: Option<Herd>,
 }
 
 /// A cgroup to be made, and what is written into it.
@@ -114,6 +121,7 @@ impl Layout {
         devices: &[Device],
     ) -> Result<Wanted, LayoutError> {
         let mut wanted = Wanted::default();
+        let (limits, devices) = self.granted(limits, devices);
         match (&self.unified, self.v1.get("freezer")) {
             (Some(unified), _) => wanted.group.unified = Some(unified.join(PARENT).join(id)),
             (None, Some(freezer)) => {
@@ -125,6 +133,7 @@ impl Layout {
                     wanted.group.v1.insert(controller.to_owned(), directory);
                 }
             }
+            (None, None) if self.frugal => {}
             (None, None) => return Err(LayoutError::None),
         }
         for controller in COUNTING {
@@ -175,6 +184,74 @@ impl Layout {
             }
         }
         Ok(wanted)
+    }
+
+    /// The v2 tree below a cgroup that was handed to an ordinary user, with these controllers; or no cgroups at all.
+    pub(in super::super) fn of_user(delegated: Option<(PathBuf, Vec<String>)>) -> Self {
+        let (unified, controllers) = delegated.map_or((None, Vec::new()), |(unified, controllers)| {
+            (Some(unified), controllers)
+        });
+        Self {
+            unified,
+            controllers,
+            v1: BTreeMap::new(),
+            frugal: true,
+        }
+    }
+
+    /// Whether there is a cgroup for containers.
+    pub(in super::super) fn has_cgroups(&self) -> bool {
+        self.unified.is_some() || !self.v1.is_empty()
+    }
+
+    /// The limits that nothing enforces here, in the manifest's words.
+    pub(in super::super) fn unenforced(&self) -> Vec<&'static str> {
+        let all = [
+            ("memory", "memory"),
+            ("cpu", "cpu"),
+            ("processes", "pids"),
+            ("processors", "cpuset"),
+            ("devices", "io"),
+        ];
+        let missing = all
+            .into_iter()
+            .filter(|(_, controller)| !self.controllers.iter().any(|one| one == controller));
+        missing.map(|(limit, _)| limit).collect()
+    }
+
+    /// The first of these limits that cannot be had.
+    pub(in super::super) fn denied(&self, limits: &Limits, devices: &[Device]) -> Option<&'static str> {
+        if !self.frugal {
+            return None;
+        }
+        let asks = |limit: &&str| match *limit {
+            "memory" => limits.memory.is_some(),
+            "cpu" => limits.cpu_milli.is_some(),
+            "processes" => limits.pids.is_some(),
+            "processors" => !limits.processors.is_empty(),
+            _ => !devices.is_empty(),
+        };
+        self.unenforced().into_iter().find(asks)
+    }
+
+    /// What of the limits can be had: all, or an error later, but for an ordinary user.
+    fn granted<'a>(&self, limits: &'a Limits, devices: &'a [Device]) -> (Cow<'a, Limits>, &'a [Device]) {
+        if !self.frugal {
+            return (Cow::Borrowed(limits), devices);
+        }
+        let missing = self.unenforced();
+        let has = |limit| !missing.contains(&limit);
+        let granted = Limits {
+            memory: limits.memory.filter(|_| has("memory")),
+            cpu_milli: limits.cpu_milli.filter(|_| has("cpu")),
+            pids: limits.pids.filter(|_| has("processes")),
+            processors: Some(&limits.processors)
+                .filter(|_| has("processors"))
+                .cloned()
+                .unwrap_or_default(),
+            devices: Vec::new(),
+        };
+        (Cow::Owned(granted), if has("devices") { devices } else { &[] })
     }
 
     /// The directory in which a controller limits the container, and whether it is of the v2 tree.

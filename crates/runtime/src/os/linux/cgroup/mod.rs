@@ -135,6 +135,9 @@ impl Group {
 
     /// The processes of the container, those in cgroups that it made itself included.
     pub(super) fn members(&self) -> io::Result<BTreeSet<i32>> {
+        if let Some(herd) = &self.herd {
+            return herd.members();
+        }
         let mut members = BTreeSet::new();
         if let Some(directory) = self.members_of() {
             collect(directory, &mut members)?;
@@ -168,6 +171,9 @@ impl Group {
 
     /// Kills every process, also those that are being forked meanwhile.
     pub(super) fn kill(&self) -> io::Result<()> {
+        if let Some(herd) = &self.herd {
+            return herd.kill();
+        }
         if let Some(unified) = &self.unified {
             match write(&unified.join("cgroup.kill"), "1") {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -198,6 +204,9 @@ impl Group {
 
     /// Whether no process is left.
     pub(super) fn is_empty(&self) -> io::Result<bool> {
+        if let Some(herd) = &self.herd {
+            return herd.is_empty();
+        }
         if let Some(unified) = &self.unified {
             return match fs::read_to_string(unified.join("cgroup.events")) {
                 Ok(events) => Ok(!events.lines().any(|line| line == "populated 1")),
@@ -210,6 +219,9 @@ impl Group {
 
     /// Kills until no process is left. `false` when some are still there at the deadline (stuck in the kernel).
     pub(super) fn kill_and_wait(&self, limit: Duration) -> io::Result<bool> {
+        if let Some(herd) = &self.herd {
+            return herd.kill_and_wait(limit);
+        }
         let deadline = Instant::now() + limit;
         let mut events = match &self.unified {
             Some(unified) => match File::open(unified.join("cgroup.events")) {

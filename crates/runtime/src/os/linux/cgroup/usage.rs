@@ -49,6 +49,9 @@ impl Group {
 
     /// What it uses and has used.
     pub(in super::super) fn stats(&self) -> Stats {
+        if let Some(herd) = &self.herd {
+            return herd.stats();
+        }
         let mut stats = Stats {
             hits: self.hits(),
             ..Stats::default()

@@ -1,0 +1,406 @@
+//! Pods of an ordinary user: with its own files, without anybody else's, and nothing left behind.
+//!
+//! Root is needed only to become that user.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use porthole_tests::{program, wait};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Nobody's on any system: each test has a user of its own, whose processes are all the test's.
+static NEXT: AtomicU32 = AtomicU32::new(0x7002_0000);
+
+/// One user with a home.
+struct User {
+    directory: tempfile::TempDir,
+    uid: u32,
+}
+
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl User {
+    fn new() -> Self {
+        let uid = NEXT.fetch_add(1, Ordering::Relaxed) + (std::process::id() % 1000) * 16;
+        let directory = tempfile::tempdir().unwrap();
+        let user = Self { directory, uid };
+        fs::set_permissions(user.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["home", "image", "image/bin"] {
+            fs::create_dir(user.path(name)).unwrap();
+            chown(user.path(name), Some(uid), Some(uid)).unwrap();
+        }
+        // The checkout may be where this user cannot go. Not copied by this process: while it has the copy open to write,
+        // another test's child may have it open too, and what is open to write cannot be executed.
+        let copied = Command::new("cp")
+            .arg(program::host("porthole").unwrap())
+            .arg(user.path("porthole"))
+            .status();
+        assert!(copied.unwrap().success());
+        user
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let uid = self.uid.to_string();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid", &uid, "--regid", &uid, "--clear-groups"])
+            .arg(self.path("porthole"))
+            .args(arguments)
+            .env_remove("PORTHOLE_FAULT")
+            .env_remove("PORTHOLE_STATE")
+            .env_remove("XDG_STATE_HOME")
+            .env("HOME", self.path("home"))
+            .env("NO_COLOR", "1")
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn porthole(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).output().unwrap();
+        Ended {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn good(&self, arguments: &[&str]) -> String {
+        let ended = self.porthole(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
+        ended.out
+    }
+
+    fn run(&self, pod: &str, options: &[&str]) -> Ended {
+        fs::write(self.path("pod.yaml"), pod).unwrap();
+        let mut arguments = vec!["run", "--image", "i=image", "pod.yaml"];
+        arguments.extend(options);
+        self.porthole(&arguments)
+    }
+
+    /// The processes of this user, by their ids, with their names. What has ended does not count.
+    fn processes(&self) -> Vec<(i32, String)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let owner = entry.metadata().map(|there| there.uid());
+            let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
+                continue;
+            };
+            let Some((name, rest)) = stat.rsplit_once(')') else {
+                continue;
+            };
+            if owner.is_ok_and(|owner| owner == self.uid) && !rest.starts_with(" Z") {
+                found.push((pid, name.split_once('(').unwrap().1.to_owned()));
+            }
+        }
+        found
+    }
+
+    fn finds_no_process(&self) {
+        until(
+            &format!("the last process of {}: {:?}", self.uid, self.processes()),
+            || self.processes().is_empty(),
+        );
+    }
+
+    fn containers(&self) -> usize {
+        let containers = self.path("home/.local/state/porthole/containers");
+        fs::read_dir(containers).map_or(0, Iterator::count)
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        for (pid, _) in self.processes() {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+    }
+}
+
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    wait::until(what, LIMIT, || Ok(so().then_some(()))).unwrap();
+}
+
+/// A pod of one container, which runs a script. `more` belongs to the container, `volumes` to the pod.
+fn pod(script: &str, more: &str, volumes: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  securityContext: {{windowsOptions: {{hostProcess: true, \
+         runAsUserName: 'NT AUTHORITY\\SYSTEM'}}}}\n  hostNetwork: true\n  restartPolicy: Never\n{volumes}\n  containers:\n  \
+         - name: c\n    image: i\n    command: [sh, -c, {}]\n{more}\n",
+        format_args!("{script:?}")
+    )
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_container_is_its_user_with_the_user_s_files_and_nobody_else_s() {
+    let user = User::new();
+    let home = user.path("home");
+    fs::write(home.join("given"), "from the host\n").unwrap();
+    fs::write(user.path("secret"), "root's\n").unwrap();
+    fs::set_permissions(user.path("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+    let script = format!(
+        "id -u; id -g; pwd; cat {home}/given; echo back > {home}/made; echo x > $CONTAINER_SANDBOX_MOUNT_POINT/mine && echo \
+         rootfs; cat {secret} || echo refused; mount -t tmpfs x /mnt 2>/dev/null || echo no mounts; grep CapEff \
+         /proc/self/status; touch /new 2>/dev/null || echo no root directory; exit 7",
+        home = home.display(),
+        secret = user.path("secret").display()
+    );
+    let ended = user.run(&pod(&script, "", ""), &["--inherit-user"]);
+    assert_eq!(ended.code, Some(7), "{ended:?}");
+    let uid = user.uid;
+    assert_eq!(
+        ended.out,
+        format!(
+            "{uid}\n{uid}\n/hpc\nfrom the host\nrootfs\nrefused\nno mounts\nCapEff:\t0000000000000000\nno root directory\n"
+        ),
+        "{ended:?}"
+    );
+    let made = home.join("made");
+    assert_eq!(fs::read_to_string(&made).unwrap(), "back\n");
+    assert_eq!(made.metadata().unwrap().uid(), uid);
+    assert!(!Path::new("/new").exists());
+    assert_eq!(user.containers(), 0);
+    user.finds_no_process();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn volumes_are_mounted_also_where_the_user_may_make_nothing() {
+    let user = User::new();
+    fs::write(user.path("home/file"), "shared\n").unwrap();
+    let volumes = format!(
+        "  volumes: [{{name: e, emptyDir: {{}}}}, {{name: m, emptyDir: {{medium: Memory}}}}, {{name: c, configMap: {{name: \
+         c}}}}, {{name: h, hostPath: {{path: {}}}}}]",
+        user.path("home").display()
+    );
+    let more = "    volumeMounts: [{name: e, mountPath: /no-such-top/e}, {name: m, mountPath: /memory}, {name: c, mountPath: \
+                /etc/no-such-app/config}, {name: h, mountPath: /host, readOnly: true}]";
+    let script = "echo a > /no-such-top/e/f && cat $CONTAINER_SANDBOX_MOUNT_POINT/no-such-top/e/f; echo b > /memory/f && cat \
+                  /memory/f; cat /etc/no-such-app/config/k; cat /host/file; (echo x > /host/file) 2>/dev/null || echo read-only; \
+                  test -s /etc/passwd && echo the rest of /etc; (echo x > /etc/no-such-app/x) 2>/dev/null || echo shut";
+    let manifest = pod(script, more, &volumes)
+        + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {k: \"configured\\n\"}\n";
+    let ended = user.run(&manifest, &["--inherit-user"]);
+    assert_eq!(
+        ended.out, "a\nb\nconfigured\nshared\nread-only\nthe rest of /etc\nshut\n",
+        "{ended:?}"
+    );
+    for path in ["/no-such-top", "/memory", "/etc/no-such-app"] {
+        assert!(!Path::new(path).exists(), "{path} was made on the host");
+    }
+    assert_eq!(fs::read_to_string(user.path("home/file")).unwrap(), "shared\n");
+    let pods = fs::read_dir(user.path("home/.local/state/porthole/pods")).unwrap();
+    assert_eq!(pods.count(), 0);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn without_inherit_user_the_way_is_named() {
+    let user = User::new();
+    let ended = user.run(&pod("true", "", ""), &[]);
+    assert_eq!(ended.code, Some(125), "{ended:?}");
+    for part in ["--inherit-user", "as root"] {
+        assert!(ended.err.contains(part), "{ended:?}");
+    }
+    assert_eq!(user.containers(), 0);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn limits_that_nothing_enforces_are_said_and_do_not_keep_a_pod_from_running() {
+    let user = User::new();
+    let limited = pod(
+        "echo ran",
+        "    resources: {limits: {memory: 64Mi, cpu: 500m}}",
+        "",
+    );
+    let ended = user.run(&limited, &["--inherit-user"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "ran\n"), "{ended:?}");
+    for part in [
+        "limits on memory, cpu, ",
+        "not enforced",
+        "systemd-run --user --scope",
+    ] {
+        assert!(ended.err.contains(part), "{ended:?}");
+    }
+    let ended = user.run(&pod("echo ran", "", ""), &["--inherit-user"]);
+    assert_eq!(ended.err, "", "who asks for nothing misses nothing");
+}
+
+/// A program that outlives its parents, and one that does nothing else.
+const FAMILY: &str = "(setsid sh -c 'sleep 4711 & sleep 4711; true' &); trap 'echo asked; exit 5' TERM; echo ready; while :; do \
+                      sleep 0.1; done";
+
+#[test]
+#[ignore = "needs root"]
+fn a_detached_pod_is_listed_heard_entered_counted_stopped_and_removed() {
+    let user = User::new();
+    let ended = user.run(&pod(FAMILY, "", ""), &["--detach", "--inherit-user"]);
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (Some(0), "default/p\n"),
+        "{ended:?}"
+    );
+    until("the container's word", || user.good(&["logs", "p"]) == "ready\n");
+    assert!(user.good(&["ps"]).contains("Running"));
+
+    let entered = user.porthole(&[
+        "exec",
+        "p",
+        "--",
+        "sh",
+        "-c",
+        "id -u; pwd; (setsid sleep 4712 &); grep -c porthole /proc/self/mountinfo > /dev/null && echo inside; exit 3",
+    ]);
+    assert_eq!(entered.code, Some(3), "{entered:?}");
+    assert_eq!(entered.out, format!("{}\n/hpc\ninside\n", user.uid));
+    let stats = user.good(&["stats", "--no-stream", "-o", "json", "p"]);
+    assert!(number(&stats, "pids").is_some_and(|pids| pids >= 4), "{stats}");
+    assert!(
+        number(&stats, "memoryBytes").is_some_and(|bytes| bytes > 0),
+        "{stats}"
+    );
+
+    assert_eq!(user.good(&["stop", "p"]), "default/p\n");
+    assert_eq!(user.porthole(&["wait", "p"]).code, Some(5));
+    assert!(user.good(&["logs", "p"]).contains("asked"));
+    user.finds_no_process();
+    assert_eq!(user.good(&["rm", "p"]), "default/p\n");
+    assert_eq!(user.containers(), 0);
+}
+
+/// The first number of this name in a JSON text.
+fn number(text: &str, name: &str) -> Option<u64> {
+    let (_, value) = text.split_once(&format!("\"{name}\":"))?;
+    let digits = value
+        .trim_start()
+        .split(|byte: char| !byte.is_ascii_digit())
+        .next()?;
+    digits.parse().ok()
+}
+
+#[test]
+#[ignore = "needs root"]
+fn whatever_kills_the_holder_kills_the_container_and_all_that_it_left_behind() {
+    let user = User::new();
+    let ended = user.run(&pod(FAMILY, "", ""), &["--detach", "--inherit-user"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    until("programs that outlived their parents", || {
+        let sleepers = user
+            .processes()
+            .into_iter()
+            .filter(|(_, name)| name == "sleep")
+            .count();
+        sleepers >= 2
+    });
+    let lock = fs::read_dir(user.path("home/.local/state/porthole/pods"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("lock");
+    let holder = fs::read_to_string(lock).unwrap();
+    assert!(
+        Command::new("kill")
+            .args(["-9", holder.trim()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    user.finds_no_process();
+    assert!(user.good(&["ps", "-a"]).contains("PodLost"));
+    assert_eq!(user.containers(), 0);
+    user.good(&["rm", "p"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_program_ends_with_its_signal_and_takes_its_descendants_along() {
+    let user = User::new();
+    let ended = user.run(
+        &pod("(setsid sleep 4713 &); kill -9 $$$$", "", ""),
+        &["--inherit-user"],
+    );
+    assert_eq!(ended.code, Some(128 + 9), "{ended:?}");
+    user.finds_no_process();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_delegated_cgroup_holds_containers_together() {
+    let Some(tree) = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+        .into_iter()
+        .map(Path::new)
+        .find(|tree| tree.join("cgroup.controllers").exists())
+    else {
+        panic!("no cgroup v2 tree is mounted");
+    };
+    let user = User::new();
+    let delegated = tree.join(format!("porthole-rootless-{}", user.uid));
+    let own = delegated.join("own");
+    fs::create_dir_all(&own).unwrap();
+    for directory in [&delegated, &own] {
+        chown(directory, Some(user.uid), Some(user.uid)).unwrap();
+        for file in ["cgroup.procs", "cgroup.subtree_control"] {
+            chown(directory.join(file), Some(user.uid), Some(user.uid)).unwrap();
+        }
+    }
+    fs::write(
+        user.path("pod.yaml"),
+        pod("grep ^0:: /proc/self/cgroup; (setsid sleep 4714 &)", "", ""),
+    )
+    .unwrap();
+    let uid = user.uid.to_string();
+    let output = Command::new("sh")
+        .args([
+            "-c",
+            "echo $$ > \"$1/cgroup.procs\"; shift; exec setpriv \"$@\"",
+            "sh",
+        ])
+        .arg(&own)
+        .args(["--reuid", &uid, "--regid", &uid, "--clear-groups"])
+        .arg(user.path("porthole"))
+        .args(["run", "--inherit-user", "--image", "i=image", "pod.yaml"])
+        .env("HOME", user.path("home"))
+        .env_remove("PORTHOLE_STATE")
+        .env_remove("XDG_STATE_HOME")
+        .current_dir(user.path(""))
+        .output()
+        .unwrap();
+    user.finds_no_process();
+    let left: Vec<_> = fs::read_dir(&delegated)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name())
+        .collect();
+    until("the cgroup to be removable", || fs::remove_dir(&own).is_ok());
+    until("the cgroup to be removable", || {
+        fs::remove_dir(&delegated).is_ok()
+    });
+    let out = String::from_utf8_lossy(&output.stdout);
+    let place = format!("/porthole-rootless-{}/porthole/", user.uid);
+    assert!(output.status.success() && out.contains(&place), "{output:?}");
+    assert_eq!(left, ["own"], "containers' cgroups are gone");
+}
