@@ -220,8 +220,9 @@ pub(super) fn claim(state: &Path, shelf: Shelf, identity: &PodIdentity) -> Resul
     };
     let pods = shelf.of(state);
     fs::create_dir_all(&pods).map_err(failed(&pods))?;
-    version::note(state).map_err(failed(state))?;
     let _names = lock_names(state)?;
+    // One at a time: nobody reads a version that is half written.
+    version::note(state).map_err(failed(state))?;
     let taken = |running| PodsError::Taken {
         noun: shelf.noun(),
         title: title(identity),

@@ -20,6 +20,8 @@ struct Kept {
     /// Until others see the pod.
     record: Option<Box<Record>>,
     status: Option<PodStatus>,
+    /// The last status is not on the disk.
+    unwritten: bool,
     life: LifeHandle,
     /// As long as others can ask.
     listening: Option<Listening>,
@@ -33,6 +35,7 @@ impl Registration {
             held: Some(held),
             record: Some(Box::new(record)),
             status: None,
+            unwritten: false,
             life,
             listening: None,
         })))
@@ -74,6 +77,7 @@ impl Registration {
     pub fn status(&self, status: &PodStatus) -> Result<(), PodsError> {
         let mut kept = self.kept();
         kept.status = Some(status.clone());
+        kept.unwritten = true;
         kept.write_status()
     }
 
@@ -86,9 +90,14 @@ impl Registration {
     /// The pod has ended: its record, last status and logs stay.
     ///
     /// # Errors
-    /// The end cannot be noted.
+    /// The end, or the last status where that could not be written before, cannot be noted. A later command takes the pod for
+    /// a lost one then: better than one that would seem to run for ever.
     pub fn end(&self) -> Result<(), PodsError> {
-        self.kept().take().map_or(Ok(()), Held::end)
+        let mut kept = self.kept();
+        if kept.unwritten {
+            kept.write_status()?;
+        }
+        kept.take().map_or(Ok(()), Held::end)
     }
 
     /// The pod has ended, and nothing stays.
@@ -126,10 +135,11 @@ impl Kept {
     }
 
     /// Writes the last status, where others see the pod.
-    fn write_status(&self) -> Result<(), PodsError> {
-        match (&self.held, &self.record, &self.status) {
-            (Some(held), None, Some(status)) => held.status(status),
-            _ => Ok(()),
+    fn write_status(&mut self) -> Result<(), PodsError> {
+        if let (Some(held), None, Some(status)) = (&self.held, &self.record, &self.status) {
+            held.status(status)?;
+            self.unwritten = false;
         }
+        Ok(())
     }
 }

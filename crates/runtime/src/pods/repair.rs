@@ -46,7 +46,10 @@ pub(super) fn repair(state: &Path) -> Result<Repaired, PodsError> {
 }
 
 fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
-    if directory::has_ended(pod) || !matches!(directory::take_over(pod)?, Found::Dead(_)) {
+    if directory::has_ended(pod) {
+        return after_power_failure(pod, repaired);
+    }
+    if !matches!(directory::take_over(pod)?, Found::Dead(_)) {
         return Ok(());
     }
     // It may be in the making: asked again when nobody makes one.
@@ -77,6 +80,27 @@ fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsErro
         repaired.lost.push(directory::title(&record.plan.identity));
     }
     held.end()
+}
+
+/// Nothing is synchronised to the disk: of what was written shortly before a power failure there may be a name without
+/// contents. An ended pod without its record is nothing any more, and one without its status is lost.
+fn after_power_failure(pod: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
+    let is_empty = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.len() == 0);
+    let no_record = is_empty(&record::path(pod));
+    if !no_record && !is_empty(&pod.join(STATUS)) {
+        return Ok(());
+    }
+    let Found::Ended(held) = directory::take_over(pod)? else {
+        return Ok(());
+    };
+    if no_record {
+        return held.remove();
+    }
+    if let Some(record) = record::read(pod)? {
+        held.status(&lost(Value::Null))?;
+        repaired.lost.push(directory::title(&record.plan.identity));
+    }
+    Ok(())
 }
 
 /// Whether one of its containers was started.

@@ -295,6 +295,87 @@ fn a_record_that_is_none_is_rubbish() {
 }
 
 #[test]
+fn what_a_power_failure_left_of_an_ended_pod_is_in_nobody_s_way() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    for (name, empty) in [
+        ("kept", "none"),
+        ("record", "pod.json"),
+        ("status", "status.json"),
+    ] {
+        let pod = identity(name, "1");
+        let held = pods.claim(&pod).unwrap();
+        held.record(&record(state.path(), &pod, &["c"], true)).unwrap();
+        held.status(&json!({"phase": "Succeeded"})).unwrap();
+        fs::write(held.directory().join(empty), "").unwrap();
+        held.end().unwrap();
+    }
+    let repaired = pods.repair().unwrap();
+    assert_eq!(repaired.lost, ["default/status"]);
+    let left: Vec<_> = pods
+        .list()
+        .unwrap()
+        .iter()
+        .map(|pod| (pod.title(), pod.status().unwrap().reason))
+        .collect();
+    let lost = Some(super::repair::LOST.to_owned());
+    assert_eq!(
+        left,
+        [
+            ("default/kept".to_owned(), None),
+            ("default/status".to_owned(), lost)
+        ]
+    );
+    assert!(pods.repair().unwrap().lost.is_empty());
+}
+
+#[test]
+fn an_end_whose_status_cannot_be_written_is_not_noted() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    let pod = identity("web", "1");
+    let held = pods.claim(&pod).unwrap();
+    let directory = held.directory().to_owned();
+    let life = crate::life::Life::new(std::sync::Arc::new(crate::clock::HostClock));
+    let record = record(state.path(), &pod, &["c"], true);
+    let registration = Registration::new(held, record, life.handle());
+    registration.show().unwrap();
+    let status = PodStatus::default();
+    // As on a full disk.
+    fs::create_dir(directory.join("status.json")).unwrap();
+    registration.status(&status).unwrap_err();
+    registration.end().unwrap_err();
+    assert!(!directory::has_ended(&directory));
+    fs::remove_dir(directory.join("status.json")).unwrap();
+    registration.end().unwrap();
+    assert!(directory::has_ended(&directory) && directory.join("status.json").is_file());
+}
+
+#[test]
+fn pods_that_are_the_first_of_their_state_directory_at_the_same_moment_are_all_made() {
+    for _ in 0..20 {
+        let state = tempfile::tempdir().unwrap();
+        let state = state.path().join("new");
+        let pods = Pods::open(&state).unwrap();
+        let start = Barrier::new(8);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (pods, state, start) = (&pods, &state, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    check_version(state).unwrap();
+                    pods.claim(&identity(&format!("web-{number}"), "1"))
+                        .unwrap()
+                        .remove()
+                        .unwrap();
+                    check_version(state).unwrap();
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn the_attempt_that_runs_is_named_and_the_containers_where_none_does() {
     let state = tempfile::tempdir().unwrap();
     let pods = Pods::open(state.path()).unwrap();
