@@ -44,12 +44,14 @@ struct Account {
 /// A user id that only this program has, for as long as it runs.
 struct Claim {
     state: State,
+    /// The container's.
+    id: String,
     uid: u32,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        journal::release_uid(&self.state, self.uid);
+        journal::release_uid(&self.state, &self.id, self.uid);
     }
 }
 
@@ -96,8 +98,8 @@ pub(super) fn exec(
         .map_err(lost)?;
     let user = user_namespace(&target, &plan.id)?;
     let group = &target.group;
-    let _lock = group.lock(false).map_err(|source| CreateError::Io {
-        doing: "lock the container's cgroup".to_owned(),
+    target.lock(false).map_err(|source| CreateError::Io {
+        doing: "wait for a change of the container's limits".to_owned(),
         source,
     })?;
     let opened = group
@@ -216,6 +218,7 @@ fn account(host: &Host, plan: &Plan, entry: &Entry, target: &Target) -> Result<A
                 variables,
                 claim: Some(Claim {
                     state: host.state.clone(),
+                    id: plan.id.clone(),
                     uid,
                 }),
             }

@@ -182,10 +182,14 @@ fn seed(state: &State) -> u32 {
         })
 }
 
-/// Gives back one user id, before its container ends.
-pub(super) fn release_uid(state: &State, uid: u32) {
-    // One that stays is given back with the container.
-    let _ = fs::remove_file(state.claims(UIDS).join(uid.to_string()));
+/// Gives back one user id of a container, before that ends. One that has been given back with the container may be
+/// another's by now.
+pub(super) fn release_uid(state: &State, id: &str, uid: u32) {
+    let claim = state.claims(UIDS).join(uid.to_string());
+    if fs::read_link(&claim).is_ok_and(|owner| owner.as_os_str() == id) {
+        // One that stays is given back with the container.
+        let _ = fs::remove_file(claim);
+    }
 }
 
 fn release_uids(state: &State, id: &str) -> io::Result<()> {
@@ -313,6 +317,23 @@ mod tests {
         assert!(error.source.to_string().contains("newer porthole"));
         assert_eq!(state.ids().unwrap(), ["newer", "other"]);
         assert!(is_newer(&state, "other") && !is_newer(&state, "zombie"));
+    }
+
+    #[test]
+    fn a_uid_that_is_another_container_s_by_now_is_not_given_back() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path());
+        let uid = claim_uid(&state, "ended").unwrap();
+        release_uids(&state, "ended").unwrap();
+        assert_eq!(claim_uid(&state, "next").unwrap(), uid);
+        release_uid(&state, "ended", uid);
+        assert_ne!(
+            claim_uid(&state, "third").unwrap(),
+            uid,
+            "it is still the next one's"
+        );
+        release_uid(&state, "next", uid);
+        assert_eq!(claim_uid(&state, "fourth").unwrap(), uid);
     }
 
     #[test]

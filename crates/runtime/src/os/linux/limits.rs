@@ -91,10 +91,9 @@ pub(super) fn update(host: &Host, id: &str, limits: &Limits) -> Result<Limits, U
         ));
     }
     // One change after the other, and no program is started in between.
-    let _lock = target
-        .group
+    target
         .lock(true)
-        .map_err(|source| failed("it (lock its cgroup)", source))?;
+        .map_err(|source| failed("it (wait for others who do, or start something in it)", source))?;
     change(layout, &target.group, id, limits, &devices).map_err(|error| {
         if target.verify().is_err() {
             return UpdateError::NotRunning { id: id.to_owned() };

@@ -3,9 +3,10 @@
 //! The journal says what must be removed, and is written before anything is made; this file beside it is written after,
 //! and says what came to run. A container whose file is missing or torn is none that runs.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ use crate::state::{Held, State};
 const FILE: &str = "started.json";
 /// Far more than a path, some groups and four variables take.
 const MAX: u64 = 1024 * 1024;
+/// How long [`Target::lock`] waits. It is held for as long as a program takes to start, or limits to be written.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
 
 /// How a container's first process was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +82,8 @@ pub(super) struct Target {
     pub(super) group: Group,
     /// The first process's directory in `/proc`, which is never another process's.
     process: OwnedFd,
+    /// What [`lock`](Self::lock) locks. Nobody but the holder's user reaches it, other than the cgroup's own directory.
+    file: File,
 }
 
 /// Why a container is not found running.
@@ -103,12 +108,12 @@ impl Target {
         };
         let started = File::open(state.directory(id).join(FILE)).and_then(|file| {
             let mut text = Vec::new();
-            file.take(MAX).read_to_end(&mut text)?;
-            Ok(serde_json::from_slice::<Started>(&text).ok())
+            (&file).take(MAX).read_to_end(&mut text)?;
+            Ok((serde_json::from_slice::<Started>(&text).ok(), file))
         });
-        let started = match started {
-            Ok(Some(started)) => started,
-            Ok(None) => return Err(NotFound::NotRunning),
+        let (started, file) = match started {
+            Ok((Some(started), file)) => (started, file),
+            Ok((None, _)) => return Err(NotFound::NotRunning),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(NotFound::NotRunning),
             Err(error) => return Err(NotFound::Io(error)),
         };
@@ -119,9 +124,36 @@ impl Target {
             started,
             group: journal.group,
             process,
+            file,
         };
         target.verify()?;
         Ok(target)
+    }
+
+    /// Keeps others from changing the container's limits, or, exclusively, from starting anything in it too, until this is
+    /// dropped. Waits for them, but not for one that is stopped: a pod's whole life may wait for this.
+    pub(super) fn lock(&self, exclusive: bool) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let locked = if exclusive {
+                self.file.try_lock()
+            } else {
+                self.file.try_lock_shared()
+            };
+            match locked {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        format!("another porthole has kept it for {} s", PATIENCE.as_secs()),
+                    ));
+                }
+            }
+        }
     }
 
     /// Whether the process is the one that was started, and alive.
@@ -194,7 +226,13 @@ mod tests {
             variables: Vec::new(),
         };
         started.write(&held, std::process::id()).unwrap();
-        assert!(Target::find(&state, "one").is_ok());
+        let target = Target::find(&state, "one").unwrap();
+        target.lock(false).unwrap();
+        let other = Target::find(&state, "one").unwrap();
+        other.lock(false).unwrap();
+        assert_eq!(other.lock(true).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(target);
+        other.lock(true).unwrap();
         started.since += 1;
         fs::write(held.directory().join(FILE), serde_json::to_vec(&started).unwrap()).unwrap();
         assert!(matches!(Target::find(&state, "one"), Err(NotFound::NotRunning)));

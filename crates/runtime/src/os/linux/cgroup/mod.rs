@@ -71,24 +71,6 @@ impl Group {
         directory.map(PathBuf::as_path)
     }
 
-    /// Keeps others from putting the container under further controllers, or, exclusively, from starting anything in it.
-    /// A cgroup that is gone has nothing to be kept from.
-    pub(super) fn lock(&self, exclusive: bool) -> io::Result<Option<File>> {
-        let Some(directory) = self.members_of() else {
-            return Ok(None);
-        };
-        let file = match File::open(directory) {
-            Err(error) if gone(&error) => return Ok(None),
-            file => file?,
-        };
-        if exclusive {
-            file.lock()?;
-        } else {
-            file.lock_shared()?;
-        }
-        Ok(Some(file))
-    }
-
     /// Whether one of the cgroups is there.
     pub(super) fn exists(&self) -> bool {
         self.directories().any(Path::exists)
