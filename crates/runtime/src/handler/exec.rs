@@ -1,15 +1,19 @@
 //! A program in the container, its output, and its end within the limit.
 
-use std::io::Read;
-use std::sync::mpsc::channel;
+use std::io;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Failed, MOST_OUTPUT, Target, left};
-use crate::engine::{Entry, Stdio};
+use crate::engine::{Entry, Running, Stdio};
+use crate::logs::Heard;
+use crate::os::{Stop, pump};
 
 /// How long the last of the output may take to come once the program has ended.
 const OUTPUT_LIMIT: Duration = Duration::from_secs(1);
+/// How much of the output is read at once.
+const PORTION: usize = 4096;
 /// How long a killed program may take to be gone before it is left to the end of the container.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
@@ -28,27 +32,15 @@ pub(super) fn perform(command: &[String], target: &Target<'_>, limit: Duration) 
         .map_err(|error| Failed::new(with_causes(&error)))?;
     let output = Arc::new(Mutex::new(Vec::new()));
     let (done, ends) = channel::<()>();
-    if let Some(streams) = running.take_output() {
-        // Nothing is typed into a probe.
-        drop(streams.stdin);
-        for stream in [streams.stdout, streams.stderr] {
-            let (output, done) = (Arc::clone(&output), done.clone());
-            let reader = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
-                collect(stream, &output);
-                drop(done);
-            });
-            if let Err(error) = reader {
-                let _ = running.kill();
-                let _ = running.delete();
-                return Err(Failed::new(format!(
-                    "start a thread that reads its output: {error}"
-                )));
-            }
+    let stop = match read(&running, &output, done) {
+        Ok(stop) => stop,
+        Err(error) => {
+            let _ = running.kill();
+            let _ = running.delete();
+            return Err(Failed::new(format!("read its output: {error}")));
         }
-    }
-    drop(done);
+    };
     let failed = if let Some(exit) = running.wait_for(left(since, limit).unwrap_or_default()) {
-        // Both threads have let go of their ends when everything is read.
         let _ = ends.recv_timeout(OUTPUT_LIMIT);
         (exit.code() != 0).then(|| {
             let output = output.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,6 +60,8 @@ pub(super) fn perform(command: &[String], target: &Target<'_>, limit: Duration) 
             command.join(" ")
         ))
     };
+    // What it has left behind may have its outputs for as long as the container runs, and so would the thread.
+    stop.stop();
     let removed = running.delete();
     match (failed, removed) {
         (Some(message), _) => Err(Failed::new(message)),
@@ -76,19 +70,28 @@ pub(super) fn perform(command: &[String], target: &Target<'_>, limit: Duration) 
     }
 }
 
-/// Reads to the end, so that the program does not block, and keeps the beginning.
-fn collect(mut stream: impl Read, output: &Mutex<Vec<u8>>) {
-    let mut buffer = [0_u8; 4096];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return,
-            Ok(count) => {
+/// Reads what the program says on a thread, so that it does not block, and keeps the beginning. The thread lets go of
+/// `done` when everything is read.
+fn read(running: &Arc<dyn Running>, output: &Arc<Mutex<Vec<u8>>>, done: Sender<()>) -> io::Result<Arc<Stop>> {
+    let stop = Arc::new(Stop::new()?);
+    let Some(streams) = running.take_output() else {
+        return Ok(stop);
+    };
+    // Nothing is typed into a probe.
+    drop(streams.stdin);
+    let (stopped, output) = (Arc::clone(&stop), Arc::clone(output));
+    std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
+        let files = vec![streams.stdout, streams.stderr];
+        pump(files, PORTION, &stopped, &mut |heard| {
+            if let Heard::Bytes(_, bytes) = heard {
                 let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
                 let room = MOST_OUTPUT.saturating_sub(output.len());
-                output.extend(buffer.iter().take(count.min(room)));
+                output.extend(bytes.iter().take(room));
             }
-        }
-    }
+        });
+        drop(done);
+    })?;
+    Ok(stop)
 }
 
 /// An error with its causes on one line.

@@ -14,6 +14,9 @@ use super::timestamp;
 use crate::engine::{Output, Terminal};
 use crate::os::{Stop, pump};
 
+/// How much is read at once.
+const PORTION: usize = 256 * 1024;
+
 /// What comes of a container's outputs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Heard<'a> {
@@ -108,7 +111,7 @@ impl Follower {
             .stack_size(128 * 1024)
             .spawn(move || {
                 let mut writer = Writer::new(log, &streams);
-                pump(files, &stopped, &mut |heard| writer.hear(heard));
+                pump(files, PORTION, &stopped, &mut |heard| writer.hear(heard));
                 writer.finish();
                 drop(end);
             })
@@ -227,6 +230,19 @@ mod tests {
             (Stream::Stderr, "err\n"),
         ];
         assert_eq!(said, expected.map(|(stream, text)| (stream, text.to_owned())));
+    }
+
+    #[test]
+    fn ends_when_asked_though_somebody_goes_on_writing() {
+        let pod = tempfile::tempdir().unwrap();
+        let place = Place::new(pod.path(), "c", 0);
+        let ((stdout, mut out), (stderr, _err)) = (pipe(), pipe());
+        let source = Source::Pipes { stdout, stderr };
+        let follower = Follower::start(&place, Rotation::default(), source, |_| {}).unwrap();
+        // Until nobody reads any more.
+        let writer = std::thread::spawn(move || while out.write_all(&[b'\n'; 4096]).is_ok() {});
+        assert!(follower.finish(LIMIT), "it ends within {LIMIT:?}");
+        writer.join().unwrap();
     }
 
     #[test]

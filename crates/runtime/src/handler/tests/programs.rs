@@ -169,3 +169,19 @@ fn what_a_program_leaves_behind_with_its_output_open_holds_nobody_up() {
     let group = rustix::process::Pid::from_raw(i32::try_from(program.pid()).unwrap()).unwrap();
     rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
 }
+
+#[test]
+fn the_output_of_what_a_program_leaves_behind_is_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("closed");
+    let line = format!(
+        "(trap '' PIPE; while echo x 2> /dev/null; do sleep 0.01; done; : > {}) &",
+        mark.display()
+    );
+    assert_eq!(run(&line, AMPLE).0, Ok(()));
+    let since = Instant::now();
+    while !mark.exists() {
+        assert!(since.elapsed() < AMPLE, "somebody still reads what it says");
+        thread::park_timeout(Duration::from_millis(2));
+    }
+}

@@ -10,7 +10,8 @@ use crate::logs::Heard;
 
 /// As much as a pipe takes of an unprivileged process. Fewer changes between the writer and the reader.
 const PIPE: usize = 1 << 20;
-const BUFFER: usize = 256 * 1024;
+/// Whoever reads no more at once wants no larger pipe.
+const LITTLE: usize = 64 * 1024;
 /// How long nothing must be said before the buffers are given back.
 const QUIET: Timespec = Timespec {
     tv_sec: 1,
@@ -32,15 +33,17 @@ impl Stop {
     }
 }
 
-/// Reads files to their end, and tells what comes, by the file's number.
-pub(crate) fn pump(files: Vec<File>, stop: &Stop, hear: &mut (dyn FnMut(Heard<'_>) + Send)) {
-    for file in &files {
+/// Reads files to their end, at most `portion` bytes at once, and tells what comes, by the file's number.
+pub(crate) fn pump(files: Vec<File>, portion: usize, stop: &Stop, hear: &mut (dyn FnMut(Heard<'_>) + Send)) {
+    for file in files.iter().filter(|_| portion > LITTLE) {
         // Refused for what is not a pipe, and beyond what this user may have: then it is as large as it is.
         let _ = rustix::pipe::fcntl_setpipe_size(file, PIPE);
     }
     let mut files: Vec<Option<File>> = files.into_iter().map(Some).collect();
     let mut buffer = Vec::new();
     let mut stopping = false;
+    // What was said before the stop is no more than a pipe holds: who goes on writing does not keep this from ending.
+    let mut left = vec![PIPE; files.len()];
     while files.iter().any(Option::is_some) {
         let mut fds = vec![PollFd::new(&stop.0, PollFlags::IN)];
         fds.extend(
@@ -80,7 +83,7 @@ pub(crate) fn pump(files: Vec<File>, stop: &Stop, hear: &mut (dyn FnMut(Heard<'_
                 continue;
             }
             if buffer.is_empty() {
-                buffer = vec![0; BUFFER];
+                buffer = vec![0; portion];
             }
             match file.read(&mut buffer) {
                 Err(error) if retry(&error) => {}
@@ -89,7 +92,16 @@ pub(crate) fn pump(files: Vec<File>, stop: &Stop, hear: &mut (dyn FnMut(Heard<'_
                     *slot = None;
                     hear(Heard::End(index));
                 }
-                Ok(length) => hear(Heard::Bytes(index, &buffer[..length])),
+                Ok(length) => {
+                    hear(Heard::Bytes(index, &buffer[..length]));
+                    if let Some(left) = left.get_mut(index).filter(|_| stopping) {
+                        *left = left.saturating_sub(length);
+                        if *left == 0 {
+                            *slot = None;
+                            hear(Heard::End(index));
+                        }
+                    }
+                }
             }
         }
     }

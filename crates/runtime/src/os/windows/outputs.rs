@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::logs::Heard;
 
-const BUFFER: usize = 64 * 1024;
+const MOST: usize = 64 * 1024;
 
 /// Nothing ends a blocking read here: whoever waits for a [`pump`] does so with a limit.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ impl Stop {
     pub(crate) fn stop(&self) {}
 }
 
-/// Reads files to their end, and tells what comes, by the file's number.
-pub(crate) fn pump(files: Vec<File>, _stop: &Stop, hear: &mut (dyn FnMut(Heard<'_>) + Send)) {
+/// Reads files to their end, at most `portion` bytes at once, and tells what comes, by the file's number.
+pub(crate) fn pump(files: Vec<File>, portion: usize, _stop: &Stop, hear: &mut (dyn FnMut(Heard<'_>) + Send)) {
     let hear = Mutex::new(hear);
     let read = |index: usize, mut file: File| {
-        let mut buffer = vec![0; BUFFER];
+        let mut buffer = vec![0; portion.min(MOST)];
         loop {
             let heard = match file.read(&mut buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
