@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -69,17 +70,23 @@ fn supervise(global: &Global) -> Result<(), Failure> {
     // Before the pod's volumes are made.
     engine.guard();
     let failed: Arc<Mutex<Option<Told>>> = Arc::default();
-    let note = Arc::clone(&failed);
-    let started = move |start: Start<'_>| match start {
-        Start::Runs => say(&Answer::Started).is_ok(),
-        Start::Failed(error) => {
-            let (code, help) = run::meaning(error);
-            *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(Told::of(code, error, help));
-            true
+    let heard = Arc::new(AtomicBool::new(false));
+    let (note, hear) = (Arc::clone(&failed), Arc::clone(&heard));
+    let started = move |start: Start<'_>| {
+        hear.store(true, Ordering::Relaxed);
+        match start {
+            Start::Runs => say(&Answer::Started).is_ok(),
+            Start::Failed(error) => {
+                let (code, help) = run::meaning(error);
+                *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(Told::of(code, error, help));
+                true
+            }
         }
     };
+    let mut pod = None;
     let ended = match errand {
         Errand::Pod(order) => {
+            pod = Some(order.plan.identity.name.clone());
             let life = Life::new(Arc::new(HostClock));
             let handle = life.handle();
             at_signal(move || handle.stop(None))?;
@@ -93,10 +100,17 @@ fn supervise(global: &Global) -> Result<(), Failure> {
             pods::supervise_job(&engine, &pods, (job, stopper), *order, started).map(drop)
         }
     };
-    match failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        // Said when nothing of the pod is left.
-        Some(told) => Err(Failure::from_told(told)),
-        None => ended.map_err(run::failure),
+    // Said when nothing of the pod is left.
+    if let Some(told) = failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Err(Failure::from_told(told));
+    }
+    ended.map_err(run::failure)?;
+    match pod.filter(|_| !heard.load(Ordering::Relaxed)) {
+        None => Ok(()),
+        Some(name) => {
+            let text = format!("start the pod {name}: it was ended before it ran");
+            Err(Failure::new(exit::OWN_FAILURE, text).help("somebody stopped it meanwhile; run it again"))
+        }
     }
 }
 

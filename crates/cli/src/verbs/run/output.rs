@@ -30,6 +30,9 @@ impl Printers {
             thread::spawn(move || print(output.stderr, &err, std::io::stderr)),
         ];
         if let Ok(mut all) = self.0.lock() {
+            // The system keeps the stack of one that has ended until nobody can ask for it: a container may be started again
+            // for months.
+            all.retain(|thread| !thread.is_finished());
             all.extend(threads);
         }
     }
@@ -220,6 +223,30 @@ mod tests {
             *writes.0.lock().unwrap(),
             ["[c] one\n", "[c] two\r\n", "[c] \n", "[c] last\n"]
         );
+    }
+
+    #[test]
+    fn nothing_is_kept_of_printers_that_have_ended() {
+        let printers = Printers::default();
+        let follow = || {
+            let empty = || tempfile::tempfile().unwrap();
+            let (stdin, stdout, stderr) = (None, empty(), empty());
+            let output = Output {
+                stdin,
+                stdout,
+                stderr,
+            };
+            printers.follow(output, "");
+        };
+        follow();
+        let since = std::time::Instant::now();
+        while !printers.0.lock().unwrap().iter().all(JoinHandle::is_finished) {
+            assert!(since.elapsed().as_secs() < 30, "both ends are read");
+            thread::yield_now();
+        }
+        follow();
+        assert_eq!(printers.0.lock().unwrap().len(), 2);
+        printers.finish();
     }
 
     /// What nobody reads.
