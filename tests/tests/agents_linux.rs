@@ -33,10 +33,10 @@ impl Laptop {
         if dir.exists() {
             fs::remove_dir_all(&dir).unwrap();
         }
-        let stage = dir.join("builder/agents");
-        fs::create_dir_all(&stage).unwrap();
+        let programs = dir.join("builder/agents");
+        fs::create_dir_all(&programs).unwrap();
         // The image has all four for its users; a test needs its own.
-        fs::copy(program::host(name).unwrap(), stage.join(name)).unwrap();
+        fs::copy(program::host(name).unwrap(), programs.join(name)).unwrap();
         let state = dir.join("state");
         let laptop = Self {
             before: Traces::read(&state, "").unwrap(),
