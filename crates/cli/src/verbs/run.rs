@@ -32,7 +32,6 @@ pub(super) use foreground::{failure, meaning};
     reason = "each is an option of the command line"
 )]
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "they are flags of the command line")]
 pub(crate) struct Run {
     /// Files, directories, `https://` URLs, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
