@@ -423,7 +423,7 @@ mod tests {
         launch.terminal = true;
         let steps = launch.steps(7);
         assert_eq!(
-            steps[1..11],
+            steps[1..12],
             [
                 Step::Session,
                 Step::DefaultSignals,
