@@ -345,11 +345,12 @@ pub(crate) fn job_object(job: &HostJob) -> Result<Value, Failure> {
 
 /// Pods as a cluster would list them.
 pub(crate) fn list_of(found: &[(Pod, PodStatus)]) -> Value {
-    list(found.iter().map(|(pod, status)| object(pod, status)).collect())
+    let items: Vec<Value> = found.iter().map(|(pod, status)| object(pod, status)).collect();
+    list(&items)
 }
 
 /// Objects as a cluster would list them.
-pub(crate) fn list(items: Vec<Value>) -> Value {
+pub(crate) fn list(items: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
 }
 

@@ -57,7 +57,7 @@ impl Inspect {
         };
         let text = match found.as_slice() {
             [one] => pods::data(format, one)?,
-            _ => pods::data(format, &pods::list(found))?,
+            _ => pods::data(format, &pods::list(&found))?,
         };
         pods::print(&text)?;
         Ok(ExitCode::SUCCESS)

@@ -37,7 +37,7 @@ impl Claimed {
 /// What is run, with its name taken.
 enum Begun {
     Pod(Claimed),
-    Job(jobs::Claimed),
+    Job(Box<jobs::Claimed>),
 }
 
 /// Stops a pod or a job.
@@ -103,7 +103,7 @@ pub(super) fn live(
             Begun::Pod(pod) => live_one(pod, &manner, &|_| {})
                 .map(|outcome| code(&outcome))
                 .map_err(failure),
-            Begun::Job(job) => jobs::live(job, &manner),
+            Begun::Job(job) => jobs::live(*job, &manner),
         };
         if result.is_err() {
             // One pod that cannot live ends the run: the others are stopped within their grace.
@@ -157,7 +157,7 @@ fn begin(pods: &Pods, errands: Vec<Errand>) -> Result<Vec<Begun>, Failure> {
     }
     let begun = errands.into_iter().zip(held).map(|(errand, held)| match errand {
         Errand::Pod(order) => Begun::Pod(Claimed::new(*order, held, Life::new(Arc::new(HostClock)))),
-        Errand::Job(order) => Begun::Job(jobs::Claimed::new(*order, held)),
+        Errand::Job(order) => Begun::Job(Box::new(jobs::Claimed::new(*order, held))),
     });
     Ok(begun.collect())
 }
