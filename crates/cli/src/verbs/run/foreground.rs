@@ -36,7 +36,7 @@ impl Claimed {
 
 /// What is run, with its name taken.
 enum Begun {
-    Pod(Claimed),
+    Pod(Box<Claimed>),
     Job(Box<jobs::Claimed>),
 }
 
@@ -100,7 +100,7 @@ pub(super) fn live(
     };
     let one = |begun: Begun| {
         let result = match begun {
-            Begun::Pod(pod) => live_one(pod, &manner, &|_| {})
+            Begun::Pod(pod) => live_one(*pod, &manner, &|_| {})
                 .map(|outcome| code(&outcome))
                 .map_err(failure),
             Begun::Job(job) => jobs::live(*job, &manner),
@@ -156,7 +156,11 @@ fn begin(pods: &Pods, errands: Vec<Errand>) -> Result<Vec<Begun>, Failure> {
         }
     }
     let begun = errands.into_iter().zip(held).map(|(errand, held)| match errand {
-        Errand::Pod(order) => Begun::Pod(Claimed::new(*order, held, Life::new(Arc::new(HostClock)))),
+        Errand::Pod(order) => Begun::Pod(Box::new(Claimed::new(
+            *order,
+            held,
+            Life::new(Arc::new(HostClock)),
+        ))),
         Errand::Job(order) => Begun::Job(Box::new(jobs::Claimed::new(*order, held))),
     });
     Ok(begun.collect())
