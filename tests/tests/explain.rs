@@ -110,7 +110,10 @@ fn fields_without_effect_are_counted_and_named_under_verbose() {
         short.contains("1 field is without effect") && !short.contains("imagePullPolicy"),
         "{short}"
     );
-    assert!(long.contains("imagePullPolicy: nothing is pulled"), "{long}");
+    assert!(
+        long.contains("imagePullPolicy: registries are asked under `run --pull` alone"),
+        "{long}"
+    );
 }
 
 #[test]

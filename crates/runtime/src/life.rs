@@ -1,4 +1,4 @@
-//! The life of a pod over an [`Engine`]: volumes, init containers in order, containers side by side, the end.
+//! The life of a pod over an [`Engine`](crate::Engine): volumes, init containers in order, containers side by side, the end.
 //!
 //! A [`Life`] is begun by [`Life::run`], which returns when it is over; what happens is told to an [`Observer`], and a
 //! [`LifeHandle`] wishes for things meanwhile, from any thread.

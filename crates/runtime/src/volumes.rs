@@ -1,7 +1,7 @@
 //! The volumes of a pod on the host: checked and made before its first container, removed after its last.
 //!
-//! A volume is the host's own ([`host_path`]), empty, or files of ConfigMaps, Secrets and the pod itself ([`parts`]), which
-//! are swapped all at once ([`writer`]) when [`update`] brings other contents. What has a limit is measured by [`usage`].
+//! A volume is the host's own (`host_path`), empty, or files of ConfigMaps, Secrets and the pod itself (`parts`), which
+//! are swapped all at once (`writer`) when [`update`] brings other contents. What has a limit is measured by `usage`.
 
 mod directory;
 mod error;

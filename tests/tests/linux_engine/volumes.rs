@@ -157,7 +157,7 @@ fn do_not_reach_the_host() {
 
 #[test]
 #[ignore = "needs root"]
-fn show_what_the_host_mounts_in_them_later() {
+fn do_not_show_what_the_host_mounts_in_them_later() {
     let bench = Bench::new();
     let source = bench.directory("source");
     std::fs::create_dir(source.join("disk")).unwrap();
@@ -173,7 +173,7 @@ fn show_what_the_host_mounts_in_them_later() {
     mount_it(&["--bind", source.to_str().unwrap()], &source);
     mount_it(&["--make-shared"], &source);
     let script = format!(
-        "while [ ! -e {PLACE}/go ]; do sleep 0.02; done; cat {PLACE}/disk/late /hpc{PLACE}/disk/late {}/disk/late",
+        "while [ ! -e {PLACE}/go ]; do sleep 0.02; done; cat {PLACE}/disk/late /hpc{PLACE}/disk/late 2>/dev/null; cat {}/disk/late",
         source.display()
     );
     let mut plan = plan("SYSTEM", &["/bin/sh", "-c", &script]);
@@ -192,6 +192,10 @@ fn show_what_the_host_mounts_in_them_later() {
         .status();
     std::io::Read::read_to_string(&mut output.stdout, &mut text).unwrap();
     assert!(unmounted.unwrap().success());
-    assert_eq!((exit, text.as_str()), (Some(Exit::Code(0)), "latelatelate"));
+    assert_eq!(
+        (exit, text.as_str()),
+        (Some(Exit::Code(0)), "late"),
+        "mountPropagation None: the host's own path shows it, the volume does not"
+    );
     bench.nothing_is_left();
 }

@@ -107,6 +107,19 @@ impl Room {
         fs::read_to_string(self.pod().join("lock")).unwrap()
     }
 
+    /// The process that guards the only pod's supervisor.
+    pub(crate) fn guardian(&self) -> String {
+        let supervisor = self.supervisor();
+        let tasks = fs::read_dir(format!("/proc/{supervisor}/task")).unwrap();
+        let children = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("children")).unwrap());
+        let children = children.collect::<Vec<_>>().join(" ");
+        let is_guardian = |process: &&str| {
+            fs::read_to_string(format!("/proc/{process}/comm"))
+                .is_ok_and(|name| name.trim() == "porthole-guard")
+        };
+        children.split_whitespace().find(is_guardian).unwrap().to_owned()
+    }
+
     /// Whether nobody holds the only pod.
     pub(crate) fn pod_is_free(&self) -> bool {
         fs::File::open(self.pod().join("lock")).is_ok_and(|lock| lock.try_lock_shared().is_ok())

@@ -53,8 +53,12 @@ fn dies_at(step: &str) -> bool {
         ("ps", &[]),
     ];
     let mut said = String::new();
+    let mut guardian = None;
     for (verb, arguments) in life {
         if *verb == "ps" {
+            // Its guardian would do that at once: it is held back until the next command has.
+            let held = guardian.insert(room.guardian());
+            signal("STOP", held);
             signal("KILL", &room.supervisor());
             until("the supervisor to be gone", || room.pod_is_free());
         }
@@ -73,6 +77,9 @@ fn dies_at(step: &str) -> bool {
     assert_eq!(next.code, Some(0), "{said}{next:?}");
     let removed = room.porthole("rm", &["-f", "--all"]);
     assert_eq!(removed.code, Some(0), "{said}{removed:?}");
+    if let Some(guardian) = guardian {
+        signal("CONT", &guardian);
+    }
     room.finds_nothing(&said);
     let _ = fs::remove_file(note);
     reached
