@@ -31,6 +31,8 @@ pub fn sweep(state: &Path) -> Result<(), VolumeError> {
         if directory.join(RECORD).exists() {
             remove(&directory)?;
         } else {
+            // Windows removes no file that is open.
+            drop(lock);
             remove_whole(&directory)?;
         }
     }

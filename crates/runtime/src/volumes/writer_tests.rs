@@ -32,13 +32,14 @@ fn names(volume: &Path) -> Vec<String> {
 
 #[test]
 fn names_a_generation_after_its_moment() {
+    // Windows counts in hundreds of nanoseconds.
     for (seconds, expected) in [
-        (0, "..1970_01_01_00_00_00.000000007"),
-        (951_782_400, "..2000_02_29_00_00_00.000000007"),
-        (1_795_341_600, "..2026_11_22_10_00_00.000000007"),
-        (4_102_444_799, "..2099_12_31_23_59_59.000000007"),
+        (0, "..1970_01_01_00_00_00.000000700"),
+        (951_782_400, "..2000_02_29_00_00_00.000000700"),
+        (1_795_341_600, "..2026_11_22_10_00_00.000000700"),
+        (4_102_444_799, "..2099_12_31_23_59_59.000000700"),
     ] {
-        let moment = SystemTime::UNIX_EPOCH + Duration::new(seconds, 7);
+        let moment = SystemTime::UNIX_EPOCH + Duration::new(seconds, 700);
         assert_eq!(stamp(moment), expected);
     }
 }
