@@ -324,7 +324,9 @@ const LONG: Duration = Duration::from_mins(10);
 fn runs_init_containers_in_order_and_then_all_containers() {
     let (result, log) = live(&["exits0-a", "exits0-b"], &["exits0-c", "exits0-d"], LONG, &[]);
     assert_eq!(result.unwrap().exit_code(), 0);
-    let order: Vec<&str> = log.iter().map(String::as_str).collect();
+    let mut order: Vec<&str> = log.iter().map(String::as_str).collect();
+    // The first of those side by side may be over before the last one starts.
+    order.retain(|line| *line != "delete exits0-c");
     assert_eq!(
         order[..10],
         [
