@@ -1,6 +1,6 @@
 //! Files of the downward API, as the kubelet writes them.
 
-use std::fmt::Write as _;
+use porthole_pod::go_quote;
 
 use super::{Making, environment};
 use crate::spec::{DownwardFile, EnvValue};
@@ -51,47 +51,9 @@ fn lines(pairs: &[(String, String)]) -> String {
     pairs.sort();
     let lines: Vec<String> = pairs
         .into_iter()
-        .map(|(key, value)| format!("{key}={}", quoted(value)))
+        .map(|(key, value)| format!("{key}={}", go_quote(value)))
         .collect();
     lines.join("\n")
-}
-
-/// A text in double quotes with Go's escapes.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\x07' => quoted.push_str("\\a"),
-            '\x08' => quoted.push_str("\\b"),
-            '\x0c' => quoted.push_str("\\f"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\x0b' => quoted.push_str("\\v"),
-            _ if is_printable(character) => quoted.push(character),
-            _ => {
-                let number = u32::from(character);
-                // Writing to a text cannot fail.
-                let _ = match number {
-                    0..0x80 => write!(quoted, "\\x{number:02x}"),
-                    0x80..0x1_0000 => write!(quoted, "\\u{number:04x}"),
-                    _ => write!(quoted, "\\U{number:08x}"),
-                };
-            }
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// As Go has it: everything but control, format, private, unassigned and separating characters, of which only the blank is.
-/// Behind a letter, so that characters which join what is before them count as what they are.
-fn is_printable(character: char) -> bool {
-    let text: String = ['a', character].iter().collect();
-    character == '\'' || text.escape_debug().eq(text.chars())
 }
 
 #[cfg(test)]
@@ -112,7 +74,7 @@ mod tests {
             ("\u{e000}\u{f0000}", r#""\ue000\U000f0000""#),
             ("", r#""""#),
         ] {
-            assert_eq!(quoted(text), expected, "{text:?}");
+            assert_eq!(go_quote(text), expected, "{text:?}");
         }
     }
 
