@@ -15,6 +15,7 @@ mod address;
 mod auth;
 mod blob;
 mod credentials;
+mod crew;
 mod documents;
 mod error;
 mod helper;

@@ -1,16 +1,14 @@
 //! An image from a registry into the store.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use serde::Serialize;
 use ureq::http::HeaderName;
 use ureq::http::header::{ACCEPT, CONTENT_TYPE};
 
 use super::blob;
+use super::crew::carry_all;
 use super::documents::{ACCEPTED, Content, Document};
 use super::error::{Error, Problem, Result};
 use super::reference::Reference;
@@ -21,8 +19,6 @@ use crate::error::During as _;
 use crate::oci::{Configuration, Descriptor, INDEX, Index, Manifest};
 use crate::{Digest, Image, Platform, Store};
 
-/// How many blobs are fetched at once.
-const AT_ONCE: usize = 3;
 /// The digest by which a registry knows what it answers.
 pub(super) const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -198,50 +194,18 @@ fn document(
 /// Fetches the blobs of all images, several at once. One that fails ends the others; what came of them is kept.
 fn fetch_blobs(session: &Session<'_>, store: &Store, chosen: &[Chosen]) -> Result<u64> {
     let mut seen = HashSet::new();
-    let mut queue = VecDeque::new();
+    let mut blobs = Vec::new();
     for image in chosen {
         if let Content::Manifest { config, layers } = &image.manifest.content {
             let layers = layers.iter().map(super::documents::LayerEntry::descriptor);
             for blob in std::iter::once(config.bare()).chain(layers) {
                 if seen.insert(blob.digest.clone()) {
-                    queue.push_back(blob);
+                    blobs.push(blob);
                 }
             }
         }
     }
-    let workers = AT_ONCE.min(queue.len());
-    let queue = Mutex::new(queue);
-    let failed = AtomicBool::new(false);
-    let stop = || failed.load(Ordering::Relaxed);
-    let work = || -> Result<u64> {
-        let mut transferred = 0;
-        while !stop() {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(blob) = next else { break };
-            match blob::fetch(session, store, &blob, &stop) {
-                Ok(bytes) => transferred += bytes,
-                // The first failure is the one that counts.
-                Err(_) if failed.swap(true, Ordering::Relaxed) => return Ok(transferred),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(transferred)
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let mut transferred = 0;
-        let mut first = None;
-        for thread in threads {
-            match thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            {
-                Ok(bytes) => transferred += bytes,
-                Err(error) => first = first.or(Some(error)),
-            }
-        }
-        first.map_or(Ok(transferred), Err)
-    })
+    carry_all(blobs, |blob, stop| blob::fetch(session, store, blob, stop))
 }
 
 /// Keeps a manifest whose blobs are there, if the image can be used. Answers with its descriptor and platform.

@@ -1,16 +1,14 @@
 //! An image of the store to a registry: blobs, then manifests, the index last.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io::Read as _;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use serde::Serialize;
 use ureq::http::Method;
 use ureq::http::header::{CONTENT_TYPE, LOCATION};
 
 use super::address::Address;
+use super::crew::carry_all;
 use super::documents::is_foreign;
 use super::error::{Error, Problem, Result, passing};
 use super::progress::Event;
@@ -20,9 +18,6 @@ use super::session::{Session, Tries, codes, expect, retry_after};
 use super::transport::{Call, Payload, destination};
 use crate::oci::{Descriptor, Index};
 use crate::{Digest, Store};
-
-/// How many blobs are sent at once.
-const AT_ONCE: usize = 3;
 
 /// What a push did.
 #[derive(Clone, Debug, Serialize)]
@@ -145,39 +140,7 @@ fn put_document(session: &Session<'_>, store: &Store, document: &Descriptor, tar
 
 /// Sends what the registry lacks, several blobs at once.
 fn send_blobs(session: &Session<'_>, store: &Store, blobs: Vec<Descriptor>) -> Result<u64> {
-    let workers = AT_ONCE.min(blobs.len());
-    let queue = Mutex::new(VecDeque::from(blobs));
-    let failed = AtomicBool::new(false);
-    let work = || -> Result<u64> {
-        let mut transferred = 0;
-        while !failed.load(Ordering::Relaxed) {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(blob) = next else { break };
-            match send_blob(session, store, &blob) {
-                Ok(bytes) => transferred += bytes,
-                Err(error) => {
-                    failed.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(transferred)
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let mut transferred = 0;
-        let mut first = None;
-        for thread in threads {
-            match thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            {
-                Ok(bytes) => transferred += bytes,
-                Err(error) => first = first.or(Some(error)),
-            }
-        }
-        first.map_or(Ok(transferred), Err)
-    })
+    carry_all(blobs, |blob, _| send_blob(session, store, blob))
 }
 
 fn send_blob(session: &Session<'_>, store: &Store, blob: &Descriptor) -> Result<u64> {
