@@ -75,6 +75,20 @@ pub(crate) struct Raw {
     pub(crate) tag: Tag,
 }
 
+impl Raw {
+    /// A null at the beginning of this node.
+    pub(crate) const fn nothing(self) -> Self {
+        Self {
+            end: self.start,
+            payload: 0,
+            shape: Shape::Verbatim,
+            resolved: true,
+            tag: Tag::None,
+            ..self
+        }
+    }
+}
+
 impl Document {
     /// The number of the document in its stream, from 0, empty and broken ones counted.
     #[must_use]

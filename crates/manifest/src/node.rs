@@ -15,6 +15,8 @@ use crate::{Span, json, path};
 pub struct Node<'a> {
     document: &'a Document,
     id: u32,
+    /// Whether this is the unset field of a node, and not the node.
+    unset: bool,
 }
 
 /// The type of a node.
@@ -59,7 +61,11 @@ pub enum Value<'a> {
 
 impl<'a> Node<'a> {
     pub(crate) fn new(document: &'a Document, id: u32) -> Self {
-        Self { document, id }
+        Self {
+            document,
+            id,
+            unset: false,
+        }
     }
 
     pub(crate) fn id(self) -> u32 {
@@ -82,14 +88,14 @@ impl<'a> Node<'a> {
     /// Where the value stands that an alias names; otherwise the node's own place.
     #[must_use]
     pub fn target_span(self) -> Span {
-        let raw = self.target();
+        let raw = self.document.nodes[self.resolved().id as usize];
         Span::new(raw.start, raw.end)
     }
 
     /// Whether the node is written as an alias (`*name`).
     #[must_use]
     pub fn is_alias(self) -> bool {
-        self.document.nodes[self.id as usize].shape == Shape::Alias
+        !self.unset && self.document.nodes[self.id as usize].shape == Shape::Alias
     }
 
     /// The node's place as text, as it is written.
@@ -227,6 +233,19 @@ impl<'a> Node<'a> {
         self.get(key).filter(|node| !node.is_null())
     }
 
+    /// The value of `key`; of a key that is not set a null that stands where this node stands, so that it can be asked for
+    /// its own fields and items in turn, and has none.
+    #[must_use]
+    pub fn child(self, key: &str) -> Node<'a> {
+        self.get(key).unwrap_or(Node { unset: true, ..self })
+    }
+
+    /// Whether the node is written somewhere: the [`child`](Self::child) that no key sets is not.
+    #[must_use]
+    pub const fn is_written(self) -> bool {
+        !self.unset
+    }
+
     /// The node at `path`, such as `spec.containers[0].name` or `metadata.labels[kubernetes.io/os]`.
     #[must_use]
     pub fn at(self, path: &str) -> Option<Node<'a>> {
@@ -270,8 +289,8 @@ impl<'a> Node<'a> {
         let raw = self.document.nodes[self.id as usize];
         if raw.shape == Shape::Alias {
             Self {
-                document: self.document,
                 id: raw.payload,
+                ..self
             }
         } else {
             self
@@ -279,7 +298,8 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn target(self) -> Raw {
-        self.document.nodes[self.resolved().id as usize]
+        let raw = self.document.nodes[self.resolved().id as usize];
+        if self.unset { raw.nothing() } else { raw }
     }
 }
 

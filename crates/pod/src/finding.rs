@@ -31,6 +31,18 @@ pub enum ErrorKind {
     NotSupported,
     /// The value may be there once only.
     Duplicate,
+    /// Nothing has the name that the value gives.
+    NotFound,
+    /// Too many bytes or characters. Messages do not show the value.
+    TooLong,
+    /// Too many items: the value is their number.
+    TooMany,
+    /// The value is not of the type that the field has.
+    TypeInvalid,
+    /// The API server fails, for what the object asks of it.
+    Internal,
+    /// What the API server says beside its answer (`Warning:`). The detail is the whole text.
+    Warning,
     /// The object cannot be read: validation is never reached. The detail is the whole message.
     Undecodable,
 }
@@ -40,12 +52,16 @@ impl ErrorKind {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Invalid => "Invalid value",
+            Self::Invalid | Self::TypeInvalid => "Invalid value",
             Self::Required => "Required value",
             Self::Forbidden => "Forbidden",
             Self::NotSupported => "Unsupported value",
             Self::Duplicate => "Duplicate value",
-            Self::Undecodable => "",
+            Self::NotFound => "Not found",
+            Self::TooLong => "Too long",
+            Self::TooMany => "Too many",
+            Self::Internal => "Internal error",
+            Self::Undecodable | Self::Warning => "",
         }
     }
 
@@ -58,13 +74,31 @@ impl ErrorKind {
             Self::Forbidden => "FieldValueForbidden",
             Self::NotSupported => "FieldValueNotSupported",
             Self::Duplicate => "FieldValueDuplicate",
-            Self::Undecodable => "",
+            Self::NotFound => "FieldValueNotFound",
+            Self::TooLong => "FieldValueTooLong",
+            Self::TooMany => "FieldValueTooMany",
+            Self::TypeInvalid => "FieldValueTypeInvalid",
+            Self::Internal => "InternalError",
+            Self::Undecodable | Self::Warning => "",
         }
+    }
+
+    /// Whether the detail is all that there is to say.
+    const fn is_whole(self) -> bool {
+        matches!(self, Self::Undecodable | Self::Warning)
     }
 
     /// Whether messages of this kind show the value.
     const fn shows_value(self) -> bool {
-        matches!(self, Self::Invalid | Self::NotSupported | Self::Duplicate)
+        matches!(
+            self,
+            Self::Invalid
+                | Self::NotSupported
+                | Self::Duplicate
+                | Self::NotFound
+                | Self::TooMany
+                | Self::TypeInvalid
+        )
     }
 }
 
@@ -91,7 +125,7 @@ impl Finding {
     /// The text without the field, as the causes of an API status have it.
     #[must_use]
     pub fn body(&self) -> String {
-        if self.kind == ErrorKind::Undecodable {
+        if self.kind.is_whole() {
             return self.detail.clone();
         }
         let mut text = self.kind.text().to_owned();
@@ -109,7 +143,7 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.kind == ErrorKind::Undecodable {
+        if self.kind.is_whole() {
             return f.write_str(&self.detail);
         }
         write!(f, "{}: {}", self.field, self.body())

@@ -18,8 +18,14 @@ pub struct Rule {
 pub enum Enforcer {
     /// The API server: the object is refused.
     ApiServer,
+    /// Pod Security admission, where the namespace asks for it: the pod is refused.
+    PodSecurity,
+    /// The GMSA webhook: the pod is refused.
+    Webhook,
     /// The node: the object is taken and does not run.
     Node,
+    /// Nobody: it is porthole's advice.
+    Advice,
 }
 
 impl fmt::Display for Rule {

@@ -1,12 +1,18 @@
 //! The rules: one idea a module, each rule a constant beside the code that asks it.
 
+pub(crate) mod container;
 pub(crate) mod decoding;
 pub(crate) mod ephemeral;
 pub(crate) mod host_ports;
 pub(crate) mod host_process;
 pub(crate) mod host_users;
+pub(crate) mod metadata;
 pub(crate) mod os;
+pub(crate) mod pod;
+pub(crate) mod pod_context;
 pub(crate) mod privileged;
+pub(crate) mod scheduling;
+pub(crate) mod volumes;
 pub(crate) mod windows_options;
 
 use crate::node;

@@ -11,6 +11,7 @@ use crate::container::{ContainerKind, ContainerRef, containers_of};
 use crate::finding::ErrorKind;
 use crate::path::Path;
 use crate::render::go_quote;
+use crate::report::Shown;
 use crate::rule::rules;
 use crate::validate::Pass;
 
@@ -132,7 +133,7 @@ pub(crate) fn check_host_network(pass: &mut Pass<'_>) {
             pass.invalid(
                 &HOST_PORT_DIFFERS,
                 &field,
-                port.host.to_string(),
+                Shown::Int(port.host),
                 detail,
                 port.place().span(),
             );

@@ -6,6 +6,7 @@ use porthole_manifest::Node;
 
 use crate::container::containers;
 use crate::path::Path;
+use crate::report::Shown;
 use crate::rule::rules;
 use crate::validate::Pass;
 
@@ -48,7 +49,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
             pass.invalid(
                 &HOST_PROCESS_DIFFERS,
                 &field,
-                value.to_string(),
+                Shown::Bool(value),
                 detail,
                 node.span(),
             );
@@ -64,13 +65,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     if let Some(other) = other {
         let detail =
             "If pod contains any hostProcess containers then all containers must be HostProcess containers";
-        pass.invalid(
-            &HOST_PROCESS_MIXED,
-            &spec,
-            "\"\"".to_owned(),
-            detail,
-            other.span(),
-        );
+        pass.invalid(&HOST_PROCESS_MIXED, &spec, Shown::Str(""), detail, other.span());
     }
     if !pass.host_network() {
         let detail = "hostNetwork must be true if pod contains any hostProcess containers";
@@ -79,7 +74,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
         pass.invalid(
             &HOST_NETWORK_REQUIRED,
             &field,
-            "false".to_owned(),
+            Shown::Bool(false),
             detail,
             place.span(),
         );

@@ -3,8 +3,9 @@
 use porthole_manifest::Node;
 
 use crate::path::Path;
+use crate::report::is_true;
 use crate::rule::rules;
-use crate::validate::{Pass, is_true};
+use crate::validate::Pass;
 
 rules! { ApiServer:
     /// A pod with users of its own (`hostUsers: false`) shares no other namespace of the host: neither network nor

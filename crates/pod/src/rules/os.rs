@@ -6,8 +6,9 @@ use crate::container::containers;
 use crate::finding::ErrorKind;
 use crate::path::Path;
 use crate::render::go_json;
+use crate::report::is_true;
 use crate::rule::rules;
-use crate::validate::{Pass, is_true};
+use crate::validate::Pass;
 
 rules! { ApiServer:
     /// `spec.os` names a system, or is left out.

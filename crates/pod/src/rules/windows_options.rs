@@ -6,7 +6,7 @@ use porthole_manifest::Node;
 use crate::account_grammar::{self, AccountError};
 use crate::container::ContainerRef;
 use crate::path::Path;
-use crate::render::go_json;
+use crate::report::Shown;
 use crate::rule::{Rule, rules};
 use crate::validate::Pass;
 
@@ -75,7 +75,7 @@ fn check(pass: &mut Pass<'_>, context_path: &Path<'_>, context: Option<Node<'_>>
     let path = context_path.child("windowsOptions");
     let text = |key| options.field(key).and_then(|node| Some((node, node.as_str()?)));
     let mut invalid = |rule: &'static Rule, field: &str, node: Node<'_>, text: &str, detail: &str| {
-        pass.invalid(rule, &path.child(field), go_json(text), detail, node.span());
+        pass.invalid(rule, &path.child(field), Shown::Named(text), detail, node.span());
     };
     let field = "gmsaCredentialSpecName";
     if let Some((node, name)) = text(field) {

@@ -81,7 +81,7 @@ fn agrees_with_the_api_servers_cases() {
             allow_privileged: case.allow_privileged,
             ..Options::default()
         };
-        let found = findings_under(&pod(&spec), options);
+        let found = findings_under(&pod(&spec), &options);
         let found: Vec<_> = found
             .iter()
             .map(|finding| finding.rule.name)
@@ -141,13 +141,13 @@ fn rejects_host_process_where_privileged_containers_are_disallowed() {
         ..Options::default()
     };
     let spec = format!("hostNetwork: true\n{}", list("containers", &[T]));
-    let found = findings_under(&pod(&spec), options);
+    let found = findings_under(&pod(&spec), &options);
     assert_eq!(
         found[0].to_string(),
         "spec: Forbidden: hostProcess containers are disallowed by cluster policy"
     );
     let spec = "containers: [{name: c, securityContext: {privileged: true}}]";
-    let found = findings_under(&pod(spec), options);
+    let found = findings_under(&pod(spec), &options);
     assert_eq!(
         found[0].to_string(),
         "spec.containers[0].securityContext.privileged: Forbidden: \
@@ -174,10 +174,10 @@ fn names_the_template_of_a_workload() {
 #[test]
 fn a_missing_host_network_stands_where_host_process_is_decided() {
     let text = pod(&list("containers", &[T]));
-    let found = findings_under(&text, Options::default());
+    let found = findings_under(&text, &Options::default());
     assert_eq!(found[0].span.and_then(|span| span.slice(&text)), Some("true"));
     let text = pod(&format!("hostNetwork: false\n{}", list("containers", &[T])));
-    let found = findings_under(&text, Options::default());
+    let found = findings_under(&text, &Options::default());
     assert_eq!(found[0].span.and_then(|span| span.slice(&text)), Some("false"));
 }
 

@@ -34,14 +34,14 @@ pub(crate) fn pod(spec: &str) -> String {
 
 /// What is found in the workload of `text`.
 #[track_caller]
-pub(crate) fn findings_under(text: &str, options: Options) -> Vec<Finding> {
-    with_template(text, |template| validate(template, &options))
+pub(crate) fn findings_under(text: &str, options: &Options) -> Vec<Finding> {
+    with_template(text, |template| validate(template, options))
 }
 
 /// What is found in the workload of `text` by default.
 #[track_caller]
 pub(crate) fn findings(text: &str) -> Vec<Finding> {
-    findings_under(text, Options::default())
+    findings_under(text, &Options::default())
 }
 
 /// The texts of what is found in a Pod of `spec`.
