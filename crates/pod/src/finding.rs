@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Internal,
     /// What the API server says beside its answer (`Warning:`). The detail is the whole text.
     Warning,
+    /// What porthole says in words of its own. The detail is the whole text.
+    Remark,
     /// The object cannot be read: validation is never reached. The detail is the whole message.
     Undecodable,
 }
@@ -61,7 +63,7 @@ impl ErrorKind {
             Self::TooLong => "Too long",
             Self::TooMany => "Too many",
             Self::Internal => "Internal error",
-            Self::Undecodable | Self::Warning => "",
+            Self::Undecodable | Self::Warning | Self::Remark => "",
         }
     }
 
@@ -79,13 +81,13 @@ impl ErrorKind {
             Self::TooMany => "FieldValueTooMany",
             Self::TypeInvalid => "FieldValueTypeInvalid",
             Self::Internal => "InternalError",
-            Self::Undecodable | Self::Warning => "",
+            Self::Undecodable | Self::Warning | Self::Remark => "",
         }
     }
 
     /// Whether the detail is all that there is to say.
     const fn is_whole(self) -> bool {
-        matches!(self, Self::Undecodable | Self::Warning)
+        matches!(self, Self::Undecodable | Self::Warning | Self::Remark)
     }
 
     /// Whether messages of this kind show the value.
@@ -119,9 +121,79 @@ pub struct Finding {
     pub detail: String,
     /// The place in the source: of the value, or of what makes a missing value necessary.
     pub span: Option<Span>,
+    /// Other places in the same source that have to do with it, and what they are.
+    pub related: Vec<(Span, String)>,
+    /// What to do about it, in porthole's own words: no part of the API server's text.
+    pub help: Option<String>,
+    /// How the source is changed so that it is gone.
+    pub fix: Option<Fix>,
+}
+
+/// A change of the source that mends a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, such as "set `hostNetwork: true`".
+    pub title: String,
+    /// Whether it can be applied unseen: it says what the author has evidently meant.
+    pub safe: bool,
+    /// Its edits, which do not overlap, in the order of the text.
+    pub edits: Vec<Edit>,
+}
+
+/// A replacement of a piece of the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced; where it is empty, text is inserted.
+    pub span: Span,
+    /// What stands there afterwards.
+    pub text: String,
 }
 
 impl Finding {
+    /// A finding of that severity in porthole's own words.
+    #[must_use]
+    pub fn remark(
+        rule: &'static Rule,
+        severity: Severity,
+        field: impl Into<String>,
+        text: impl Into<String>,
+        span: Span,
+    ) -> Self {
+        Self {
+            rule,
+            severity,
+            kind: ErrorKind::Remark,
+            field: field.into(),
+            value: None,
+            detail: text.into(),
+            span: Some(span),
+            related: Vec::new(),
+            help: None,
+            fix: None,
+        }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same with a further place.
+    #[must_use]
+    pub fn with_related(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.related.push((span, text.into()));
+        self
+    }
+
+    /// The same with a change that mends it.
+    #[must_use]
+    pub fn with_fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
     /// The text without the field, as the causes of an API status have it.
     #[must_use]
     pub fn body(&self) -> String {

@@ -48,7 +48,7 @@ pub use account::{Account, WellKnown};
 pub use account_grammar::AccountError;
 pub use container::{ContainerKind, ContainerRef, containers, containers_of};
 pub use effective::{EffectiveOptions, Origin, Setting};
-pub use finding::{ErrorKind, Finding, Severity};
+pub use finding::{Edit, ErrorKind, Finding, Fix, Severity};
 pub use gates::Gates;
 pub use options::Options;
 pub use os::{OS_LABELS, required_os};

@@ -82,6 +82,9 @@ impl<'a> Report<'a> {
             value,
             detail: detail.into(),
             span: Some(span),
+            related: Vec::new(),
+            help: None,
+            fix: None,
         });
     }
 
@@ -204,6 +207,9 @@ impl<'a> Report<'a> {
             value: None,
             detail: text.into(),
             span: Some(span),
+            related: Vec::new(),
+            help: None,
+            fix: None,
         });
     }
 }

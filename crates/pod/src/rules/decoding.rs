@@ -240,6 +240,9 @@ fn finding(template: &PodTemplate<'_>, field: String, mismatch: &Mismatch<'_>) -
         value: None,
         detail,
         span: Some(mismatch.node.span()),
+        related: Vec::new(),
+        help: None,
+        fix: None,
     }
 }
 
