@@ -1,0 +1,106 @@
+//! Every question, asked of every object.
+
+use porthole_admission::gmsa;
+use porthole_credspec as credspec;
+use porthole_manifest::{Document, Object, objects, pod_template};
+use porthole_pod::{ErrorKind, Finding, Severity, status, validate};
+
+use crate::answer::Answer;
+use crate::file::File;
+use crate::settings::Settings;
+use crate::suppress::Suppressions;
+use crate::world::World;
+
+/// What is said of one object.
+#[derive(Debug)]
+pub struct Verdict<'a> {
+    /// The document, counted from 0 in its file.
+    pub document: usize,
+    /// The object: the document itself, or an item of a List.
+    pub object: Object<'a>,
+    /// The API server's answer.
+    pub answer: Answer,
+    /// What there is to say, the API server's findings first.
+    pub findings: Vec<Finding>,
+    /// How many findings comments have suppressed.
+    pub suppressed: usize,
+}
+
+/// The verdicts on the objects of a file, in their order. What cannot be read of it is in its stream.
+#[must_use]
+pub fn judge<'a>(file: &'a File, world: &World<'_>, settings: &Settings) -> Vec<Verdict<'a>> {
+    let documents = file.stream.documents.iter();
+    documents
+        .flat_map(|document| judge_document(file, document, world, settings))
+        .collect()
+}
+
+fn judge_document<'a>(
+    file: &'a File,
+    document: &'a Document,
+    world: &World<'_>,
+    settings: &Settings,
+) -> Vec<Verdict<'a>> {
+    let suppressions = Suppressions::of(&file.source, document);
+    let judged = objects(document).into_iter().map(|object| {
+        let mut verdict = judge_object(document, object, world, settings);
+        let before = verdict.findings.len();
+        verdict.findings.retain(|finding| !suppressions.cover(finding));
+        verdict.suppressed = before - verdict.findings.len();
+        verdict
+    });
+    judged.collect()
+}
+
+fn judge_object<'a>(
+    document: &'a Document,
+    object: Object<'a>,
+    world: &World<'_>,
+    settings: &Settings,
+) -> Verdict<'a> {
+    let mut verdict = Verdict {
+        document: document.index(),
+        object,
+        answer: Answer {
+            code: Some(201),
+            ..Answer::default()
+        },
+        findings: Vec::new(),
+        suppressed: 0,
+    };
+    if let Some(template) = pod_template(&object) {
+        let findings = validate(&template, &settings.options);
+        let (warnings, errors): (Vec<_>, Vec<_>) = findings
+            .iter()
+            .cloned()
+            .partition(|finding| finding.kind == ErrorKind::Warning);
+        if let Some(refusal) = status(&template, &errors) {
+            verdict.answer.code = Some(refusal.code);
+            verdict.answer.status = Some(refusal);
+        }
+        verdict.answer.warnings = warnings.into_iter().map(|finding| finding.detail).collect();
+        let decoded = !findings
+            .iter()
+            .any(|finding| finding.kind == ErrorKind::Undecodable);
+        verdict.findings = findings;
+        if decoded {
+            let namespace = object.namespace.unwrap_or(&settings.namespace);
+            verdict
+                .findings
+                .extend(gmsa::check(&template, namespace, &world.surroundings()));
+        }
+    } else if (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND)) {
+        verdict
+            .findings
+            .extend(credspec::lint(object.node.child("credspec"), "credspec"));
+    }
+    verdict
+}
+
+impl Verdict<'_> {
+    /// The gravest of the findings.
+    #[must_use]
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+}

@@ -1,0 +1,21 @@
+//! What is asked: of which cluster, with which nodes.
+
+use porthole_pod::Options;
+
+/// The cluster and the nodes whose verdict is asked for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The API server.
+    pub options: Options,
+    /// The namespace of objects that name none.
+    pub namespace: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            options: Options::default(),
+            namespace: "default".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the objects of all files are to each other.
+
+use std::collections::HashMap;
+
+use porthole_access::Access;
+use porthole_admission::gmsa::{Knowledge, Spec, Surroundings};
+use porthole_credspec as credspec;
+use porthole_manifest::{Node, Object, objects};
+
+use crate::file::File;
+use crate::settings::Settings;
+
+/// The objects of the files that others refer to.
+#[derive(Debug)]
+pub struct World<'a> {
+    namespaces: HashMap<&'a str, Node<'a>>,
+    specs: Vec<Spec<'a>>,
+    access: Access,
+    knows_access: bool,
+}
+
+impl<'a> World<'a> {
+    /// The world that the files describe.
+    #[must_use]
+    pub fn of(files: &'a [File], settings: &Settings) -> Self {
+        let mut world = Self {
+            namespaces: HashMap::new(),
+            specs: Vec::new(),
+            access: Access::default(),
+            knows_access: false,
+        };
+        for document in files.iter().flat_map(|file| &file.stream.documents) {
+            for object in objects(document) {
+                world.add(&object, &settings.namespace);
+            }
+        }
+        world
+    }
+
+    fn add(&mut self, object: &Object<'a>, namespace: &str) {
+        let name = object.name.unwrap_or_default();
+        match (object.group(), object.kind) {
+            ("", Some("Namespace")) => {
+                self.namespaces.insert(name, object.node);
+            }
+            (credspec::GROUP, Some(credspec::KIND)) => self.specs.push(Spec {
+                name,
+                credspec: object.node.field("credspec"),
+            }),
+            _ => {
+                self.access.add_in(object, namespace);
+                // Roles that have nothing to do with credential specs say nothing of who may use them.
+                self.knows_access |= allows_credspecs(object);
+            }
+        }
+    }
+
+    /// The labels of a namespace that is among the files.
+    #[must_use]
+    pub fn namespace_labels(&self, name: &str) -> Option<Node<'a>> {
+        self.namespaces.get(name)?.field("metadata")?.field("labels")
+    }
+
+    /// What the GMSA webhook knows here.
+    #[must_use]
+    pub fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            specs: &self.specs,
+            access: &self.access,
+            knows_access: self.knows_access,
+            knowledge: Knowledge::Files,
+        }
+    }
+}
+
+/// Whether a role speaks of credential specs.
+fn allows_credspecs(object: &Object<'_>) -> bool {
+    matches!(object.kind, Some("Role" | "ClusterRole"))
+        && object.node.child("rules").items().any(|rule| {
+            rule.child("resources")
+                .items()
+                .any(|resource| resource.as_str() == Some(credspec::RESOURCE))
+        })
+}
