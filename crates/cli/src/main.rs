@@ -6,6 +6,7 @@ mod failure;
 mod fetch;
 mod limits;
 mod manifests;
+mod parallel;
 mod pods;
 mod registry;
 mod verbs;

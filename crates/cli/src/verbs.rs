@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod check;
 mod completions;
 mod exec;
 mod explain;
@@ -10,6 +11,7 @@ mod logs;
 mod man;
 mod ps;
 mod rm;
+mod rule;
 mod run;
 mod stats;
 mod stop;
@@ -27,6 +29,10 @@ use crate::failure::Failure;
 /// What porthole is asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Say what a cluster would say of manifests, and point at the line
+    Check(check::Check),
+    /// Explain a rule of `check`, or list them
+    Rule(rule::Rule),
     /// Run pods on this host, in the foreground or detached
     Run(Box<run::Run>),
     /// Say who a pod's containers run as, with what, and which field decided
@@ -64,6 +70,8 @@ pub(crate) enum Verb {
 pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
     let global = porthole.global;
     match porthole.verb {
+        Verb::Check(check) => check.run(&global),
+        Verb::Rule(rule) => rule.run(&global),
         Verb::Run(run) => run.run(&global),
         Verb::Update(update) => update.run(&global),
         Verb::Logs(logs) => logs.run(&global),
