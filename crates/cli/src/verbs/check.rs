@@ -1,9 +1,12 @@
 //! `porthole check`: the cluster's verdict on manifests, offline.
 
 mod gather;
+mod github;
 mod human;
 mod json;
 mod names;
+mod print;
+mod sarif;
 mod snippet;
 mod status;
 
@@ -75,6 +78,10 @@ enum Output {
     Json,
     /// The same as YAML
     Yaml,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
+    /// Annotations of a GitHub workflow
+    Github,
     /// The API server's answer to each object, one JSON document a line
     Status,
 }
@@ -124,6 +131,8 @@ impl Check {
             Output::Human => human::print(&outcome, global)?,
             Output::Json => json::print_json(&outcome)?,
             Output::Yaml => json::print_yaml(&outcome)?,
+            Output::Sarif => sarif::print(&outcome)?,
+            Output::Github => github::print(&outcome)?,
             Output::Status => status::print(&outcome)?,
         }
         Ok(if outcome.has(self.fail_on.severity()) {
