@@ -29,14 +29,17 @@
 pub mod account;
 mod account_grammar;
 mod container;
+mod decimal;
 pub mod effective;
 mod finding;
 pub mod gates;
+mod ip;
 pub mod names;
 pub mod node;
 mod options;
 pub mod os;
 mod path;
+pub mod quantity;
 mod render;
 mod report;
 mod rule;

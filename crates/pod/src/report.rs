@@ -4,6 +4,7 @@ use porthole_manifest::Node;
 use porthole_manifest::Span;
 
 use crate::finding::{ErrorKind, Finding, Severity};
+use crate::names::Faults;
 use crate::options::Options;
 use crate::path::Path;
 use crate::render::{go_json, go_quote};
@@ -20,6 +21,10 @@ pub(crate) enum Shown<'v> {
     Int(i64),
     /// A boolean.
     Bool(bool),
+    /// A list of strings.
+    Strings(&'v [&'v str]),
+    /// A pointer to nothing.
+    Null,
     /// Rendered by the rule.
     Raw(String),
 }
@@ -43,6 +48,11 @@ impl<'a> Report<'a> {
         self.findings
     }
 
+    /// How many findings there are so far.
+    pub(crate) const fn count(&self) -> usize {
+        self.findings.len()
+    }
+
     /// Whether the cluster is of version `1.minor` or newer.
     pub(crate) const fn at_least(&self, minor: u16) -> bool {
         self.options.at_least(minor)
@@ -53,6 +63,11 @@ impl<'a> Report<'a> {
         self.options.enabled(gate)
     }
 
+    /// Whether a feature is there: where its `gate` is on, and, since `1.always`, in every cluster.
+    pub(crate) fn feature(&self, gate: &str, always: u16) -> bool {
+        self.at_least(always) || self.enabled(gate)
+    }
+
     /// The text of a value.
     pub(crate) fn render(&self, value: Shown<'_>) -> String {
         match value {
@@ -60,6 +75,10 @@ impl<'a> Report<'a> {
             Shown::Str(text) | Shown::Named(text) => go_quote(text),
             Shown::Int(number) => number.to_string(),
             Shown::Bool(value) => value.to_string(),
+            Shown::Strings(items) if self.at_least(34) => format!("[{}]", join(items, ",", go_json)),
+            Shown::Strings(items) => format!("[]string{{{}}}", join(items, ", ", go_quote)),
+            Shown::Null if self.at_least(34) => "null".to_owned(),
+            Shown::Null => "\"null\"".to_owned(),
             Shown::Raw(text) => text,
         }
     }
@@ -112,6 +131,20 @@ impl<'a> Report<'a> {
         self.show(rule, ErrorKind::Invalid, field, value, detail, span);
     }
 
+    /// One error for each fault of a name or another text.
+    pub(crate) fn faults(
+        &mut self,
+        rule: &'static Rule,
+        field: &Path<'_>,
+        text: &str,
+        faults: Faults,
+        span: Span,
+    ) {
+        for fault in faults {
+            self.invalid(rule, field, Shown::Str(text), fault, span);
+        }
+    }
+
     pub(crate) fn required(
         &mut self,
         rule: &'static Rule,
@@ -161,14 +194,24 @@ impl<'a> Report<'a> {
         self.show(rule, ErrorKind::NotFound, field, value, "", span);
     }
 
-    /// More than `most` bytes, in the words of `field.TooLong`, which changed in 1.32.
+    /// More than `most` bytes, in the words of `field.TooLong`, which changed in 1.32 and 1.34.
     pub(crate) fn too_long(&mut self, rule: &'static Rule, field: &Path<'_>, most: usize, span: Span) {
         let detail = match (self.at_least(32), most) {
             (false, _) => format!("must have at most {most} bytes"),
-            (true, 1) => "may not be more than 1 byte".to_owned(),
+            (true, 1) if self.at_least(34) => "may not be more than 1 byte".to_owned(),
             (true, _) => format!("may not be more than {most} bytes"),
         };
         self.report(rule, ErrorKind::TooLong, field, None, detail, span);
+    }
+
+    /// More than `most` bytes of what had words of its own up to 1.31 (`field.TooLongMaxLength`).
+    pub(crate) fn too_long_name(&mut self, rule: &'static Rule, field: &Path<'_>, most: usize, span: Span) {
+        if self.at_least(32) {
+            self.too_long(rule, field, most, span);
+        } else {
+            let detail = format!("may not be longer than {most}");
+            self.report(rule, ErrorKind::TooLong, field, None, detail, span);
+        }
     }
 
     /// More than `most` items.
@@ -179,7 +222,11 @@ impl<'a> Report<'a> {
         (count, most): (usize, usize),
         span: Span,
     ) {
-        let items = if most == 1 { "item" } else { "items" };
+        let items = if most == 1 && self.at_least(34) {
+            "item"
+        } else {
+            "items"
+        };
         let detail = format!("must have at most {most} {items}");
         self.report(
             rule,
@@ -214,6 +261,14 @@ impl<'a> Report<'a> {
     }
 }
 
+fn join(items: &[&str], separator: &str, quote: fn(&str) -> String) -> String {
+    items
+        .iter()
+        .map(|item| quote(item))
+        .collect::<Vec<_>>()
+        .join(separator)
+}
+
 /// Whether the plain boolean `key` is true; unset is false.
 pub(crate) fn is_true(node: Node<'_>, key: &str) -> bool {
     node.field(key).and_then(Node::as_bool).unwrap_or_default()
@@ -227,6 +282,23 @@ pub(crate) fn text<'a>(node: Node<'a>, key: &str) -> &'a str {
 /// The number `key`, where it is set.
 pub(crate) fn int(node: Node<'_>, key: &str) -> Option<i64> {
     node.field(key).and_then(Node::as_i64)
+}
+
+/// The text of the string behind the pointer `key`, where it is set.
+pub(crate) fn some_text<'a>(node: Node<'a>, key: &str) -> Option<&'a str> {
+    node.field(key).and_then(Node::as_str)
+}
+
+/// The texts of the list of strings `key`; unset is empty.
+pub(crate) fn texts<'a>(node: Node<'a>, key: &str) -> Vec<&'a str> {
+    items(node, key)
+        .map(|item| item.as_str().unwrap_or_default())
+        .collect()
+}
+
+/// Whether the list `key` has items.
+pub(crate) fn has_items(node: Node<'_>, key: &str) -> bool {
+    items(node, key).next().is_some()
 }
 
 /// The items of the list `key`; unset is empty.

@@ -1,16 +1,22 @@
 //! The rules: one idea a module, each rule a constant beside the code that asks it.
 
+pub(crate) mod annotations;
 pub(crate) mod container;
 pub(crate) mod decoding;
+pub(crate) mod dns;
 pub(crate) mod ephemeral;
 pub(crate) mod host_ports;
 pub(crate) mod host_process;
 pub(crate) mod host_users;
+pub(crate) mod labels;
 pub(crate) mod metadata;
 pub(crate) mod os;
 pub(crate) mod pod;
 pub(crate) mod pod_context;
+pub(crate) mod pod_resources;
 pub(crate) mod privileged;
+pub(crate) mod profiles;
+pub(crate) mod resource_claims;
 pub(crate) mod scheduling;
 pub(crate) mod volumes;
 pub(crate) mod windows_options;
@@ -29,11 +35,21 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         host_users::RULES,
         os::RULES,
         ephemeral::RULES,
+        labels::RULES,
+        annotations::RULES,
+        resource_claims::RULES,
+        pod::RULES,
+        pod_context::RULES,
+        pod_resources::RULES,
+        profiles::RULES,
+        dns::RULES,
         node::RULES,
     ]
     .into_iter()
     .flatten()
     .copied()
+    .chain(volumes::all_rules())
+    .chain(scheduling::all_rules())
 }
 
 /// The rule of that name.

@@ -14,8 +14,8 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Report, is_true};
 use crate::rules::{
-    container, decoding, ephemeral, host_ports, host_process, host_users, metadata, os, pod, pod_context,
-    scheduling, volumes,
+    annotations, container, decoding, dns, ephemeral, host_ports, host_process, host_users, metadata, os,
+    pod, pod_context, pod_resources, resource_claims, scheduling, volumes,
 };
 
 /// A pod on its way through the rules.
@@ -75,6 +75,9 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
         spec,
     };
     metadata::check_template(&mut pass);
+    if pass.is_pod() {
+        annotations::check(&mut pass);
+    }
     check_spec(&mut pass);
     if pass.is_pod() {
         pod::check_only_pods(&mut pass);
@@ -89,26 +92,27 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
 /// `ValidatePodSpec`.
 fn check_spec(pass: &mut Pass<'_>) {
     volumes::check(pass);
-    pod::check_resource_claims(pass);
+    resource_claims::check(pass);
     container::check_main(pass);
     container::check_init(pass);
     container::check_ephemeral(pass);
-    os::check_pod_resources(pass);
-    host_ports::check_host_network(pass);
+    pod_resources::check(pass);
+    if pass.at_least(28) {
+        host_ports::check_host_network(pass);
+    }
     pod::check_policies(pass);
     scheduling::check_node_selector(pass);
     pod_context::check(pass);
     pod::check_share_process_namespace(pass);
-    pod::check_image_pull_secrets(pass);
     scheduling::check_affinity(pass);
-    pod::check_dns_config(pass);
+    dns::check_config(pass);
     scheduling::check_gates(pass);
     scheduling::check_topology_spread(pass);
     host_process::check(pass);
     host_users::check(pass);
     pod::check_names(pass);
-    scheduling::check_tolerations(pass);
-    pod::check_host_aliases(pass);
+    scheduling::tolerations::check(pass);
+    dns::check_host_aliases(pass);
     pod::check_classes(pass);
     os::check(pass);
     pod::check_scheduling_group(pass);

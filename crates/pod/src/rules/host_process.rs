@@ -19,6 +19,9 @@ rules! { ApiServer:
     /// A pod of HostProcess containers sets `hostNetwork: true`: its processes are on the host's network, and the pod says
     /// so.
     HOST_NETWORK_REQUIRED = "host-network-required";
+    /// The API server takes no HostProcess containers where its feature gate `WindowsHostProcessContainers` is off, as it is
+    /// by default in 1.22.
+    HOST_PROCESS_TURNED_OFF = "host-process-turned-off";
     /// HostProcess containers are privileged containers, and an API server without `--allow-privileged` takes none.
     HOST_PROCESS_DISALLOWED = "host-process-disallowed";
 }
@@ -30,6 +33,10 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
         .at("securityContext.windowsOptions.hostProcess")
         .filter(|node| node.as_bool().is_some());
     let pod_value = pod.and_then(Node::as_bool);
+    if !pass.feature("WindowsHostProcessContainers", 26) {
+        check_turned_off(pass, &spec, pod);
+        return;
+    }
     let mut deciding = None;
     let mut other = None;
     let template = pass.template;
@@ -82,5 +89,38 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     if !pass.options.allow_privileged {
         let detail = "hostProcess containers are disallowed by cluster policy";
         pass.forbidden(&HOST_PROCESS_DISALLOWED, &spec, detail, deciding.span());
+    }
+}
+
+/// What is said with the gate off: of the pod's field, else of each container's that sets it, and of the whole.
+fn check_turned_off(pass: &mut Pass<'_>, spec: &Path<'_>, pod: Option<Node<'_>>) {
+    let template = pass.template;
+    let detail = "not allowed when feature gate 'WindowsHostProcessContainers' is not enabled";
+    let mut refuse = |owner: &Path<'_>, node: Node<'_>| {
+        let context = owner.child("securityContext");
+        let options = context.child("windowsOptions");
+        let field = options.child("hostProcess");
+        pass.forbidden(&HOST_PROCESS_TURNED_OFF, &field, detail, node.span());
+    };
+    if let Some(node) = pod {
+        refuse(spec, node);
+        return;
+    }
+    let mut deciding = None;
+    for container in containers(&template) {
+        let own = container.node.at("securityContext.windowsOptions.hostProcess");
+        let Some((node, value)) = own.and_then(|node| Some((node, node.as_bool()?))) else {
+            continue;
+        };
+        let list = spec.child(container.kind.field());
+        refuse(&list.index(container.index), node);
+        if value {
+            deciding = deciding.or(Some(node));
+        }
+    }
+    if let Some(node) = deciding {
+        let detail = "pod must not contain Windows hostProcess containers when feature gate \
+                      'WindowsHostProcessContainers' is not enabled";
+        pass.forbidden(&HOST_PROCESS_TURNED_OFF, spec, detail, node.span());
     }
 }
