@@ -139,7 +139,7 @@ impl Check {
         let config = Config::find(self.config.as_deref())?;
         let of_file = |name: &str| self.settings(&config.asked_of(name));
         let (mut files, unreadable) = gather::read(&self.paths, &config)?;
-        let settings = self.settings(&Asked::default());
+        let settings = self.settings(config.asked());
         if self.diff || self.fix {
             let world = World::of(&files, &settings);
             if self.diff {

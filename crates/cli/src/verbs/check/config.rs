@@ -118,6 +118,11 @@ impl Config {
         })
     }
 
+    /// What is asked of files that no entry matches.
+    pub(super) const fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
     /// What is asked of a file: of several entries that match it, a later one goes before.
     pub(super) fn asked_of(&self, name: &str) -> Asked {
         let mut asked = self.asked.clone();
