@@ -26,6 +26,8 @@ impl Gates {
 /// Gates by their name: the first minor version in which they are on, and the first that no longer has them.
 const DEFAULTS: &[(&str, u16, u16)] = &[
     ("WindowsHostProcessContainers", 23, 28),
+    ("PodSecurity", 23, 28),
+    ("AppArmorFields", 30, 33),
     ("IdentifyPodOS", 24, 27),
     ("UserNamespacesSupport", 33, 99),
     ("ProcMountType", 33, 99),
