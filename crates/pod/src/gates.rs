@@ -9,6 +9,13 @@ pub struct Gates {
 }
 
 impl Gates {
+    /// The same with `gate` on or off, whatever the version has it.
+    #[must_use]
+    pub fn with(mut self, gate: impl Into<String>, on: bool) -> Self {
+        self.set.push((gate.into(), on));
+        self
+    }
+
     /// Whether `gate` is on in `version`.
     #[must_use]
     pub fn enabled(&self, gate: &str, version: Version) -> bool {

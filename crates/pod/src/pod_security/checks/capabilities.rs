@@ -10,8 +10,8 @@ use crate::rule::rules;
 
 rules! { PodSecurity:
     /// At the level `baseline` containers add no capability beyond those that container runtimes give them anyway:
-    /// AUDIT_WRITE, CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, MKNOD, NET_BIND_SERVICE, SETFCAP, SETGID, SETPCAP, SETUID and
-    /// SYS_CHROOT, spelt exactly so.
+    /// `AUDIT_WRITE`, `CHOWN`, `DAC_OVERRIDE`, `FOWNER`, `FSETID`, `KILL`, `MKNOD`, `NET_BIND_SERVICE`, `SETFCAP`, `SETGID`,
+    /// `SETPCAP`, `SETUID` and `SYS_CHROOT`, spelt exactly so.
     CAPABILITIES_BASELINE = "pod-security-capabilities-baseline";
     /// At the level `restricted` every container drops `ALL` capabilities and adds at most `NET_BIND_SERVICE`. Since version
     /// 1.25 of the standards a pod with `os: {name: windows}` is not asked: Windows has no capabilities.
