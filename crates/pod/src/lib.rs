@@ -3,7 +3,7 @@
 //! [`Account`] is a Windows account, parsed once. [`effective`] resolves a container's windows options and says which
 //! field decided. [`validate`] answers as the API server would, in its order and its words; [`status`] makes the
 //! whole answer of it. [`node`] knows what happens after admission, and [`os`] which system a pod is made for. Each rule
-//! has a name and explains itself ([`rules::all`]).
+//! has a name and explains itself ([`rules::all`]). [`pod_security`] is what admission says of a pod that is valid.
 //!
 //! ```
 //! use porthole_manifest::{Limits, objects, parse, pod_template};
@@ -40,6 +40,7 @@ mod options;
 pub mod os;
 mod path;
 pub mod quantity;
+pub mod pod_security;
 mod render;
 mod report;
 mod rule;

@@ -22,6 +22,7 @@ pub(crate) mod volumes;
 pub(crate) mod windows_options;
 
 use crate::node;
+use crate::pod_security;
 use crate::rule::Rule;
 
 /// Every rule, grouped by what it is about.
@@ -46,6 +47,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         node::RULES,
     ]
     .into_iter()
+    .chain(pod_security::RULES.iter().copied())
     .flatten()
     .copied()
     .chain(volumes::all_rules())
