@@ -123,7 +123,7 @@ impl NamespacePolicy {
             policy.warn.level = level.unwrap_or(Level::Privileged);
         }
         let warn_version = reader.version("warn-version", &mut policy.warn);
-        let stricter = matches!(enforce, Some(Some(level)) if level > policy.warn.level);
+        let stricter = matches!(enforce, Some(Ok(level)) if level > policy.warn.level);
         if options.at_least(26) && warn.is_none() && stricter {
             policy.warn.level = policy.enforce.level;
             if !warn_version {
@@ -141,16 +141,11 @@ struct Reader<'a, 'e> {
 }
 
 impl Reader<'_, '_> {
-    /// The level of a label: nothing where it is not set, nothing within where it is wrong.
-    fn level(&mut self, name: &str) -> Option<Option<Level>> {
+    /// The level of a label, where it is set.
+    fn level(&mut self, name: &str) -> Option<Result<Level, &'static str>> {
         let node = label(self.labels, name)?;
-        let value = node.as_str().unwrap_or_default();
-        Some(
-            value
-                .parse()
-                .map_err(|detail| self.report(name, node, detail))
-                .ok(),
-        )
+        let level = node.as_str().unwrap_or_default().parse::<Level>();
+        Some(level.inspect_err(|detail| self.report(name, node, detail)))
     }
 
     /// Takes over the version of a label. Whether the label is set.

@@ -7,5 +7,6 @@ mod os;
 mod pod_security_admission;
 mod pod_security_checks;
 mod pod_security_namespaces;
+mod pod_security_servers;
 mod pods;
 mod windows_options;

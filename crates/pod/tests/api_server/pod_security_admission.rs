@@ -1,15 +1,13 @@
 //! Pod Security: the whole verdict on pods and workloads, and the plugin's configuration.
 
+#![expect(clippy::expect_used, reason = "what a test stands on fails by panicking")]
+
+use porthole_pod::Options;
 use porthole_pod::pod_security::{
     Configuration, ConfigurationError, Exemption, Level, NamespacePolicy, Verdict, is_significant_update,
 };
-use porthole_pod::{Options, Version};
 
-use crate::pods::{document, pod, with_template};
-
-fn server(minor: u16) -> Options {
-    Options::of(Version::new(minor).expect("a known version"))
-}
+use crate::pods::{document, pod, server, with_template};
 
 /// A Namespace `ns` with these labels, without their common beginning.
 pub(crate) fn namespace(labels: &str) -> String {

@@ -1,15 +1,11 @@
 //! Pod Security: the verdict on namespaces.
 
 use porthole_manifest::{objects, pod_template};
+use porthole_pod::Options;
 use porthole_pod::pod_security::{Configuration, NamespaceVerdict};
-use porthole_pod::{Options, Version};
 
 use crate::pod_security_admission::namespace;
-use crate::pods::document;
-
-fn server(minor: u16) -> Options {
-    Options::of(Version::new(minor).expect("a known version"))
-}
+use crate::pods::{document, server};
 
 /// The verdict on a namespace of these labels, changed from others, over the pods of `pods`, a List.
 fn changed(

@@ -1,7 +1,7 @@
 //! Pods for the tests: written as YAML, validated, answered.
 
 use porthole_manifest::{Document, Limits, PodTemplate, objects, parse, pod_template};
-use porthole_pod::{Finding, Options, status_message, validate};
+use porthole_pod::{Finding, Options, Version, status_message, validate};
 
 /// The one document of `text`.
 #[track_caller]
@@ -66,4 +66,13 @@ pub(crate) fn message(text: &str) -> String {
         let findings = validate(template, &Options::default());
         status_message(template.kind, template.name.unwrap_or_default(), &findings)
     })
+}
+
+/// The usual cluster of version 1.`minor`.
+#[track_caller]
+pub(crate) fn server(minor: u16) -> Options {
+    let Some(version) = Version::new(minor) else {
+        panic!("1.{minor} is not known")
+    };
+    Options::of(version)
 }

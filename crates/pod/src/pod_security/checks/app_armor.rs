@@ -22,7 +22,7 @@ const UNCONFINED: &str = "unconfined";
 pub(in crate::pod_security) fn check(subject: &Subject<'_>) -> Option<Violation> {
     let mut offenders = Offenders::default();
     let mut annotations = Vec::new();
-    if subject.options.at_least(30) {
+    if has_fields(subject) {
         check_fields(subject, &mut offenders, &mut annotations);
     }
     check_annotations(subject, &mut offenders, &mut annotations);
@@ -93,10 +93,15 @@ fn check_fields<'a>(subject: &Subject<'a>, offenders: &mut Offenders<'a>, annota
     }
 }
 
+/// Whether the API server has the fields; with the gate off they are dropped before admission.
+fn has_fields(subject: &Subject<'_>) -> bool {
+    let options = subject.options;
+    options.at_least(31) || (options.at_least(30) && options.enabled("AppArmorFields"))
+}
+
 /// Whether the API server carries annotations over into fields: it does in Pods, but in those for Windows.
 fn is_carried_over(subject: &Subject<'_>) -> bool {
-    let fields = subject.options.at_least(31) || subject.options.enabled("AppArmorFields");
-    fields && subject.is_pod() && !subject.is_windows()
+    subject.is_pod() && !subject.is_windows()
 }
 
 /// The annotation of one container. The key is only put together where there are annotations.
