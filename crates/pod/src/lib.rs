@@ -59,5 +59,5 @@ pub use os::{OS_LABELS, required_os};
 pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
 pub use status::{Cause, Details, Empty, Status, status, status_message};
-pub use validate::validate;
+pub use validate::{validate, warnings};
 pub use version::{Version, VersionError};

@@ -19,6 +19,7 @@ pub(crate) mod profiles;
 pub(crate) mod resource_claims;
 pub(crate) mod scheduling;
 pub(crate) mod volumes;
+pub(crate) mod warnings;
 pub(crate) mod windows_options;
 
 use crate::node;
@@ -50,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .copied()
     .chain(volumes::all_rules())
     .chain(scheduling::all_rules())
+    .chain(warnings::all_rules())
 }
 
 /// The rule of that name.

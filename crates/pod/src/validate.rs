@@ -15,7 +15,7 @@ use crate::path::Path;
 use crate::report::{Report, is_true};
 use crate::rules::{
     annotations, container, decoding, dns, ephemeral, host_ports, host_process, host_users, metadata, os,
-    pod, pod_context, pod_resources, resource_claims, scheduling, volumes,
+    pod, pod_context, pod_resources, resource_claims, scheduling, volumes, warnings,
 };
 
 /// A pod on its way through the rules.
@@ -86,6 +86,22 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
     } else {
         ephemeral::check(&mut pass);
     }
+    pass.report.into_findings()
+}
+
+/// What the API server says beside its answer to an object that it takes, in its order: the part of it that is not about
+/// containers.
+#[must_use]
+pub fn warnings(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
+    let spec = template.prefix.split('.').fold(template.object, Node::child);
+    let mut pass = Pass {
+        report: Report::new(options),
+        template: *template,
+        spec,
+    };
+    warnings::check_made_fields(&mut pass);
+    warnings::check_before_containers(&mut pass);
+    warnings::check_after_containers(&mut pass);
     pass.report.into_findings()
 }
 

@@ -2,9 +2,9 @@
 
 mod tolerations;
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, Span};
 
-use crate::container::containers;
+use crate::container::{ContainerRef, containers};
 use crate::names;
 use crate::path::Path;
 use crate::render::go_quote;
@@ -37,7 +37,7 @@ rules! { ApiServer:
     ANNOTATION_DIFFERS = "annotation-differs";
 }
 
-const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+pub(crate) const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -312,6 +312,36 @@ fn becomes_field(annotation: Node<'_>) -> bool {
     let localhost = profile.strip_prefix(LOCALHOST);
     matches!(profile, "unconfined" | "runtime/default")
         || localhost.is_some_and(|name| !name.is_empty() && name.trim() == name && name.len() <= 4095)
+}
+
+/// The annotation of a container's `AppArmor` profile that the API server warns of before it validates a Pod: one without a
+/// field, but where it says what the Pod's own field says (`applyAppArmorVersionSkew`, since 1.30).
+pub(crate) fn app_armor_skew(
+    pass: &Pass<'_>,
+    annotations: Node<'_>,
+    container: &ContainerRef<'_>,
+) -> Option<(String, Span)> {
+    let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
+    let own = container
+        .security_context()
+        .and_then(|context| context.field("appArmorProfile"));
+    if !pass.is_pod() || !profiles::knows_app_armor(pass) || windows || own.is_some() {
+        return None;
+    }
+    let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());
+    let annotation = annotations.get(&key)?;
+    let of_pod = pass.spec.child("securityContext").field("appArmorProfile");
+    let same = of_pod.is_some_and(|profile| {
+        let given = annotation.as_str().unwrap_or_default();
+        let file = some_text(profile, "localhostProfile");
+        match text(profile, "type") {
+            "Unconfined" => given == "unconfined" && file.is_none(),
+            "RuntimeDefault" => given == "runtime/default" && file.is_none(),
+            "Localhost" => becomes_field(annotation) && given.strip_prefix(LOCALHOST) == file,
+            _ => false,
+        }
+    });
+    (!same).then(|| (key, annotation.span()))
 }
 
 /// Whether a field's profile is the annotation's.
