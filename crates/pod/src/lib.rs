@@ -32,6 +32,7 @@ mod container;
 pub mod effective;
 mod finding;
 pub mod gates;
+pub mod names;
 pub mod node;
 mod options;
 pub mod os;

@@ -5,6 +5,7 @@ use porthole_manifest::Node;
 
 use crate::account_grammar::{self, AccountError};
 use crate::container::ContainerRef;
+use crate::names;
 use crate::path::Path;
 use crate::report::Shown;
 use crate::rule::{Rule, rules};
@@ -43,12 +44,6 @@ rules! { ApiServer:
     ACCOUNT_USER_CHARACTERS = "account-user-characters";
 }
 
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
-    and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-
-/// The most bytes of a custom resource's name.
-const NAME_LIMIT: usize = 253;
 /// The most bytes of a credential spec.
 const CREDENTIAL_SPEC_LIMIT: usize = 64 * 1024;
 
@@ -79,12 +74,13 @@ fn check(pass: &mut Pass<'_>, context_path: &Path<'_>, context: Option<Node<'_>>
     };
     let field = "gmsaCredentialSpecName";
     if let Some((node, name)) = text(field) {
-        if name.len() > NAME_LIMIT {
-            let detail = "must be no more than 253 characters";
-            invalid(&CREDENTIAL_SPEC_NAME_TOO_LONG, field, node, name, detail);
-        }
-        if !is_subdomain(name) {
-            invalid(&CREDENTIAL_SPEC_NAME_FORMAT, field, node, name, SUBDOMAIN);
+        for fault in names::dns1123_subdomain(name) {
+            let rule = if fault.starts_with("must be no more") {
+                &CREDENTIAL_SPEC_NAME_TOO_LONG
+            } else {
+                &CREDENTIAL_SPEC_NAME_FORMAT
+            };
+            invalid(rule, field, node, name, &fault);
         }
     }
     let field = "gmsaCredentialSpec";
@@ -123,16 +119,4 @@ const fn account_rule(error: AccountError) -> &'static Rule {
         AccountError::UserDotsAndSpaces => &ACCOUNT_USER_DOTS_AND_SPACES,
         AccountError::UserCharacters => &ACCOUNT_USER_CHARACTERS,
     }
-}
-
-/// Labels of lower-case letters, digits and inner dashes, joined by dots.
-fn is_subdomain(name: &str) -> bool {
-    name.split('.').all(|label| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    })
 }
