@@ -10,7 +10,6 @@ pub(crate) mod metadata;
 pub(crate) mod os;
 pub(crate) mod pod;
 pub(crate) mod pod_context;
-pub(crate) mod privileged;
 pub(crate) mod scheduling;
 pub(crate) mod volumes;
 pub(crate) mod windows_options;
@@ -24,7 +23,6 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         decoding::RULES,
         windows_options::RULES,
         host_process::RULES,
-        privileged::RULES,
         host_ports::RULES,
         host_users::RULES,
         os::RULES,
@@ -32,6 +30,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         node::RULES,
     ]
     .into_iter()
+    .chain(container::ALL.iter().copied())
     .flatten()
     .copied()
 }
