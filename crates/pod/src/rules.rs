@@ -14,8 +14,6 @@ pub(crate) mod os;
 pub(crate) mod pod;
 pub(crate) mod pod_context;
 pub(crate) mod pod_resources;
-pub(crate) mod privileged;
-pub(crate) mod profiles;
 pub(crate) mod resource_claims;
 pub(crate) mod scheduling;
 pub(crate) mod volumes;
@@ -31,7 +29,6 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         decoding::RULES,
         windows_options::RULES,
         host_process::RULES,
-        privileged::RULES,
         host_ports::RULES,
         host_users::RULES,
         os::RULES,
@@ -42,11 +39,11 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         pod::RULES,
         pod_context::RULES,
         pod_resources::RULES,
-        profiles::RULES,
         dns::RULES,
         node::RULES,
     ]
     .into_iter()
+    .chain(container::ALL.iter().copied())
     .flatten()
     .copied()
     .chain(volumes::all_rules())

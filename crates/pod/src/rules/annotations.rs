@@ -10,7 +10,7 @@ use crate::path::Path;
 use crate::render::go_quote;
 use crate::report::{Report, Shown, some_text, text};
 use crate::rule::rules;
-use crate::rules::profiles;
+use crate::rules::container::security_context;
 use crate::rules::volumes::check_descending;
 use crate::validate::Pass;
 
@@ -273,7 +273,7 @@ fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
 
 fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
     let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
-    if !profiles::knows_app_armor(pass) || windows {
+    if !security_context::knows_app_armor(pass) || windows {
         return;
     }
     let spec = pass.spec_path();
@@ -325,7 +325,7 @@ pub(crate) fn app_armor_skew(
     let own = container
         .security_context()
         .and_then(|context| context.field("appArmorProfile"));
-    if !pass.is_pod() || !profiles::knows_app_armor(pass) || windows || own.is_some() {
+    if !pass.is_pod() || !security_context::knows_app_armor(pass) || windows || own.is_some() {
         return None;
     }
     let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());
