@@ -76,16 +76,16 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
     }
     let mut pass = Pass::new(template, options);
     metadata::check_template(&mut pass);
-    if pass.is_pod() {
-        annotations::check(&mut pass);
-    }
+    annotations::check(&mut pass);
     check_spec(&mut pass);
     if pass.is_pod() {
         pod::check_only_pods(&mut pass);
         container::check_only_pods(&mut pass);
         ephemeral::check(&mut pass);
-        pod::check_create(&mut pass);
+        scheduling::check_create(&mut pass);
+        annotations::check_create(&mut pass);
     } else {
+        annotations::check_create(&mut pass);
         ephemeral::check(&mut pass);
     }
     pass.into_findings()

@@ -29,10 +29,10 @@ rules! { ApiServer:
     TOLERATIONS_ANNOTATION = "tolerations-annotation";
     /// A seccomp profile in an annotation is `runtime/default`, `docker/default`, `unconfined` or `localhost/` and a path
     /// below the node's directory of profiles. The field `seccompProfile` is the place for it.
-    SECCOMP_ANNOTATION = "seccomp-annotation";
+    SECCOMP_ANNOTATION = "seccomp-annotation-value";
     /// An `AppArmor` profile in an annotation is `runtime/default`, `unconfined` or `localhost/` and a name, and belongs to
     /// a container of the pod. The field `appArmorProfile` is the place for it.
-    APP_ARMOR_ANNOTATION = "app-armor-annotation";
+    APP_ARMOR_ANNOTATION = "app-armor-annotation-value";
     /// An annotation of old and the field that took its place say the same, where both are there. Leave the annotation out.
     ANNOTATION_DIFFERS = "annotation-differs";
 }
@@ -60,7 +60,7 @@ pub(crate) fn check_keys(report: &mut Report<'_>, annotations: Node<'_>, path: &
     }
 }
 
-/// The annotations of a Pod, where it has some.
+/// The annotations of a Pod or template, where it has some.
 fn annotations<'a>(pass: &Pass<'a>) -> Option<Node<'a>> {
     pass.template.metadata?.field("annotations")
 }
@@ -70,10 +70,14 @@ pub(crate) fn is_mirror(pass: &Pass<'_>) -> bool {
     pass.is_pod() && annotations(pass).is_some_and(|annotations| annotations.get(MIRROR).is_some())
 }
 
-/// What is asked of a Pod's annotations.
+/// What is asked of the annotations of a Pod or a template. The API server leaves `metadata` out of a template's path.
 pub(crate) fn check(pass: &mut Pass<'_>) {
-    let metadata = Path::root("metadata");
-    let path = metadata.child("annotations");
+    let owner = match pass.template.kind.template_path() {
+        "" => "metadata",
+        template => template,
+    };
+    let owner = Path::root(owner);
+    let path = owner.child("annotations");
     let given = annotations(pass);
     if let Some(annotations) = given {
         check_given(pass, annotations, &path);
@@ -230,7 +234,7 @@ fn check_made_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path
     }
 }
 
-/// What is asked when a Pod is created: annotations of old say what the fields say.
+/// What is asked when an object is created: annotations of old say what the fields say.
 pub(crate) fn check_create(pass: &mut Pass<'_>) {
     let Some(annotations) = annotations(pass) else {
         return;
@@ -289,8 +293,9 @@ fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
         let own = container
             .security_context()
             .and_then(|context| context.field("appArmorProfile"));
-        // A good annotation of a container without a field becomes its field.
-        let Some(profile) = own.or(of_pod.filter(|_| !becomes_field(annotation))) else {
+        // In a Pod a good annotation of a container without a field becomes its field.
+        let becomes = pass.is_pod() && becomes_field(annotation);
+        let Some(profile) = own.or(of_pod.filter(|_| !becomes)) else {
             continue;
         };
         let list = spec.child(container.kind.field());

@@ -6,7 +6,7 @@ use crate::names::{self, Faults};
 use crate::path::Path;
 use crate::report::{Shown, int, is_true, items, place, some_text, text};
 use crate::rule::rules;
-use crate::rules::{annotations, scheduling};
+use crate::rules::pod_resources;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -180,6 +180,7 @@ pub(crate) fn check_classes(pass: &mut Pass<'_>) {
             pass.not_supported(&PREEMPTION_POLICY, &field, Shown::Named(policy), &policies, span);
         }
     }
+    pod_resources::check_overhead(pass);
 }
 
 /// `spec.schedulingGroup`.
@@ -228,10 +229,4 @@ pub(crate) fn check_only_pods(pass: &mut Pass<'_>) {
             }
         }
     }
-}
-
-/// What is asked when a Pod is created (`ValidatePodCreate`), after ephemeral containers.
-pub(crate) fn check_create(pass: &mut Pass<'_>) {
-    scheduling::check_create(pass);
-    annotations::check_create(pass);
 }

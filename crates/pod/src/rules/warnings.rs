@@ -39,7 +39,7 @@ rules! { ApiServer:
     /// A pull secret is named once, and by a name.
     IMAGE_PULL_SECRET_NAME = "image-pull-secret-name";
     /// An amount of bytes is a whole number: `m` stands for thousandths, `M` for millions.
-    FRACTIONAL_BYTES = "fractional-bytes";
+    FRACTIONAL_BYTES = "fractional-volume-bytes";
     /// A pod has no less than 0 seconds to end.
     NEGATIVE_GRACE_PERIOD = "negative-grace-period";
     /// An IP address is written in an unusual form, which programs read in different ways.

@@ -128,14 +128,32 @@ pub(super) fn check(
     requests_default: bool,
 ) {
     let (limits, requests) = limits_and_requests(resources, requests_default);
+    check_amounts(pass, at, (&limits, &requests), check_name);
+    if knows_claims(pass) {
+        check_claims(pass, claims, &at.child("claims"), resources);
+    }
+}
+
+/// `spec.overhead`, which is asked as limits of a container are (`validateOverhead`).
+pub(crate) fn check_overhead(pass: &mut Pass<'_>, at: &Path<'_>, overhead: Node<'_>) {
+    check_amounts(pass, at, (&entries(overhead), &[]), check_name);
+}
+
+/// Limits and requests, whose names `check_name` knows.
+pub(crate) fn check_amounts(
+    pass: &mut Pass<'_>,
+    at: &Path<'_>,
+    (limits, requests): (&[Entry<'_>], &[Entry<'_>]),
+    check_name: fn(&mut Pass<'_>, &Path<'_>, &Entry<'_>),
+) {
     let (limits_field, requests_field) = (at.child("limits"), at.child("requests"));
-    for entry in &limits {
+    for entry in limits {
         let field = limits_field.key(&entry.name);
         check_name(pass, &field, entry);
         check_quantity(pass, &field, entry);
         check_huge_pages(pass, &field, entry);
     }
-    for entry in &requests {
+    for entry in requests {
         let field = requests_field.key(&entry.name);
         check_name(pass, &field, entry);
         check_quantity(pass, &field, entry);
@@ -143,19 +161,43 @@ pub(super) fn check(
         check_against_limit(pass, (&limits_field, &requests_field), entry, limit);
         check_huge_pages(pass, &field, entry);
     }
-    let all = || limits.iter().chain(&requests);
+    let all = || limits.iter().chain(requests);
     let huge = all().find(|entry| is_huge_pages(&entry.name));
     if let Some(huge) = huge
         && !all().any(|entry| matches!(&*entry.name, "cpu" | "memory"))
     {
         pass.forbidden(&HUGE_PAGES, at, "HugePages require cpu or memory", huge.span);
     }
-    if knows_claims(pass) {
-        check_claims(pass, claims, &at.child("claims"), resources);
+}
+
+/// The names of a pod's own resources (`validatePodResourceName`).
+pub(crate) fn check_pod_name(pass: &mut Pass<'_>, field: &Path<'_>, entry: &Entry<'_>) {
+    let name = &*entry.name;
+    let huge_pages = pass.at_least(33);
+    if matches!(name, "cpu" | "memory") || (huge_pages && is_huge_pages(name)) {
+        return;
+    }
+    let mut faults = names::qualified_name(name, pass.options.kubernetes_version);
+    let (mut rule, known) = (&RESOURCE_NAME_FORMAT, STANDARD.contains(&name));
+    if faults.is_empty() && !name.contains('/') && !known && !name.contains("hugepages-") {
+        rule = &RESOURCE_NAME_UNKNOWN;
+        faults.push("must be a standard resource type or fully qualified".into());
+    }
+    if faults.is_empty() {
+        let supported: &[&str] = if huge_pages {
+            &["cpu", "hugepages-", "memory"]
+        } else {
+            &["cpu", "memory"]
+        };
+        let value = Shown::Named(name);
+        pass.not_supported(&RESOURCE_NAME_UNKNOWN, field, value, supported, entry.span);
+    }
+    for fault in faults {
+        pass.invalid(rule, field, Shown::Named(name), fault, entry.span);
     }
 }
 
-fn is_huge_pages(name: &str) -> bool {
+pub(crate) fn is_huge_pages(name: &str) -> bool {
     name.starts_with("hugepages-")
 }
 
@@ -290,12 +332,12 @@ fn check_huge_pages(pass: &mut Pass<'_>, field: &Path<'_>, entry: &Entry<'_>) {
 }
 
 /// Whether containers name claims: since 1.26, where the gate is on.
-pub(super) fn knows_claims(pass: &Pass<'_>) -> bool {
+pub(crate) fn knows_claims(pass: &Pass<'_>) -> bool {
     pass.at_least(26) && pass.enabled("DynamicResourceAllocation")
 }
 
 /// `validateResourceClaimNames`.
-fn check_claims(pass: &mut Pass<'_>, known: &[&str], list: &Path<'_>, resources: Node<'_>) {
+pub(crate) fn check_claims(pass: &mut Pass<'_>, known: &[&str], list: &Path<'_>, resources: Node<'_>) {
     let mut seen: Vec<(&str, &str)> = Vec::new();
     for (index, claim) in items(resources, "claims").enumerate() {
         let at = list.index(index);
