@@ -193,9 +193,9 @@ pub(crate) fn seccomp_field<'a>(pass: &Pass<'a>, container: Option<&str>) -> Opt
     (known || file.is_some_and(|file| !file.is_empty())).then_some(annotation)
 }
 
-/// The Pod's profile, where it comes from an annotation.
-pub(crate) fn check_seccomp_of_pod(pass: &mut Pass<'_>, path: &Path<'_>) {
-    let Some(annotation) = seccomp_field(pass, None) else {
+/// The profile of the Pod, or, by its name, of a container, where it comes from an annotation.
+pub(crate) fn check_seccomp_field(pass: &mut Pass<'_>, container: Option<&str>, path: &Path<'_>) {
+    let Some(annotation) = seccomp_field(pass, container) else {
         return;
     };
     if let Some(file) = annotation

@@ -183,7 +183,6 @@ fn windows(pass: &mut Pass<'_>) {
             let own = context.and_then(|context| context.field(key));
             let value = match key {
                 "appArmorProfile" => own.filter(|_| security_context::knows_app_armor(pass)),
-                "procMount" => own.filter(|_| pass.enabled("ProcMountType")),
                 "seccompProfile" => own.or(of_annotation),
                 _ => own,
             };

@@ -58,7 +58,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     if let Some(profile) = context.field("seccompProfile") {
         security_context::check_seccomp(pass, &path.child("seccompProfile"), profile);
     } else {
-        annotations::check_seccomp_of_pod(pass, &path.child("seccompProfile"));
+        annotations::check_seccomp_field(pass, None, &path.child("seccompProfile"));
     }
     windows_options::check_pod(pass);
     if let Some(profile) = context

@@ -105,8 +105,16 @@ const ANNOTATIONS: [(&str, &str); 3] = [
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 
-fn node_label(key: &str) -> Option<&'static str> {
-    let label = NODE_LABELS.iter().find(|(label, _)| *label == key);
+/// How many of the labels were known before 1.31.
+const OLD_NODE_LABELS: usize = 5;
+
+fn node_label(pass: &Pass<'_>, key: &str) -> Option<&'static str> {
+    let known = if pass.at_least(31) {
+        &NODE_LABELS[..]
+    } else {
+        &NODE_LABELS[..OLD_NODE_LABELS]
+    };
+    let label = known.iter().find(|(label, _)| *label == key);
     label.map(|(_, message)| *message)
 }
 
@@ -209,7 +217,7 @@ fn check_node_labels(pass: &mut Pass<'_>) {
     let selector = spec.child("nodeSelector");
     for entry in pass.spec.child("nodeSelector").entries() {
         let key = entry.key.key_text();
-        if let Some(message) = node_label(&key) {
+        if let Some(message) = node_label(pass, &key) {
             let field = selector.key(&key);
             warn(pass, &DEPRECATED_NODE_LABEL, &field, message, entry.key.span());
         }
@@ -231,7 +239,7 @@ fn check_node_labels(pass: &mut Pass<'_>) {
     for (index, constraint) in items(pass.spec, "topologySpreadConstraints").enumerate() {
         let path = list.index(index);
         let key = text(constraint, "topologyKey");
-        if let Some(message) = node_label(key) {
+        if let Some(message) = node_label(pass, key) {
             let message = format!("{key} is {message}");
             let span = place(constraint, "topologyKey");
             warn(
@@ -253,7 +261,7 @@ fn check_term(pass: &mut Pass<'_>, term: Node<'_>, path: &Path<'_>, preferred: b
     for (index, requirement) in items(term, "matchExpressions").enumerate() {
         let path = list.index(index);
         let key = text(requirement, "key");
-        if let Some(message) = node_label(key) {
+        if let Some(message) = node_label(pass, key) {
             let message = format!("{key} is {message}");
             let span = place(requirement, "key");
             warn(pass, &DEPRECATED_NODE_LABEL, &path.child("key"), &message, span);

@@ -6,6 +6,7 @@ use super::{go_values, is_privileged, mounts};
 use crate::path::Path;
 use crate::report::{Shown, int, items, place, text};
 use crate::rule::rules;
+use crate::rules::annotations;
 use crate::rules::windows_options;
 use crate::syntax;
 use crate::validate::Pass;
@@ -39,10 +40,12 @@ const PROFILE_LIMIT: usize = 4095;
 
 /// `securityContext` of the container at `at`.
 pub(super) fn check(pass: &mut Pass<'_>, host_users: bool, at: &Path<'_>, container: Node<'_>) {
+    let at = at.child("securityContext");
     let Some(context) = container.field("securityContext") else {
+        let field = at.child("seccompProfile");
+        annotations::check_seccomp_field(pass, Some(text(container, "name")), &field);
         return;
     };
-    let at = at.child("securityContext");
     if is_privileged(container) && !pass.options.allow_privileged {
         let span = place(context, "privileged");
         let detail = "disallowed by cluster policy";
@@ -62,8 +65,11 @@ pub(super) fn check(pass: &mut Pass<'_>, host_users: bool, at: &Path<'_>, contai
         }
     }
     check_proc_mount(pass, host_users, &at.child("procMount"), context);
+    let field = at.child("seccompProfile");
     if let Some(profile) = context.field("seccompProfile") {
-        check_seccomp(pass, &at.child("seccompProfile"), profile);
+        check_seccomp(pass, &field, profile);
+    } else {
+        annotations::check_seccomp_field(pass, Some(text(container, "name")), &field);
     }
     check_escalation(pass, &at, context, is_privileged(container));
     windows_options::check(pass, &at, Some(context));

@@ -10,6 +10,7 @@ use crate::path::Path;
 use crate::render::go_quote;
 use crate::report::{int, items, text};
 use crate::rule::rules;
+use crate::rules::annotations as pod_annotations;
 use crate::rules::host_ports;
 use crate::validate::Pass;
 
@@ -84,6 +85,7 @@ fn annotations(pass: &mut Pass<'_>, container: Node<'_>) {
     let name = text(container, "name");
     let key = format!("{SECCOMP}{name}");
     if context.field("seccompProfile").is_none()
+        && pod_annotations::seccomp_field(pass, Some(name)).is_none()
         && let Some(annotation) = annotations.get(&key)
     {
         let age = match pass.options.kubernetes_version.minor() {
