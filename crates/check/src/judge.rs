@@ -22,7 +22,7 @@ pub struct Verdict<'a> {
     pub answer: Answer,
     /// What there is to say, the API server's findings first.
     pub findings: Vec<Finding>,
-    /// How many findings comments have suppressed.
+    /// How many findings comments and settings have suppressed.
     pub suppressed: usize,
 }
 
@@ -45,7 +45,9 @@ fn judge_document<'a>(
     let judged = objects(document).into_iter().map(|object| {
         let mut verdict = judge_object(document, object, world, settings);
         let before = verdict.findings.len();
-        verdict.findings.retain(|finding| !suppressions.cover(finding));
+        verdict.findings.retain(|finding| {
+            !suppressions.cover(finding) && !settings.ignore.iter().any(|rule| rule == finding.rule.name)
+        });
         verdict.suppressed = before - verdict.findings.len();
         verdict
     });

@@ -9,6 +9,8 @@ pub struct Settings {
     pub options: Options,
     /// The namespace of objects that name none.
     pub namespace: String,
+    /// Rules that are not reported.
+    pub ignore: Vec<String>,
 }
 
 impl Default for Settings {
@@ -16,6 +18,7 @@ impl Default for Settings {
         Self {
             options: Options::default(),
             namespace: "default".to_owned(),
+            ignore: Vec::new(),
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Internal,
     /// What the API server says beside its answer (`Warning:`). The detail is the whole text.
     Warning,
+    /// Admission does not let the object pass, or says that it would not. The detail is the whole text.
+    Denied,
     /// What porthole says in words of its own. The detail is the whole text.
     Remark,
     /// The object cannot be read: validation is never reached. The detail is the whole message.
@@ -63,7 +65,7 @@ impl ErrorKind {
             Self::TooLong => "Too long",
             Self::TooMany => "Too many",
             Self::Internal => "Internal error",
-            Self::Undecodable | Self::Warning | Self::Remark => "",
+            Self::Undecodable | Self::Warning | Self::Denied | Self::Remark => "",
         }
     }
 
@@ -81,13 +83,16 @@ impl ErrorKind {
             Self::TooMany => "FieldValueTooMany",
             Self::TypeInvalid => "FieldValueTypeInvalid",
             Self::Internal => "InternalError",
-            Self::Undecodable | Self::Warning | Self::Remark => "",
+            Self::Undecodable | Self::Warning | Self::Denied | Self::Remark => "",
         }
     }
 
     /// Whether the detail is all that there is to say.
     const fn is_whole(self) -> bool {
-        matches!(self, Self::Undecodable | Self::Warning | Self::Remark)
+        matches!(
+            self,
+            Self::Undecodable | Self::Warning | Self::Denied | Self::Remark
+        )
     }
 
     /// Whether messages of this kind show the value.

@@ -9,6 +9,13 @@ pub struct Gates {
 }
 
 impl Gates {
+    /// The same with `gate` on or off, whatever the version has it.
+    #[must_use]
+    pub fn with(mut self, gate: impl Into<String>, on: bool) -> Self {
+        self.set.push((gate.into(), on));
+        self
+    }
+
     /// Whether `gate` is on in `version`.
     #[must_use]
     pub fn enabled(&self, gate: &str, version: Version) -> bool {
@@ -26,7 +33,6 @@ impl Gates {
 /// Gates by their name: the first minor version in which they are on, and the first that no longer has them.
 const DEFAULTS: &[(&str, u16, u16)] = &[
     ("AppArmor", 22, 33),
-    ("AppArmorFields", 30, 33),
     ("CSIInlineVolume", 22, 27),
     ("ClusterTrustBundleProjection", 37, 99),
     ("ConfigurableFSGroupPolicy", 22, 25),
@@ -38,6 +44,8 @@ const DEFAULTS: &[(&str, u16, u16)] = &[
     ("ExpandedDNSConfig", 26, 30),
     ("GenericEphemeralVolume", 22, 25),
     ("HostnameOverride", 35, 99),
+    ("PodSecurity", 23, 28),
+    ("AppArmorFields", 30, 33),
     ("IdentifyPodOS", 24, 27),
     ("ImageVolume", 35, 99),
     ("InPlacePodVerticalScaling", 33, 99),

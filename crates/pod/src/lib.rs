@@ -2,8 +2,9 @@
 //!
 //! [`Account`] is a Windows account, parsed once. [`effective`] resolves a container's windows options and says which
 //! field decided. [`validate`] answers as the API server would, in its order and its words; [`status`] makes the
-//! whole answer of it, and [`warnings`] what it says beside it. [`node`] knows what happens after admission, and [`os`] which system a pod is made for. Each rule
-//! has a name and explains itself ([`rules::all`]).
+//! whole answer of it, and [`warnings()`] what it says beside it. [`node`] knows what happens after admission, and [`os`]
+//! which system a pod is made for. Each rule has a name and explains itself ([`rules::all`]). [`pod_security`] is what
+//! admission says of a pod that is valid.
 //!
 //! ```
 //! use porthole_manifest::{Limits, objects, parse, pod_template};
@@ -38,6 +39,7 @@ pub mod node;
 mod options;
 pub mod os;
 mod path;
+pub mod pod_security;
 pub mod quantity;
 mod render;
 mod report;

@@ -21,6 +21,7 @@ pub(crate) mod warnings;
 pub(crate) mod windows_options;
 
 use crate::node;
+use crate::pod_security;
 use crate::rule::Rule;
 
 /// Every rule, grouped by what it is about.
@@ -44,6 +45,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     ]
     .into_iter()
     .chain(container::ALL.iter().copied())
+    .chain(pod_security::RULES.iter().copied())
     .flatten()
     .copied()
     .chain(volumes::all_rules())

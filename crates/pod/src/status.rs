@@ -16,17 +16,25 @@ pub fn status_message(kind: WorkloadKind, name: &str, findings: &[Finding]) -> S
     {
         return finding.to_string();
     }
+    invalid_message(&kind.qualified(), name, findings)
+}
+
+fn invalid_message(kind: &str, name: &str, findings: &[Finding]) -> String {
+    format!("{kind} \"{name}\" is invalid: {}", aggregate(findings))
+}
+
+/// Several findings in one text. Equal ones are named once; several stand in brackets.
+pub(crate) fn aggregate(findings: &[Finding]) -> String {
     let mut seen = HashSet::new();
     let texts: Vec<String> = findings
         .iter()
         .map(ToString::to_string)
         .filter(|text| seen.insert(text.clone()))
         .collect();
-    let all = match texts.as_slice() {
+    match texts.as_slice() {
         [one] => one.clone(),
         several => format!("[{}]", several.join(", ")),
-    };
-    format!("{} \"{name}\" is invalid: {all}", kind.qualified())
+    }
 }
 
 /// The `Status` object that the API server answers with, its fields in the order of its JSON.
@@ -41,9 +49,9 @@ pub struct Status {
     pub metadata: Empty,
     /// `Failure`.
     pub status: &'static str,
-    /// As [`status_message`] has it.
+    /// As [`status_message`] has it; of what admission refuses, what it says.
     pub message: String,
-    /// `Invalid`, or `BadRequest` for what cannot be decoded.
+    /// `Invalid`, `Forbidden` for what admission refuses, or `BadRequest` for what cannot be decoded.
     pub reason: &'static str,
     /// What is wrong, one by one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,9 +73,10 @@ pub struct Details {
     /// Its API group, but the core.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub group: &'static str,
-    /// Its kind.
+    /// Its kind; of what admission refuses its resource, such as `pods`.
     pub kind: &'static str,
-    /// Every error, equal ones as well.
+    /// Every error, equal ones as well. What admission refuses has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
 }
 
@@ -82,32 +91,84 @@ pub struct Cause {
     pub field: String,
 }
 
+impl Status {
+    /// The answer to an object whose fields are not valid.
+    #[must_use]
+    pub fn invalid(kind: &'static str, group: &'static str, name: &str, findings: &[Finding]) -> Self {
+        let qualified = match group {
+            "" => kind.to_owned(),
+            group => format!("{kind}.{group}"),
+        };
+        let causes = findings.iter().map(|finding| Cause {
+            reason: finding.kind.reason(),
+            message: finding.body(),
+            field: finding.field.clone(),
+        });
+        let details = Details {
+            name: name.to_owned(),
+            group,
+            kind,
+            causes: causes.collect(),
+        };
+        Self::failure(
+            422,
+            "Invalid",
+            invalid_message(&qualified, name, findings),
+            Some(details),
+        )
+    }
+
+    /// The answer to an object that cannot be read.
+    #[must_use]
+    pub fn bad_request(message: String) -> Self {
+        Self::failure(400, "BadRequest", message, None)
+    }
+
+    /// The answer to an object of the core group that admission refuses for `error`: `pods "hpc" is forbidden: …`.
+    #[must_use]
+    pub fn forbidden(resource: &'static str, name: &str, error: &str) -> Self {
+        let message = match name {
+            "" => format!("{resource} is forbidden: {error}"),
+            name => format!("{resource} \"{name}\" is forbidden: {error}"),
+        };
+        Self::failure(403, "Forbidden", message, Some(Self::details_of(resource, name)))
+    }
+
+    /// Details that only say which object it is.
+    pub(crate) fn details_of(resource: &'static str, name: &str) -> Details {
+        Details {
+            name: name.to_owned(),
+            group: "",
+            kind: resource,
+            causes: Vec::new(),
+        }
+    }
+
+    const fn failure(code: u16, reason: &'static str, message: String, details: Option<Details>) -> Self {
+        Self {
+            kind: "Status",
+            api_version: "v1",
+            metadata: Empty {},
+            status: "Failure",
+            message,
+            reason,
+            details,
+            code,
+        }
+    }
+}
+
 /// The answer to the creation of `template`'s object, or nothing where there is nothing to find fault with.
 #[must_use]
 pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status> {
-    let undecodable = findings.first()?.kind == ErrorKind::Undecodable;
     let name = template.name.unwrap_or_default();
-    let details = (!undecodable).then(|| Details {
-        name: name.to_owned(),
-        group: template.kind.group(),
-        kind: template.kind.name(),
-        causes: findings
-            .iter()
-            .map(|finding| Cause {
-                reason: finding.kind.reason(),
-                message: finding.body(),
-                field: finding.field.clone(),
-            })
-            .collect(),
-    });
-    Some(Status {
-        kind: "Status",
-        api_version: "v1",
-        metadata: Empty {},
-        status: "Failure",
-        message: status_message(template.kind, name, findings),
-        reason: if undecodable { "BadRequest" } else { "Invalid" },
-        details,
-        code: if undecodable { 400 } else { 422 },
-    })
+    if findings.first()?.kind == ErrorKind::Undecodable {
+        return Some(Status::bad_request(status_message(template.kind, name, findings)));
+    }
+    Some(Status::invalid(
+        template.kind.name(),
+        template.kind.group(),
+        name,
+        findings,
+    ))
 }

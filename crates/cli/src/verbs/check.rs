@@ -1,9 +1,14 @@
 //! `porthole check`: the cluster's verdict on manifests, offline.
 
+mod config;
+mod fixing;
 mod gather;
+mod github;
 mod human;
 mod json;
 mod names;
+mod print;
+mod sarif;
 mod snippet;
 mod status;
 
@@ -13,11 +18,13 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use porthole_check::{File, Settings, Verdict, World, judge};
 use porthole_pod::{Options, Severity, Version};
+use serde::Deserialize;
 
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::Failure;
 use crate::parallel;
+use config::{Asked, Config};
 use gather::Unreadable;
 
 /// Options of `porthole check`.
@@ -26,25 +33,41 @@ pub(crate) struct Check {
     /// Files, directories with all that is below them, `https://` URLs, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The version of the cluster
-    #[arg(long, value_name = "1.NN", default_value_t)]
-    kubernetes_version: Version,
+    /// The version of the cluster [default: the newest known]
+    #[arg(long, value_name = "1.NN")]
+    kubernetes_version: Option<Version>,
     /// The cluster's API server runs without --allow-privileged
     #[arg(long)]
     disallow_privileged: bool,
-    /// The namespace of objects that name none
-    #[arg(short, long, default_value = "default")]
-    namespace: String,
-    /// From which severity on a finding is a failure
-    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t)]
-    fail_on: FailOn,
+    /// The namespace of objects that name none [default: default]
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// A rule that is not to be reported; may be given several times
+    #[arg(long, value_name = "RULE")]
+    ignore: Vec<String>,
+    /// From which severity on a finding is a failure [default: error]
+    #[arg(long, value_name = "SEVERITY", value_enum)]
+    fail_on: Option<FailOn>,
+    /// Make the changes that findings propose and that are safe
+    #[arg(long, conflicts_with_all = ["diff", "output"])]
+    fix: bool,
+    /// Print the changes that --fix would make
+    #[arg(long, conflicts_with = "output")]
+    diff: bool,
+    /// With --fix and --diff: also changes that guess what is meant
+    #[arg(long)]
+    unsafe_fixes: bool,
+    /// The settings, instead of the nearest .porthole.yaml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// How the findings are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }
 
 /// From which severity on a finding is a failure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 enum FailOn {
     /// What the cluster refuses, or what does not run
     #[default]
@@ -75,6 +98,10 @@ enum Output {
     Json,
     /// The same as YAML
     Yaml,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
+    /// Annotations of a GitHub workflow
+    Github,
     /// The API server's answer to each object, one JSON document a line
     Status,
 }
@@ -108,12 +135,25 @@ impl Outcome<'_> {
 
 impl Check {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
-        let settings = self.settings();
-        let (files, unreadable) = gather::read(&self.paths)?;
+        self.check_rules()?;
+        let config = Config::find(self.config.as_deref())?;
+        let of_file = |name: &str| self.settings(&config.asked_of(name));
+        let (mut files, unreadable) = gather::read(&self.paths, &config)?;
+        let settings = self.settings(config.asked());
+        if self.diff || self.fix {
+            let world = World::of(&files, &settings);
+            if self.diff {
+                let changes = fixing::show(&files, &world, &of_file, self.unsafe_fixes)?;
+                return Ok(ExitCode::from(if changes > 0 { exit::NO } else { 0 }));
+            }
+            fixing::write(&files, &world, &of_file, self.unsafe_fixes)?;
+            // What is said is said of what is there now.
+            files = gather::again(&files)?;
+        }
         let world = World::of(&files, &settings);
         let judged = parallel::map(&files, |file| Judged {
             file,
-            verdicts: judge(file, &world, &settings),
+            verdicts: judge(file, &world, &of_file(file.source.name())),
         });
         let outcome = Outcome {
             settings: &settings,
@@ -124,22 +164,48 @@ impl Check {
             Output::Human => human::print(&outcome, global)?,
             Output::Json => json::print_json(&outcome)?,
             Output::Yaml => json::print_yaml(&outcome)?,
+            Output::Sarif => sarif::print(&outcome)?,
+            Output::Github => github::print(&outcome)?,
             Output::Status => status::print(&outcome)?,
         }
-        Ok(if outcome.has(self.fail_on.severity()) {
+        let fail_on = self.fail_on.or(config.fail_on).unwrap_or_default();
+        Ok(if outcome.has(fail_on.severity()) {
             ExitCode::from(exit::NO)
         } else {
             ExitCode::SUCCESS
         })
     }
 
-    fn settings(&self) -> Settings {
+    /// What is asked: flags go before what settings say.
+    fn settings(&self, asked: &Asked) -> Settings {
+        let version = asked
+            .kubernetes_version
+            .as_deref()
+            .and_then(|version| version.parse().ok());
+        let version = self.kubernetes_version.or(version).unwrap_or_default();
+        let namespace = self.namespace.as_ref().or(asked.namespace.as_ref());
         Settings {
             options: Options {
-                allow_privileged: !self.disallow_privileged,
-                ..Options::of(self.kubernetes_version)
+                allow_privileged: !(self.disallow_privileged || asked.disallow_privileged == Some(true)),
+                ..Options::of(version)
             },
-            namespace: self.namespace.clone(),
+            namespace: namespace.map_or_else(|| "default".to_owned(), Clone::clone),
+            ignore: self.ignore.iter().chain(&asked.ignore).cloned().collect(),
+        }
+    }
+
+    /// A misspelt rule would be ignored in silence.
+    fn check_rules(&self) -> Result<(), Failure> {
+        let unknown = self
+            .ignore
+            .iter()
+            .find(|name| !porthole_check::rules().any(|rule| rule.name == *name));
+        match unknown {
+            None => Ok(()),
+            Some(name) => {
+                let failure = Failure::unasked(format!("--ignore: there is no rule `{name}`"));
+                Err(failure.help("`porthole rule` lists them"))
+            }
         }
     }
 }

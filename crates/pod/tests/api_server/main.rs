@@ -4,5 +4,8 @@ mod decoding;
 mod host_ports;
 mod host_process;
 mod os;
+mod pod_security_admission;
+mod pod_security_checks;
+mod pod_security_namespaces;
 mod pods;
 mod windows_options;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use porthole_check::File;
 use porthole_manifest::Source;
 
+use super::config::Config;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::fetch::{self, Address};
@@ -28,7 +29,7 @@ enum Origin {
 ///
 /// # Errors
 /// A path that is named does not exist, or a URL cannot be fetched.
-pub(super) fn read(paths: &[PathBuf]) -> Result<(Vec<File>, Vec<Unreadable>), Failure> {
+pub(super) fn read(paths: &[PathBuf], config: &Config) -> Result<(Vec<File>, Vec<Unreadable>), Failure> {
     let mut origins = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -42,7 +43,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<(Vec<File>, Vec<Unreadable>), Fa
             origins.push(Origin::Bytes(address.name(), fetch::fetch(&address)?));
         } else if path.is_dir() {
             let before = origins.len();
-            walk(path, &mut origins)?;
+            walk(path, config, &mut origins)?;
             if origins.len() == before {
                 let failure = Failure::unasked(format!(
                     "read `{}`: no .yaml, .yml or .json file in it",
@@ -67,7 +68,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<(Vec<File>, Vec<Unreadable>), Fa
 }
 
 /// The manifests of a directory and of those in it, by name; hidden ones and what `.gitignore` names are left out.
-fn walk(directory: &Path, origins: &mut Vec<Origin>) -> Result<(), Failure> {
+fn walk(directory: &Path, config: &Config, origins: &mut Vec<Origin>) -> Result<(), Failure> {
     let walk = ignore::WalkBuilder::new(directory)
         .sort_by_file_path(Ord::cmp)
         .build();
@@ -79,7 +80,7 @@ fn walk(directory: &Path, origins: &mut Vec<Origin>) -> Result<(), Failure> {
         let known = path
             .extension()
             .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known));
-        if known && path.is_file() {
+        if known && path.is_file() && !config.excludes(path) {
             origins.push(Origin::Path(path.to_owned()));
         }
     }
@@ -105,4 +106,22 @@ fn parse(origin: &Origin) -> Result<File, Unreadable> {
         name,
         reason: error.to_string(),
     })
+}
+
+/// The files as they are now, after some have been changed.
+///
+/// # Errors
+/// One of them can no longer be read.
+pub(super) fn again(files: &[File]) -> Result<Vec<File>, Failure> {
+    files
+        .iter()
+        .map(|file| {
+            let name = file.source.name();
+            if !Path::new(name).is_file() {
+                return Ok(File::parse(name, file.source.text()));
+            }
+            parse(&Origin::Path(PathBuf::from(name)))
+                .map_err(|unreadable| Failure::unasked(unreadable.reason))
+        })
+        .collect()
 }

@@ -1,15 +1,12 @@
 //! Findings for people: the lines of the source, and one line at the end.
 
-use std::io::Write as _;
-
 use annotate_snippets::Renderer;
 use anstyle::{AnsiColor, Style};
 use porthole_pod::Severity;
 
-use super::{Outcome, snippet};
+use super::{Outcome, print, snippet};
 use crate::arguments::Global;
-use crate::exit;
-use crate::failure::{Attempt as _, Failure};
+use crate::failure::Failure;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -26,9 +23,8 @@ struct Count {
 /// Prints everything.
 pub(super) fn print(outcome: &Outcome<'_>, global: &Global) -> Result<(), Failure> {
     let renderer = Renderer::styled();
-    let mut out = std::io::BufWriter::new(anstream::stdout());
     let mut count = Count::default();
-    let printed = (|| -> std::io::Result<()> {
+    print::coloured(|out| {
         for file in outcome.unreadable {
             writeln!(out, "{ERROR}error[unreadable]{ERROR:#}: {}\n", file.reason)?;
             count.errors += 1;
@@ -56,13 +52,8 @@ pub(super) fn print(outcome: &Outcome<'_>, global: &Global) -> Result<(), Failur
         if !global.quiet {
             writeln!(out, "{}", last_line(&count, outcome))?;
         }
-        out.flush()
-    })();
-    match printed {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.attempt(exit::UNASKED, || "write to standard output".to_owned()),
-    }
+        Ok(())
+    })
 }
 
 fn last_line(count: &Count, outcome: &Outcome<'_>) -> String {

@@ -1,13 +1,11 @@
 //! Findings for programs.
 
-use std::io::Write as _;
-
 use porthole_check::Answer;
 use porthole_manifest::{Position, Source, Span};
 use porthole_pod::{Finding, Fix};
 use serde::Serialize;
 
-use super::{Judged, Outcome, names};
+use super::{Judged, Outcome, names, print};
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 
@@ -124,21 +122,17 @@ impl Place {
 pub(super) fn print_json(outcome: &Outcome<'_>) -> Result<(), Failure> {
     let doing = || "print the findings".to_owned();
     let text = serde_json::to_string_pretty(&report(outcome)).attempt(exit::UNASKED, doing)?;
-    print(&format!("{text}\n"))
+    write(&format!("{text}\n"))
 }
 
 /// Prints everything as YAML.
 pub(super) fn print_yaml(outcome: &Outcome<'_>) -> Result<(), Failure> {
     let doing = || "print the findings".to_owned();
-    print(&serde_saphyr::to_string(&report(outcome)).attempt(exit::UNASKED, doing)?)
+    write(&serde_saphyr::to_string(&report(outcome)).attempt(exit::UNASKED, doing)?)
 }
 
-fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.attempt(exit::UNASKED, || "write to standard output".to_owned()),
-    }
+fn write(text: &str) -> Result<(), Failure> {
+    print::plain(|out| out.write_all(text.as_bytes()))
 }
 
 fn report<'a>(outcome: &'a Outcome<'a>) -> Report<'a> {

@@ -1,13 +1,10 @@
 //! The API server's answers, one JSON document a line.
 
-use std::io::Write as _;
-
 use porthole_pod::Status;
 use serde::Serialize;
 
-use super::Outcome;
-use crate::exit;
-use crate::failure::{Attempt as _, Failure};
+use super::{Outcome, print};
+use crate::failure::Failure;
 
 /// One answer.
 #[derive(Serialize)]
@@ -24,11 +21,10 @@ struct Line<'a> {
 
 /// Prints a line an object, in the order of the input. A document that cannot be read has one as well.
 pub(super) fn print(outcome: &Outcome<'_>) -> Result<(), Failure> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let printed = (|| -> std::io::Result<()> {
+    print::plain(|out| {
         for file in outcome.unreadable {
             let error = Some(file.reason.as_str());
-            write(&mut out, &unread(&file.name, 0, error))?;
+            write(out, &unread(&file.name, 0, error))?;
         }
         for judged in &outcome.files {
             let file = judged.file.source.name();
@@ -50,16 +46,11 @@ pub(super) fn print(outcome: &Outcome<'_>) -> Result<(), Failure> {
             // Items of one List keep their order.
             lines.sort_by_key(|(document, _)| *document);
             for (_, line) in &lines {
-                write(&mut out, line)?;
+                write(out, line)?;
             }
         }
-        out.flush()
-    })();
-    match printed {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.attempt(exit::UNASKED, || "write to standard output".to_owned()),
-    }
+        Ok(())
+    })
 }
 
 fn unread<'a>(file: &'a str, document: usize, error: Option<&'a str>) -> Line<'a> {
@@ -73,7 +64,7 @@ fn unread<'a>(file: &'a str, document: usize, error: Option<&'a str>) -> Line<'a
     }
 }
 
-fn write(out: &mut impl std::io::Write, line: &Line<'_>) -> std::io::Result<()> {
+fn write(out: &mut dyn std::io::Write, line: &Line<'_>) -> std::io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n")
 }
