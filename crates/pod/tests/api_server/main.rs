@@ -1,11 +1,15 @@
 //! What the API server answers, rule by rule: the upstream tables' cases and the exact texts.
 
+mod annotations;
 mod decoding;
 mod host_ports;
 mod host_process;
 mod os;
+mod pod_fields;
 mod pod_security_admission;
 mod pod_security_checks;
 mod pod_security_namespaces;
 mod pods;
+mod scheduling;
+mod volumes;
 mod windows_options;

@@ -1,7 +1,7 @@
 //! Pods for the tests: written as YAML, validated, answered.
 
 use porthole_manifest::{Document, Limits, PodTemplate, objects, parse, pod_template};
-use porthole_pod::{Finding, Options, status_message, validate};
+use porthole_pod::{Finding, Options, Version, status_message, validate};
 
 /// The one document of `text`.
 #[track_caller]
@@ -72,4 +72,26 @@ pub(crate) fn message(text: &str) -> String {
         let findings = validate(template, &Options::default());
         status_message(template.kind, template.name.unwrap_or_default(), &findings)
     })
+}
+
+/// Kubernetes 1.`minor`.
+#[track_caller]
+pub(crate) fn version(minor: u16) -> Version {
+    let Some(version) = Version::new(minor) else {
+        panic!("1.{minor} is not known")
+    };
+    version
+}
+
+/// The texts of what is found in a Pod of `spec` under `options`.
+#[track_caller]
+pub(crate) fn texts_under(spec: &str, options: &Options) -> Vec<String> {
+    let findings = findings_under(&pod(spec), options);
+    findings.iter().map(ToString::to_string).collect()
+}
+
+/// The texts of what is found in a Pod of `spec` by Kubernetes 1.`minor`.
+#[track_caller]
+pub(crate) fn texts_at(minor: u16, spec: &str) -> Vec<String> {
+    texts_under(spec, &Options::of(version(minor)))
 }
