@@ -25,7 +25,7 @@ use crate::names;
 use crate::path::Path;
 use crate::report::{Shown, int, is_true, items, place, text};
 use crate::rule::{Rule, rules};
-use crate::rules::host_ports;
+use crate::rules::{host_ports, volumes};
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -88,8 +88,7 @@ impl<'a> Scope<'a> {
         let spec = pass.spec;
         let path = pass.spec_path();
         let list = path.child("volumes");
-        let volumes = items(spec, "volumes")
-            .enumerate()
+        let volumes = volumes::of(pass, spec)
             .filter(|(index, _)| !pass.has_error_under(&list.index(*index)))
             .map(|(_, volume)| (text(volume, "name"), volume))
             .collect();

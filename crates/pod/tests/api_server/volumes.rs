@@ -57,6 +57,17 @@ fn a_volume_is_of_one_type_and_without_one_an_empty_directory() {
         ]
     );
     assert_source("image: {}", &[".image.reference: Required value"]);
+    // Mounts of an image volume are dropped with it.
+    let mounted = "volumes: [{name: a, image: {reference: r}}]\ncontainers: [{name: c, image: i, volumeMounts: [{name: a, \
+                   mountPath: /a}, {name: b, mountPath: /b}]}]";
+    assert_eq!(
+        texts_at(34, mounted),
+        ["spec.containers[0].volumeMounts[0].name: Not found: \"b\""]
+    );
+    assert_eq!(
+        texts_at(35, mounted),
+        ["spec.containers[0].volumeMounts[1].name: Not found: \"b\""]
+    );
 }
 
 #[test]
