@@ -1,6 +1,13 @@
 //! What the API server answers, rule by rule: the upstream tables' cases and the exact texts.
 
 mod annotations;
+mod container_env;
+mod container_handlers;
+mod container_lists;
+mod container_mounts;
+mod container_resources;
+mod container_security;
+mod container_warnings;
 mod decoding;
 mod host_ports;
 mod host_process;
