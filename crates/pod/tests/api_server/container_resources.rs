@@ -132,7 +132,7 @@ fn only_a_pods_requests_are_taken_from_its_limits() {
 
 #[test]
 fn claims_are_the_pods() {
-    let spec = "resourceClaims: [{name: b, resourceClaimName: x}, {name: a, resourceClaimName: y}]\ncontainers: [{name: c, image: \
+    let spec = "resourceClaims: [{name: b, resourceClaimName: x}, {name: a, resourceClaimName: w}]\ncontainers: [{name: c, image: \
         i, resources: {claims: [{name: a, request: r}, {name: a}, {name: a}, {}, {name: z}]}}]";
     let at = "spec.containers[0].resources.claims";
     let duplicate = |index: usize| format!("{at}[{index}]: Duplicate value: \"a\"");
