@@ -45,6 +45,13 @@ pub enum ErrorKind {
     Warning,
     /// The object cannot be read: validation is never reached. The detail is the whole message.
     Undecodable,
+    /// The server does not serve what the object is (404). The detail is the whole message.
+    NotServed,
+    /// The request has more bytes than the server reads (413). The detail is the whole message.
+    TooLarge,
+    /// The API server takes the object and says nothing: the field has no effect. The detail is what a newer server would
+    /// say.
+    Ignored,
 }
 
 impl ErrorKind {
@@ -61,7 +68,7 @@ impl ErrorKind {
             Self::TooLong => "Too long",
             Self::TooMany => "Too many",
             Self::Internal => "Internal error",
-            Self::Undecodable | Self::Warning => "",
+            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning => "",
         }
     }
 
@@ -79,13 +86,16 @@ impl ErrorKind {
             Self::TooMany => "FieldValueTooMany",
             Self::TypeInvalid => "FieldValueTypeInvalid",
             Self::Internal => "InternalError",
-            Self::Undecodable | Self::Warning => "",
+            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning => "",
         }
     }
 
     /// Whether the detail is all that there is to say.
     const fn is_whole(self) -> bool {
-        matches!(self, Self::Undecodable | Self::Warning)
+        matches!(
+            self,
+            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning
+        )
     }
 
     /// Whether messages of this kind show the value.
@@ -119,6 +129,8 @@ pub struct Finding {
     pub detail: String,
     /// The place in the source: of the value, or of what makes a missing value necessary.
     pub span: Option<Span>,
+    /// What porthole adds of its own, such as what was meant; never a part of the server's text.
+    pub help: Option<String>,
 }
 
 impl Finding {

@@ -29,6 +29,7 @@
 pub mod account;
 mod account_grammar;
 mod container;
+pub mod decode;
 pub mod effective;
 mod finding;
 pub mod gates;

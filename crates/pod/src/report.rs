@@ -82,6 +82,7 @@ impl<'a> Report<'a> {
             value,
             detail: detail.into(),
             span: Some(span),
+            help: None,
         });
     }
 
@@ -204,6 +205,7 @@ impl<'a> Report<'a> {
             value: None,
             detail: text.into(),
             span: Some(span),
+            help: None,
         });
     }
 }

@@ -5,16 +5,17 @@ use std::collections::HashSet;
 use porthole_manifest::{PodTemplate, WorkloadKind};
 use serde::Serialize;
 
+use crate::decode;
 use crate::finding::{ErrorKind, Finding};
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
 /// in brackets.
 #[must_use]
 pub fn status_message(kind: WorkloadKind, name: &str, findings: &[Finding]) -> String {
-    if let [finding] = findings
-        && finding.kind == ErrorKind::Undecodable
-    {
-        return finding.to_string();
+    match findings.first().map(|finding| finding.kind) {
+        Some(ErrorKind::Undecodable) => return decode::message(findings),
+        Some(ErrorKind::NotServed | ErrorKind::TooLarge) => return findings[0].to_string(),
+        _ => {}
     }
     let mut seen = HashSet::new();
     let texts: Vec<String> = findings
@@ -43,7 +44,7 @@ pub struct Status {
     pub status: &'static str,
     /// As [`status_message`] has it.
     pub message: String,
-    /// `Invalid`, or `BadRequest` for what cannot be decoded.
+    /// `Invalid`, or `BadRequest` for what cannot be decoded, `NotFound` for what is not served, `RequestEntityTooLarge`.
     pub reason: &'static str,
     /// What is wrong, one by one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,9 +86,14 @@ pub struct Cause {
 /// The answer to the creation of `template`'s object, or nothing where there is nothing to find fault with.
 #[must_use]
 pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status> {
-    let undecodable = findings.first()?.kind == ErrorKind::Undecodable;
+    let (reason, code) = match findings.first()?.kind {
+        ErrorKind::Undecodable => ("BadRequest", 400),
+        ErrorKind::NotServed => ("NotFound", 404),
+        ErrorKind::TooLarge => ("RequestEntityTooLarge", 413),
+        _ => ("Invalid", 422),
+    };
     let name = template.name.unwrap_or_default();
-    let details = (!undecodable).then(|| Details {
+    let details = (code == 422).then(|| Details {
         name: name.to_owned(),
         group: template.kind.group(),
         kind: template.kind.name(),
@@ -106,8 +112,8 @@ pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status
         metadata: Empty {},
         status: "Failure",
         message: status_message(template.kind, name, findings),
-        reason: if undecodable { "BadRequest" } else { "Invalid" },
+        reason,
         details,
-        code: if undecodable { 400 } else { 422 },
+        code,
     })
 }
