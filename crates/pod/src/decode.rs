@@ -9,6 +9,7 @@
 
 mod base64;
 mod help;
+mod json_schema;
 mod number;
 mod quantity;
 mod time;

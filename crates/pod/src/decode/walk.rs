@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use porthole_manifest::{Entry, Node, Span, Value};
 
 use super::help::{self, Owner};
-use super::{base64, number, quantity, time};
+use super::{base64, json_schema, number, quantity, time};
 use crate::path::Path;
 use crate::render::go_quote;
 use crate::schema::{Definition, Field, Struct, Type, TypeId, Types};
@@ -22,6 +22,9 @@ pub(super) struct Mistake {
     pub(super) field: String,
     pub(super) span: Span,
     pub(super) help: Option<String>,
+    /// What was found, what was wanted and the fields in between, where the text says that one cannot be unmarshalled into
+    /// the other: a decoder around this one says it with its own names.
+    cause: Option<(String, String, String)>,
 }
 
 /// A field that is unknown, or there before.
@@ -43,7 +46,7 @@ impl StrictError {
 }
 
 /// A type that reads itself has refused its value: nothing behind it is read.
-struct Ended;
+pub(super) struct Ended;
 
 /// The walk, and what it has found.
 pub(super) struct Walk {
@@ -79,6 +82,20 @@ impl Walk {
         if object.is_mapping() {
             // What has ended the walk is its mistake.
             let _ = self.structure(object, of, None, structure);
+        }
+    }
+
+    /// A walk of its own inside of this one.
+    pub(super) fn inner(&self) -> Self {
+        Self::new(self.version)
+    }
+
+    /// Walks a mapping of the type of that name.
+    pub(super) fn named(&mut self, node: Node<'_>, name: &str, path: &Path<'_>) -> Result<(), Ended> {
+        let types = self.types;
+        match types.find(name).and_then(|id| Some((id, types.structure(id)?))) {
+            Some((id, of)) => self.structure(node, of, Some(path), id),
+            None => Ok(()),
         }
     }
 
@@ -130,7 +147,7 @@ impl Walk {
                         Value::Null => Ok(()),
                         Value::Mapping(_) => self.structure(node, of, Some(path), *id),
                         value => {
-                            self.mismatch(node, number::kind(&value), wanted, path);
+                            self.wrong_type(node, number::kind(&value), wanted, path);
                             Ok(())
                         }
                     };
@@ -149,7 +166,7 @@ impl Walk {
                 if number::whole(&value).is_some_and(|whole| int.holds(whole)) {
                     return Ok(());
                 }
-                self.mismatch(node, &number::kind_with_number(&value), wanted, path);
+                self.wrong_type(node, &number::kind_with_number(&value), wanted, path);
                 Ok(())
             }
             (Value::Sequence(items), Type::List(of)) => {
@@ -164,12 +181,12 @@ impl Walk {
                 if let Some(byte) = base64::corrupt_at(text) {
                     let text = format!("illegal base64 data at input byte {byte}");
                     let help = "values of `data` are base64; plain text goes to `stringData`".to_owned();
-                    self.mistake(node, text, Some(help), path);
+                    self.plain_mistake(node, text, Some(help), path);
                 }
                 Ok(())
             }
             (value, _) => {
-                self.mismatch(node, number::kind(&value), wanted, path);
+                self.wrong_type(node, number::kind(&value), wanted, path);
                 Ok(())
             }
         }
@@ -207,71 +224,117 @@ impl Walk {
         if matches!(value, Value::Null) {
             return Ok(());
         }
-        match name {
-            "resource.Quantity" => match quantity::refuse(&value) {
-                None => Ok(()),
-                Some(text) => self.end(node, text.to_owned(), help::quantity(&value), path),
-            },
-            "intstr.IntOrString" => match &value {
-                Value::String(_) => Ok(()),
-                Value::Int(whole) if i32::try_from(*whole).is_ok() => Ok(()),
-                value if number::whole(value).is_some_and(|whole| i32::try_from(whole).is_ok()) => Ok(()),
-                value => {
-                    let text = self.unmarshal(&number::kind_with_number(value), "int32");
-                    self.end(node, text, None, path)
-                }
-            },
+        let plain = |text, help| Mistake {
+            text,
+            field: path.to_string(),
+            span: node.span(),
+            help,
+            cause: None,
+        };
+        let unfit = |found: &str, wanted: &str| {
+            let cause = (found.to_owned(), wanted.to_owned(), String::new());
+            self.unmarshal(node, cause, None, path)
+        };
+        let mistake = match name {
+            "resource.Quantity" => {
+                quantity::refuse(&value).map(|text| plain(text.to_owned(), help::quantity(&value)))
+            }
+            "intstr.IntOrString" => {
+                let fits = matches!(value, Value::String(_))
+                    || number::whole(&value).is_some_and(|whole| i32::try_from(whole).is_ok());
+                (!fits).then(|| unfit(&number::kind_with_number(&value), "int32"))
+            }
             "meta/v1.Time" | "meta/v1.MicroTime" => {
                 let layout = if name == "meta/v1.Time" {
                     time::SECONDS
                 } else {
                     time::MICROSECONDS
                 };
-                let text = match &value {
-                    Value::String(text) => time::refuse(text, layout),
-                    value => Some(self.unmarshal(number::kind(value), "string")),
-                };
-                text.map_or(Ok(()), |text| self.end(node, text, None, path))
+                match &value {
+                    Value::String(text) => time::refuse(text, layout).map(|text| plain(text, None)),
+                    value => Some(unfit(number::kind(value), "string")),
+                }
             }
-            _ => Ok(()),
+            _ => json_schema::mistake(self, node, name, path).map(|inner| match inner.cause {
+                Some(cause) => Mistake {
+                    field: inner.field,
+                    span: inner.span,
+                    ..self.unmarshal(node, cause, inner.help, path)
+                },
+                None => inner,
+            }),
+        };
+        mistake.map_or(Ok(()), |mistake| self.end(mistake))
+    }
+
+    /// A value of the wrong type.
+    pub(super) fn mismatch(
+        &mut self,
+        node: Node<'_>,
+        found: &str,
+        wanted: &str,
+        help: Option<String>,
+        path: &Path<'_>,
+    ) {
+        if self.mistake.is_none() {
+            let cause = (found.to_owned(), wanted.to_owned(), String::new());
+            self.mistake = Some(self.unmarshal(node, cause, help, path));
         }
     }
 
-    fn mismatch(&mut self, node: Node<'_>, found: &str, wanted: &'static Type, path: &Path<'_>) {
+    fn wrong_type(&mut self, node: Node<'_>, found: &str, wanted: &'static Type, path: &Path<'_>) {
         if self.mistake.is_none() {
             let types = self.types;
-            let text = self.unmarshal(found, &types.show(wanted).to_string());
             let help = help::mismatch(node, wanted, types);
-            self.mistake(node, text, help, path);
+            self.mismatch(node, found, &types.show(wanted).to_string(), help, path);
         }
     }
 
-    fn unmarshal(&self, found: &str, wanted: &str) -> String {
+    /// The mistake of a value that cannot become what is wanted, as the struct that is read names it.
+    fn unmarshal(
+        &self,
+        node: Node<'_>,
+        (found, wanted, inner): (String, String, String),
+        help: Option<String>,
+        path: &Path<'_>,
+    ) -> Mistake {
         let owner = self.owners.last().map_or("", |owner| owner.of.name);
-        let field = self.fields.join(".");
-        format!("json: cannot unmarshal {found} into Go struct field {owner}.{field} of type {wanted}")
-    }
-
-    /// Remembers the first mistake.
-    fn mistake(&mut self, node: Node<'_>, text: String, help: Option<String>, path: &Path<'_>) {
-        self.mistake.get_or_insert_with(|| Mistake {
-            text,
+        let mut field = self.fields.join(".");
+        if !inner.is_empty() && self.version.at_least(35) {
+            field.push('.');
+            field.push_str(&inner);
+        }
+        Mistake {
+            text: format!(
+                "json: cannot unmarshal {found} into Go struct field {owner}.{field} of type {wanted}"
+            ),
             field: path.to_string(),
             span: node.span(),
             help,
-        });
+            cause: Some((found, wanted, field)),
+        }
     }
 
-    /// A mistake that is the answer whatever was found before.
-    fn end(
+    /// Remembers the first mistake, one whose text is the same whoever reads it.
+    pub(super) fn plain_mistake(
         &mut self,
         node: Node<'_>,
         text: String,
         help: Option<String>,
         path: &Path<'_>,
-    ) -> Result<(), Ended> {
-        self.mistake = None;
-        self.mistake(node, text, help, path);
+    ) {
+        self.mistake.get_or_insert_with(|| Mistake {
+            text,
+            field: path.to_string(),
+            span: node.span(),
+            help,
+            cause: None,
+        });
+    }
+
+    /// A mistake that is the answer whatever was found before.
+    fn end(&mut self, mistake: Mistake) -> Result<(), Ended> {
+        self.mistake = Some(mistake);
         Err(Ended)
     }
 

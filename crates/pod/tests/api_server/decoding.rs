@@ -386,6 +386,49 @@ fn misplaced_and_misspelt_fields_are_told_where_they_belong() {
 }
 
 #[test]
+fn schemas_of_custom_resources_are_read_as_their_own_code_reads_them() {
+    for (schema, minor, expected) in [
+        (
+            "{properties: {a: {additionalProperties: {maximum: x}}}}",
+            37,
+            "json: cannot unmarshal string into Go struct field JSONSchemaProps.spec.versions.schema.openAPIV3Schema\
+             .properties.additionalProperties.maximum of type float64",
+        ),
+        (
+            "{properties: {a: {additionalProperties: {maximum: x}}}}",
+            34,
+            "json: cannot unmarshal string into Go struct field JSONSchemaProps.spec.versions.schema.openAPIV3Schema\
+             .properties.additionalProperties of type float64",
+        ),
+        ("{additionalProperties: 5}", 37, "boolean or JSON schema expected"),
+        (
+            "{items: [{}, 5]}",
+            37,
+            "json: cannot unmarshal number into Go struct field JSONSchemaProps.spec.versions.schema.openAPIV3Schema\
+             .items of type v1.JSONSchemaProps",
+        ),
+        (
+            "{items: {unknown: 1}, additionalProperties: true, default: [1]}",
+            37,
+            "",
+        ),
+    ] {
+        let text = format!(
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n\
+             spec: {{versions: [{{schema: {{openAPIV3Schema: {schema}}}}}]}}\n"
+        );
+        let answer = answer(&text, minor);
+        let prefix =
+            "CustomResourceDefinition in version \"v1\" cannot be handled as a CustomResourceDefinition: ";
+        assert_eq!(
+            answer.strip_prefix(prefix).unwrap_or(&answer),
+            expected,
+            "{schema}"
+        );
+    }
+}
+
+#[test]
 fn a_kind_of_others_is_not_decoded() {
     assert_eq!(
         found(
