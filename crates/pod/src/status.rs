@@ -67,8 +67,10 @@ pub struct Details {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub group: &'static str,
     /// Its kind.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub kind: &'static str,
     /// Every error, equal ones as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
 }
 
@@ -93,19 +95,29 @@ pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status
         _ => ("Invalid", 422),
     };
     let name = template.name.unwrap_or_default();
-    let details = (code == 422).then(|| Details {
-        name: name.to_owned(),
-        group: template.kind.group(),
-        kind: template.kind.name(),
-        causes: findings
-            .iter()
-            .map(|finding| Cause {
-                reason: finding.kind.reason(),
-                message: finding.body(),
-                field: finding.field.clone(),
-            })
-            .collect(),
-    });
+    let details = match code {
+        422 => Some(Details {
+            name: name.to_owned(),
+            group: template.kind.group(),
+            kind: template.kind.name(),
+            causes: findings
+                .iter()
+                .map(|finding| Cause {
+                    reason: finding.kind.reason(),
+                    message: finding.body(),
+                    field: finding.field.clone(),
+                })
+                .collect(),
+        }),
+        // The server sends them, and they are empty.
+        404 => Some(Details {
+            name: String::new(),
+            group: "",
+            kind: "",
+            causes: Vec::new(),
+        }),
+        _ => None,
+    };
     Some(Status {
         kind: "Status",
         api_version: "v1",

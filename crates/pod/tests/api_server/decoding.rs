@@ -1,6 +1,6 @@
 //! Values of the wrong type: the object is not decoded, and validation is not reached.
 
-use porthole_manifest::{Span, objects};
+use porthole_manifest::objects;
 use porthole_pod::{ErrorKind, Finding, Options, Severity, Version, decode};
 
 use crate::pods::{document, findings, message, pod};
@@ -438,42 +438,6 @@ fn a_kind_of_others_is_not_decoded() {
         []
     );
     assert_eq!(found("apiVersion: batch/v2\nkind: Job\nspec: 5\n", 37), []);
-}
-
-#[test]
-fn what_a_server_does_not_serve_is_not_found_and_what_ends_is_warned_of() {
-    let say = |api_version: &str, kind: &str, minor: u16| {
-        let options = Options::of(Version::new(minor).expect("it is known"));
-        let finding = decode::check_api_version(api_version, kind, Span::new(0, 1), &options)?;
-        Some((finding.rule.name, finding.detail, finding.help))
-    };
-    let not_found = "the server could not find the requested resource";
-    assert_eq!(say("apps/v1", "Deployment", 37), None);
-    assert_eq!(
-        say("batch/v1beta1", "CronJob", 24),
-        Some((
-            "api-version-deprecated",
-            "batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob"
-                .to_owned(),
-            None
-        ))
-    );
-    assert_eq!(
-        say("batch/v1beta1", "CronJob", 25),
-        Some((
-            "api-version-not-served",
-            not_found.to_owned(),
-            Some("batch/v1beta1 CronJob is gone from Kubernetes 1.25 on; use batch/v1 CronJob".to_owned())
-        ))
-    );
-    assert_eq!(
-        say("autoscaling/v2", "HorizontalPodAutoscaler", 22),
-        Some((
-            "api-version-not-served",
-            not_found.to_owned(),
-            Some("autoscaling/v2 HorizontalPodAutoscaler is served from Kubernetes 1.23 on".to_owned())
-        ))
-    );
 }
 
 #[test]

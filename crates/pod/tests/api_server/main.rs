@@ -5,4 +5,5 @@ mod host_ports;
 mod host_process;
 mod os;
 mod pods;
+mod serving;
 mod windows_options;
