@@ -19,5 +19,6 @@ mod pod_security_namespaces;
 mod pod_security_servers;
 mod pods;
 mod scheduling;
+mod serving;
 mod volumes;
 mod windows_options;

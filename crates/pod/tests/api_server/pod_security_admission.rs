@@ -7,7 +7,7 @@ use porthole_pod::pod_security::{
     Configuration, ConfigurationError, Exemption, Level, NamespacePolicy, Verdict, is_significant_update,
 };
 
-use crate::pods::{document, pod, options_of, with_template};
+use crate::pods::{document, options_of, pod, with_template};
 
 /// A Namespace `ns` with these labels, without their common beginning.
 pub(crate) fn namespace(labels: &str) -> String {

@@ -3,7 +3,7 @@
 use porthole_pod::{Gates, Options};
 
 use crate::pod_security_checks::{said, said_under, violations_under};
-use crate::pods::{pod, options_of};
+use crate::pods::{options_of, pod};
 
 #[test]
 fn a_server_knows_no_newer_standards_than_its_own() {
