@@ -24,6 +24,7 @@ mod error;
 mod files;
 mod foreman;
 mod jobs;
+mod naming;
 mod prepared;
 mod record;
 mod registration;
@@ -48,6 +49,7 @@ pub use errand::{Errand, JobOrder, Order};
 pub use error::PodsError;
 pub use foreman::{JobRegistration, JobStopper};
 pub use jobs::{HostJob, JobCondition, JobRecord, JobStatus};
+pub(crate) use naming::directory_name;
 pub use prepared::Prepared;
 pub use record::{Origin, Record, manifest};
 pub use registration::Registration;
@@ -107,7 +109,7 @@ impl Pods {
     /// As for [`list`](Self::list).
     pub fn find(&self, namespace: &str, name: &str) -> Result<Option<Pod>, PodsError> {
         for directory in directory::names(&self.state, Shelf::Pods)? {
-            if directory::is_of(&directory, namespace, name)
+            if naming::is_of(&directory, namespace, name)
                 && let Some(pod) = self.read(&directory)?
             {
                 return Ok(Some(pod));

@@ -180,7 +180,7 @@ fn names_that_are_none_make_no_directory() {
         ("default", "web", "../../etc"),
         ("default", "web", ""),
         ("default", &longest, "1"),
-        (&long, &longest[..200], "1"),
+        ("default", "web", &"1".repeat(300)),
     ] {
         let pod = PodIdentity {
             namespace: namespace.to_owned(),
@@ -191,6 +191,28 @@ fn names_that_are_none_make_no_directory() {
         assert!(matches!(error, PodsError::Name { .. }), "{pod:?}: {error}");
     }
     assert!(!state.path().join("pods").exists());
+}
+
+#[test]
+fn the_longest_names_of_kubernetes_are_taken_found_and_given_back() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    let namespace = "s".repeat(63);
+    let name = [namespace.as_str(); 4].join(".")[..253].to_owned();
+    let pod = PodIdentity {
+        namespace: namespace.clone(),
+        name: name.clone(),
+        uid: "01234567-89ab-cdef-0123-456789abcdef".to_owned(),
+    };
+    let held = pods.claim(&pod).unwrap();
+    assert_eq!(held.directory(), pod_directory(state.path(), &pod));
+    held.record(&record(state.path(), &pod, &["c"], true)).unwrap();
+    let again = pods.claim(&pod).unwrap_err();
+    assert!(matches!(again, PodsError::Taken { .. }), "{again}");
+    let found = pods.find(&namespace, &name).unwrap().unwrap();
+    assert_eq!(found.record.plan.identity, pod);
+    held.remove().unwrap();
+    assert!(pods.find(&namespace, &name).unwrap().is_none());
 }
 
 #[test]
