@@ -289,6 +289,32 @@ fn a_detached_pod_is_listed_heard_entered_counted_stopped_and_removed() {
     assert_eq!(user.containers(), 0);
 }
 
+#[test]
+#[ignore = "needs root"]
+fn a_further_program_is_asked_to_stop_with_its_container() {
+    let user = User::new();
+    // Ends in its grace only if the further program was asked as well.
+    let script = "trap 'until test -e asked; do sleep 0.01; done; exit 5' TERM; until test -e entered; do sleep 0.01; done; \
+                  echo entered; while :; do sleep 0.1; done";
+    assert_eq!(
+        user.run(&pod(script, "", ""), &["--detach", "--inherit-user"])
+            .code,
+        Some(0)
+    );
+    let program = "trap 'touch asked; exit 6' TERM; touch entered; while :; do sleep 0.1; done";
+    let mut program = user
+        .command(&["exec", "p", "--", "sh", "-c", program])
+        .spawn()
+        .unwrap();
+    until("the program to run", || user.good(&["logs", "p"]) == "entered\n");
+    user.good(&["stop", "p"]);
+    assert_eq!(user.porthole(&["wait", "p"]).code, Some(5));
+    program.wait().unwrap();
+    user.finds_no_process();
+    user.good(&["rm", "p"]);
+    assert_eq!(user.containers(), 0);
+}
+
 /// The first number of this name in a JSON text.
 fn number(text: &str, name: &str) -> Option<u64> {
     let (_, value) = text.split_once(&format!("\"{name}\":"))?;
