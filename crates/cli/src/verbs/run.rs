@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use porthole_runtime::build::{self, Choices, HostImages, Objects, Request};
 use porthole_runtime::plan::{Limits, View};
 use porthole_runtime::pods::{Errand, JobOrder, Order, Pods, manifest};
-use porthole_runtime::spec::{self, PodSpec, Refusal, Weight};
+use porthole_runtime::spec::{self, PodSpec, RUNS_ONCE, Refusal, Weight};
 use porthole_runtime::{Engine, os};
 
 use super::{rm, stop};
@@ -227,7 +227,9 @@ impl Run {
             }
             let spec = spec::read(&workload.template)
                 .map_err(|refusals| verdict::refused(workload, &self.namespace, &refusals))?;
-            for said in &spec.notes {
+            let restarts = self.detach || self.restart;
+            let true_here = |reason: &str| !(restarts && reason == RUNS_ONCE);
+            for said in spec.notes.iter().filter(|said| true_here(said.reason)) {
                 if global.verbose > 0 || (said.weight == Weight::Unasked && !global.quiet) {
                     note(&format!(
                         "{}: {}: {}",
