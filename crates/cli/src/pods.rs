@@ -311,16 +311,14 @@ fn search(pods: &Pods, wanted: &[String], namespace: &str) -> Result<(Vec<Target
             let (namespace, name) = split(text, namespace)?;
             match pods.find(namespace, name).map_err(Failure::unasked)? {
                 Some(pod) => found.push(Target::Pod(pod)),
-                None => match job_of(pods, namespace, name)? {
-                    Some(job) => found.push(job),
-                    None => {
-                        let broken = pods.find_broken(namespace, name).map_err(Failure::unasked)?;
-                        if broken.is_empty() {
-                            missing.push(format!("{namespace}/{name}"));
-                        }
-                        found.extend(broken.into_iter().map(Target::Broken));
-                    }
-                },
+                None => found.extend(job_of(pods, namespace, name)?),
+            }
+            if found.is_empty() {
+                let broken = pods.find_broken(namespace, name).map_err(Failure::unasked)?;
+                found.extend(broken.into_iter().map(Target::Broken));
+            }
+            if found.is_empty() {
+                missing.push(format!("{namespace}/{name}"));
             }
         }
         for target in found {

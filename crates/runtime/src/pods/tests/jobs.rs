@@ -114,7 +114,7 @@ fn an_ended_job_is_removed_when_its_time_has_passed() {
     let state = tempfile::tempdir().unwrap();
     let pods = Pods::open(state.path()).unwrap();
     ended(&pods, "kept", None);
-    let directory = ended(&pods, "short", Some(Duration::from_secs(60)));
+    let directory = ended(&pods, "short", Some(Duration::from_mins(1)));
     let job = pods.find_job("default", "short").unwrap().unwrap();
     let since = job.status().unwrap().ended().unwrap().unix();
     let after = |seconds: i64| pods.expire_jobs(Timestamp::from_unix(since + seconds)).unwrap();

@@ -85,10 +85,17 @@ fn a_jobs_fields_have_the_api_servers_defaults() {
     }
 }
 
+/// A job with these fields is refused once, and the refusal begins like this.
+fn refuses(fields: &str, refusal: &str) {
+    let lines = split(fields);
+    let refused = job(&lines, "restartPolicy: Never, ").unwrap_err();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].starts_with(refusal), "{lines}: {refused:?}");
+}
+
 #[test]
-fn what_a_job_cannot_have_is_refused_by_name() {
+fn policies_that_a_job_cannot_have_are_refused_in_the_api_servers_words() {
     for (lines, refusal) in [
-        ("suspend: true", "spec.suspend: a suspended job has no pods"),
         (
             "podFailurePolicy: {rules: [{action: Ignore}]}",
             "spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is required",
@@ -153,6 +160,15 @@ fn what_a_job_cannot_have_is_refused_by_name() {
             "completions: 100001, completionMode: Indexed, backoffLimitPerIndex: 1",
             "spec.maxFailedIndexes: Required value: must be specified when completions is above 100000",
         ),
+    ] {
+        refuses(lines, refusal);
+    }
+}
+
+#[test]
+fn what_a_job_cannot_have_is_refused_by_name() {
+    for (lines, refusal) in [
+        ("suspend: true", "spec.suspend: a suspended job has no pods"),
         ("managedBy: example.com/x", "spec.managedBy: is not supported"),
         (
             "completionMode: Indexed",
@@ -184,10 +200,7 @@ fn what_a_job_cannot_have_is_refused_by_name() {
         ),
         ("completion: 3", "spec.completion: unknown field"),
     ] {
-        let lines = split(lines);
-        let refused = job(&lines, "restartPolicy: Never, ").unwrap_err();
-        assert_eq!(refused.len(), 1, "{refused:?}");
-        assert!(refused[0].starts_with(refusal), "{lines}: {refused:?}");
+        refuses(lines, refusal);
     }
     let judged = job("podFailurePolicy: {rules: []}", "restartPolicy: OnFailure, ").unwrap_err();
     assert_eq!(
@@ -219,7 +232,7 @@ fn policies_of_a_job_are_read() {
         (rules.backoff_limit_per_index, rules.max_failed_indexes),
         (Some(2), Some(3))
     );
-    assert_eq!(rules.ttl, Some(Duration::from_secs(60)));
+    assert_eq!(rules.ttl, Some(Duration::from_mins(1)));
     assert_eq!(
         rules.success_policy,
         [SuccessRule {
