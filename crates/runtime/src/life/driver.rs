@@ -20,7 +20,7 @@ use crate::engine::{Engine, Exit, Running};
 use crate::fault;
 use crate::handler::Failed;
 use crate::plan::Limits;
-use crate::status::Phase;
+use crate::status::{EVICTED, Phase};
 use crate::volumes::{Mounted, PERIOD, Watch};
 
 /// Which attempt of which container.
@@ -81,7 +81,7 @@ impl Life {
     ) -> Result<Outcome, LifeError> {
         let volumes = Mounted::make(&pod.volumes, &pod.directory)?;
         let handle = self.handle();
-        let evict = move |message: String| handle.evict("Evicted", &message);
+        let evict = move |message: String| handle.evict(EVICTED, &message);
         let watch = Watch::start(&pod.volumes, PERIOD, evict).map_err(LifeError::Watch)?;
         let began = self.moment();
         let restarts = options.restarts.then_some(pod.restart_policy);

@@ -37,7 +37,7 @@ impl Shelf {
     }
 
     /// One of them, for people.
-    fn noun(self) -> &'static str {
+    pub(super) fn noun(self) -> &'static str {
         match self {
             Self::Pods => "pod",
             Self::Jobs => "job",

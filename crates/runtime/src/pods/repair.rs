@@ -85,9 +85,8 @@ fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsErro
 /// Nothing is synchronised to the disk: of what was written shortly before a power failure there may be a name without
 /// contents. An ended pod without its record is nothing any more, and one without its status is lost.
 fn after_power_failure(pod: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
-    let is_empty = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.len() == 0);
-    let no_record = is_empty(&record::path(pod));
-    if !no_record && !is_empty(&pod.join(STATUS)) {
+    let no_record = files::is_torn(&record::path(pod));
+    if !no_record && !files::is_torn(&pod.join(STATUS)) {
         return Ok(());
     }
     let Found::Ended(held) = directory::take_over(pod)? else {

@@ -34,7 +34,8 @@ pub enum SuperviseError {
 pub enum Start<'a> {
     /// Its first init container runs, or all of its containers do.
     Runs,
-    /// One of them does not start. Nothing of the pod is left when [`supervise`] returns.
+    /// One of them does not start. Unless the answer is that the pod is to go on all the same, nothing of it is left when
+    /// [`supervise`] returns.
     Failed(&'a LifeError),
 }
 
@@ -50,10 +51,11 @@ pub fn supervise(
     order: Order,
     started: impl FnOnce(Start<'_>) -> bool + Send,
 ) -> Result<Outcome, SuperviseError> {
-    supervise_watched(engine, pods, life, order, started, drop)
+    supervise_watched(engine, pods, life, order, started, drop).map(|(outcome, _)| outcome)
 }
 
-/// As [`supervise`]; `restarted` hears how often its containers were started again so far, all together.
+/// As [`supervise`], with the pod's last status; `restarted` hears how often its containers were started again so far, all
+/// together.
 pub(super) fn supervise_watched(
     engine: &Arc<dyn Engine>,
     pods: &Pods,
@@ -61,7 +63,7 @@ pub(super) fn supervise_watched(
     order: Order,
     started: impl FnOnce(Start<'_>) -> bool + Send,
     restarted: impl Fn(u32) + Send + Sync,
-) -> Result<Outcome, SuperviseError> {
+) -> Result<(Outcome, PodStatus), SuperviseError> {
     let held = pods.claim(&order.plan.identity)?;
     let record = order.record(true);
     let mut plan = order.plan;
@@ -78,7 +80,9 @@ pub(super) fn supervise_watched(
         restarts: AtomicU32::new(0),
     };
     let result = supervisor.run(engine, life, &mut plan);
-    supervisor.end(result)
+    let outcome = supervisor.end(result)?;
+    let status = supervisor.registration.last_status().unwrap_or_default();
+    Ok((outcome, status))
 }
 
 /// Which containers have to be started until the pod runs.
@@ -145,6 +149,10 @@ impl Supervisor<'_> {
     }
 
     fn end(&self, result: Result<Outcome, SuperviseError>) -> Result<Outcome, SuperviseError> {
+        // Without its volumes, or its place to be asked, no container has been tried.
+        if let Err(SuperviseError::Life(error)) = &result {
+            self.note_failure(error);
+        }
         let ran = lock(&self.started).is_none() && !self.unwanted.load(Ordering::Relaxed);
         if !ran {
             self.registration.remove()?;
@@ -188,8 +196,9 @@ impl Supervisor<'_> {
 
     /// A container does not start: as long as somebody waits for the pod, that is the pod's failure.
     fn note_failure(&self, error: &LifeError) {
-        if let Some(started) = lock(&self.started).take() {
-            started(Start::Failed(error));
+        if let Some(started) = lock(&self.started).take()
+            && !started(Start::Failed(error))
+        {
             self.give_up();
         }
     }

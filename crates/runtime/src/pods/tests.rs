@@ -4,6 +4,8 @@ use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
+mod jobs;
+
 use super::*;
 use crate::conduct::{ContainerPlan, RestartPolicy};
 use crate::life::PodPlan;
@@ -309,8 +311,9 @@ fn a_record_that_is_none_is_rubbish() {
     let pods = Pods::open(state.path()).unwrap();
     let held = pods.claim(&identity("web", "1")).unwrap();
     fs::write(held.directory().join("pod.json"), "{\"version\":1,").unwrap();
-    let error = pods.list().unwrap_err().to_string();
-    assert!(error.contains("pod.json"), "{error}");
+    let broken = pods.broken().unwrap();
+    assert!(broken[0].error.to_string().contains("pod.json"), "{broken:?}");
+    assert!(broken[0].is_alive() && pods.list().unwrap().is_empty());
     abandon(held);
     assert!(pods.repair().unwrap().failed.is_empty());
     assert!(pods.list().unwrap().is_empty());
@@ -425,4 +428,38 @@ fn the_attempt_that_runs_is_named_and_the_containers_where_none_does() {
     abandon(held);
     assert!(text(Some("c")).contains("does not run"), "nobody holds it");
     assert_eq!(pod.logs_directory("c"), pod.directory.join("logs").join("c"));
+}
+
+#[test]
+fn a_pod_whose_record_is_damaged_hides_no_other_and_can_be_removed() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    for (name, uid) in [("a", "1"), ("b", "2"), ("c", "3")] {
+        let pod = identity(name, uid);
+        let held = pods.claim(&pod).unwrap();
+        held.record(&record(state.path(), &pod, &["c"], true)).unwrap();
+        held.status(&running()).unwrap();
+        held.end().unwrap();
+    }
+    let damaged = state.path().join("pods/default_b_2/pod.json");
+    fs::write(&damaged, "{\"version\": 1, \"plan\": ").unwrap();
+    assert!(pods.repair().unwrap().failed.is_empty());
+    let names: Vec<String> = pods.list().unwrap().iter().map(Pod::title).collect();
+    assert_eq!(names, ["default/a", "default/c"]);
+    assert!(pods.find("default", "b").unwrap().is_none());
+    let broken = pods.find_broken("default", "b").unwrap();
+    assert_eq!(
+        (broken.len(), broken[0].noun(), broken[0].is_alive()),
+        (1, "pod", false)
+    );
+    assert!(
+        broken[0]
+            .error
+            .to_string()
+            .contains("it is not what porthole writes"),
+        "{:?}",
+        broken[0].error
+    );
+    pods.remove_broken(&broken[0]).unwrap();
+    assert!(pods.broken().unwrap().is_empty() && !damaged.exists());
 }
