@@ -30,6 +30,8 @@ use crate::conduct::{Hooks, Probes, RestartPolicy};
 use crate::plan::Streams;
 
 pub use annotation::RuntimeLimits;
+#[cfg(any(windows, test))]
+pub(crate) use annotation::{MOST_CPU_WEIGHT, cpu_weight};
 pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
 pub use job::JobSpec;
 pub(crate) use name::{label_fault, subdomain_fault};
