@@ -86,6 +86,12 @@ pub(super) enum Call {
         path: String,
         sddl: String,
     },
+    OpenFile {
+        path: String,
+        access: u32,
+        share: u32,
+        flags: u32,
+    },
     Grant {
         path: String,
         sid: Vec<u8>,
@@ -145,6 +151,13 @@ struct Memory {
     files: HashSet<String>,
     directories: HashSet<String>,
     links: HashSet<String>,
+    /// Where links lead that lead anywhere.
+    targets: HashMap<String, String>,
+    /// Of handles of files and directories.
+    opened: HashMap<usize, String>,
+    /// How many files were opened, and which path is made a link to which before the how many-th.
+    opens: usize,
+    link_at_open: Option<(usize, String, String)>,
     console: bool,
     shown: Arc<Mutex<Vec<u8>>>,
     security: HashMap<String, String>,
@@ -308,6 +321,25 @@ impl Fake {
     pub(super) fn link(&self, path: &str) {
         self.directory(path);
         self.memory().links.insert(path.to_ascii_lowercase());
+    }
+
+    /// A link to a path, which need not be there.
+    pub(super) fn link_to(&self, path: &str, target: &str) {
+        let mut memory = self.memory();
+        memory.links.insert(path.to_ascii_lowercase());
+        memory
+            .targets
+            .insert(path.to_ascii_lowercase(), target.to_owned());
+    }
+
+    /// The files and directories that were opened, by their handles.
+    pub(super) fn opened(&self) -> HashMap<usize, String> {
+        self.memory().opened.clone()
+    }
+
+    /// Somebody makes a path a link right before the open of this number, counted from 0.
+    pub(super) fn link_at_open(&self, number: usize, path: &str, target: &str) {
+        self.memory().link_at_open = Some((number, path.to_owned(), target.to_owned()));
     }
 
     /// Porthole's own streams are a console.

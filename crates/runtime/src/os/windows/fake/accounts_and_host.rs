@@ -2,7 +2,9 @@
 
 use std::io;
 
-use super::super::api::{AccountInformation, Accounts, Handle, Host, Logon, Secret};
+use super::super::api::{
+    AccountInformation, Accounts, FILE_FLAG_OPEN_REPARSE_POINT, FileKind, Handle, Host, Logon, Opened, Secret,
+};
 use super::{Call, Fake};
 
 impl Fake {
@@ -164,9 +166,46 @@ impl Host for Fake {
         Ok(security.unwrap_or_else(|| "O:SYD:P(A;OICI;FA;;;SY)".to_owned()))
     }
 
-    fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()> {
-        self.call(Call::Grant {
+    fn open_file(&self, path: &str, access: u32, share: u32, flags: u32) -> io::Result<Opened> {
+        self.call(Call::OpenFile {
             path: path.to_owned(),
+            access,
+            share,
+            flags,
+        })?;
+        let mut memory = self.memory();
+        let number = memory.opens;
+        memory.opens += 1;
+        let due = memory.link_at_open.take_if(|(due, ..)| *due == number);
+        drop(memory);
+        if let Some((_, link, target)) = due {
+            self.link_to(&link, &target);
+        }
+        let itself = flags & FILE_FLAG_OPEN_REPARSE_POINT != 0;
+        let path = match path.strip_suffix('\\') {
+            Some(directory) if !directory.ends_with(':') => directory,
+            _ => path,
+        };
+        let path = self.final_path(path, itself)?;
+        let kind = if self.is_link(&path) {
+            FileKind::Link
+        } else if self.is_directory(&path) {
+            FileKind::Directory
+        } else if self.is_file(&path) {
+            FileKind::File
+        } else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let handle = self.open();
+        self.memory().opened.insert(handle.raw(), path.clone());
+        Ok(Opened { handle, kind, path })
+    }
+
+    fn grant(&self, file: &Handle, sid: &[u8], access: u32) -> io::Result<()> {
+        assert!(self.is_open(file.raw()));
+        let path = self.memory().opened[&file.raw()].clone();
+        self.call(Call::Grant {
+            path,
             sid: sid.to_vec(),
             access,
         })
@@ -174,6 +213,9 @@ impl Host for Fake {
 
     fn create_directory(&self, path: &str) -> io::Result<()> {
         self.call(Call::CreateDirectory(path.to_owned()))?;
+        if self.is_directory(path) || self.is_link(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         self.directory(path);
         Ok(())
     }

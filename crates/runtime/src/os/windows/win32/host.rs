@@ -1,19 +1,24 @@
 //! Files, links and facts of the host.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
+use std::os::windows::io::IntoRawHandle as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
-use windows_sys::Win32::Storage::FileSystem::CreateSymbolicLinkW;
+use windows_sys::Win32::Storage::FileSystem::{
+    CreateSymbolicLinkW, GetFinalPathNameByHandleW, VOLUME_NAME_DOS,
+};
 use windows_sys::Win32::System::SystemInformation::{
     ComputerNameDnsHostname, GetComputerNameExW, OSVERSIONINFOW,
 };
 use windows_sys::Win32::System::Threading::{GetActiveProcessorCount, GetActiveProcessorGroupCount};
 
-use super::super::api::Host;
+use super::super::api::{FileKind, Handle, Host, Opened};
 use super::super::rootfs;
-use super::{Win32, check, security, size_of_u32, wide, wide_path};
+use super::{Win32, check, lend, security, size_of_u32, wide, wide_path};
 
 impl Host for Win32 {
     fn host_name(&self) -> io::Result<String> {
@@ -69,8 +74,27 @@ impl Host for Win32 {
         security::of(path)
     }
 
-    fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()> {
-        security::grant(path, sid, access)
+    fn open_file(&self, path: &str, access: u32, share: u32, flags: u32) -> io::Result<Opened> {
+        let file = OpenOptions::new()
+            .access_mode(access)
+            .share_mode(share)
+            .custom_flags(flags)
+            .open(path)?;
+        let kind = file.metadata()?.file_type();
+        let kind = if kind.is_symlink() {
+            FileKind::Link
+        } else if kind.is_dir() {
+            FileKind::Directory
+        } else {
+            FileKind::File
+        };
+        let handle = Handle::new(file.into_raw_handle() as usize, Arc::new(Win32));
+        let path = final_path(&handle)?;
+        Ok(Opened { handle, kind, path })
+    }
+
+    fn grant(&self, file: &Handle, sid: &[u8], access: u32) -> io::Result<()> {
+        security::grant(file, sid, access)
     }
 
     fn create_directory(&self, path: &str) -> io::Result<()> {
