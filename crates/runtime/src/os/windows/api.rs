@@ -246,6 +246,8 @@ pub(super) trait Accounts {
     fn logon_user(&self, logon: &Logon) -> io::Result<Handle>;
     /// `LookupAccountNameW` on this computer; `None` if there is no such account.
     fn lookup_account(&self, name: &str) -> io::Result<Option<AccountInformation>>;
+    /// `LookupAccountSidW` on this computer: the name of an account or group, in the system's own language.
+    fn lookup_sid(&self, sid: &[u8]) -> io::Result<String>;
     /// `NetLocalGroupGetInfo` level 1: the status.
     fn local_group_information(&self, name: &str) -> u32;
     /// `NetUserAdd` level 1 with `USER_PRIV_USER` and these flags: the status.
@@ -262,6 +264,9 @@ pub(super) trait Accounts {
 pub(super) trait Host {
     /// `GetComputerNameExW(ComputerNameDnsHostname)`.
     fn host_name(&self) -> io::Result<String>;
+    /// `GetComputerNameExW(ComputerNameNetBIOS)`: the first 15 characters at most of the same, by which accounts of this
+    /// computer are named.
+    fn computer_name(&self) -> io::Result<String>;
     /// `GetActiveProcessorGroupCount` and `GetActiveProcessorCount`: the processors of each group.
     fn processor_groups(&self) -> Vec<u32>;
     /// `RtlGetVersion().dwBuildNumber`.

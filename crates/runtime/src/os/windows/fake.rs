@@ -170,6 +170,10 @@ struct Memory {
     contents: VecDeque<String>,
     files_of: HashMap<usize, std::fs::File>,
     pipe_owner: Option<Vec<u8>>,
+    /// Whole and short name of the computer.
+    names: Option<(String, String)>,
+    /// Names of groups by their SIDs; English ones without.
+    aliases: HashMap<Vec<u8>, String>,
 }
 
 /// See the module.

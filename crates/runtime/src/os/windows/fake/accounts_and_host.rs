@@ -14,6 +14,37 @@ impl Fake {
     }
 }
 
+impl Fake {
+    /// What the computer is called: its whole name, and the one of its accounts.
+    pub(in super::super) fn named(&self, whole: &str, short: &str) {
+        self.memory().names = Some((whole.to_owned(), short.to_owned()));
+    }
+
+    /// The group of this SID is called so, and no other has a name.
+    pub(in super::super) fn alias(&self, sid: &[u8], name: &str) {
+        self.memory().aliases.insert(sid.to_vec(), name.to_owned());
+    }
+
+    /// Where a path leads over the links in it; the last name itself, if that is asked for.
+    fn final_path(&self, path: &str, itself: bool) -> io::Result<String> {
+        let memory = self.memory();
+        let mut path = path.to_owned();
+        for _ in 0..63 {
+            let ends = path.match_indices('\\').map(|(at, _)| at);
+            let last = (!itself).then_some(path.len());
+            let link = ends.chain(last).find_map(|end| {
+                let target = memory.targets.get(&path[..end].to_ascii_lowercase())?;
+                Some((end, target.clone()))
+            });
+            let Some((end, target)) = link else {
+                return Ok(path);
+            };
+            path = format!("{target}{}", &path[end..]);
+        }
+        Err(io::Error::from_raw_os_error(1921))
+    }
+}
+
 impl Accounts for Fake {
     fn wine_version(&self) -> Option<String> {
         self.memory().wine.clone()
@@ -79,6 +110,18 @@ impl Accounts for Fake {
         Ok(self.memory().accounts.get(&name.to_ascii_lowercase()).cloned())
     }
 
+    fn lookup_sid(&self, sid: &[u8]) -> io::Result<String> {
+        let memory = self.memory();
+        if let Some(name) = memory.aliases.get(sid) {
+            return Ok(name.clone());
+        }
+        match (memory.aliases.is_empty(), sid.get(12)) {
+            (true, Some(0x20)) => Ok("Administrators".to_owned()),
+            (true, Some(0x21)) => Ok("Users".to_owned()),
+            _ => Err(io::Error::from_raw_os_error(1332)),
+        }
+    }
+
     fn local_group_information(&self, name: &str) -> u32 {
         let status = self.status(Call::GroupInformation(name.to_owned()));
         if status != 0 {
@@ -124,7 +167,13 @@ impl Accounts for Fake {
 
 impl Host for Fake {
     fn host_name(&self) -> io::Result<String> {
-        Ok("HOST".to_owned())
+        let names = self.memory().names.clone();
+        Ok(names.map_or_else(|| "HOST".to_owned(), |(whole, _)| whole))
+    }
+
+    fn computer_name(&self) -> io::Result<String> {
+        let names = self.memory().names.clone();
+        Ok(names.map_or_else(|| "HOST".to_owned(), |(_, short)| short))
     }
 
     fn processor_groups(&self) -> Vec<u32> {
