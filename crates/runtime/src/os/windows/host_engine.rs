@@ -296,9 +296,7 @@ impl WindowsEngine {
         let access = JOB_OBJECT_QUERY | JOB_OBJECT_TERMINATE;
         if let Some(job) = job::open(&*self.api, id, access).map_err(failed(&what))? {
             let job = Job::adopt(self.api.clone(), job);
-            job.kill()
-                .and_then(|()| job.wait_until_empty(GONE))
-                .map_err(failed(&what))?;
+            job.end(GONE).map_err(failed(&what))?;
         }
         belongings.remove()?;
         Ok(true)
