@@ -23,6 +23,8 @@ mod windows;
 #[cfg(test)]
 mod channel_tests;
 
+#[cfg(all(debug_assertions, windows))]
+pub(crate) use host::kill_own_process;
 #[cfg(target_os = "linux")]
 pub use host::prepare_process;
 #[cfg(windows)]

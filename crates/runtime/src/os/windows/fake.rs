@@ -148,6 +148,7 @@ struct Memory {
     ended: HashSet<u32>,
     failures: Vec<(Failure, i32)>,
     fails_at: Option<usize>,
+    dies_at: Option<usize>,
     files: HashSet<String>,
     directories: HashSet<String>,
     links: HashSet<String>,
@@ -207,7 +208,8 @@ impl Fake {
             .iter()
             .find(|(matches, _)| matches(&call))
             .map(|(_, code)| *code)
-            .or_else(|| (memory.fails_at == Some(memory.made)).then_some(5));
+            .or_else(|| (memory.fails_at == Some(memory.made)).then_some(5))
+            .or_else(|| memory.dies_at.is_some_and(|at| memory.made >= at).then_some(5));
         memory.made += 1;
         if failure.is_none() {
             match &call {
@@ -252,6 +254,20 @@ impl Fake {
             .collect()
     }
 
+    /// The handles that were closed, in their order.
+    pub(super) fn closed(&self) -> Vec<usize> {
+        let closed = |call: &Call| match call {
+            Call::Close(raw) => Some(*raw),
+            _ => None,
+        };
+        self.memory().calls.iter().filter_map(closed).collect()
+    }
+
+    /// How many calls were made, without the closing of handles.
+    pub(super) fn calls_made(&self) -> usize {
+        self.memory().made
+    }
+
     /// What `SetInformationJobObject` was given.
     pub(super) fn sets(&self) -> Vec<JobInformation> {
         self.calls()
@@ -281,11 +297,17 @@ impl Fake {
         self.memory().fails_at = Some(number);
     }
 
+    /// From the call of this number on, counted from 0, none does anything: whoever makes them is dead.
+    pub(super) fn die_at(&self, number: usize) {
+        self.memory().dies_at = Some(number);
+    }
+
     /// No call fails any more.
     pub(super) fn heal(&self) {
         let mut memory = self.memory();
         memory.failures.clear();
         memory.fails_at = None;
+        memory.dies_at = None;
     }
 
     pub(super) fn preset_limit(&self, limit: ExtendedLimit) {

@@ -77,3 +77,5 @@ pub(crate) use outputs::{Stop, pump};
 pub use terminal::{Attachment, terminal_size};
 #[cfg(windows)]
 pub use watch::Watch;
+#[cfg(all(debug_assertions, windows))]
+pub(crate) use win32::kill_own_process;
