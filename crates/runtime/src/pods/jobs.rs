@@ -219,7 +219,16 @@ impl Pods {
 /// Sees to a job whose holder died: it says that it is lost; one that never came to run, or ran in the foreground, is removed.
 /// Its pods are seen to as all pods are.
 pub(super) fn repair(state: &Path, job: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
-    if directory::has_ended(job) || !matches!(directory::take_over(job)?, Found::Dead(_)) {
+    if directory::has_ended(job) {
+        // Without a record it is half removed: whoever removed it died.
+        if super::repair::is_missing(&path(job))
+            && let Found::Ended(held) = directory::take_over(job)?
+        {
+            return held.remove();
+        }
+        return Ok(());
+    }
+    if !matches!(directory::take_over(job)?, Found::Dead(_)) {
         return Ok(());
     }
     // It may be in the making: asked again when nobody makes one.
