@@ -32,6 +32,8 @@ use crate::job::Rules;
 use crate::plan::Streams;
 
 pub use annotation::RuntimeLimits;
+#[cfg(any(windows, test))]
+pub(crate) use annotation::{MOST_CPU_WEIGHT, cpu_weight};
 pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
 pub(crate) use name::{label_fault, subdomain_fault};
 pub use pod::{RUNS_ONCE, read};

@@ -23,6 +23,8 @@ mod windows;
 #[cfg(test)]
 mod channel_tests;
 
+#[cfg(all(debug_assertions, windows))]
+pub(crate) use host::kill_own_process;
 #[cfg(windows)]
 pub use host::prepare_state;
 pub use host::{

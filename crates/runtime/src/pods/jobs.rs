@@ -219,7 +219,8 @@ pub(super) fn repair(state: &Path, job: &Path, repaired: &mut Repaired) -> Resul
 
 /// As for a pod: an ended job whose record has no contents is nothing any more, and one whose status has none is lost.
 fn after_power_failure(job: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
-    let no_record = files::is_torn(&path(job));
+    // Without one it is half removed: whoever removed it died.
+    let no_record = files::is_torn(&path(job)) || super::repair::is_missing(&path(job));
     if !no_record && !files::is_torn(&job.join(STATUS)) {
         return Ok(());
     }

@@ -463,3 +463,21 @@ fn a_pod_whose_record_is_damaged_hides_no_other_and_can_be_removed() {
     pods.remove_broken(&broken[0]).unwrap();
     assert!(pods.broken().unwrap().is_empty() && !damaged.exists());
 }
+
+#[test]
+fn what_is_left_of_an_ended_pod_whose_removal_was_killed_is_removed() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    let pod = identity("web", "1");
+    let held = pods.claim(&pod).unwrap();
+    held.record(&record(state.path(), &pod, &["c"], true)).unwrap();
+    held.status(&json!({"phase": "Succeeded"})).unwrap();
+    let directory = held.directory().to_owned();
+    held.end().unwrap();
+    // The record goes first.
+    fs::remove_file(directory.join("pod.json")).unwrap();
+    let repaired = pods.repair().unwrap();
+    assert!(repaired.failed.is_empty(), "{repaired:?}");
+    assert!(!directory.exists());
+    drop(pods.claim(&identity("web", "2")).unwrap());
+}
