@@ -44,11 +44,6 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "",
     ),
     (
-        "",
-        "securityContext: {privileged: true, allowPrivilegeEscalation: false}",
-        "",
-    ),
-    (
         "os: {name: windows}",
         "securityContext: {privileged: false, capabilities: {}, runAsUser: 0}",
         "",

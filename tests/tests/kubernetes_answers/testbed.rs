@@ -1,6 +1,6 @@
 //! What the testbed promises to the tests that stand on it.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use porthole_tests::failure::Doing as _;
@@ -86,6 +86,7 @@ fn nothing_is_left_of_a_server_whose_test_was_killed() {
             "testbed::nothing_is_left_of_a_server_whose_test_was_killed",
         ])
         .env(VICTIM, &file)
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let directory = wait::until("the server of the victim", Duration::from_mins(3), || {
