@@ -22,6 +22,8 @@ pub(super) fn directory(name: &str) -> Result<PathBuf> {
     ));
     let what = format!("make `{}`", path.display());
     let mut builder = DirBuilder::new();
+    // Not one that is there already.
+    builder.recursive(false);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(&path).doing(what)?;
