@@ -2,7 +2,8 @@
 //!
 //! [`Account`] is a Windows account, parsed once. [`effective`] resolves a container's windows options and says which
 //! field decided. [`validate`] answers as the API server would, in its order and its words; [`status`] makes the
-//! whole answer of it. [`node`] knows what happens after admission, and [`os`] which system a pod is made for. Each rule
+//! whole answer of it. [`node`] knows what happens after admission, [`advice`] what is
+//! most likely not meant, [`os`] which system a pod is made for, and [`intent`] whether that is Windows. Each rule
 //! has a name and explains itself ([`rules::all`]). [`pod_security`] is what admission says of a pod that is valid.
 //!
 //! ```
@@ -28,19 +29,22 @@
 
 pub mod account;
 mod account_grammar;
+pub mod advice;
 mod container;
 mod decimal;
+pub mod edit;
 pub mod effective;
 mod finding;
 pub mod gates;
+pub mod intent;
 mod ip;
 pub mod names;
 pub mod node;
 mod options;
 pub mod os;
 mod path;
-pub mod quantity;
 pub mod pod_security;
+pub mod quantity;
 mod render;
 mod report;
 mod rule;
@@ -48,6 +52,7 @@ pub mod rules;
 mod status;
 mod validate;
 mod version;
+mod windows_pod;
 
 pub use account::{Account, WellKnown};
 pub use account_grammar::AccountError;
@@ -55,6 +60,7 @@ pub use container::{ContainerKind, ContainerRef, containers, containers_of};
 pub use effective::{EffectiveOptions, Origin, Setting};
 pub use finding::{Edit, ErrorKind, Finding, Fix, Severity};
 pub use gates::Gates;
+pub use node::{Containerd, NodeSetup};
 pub use options::Options;
 pub use os::{OS_LABELS, required_os};
 pub use render::{go_json, go_quote};

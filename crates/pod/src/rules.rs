@@ -21,6 +21,7 @@ pub(crate) mod scheduling;
 pub(crate) mod volumes;
 pub(crate) mod windows_options;
 
+use crate::advice;
 use crate::node;
 use crate::pod_security;
 use crate::rule::Rule;
@@ -44,7 +45,6 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         pod_resources::RULES,
         profiles::RULES,
         dns::RULES,
-        node::RULES,
     ]
     .into_iter()
     .chain(pod_security::RULES.iter().copied())
@@ -52,6 +52,8 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .copied()
     .chain(volumes::all_rules())
     .chain(scheduling::all_rules())
+    .chain(node::all_rules())
+    .chain(advice::all_rules())
 }
 
 /// The rule of that name.
