@@ -81,9 +81,12 @@ fn judge_object<'a>(
             verdict.answer.status = Some(refusal);
         }
         verdict.answer.warnings = warnings.into_iter().map(|finding| finding.detail).collect();
-        let decoded = !findings
-            .iter()
-            .any(|finding| finding.kind == ErrorKind::Undecodable);
+        let decoded = !findings.iter().any(|finding| {
+            matches!(
+                finding.kind,
+                ErrorKind::Undecodable | ErrorKind::NotServed | ErrorKind::TooLarge
+            )
+        });
         verdict.findings = findings;
         if decoded {
             let namespace = object.namespace.unwrap_or(&settings.namespace);

@@ -2,9 +2,10 @@
 //!
 //! [`Account`] is a Windows account, parsed once. [`effective`] resolves a container's windows options and says which
 //! field decided. [`validate`] answers as the API server would, in its order and its words; [`status`] makes the
-//! whole answer of it. [`node`] knows what happens after admission, [`advice`] what is
-//! most likely not meant, [`os`] which system a pod is made for, and [`intent`] whether that is Windows. Each rule
-//! has a name and explains itself ([`rules::all`]). [`pod_security`] is what admission says of a pod that is valid.
+//! whole answer of it, and [`warnings()`] what it says beside it. [`node`] knows what happens after admission,
+//! [`advice`] what is most likely not meant, [`os`] which system a pod is made for, and [`intent`] whether that is
+//! Windows. Each rule has a name and explains itself ([`rules::all`]). [`pod_security`] is what admission says of a pod
+//! that is valid.
 //!
 //! ```
 //! use porthole_manifest::{Limits, objects, parse, pod_template};
@@ -12,7 +13,7 @@
 //!
 //! let stream = parse(
 //!     "{apiVersion: v1, kind: Pod, metadata: {name: hpc}, spec: {securityContext: {windowsOptions: {hostProcess: true}},
-//!      containers: [{name: c}]}}",
+//!      containers: [{name: c, image: i}]}}",
 //!     &Limits::default(),
 //! );
 //! let object = &objects(&stream.documents[0])[0];
@@ -31,7 +32,7 @@ pub mod account;
 mod account_grammar;
 pub mod advice;
 mod container;
-mod decimal;
+pub mod decode;
 pub mod edit;
 pub mod effective;
 mod finding;
@@ -49,9 +50,12 @@ mod render;
 mod report;
 mod rule;
 pub mod rules;
+pub mod schema;
 mod status;
+mod syntax;
 mod validate;
 mod version;
+mod warnings;
 mod windows_pod;
 
 pub use account::{Account, WellKnown};
@@ -59,12 +63,14 @@ pub use account_grammar::AccountError;
 pub use container::{ContainerKind, ContainerRef, containers, containers_of};
 pub use effective::{EffectiveOptions, Origin, Setting};
 pub use finding::{Edit, ErrorKind, Finding, Fix, Severity};
-pub use gates::Gates;
+pub use gates::{Gates, GatesError};
 pub use node::{Containerd, NodeSetup};
 pub use options::Options;
 pub use os::{OS_LABELS, required_os};
+pub use quantity::{Quantity, QuantityError};
 pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
 pub use status::{Cause, Details, Empty, Status, status, status_message};
 pub use validate::validate;
 pub use version::{Version, VersionError};
+pub use warnings::warnings;
