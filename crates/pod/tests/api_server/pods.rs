@@ -22,9 +22,15 @@ pub(crate) fn with_template<T>(text: &str, ask: impl FnOnce(&PodTemplate<'_>) ->
     ask(&template)
 }
 
-/// A Pod named `x` of the lines of `spec`.
+/// A Pod named `x` of the lines of `spec`, and of a container where those have none.
 pub(crate) fn pod(spec: &str) -> String {
-    let spec = spec
+    let container = "\ncontainers: [{name: main, image: i}]";
+    let container = if spec.contains("containers:") {
+        ""
+    } else {
+        container
+    };
+    let spec = format!("{spec}{container}")
         .lines()
         .map(|line| format!("  {line}\n"))
         .collect::<Vec<_>>()
