@@ -6,6 +6,7 @@ use porthole_manifest::{PodTemplate, WorkloadKind};
 use serde::Serialize;
 
 use crate::finding::{ErrorKind, Finding};
+use crate::rules::metadata::created_name;
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
 /// in brackets.
@@ -161,7 +162,8 @@ impl Status {
 /// The answer to the creation of `template`'s object, or nothing where there is nothing to find fault with.
 #[must_use]
 pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status> {
-    let name = template.name.unwrap_or_default();
+    let name = created_name(template.object.child("metadata"));
+    let name = name.as_ref();
     if findings.first()?.kind == ErrorKind::Undecodable {
         return Some(Status::bad_request(status_message(template.kind, name, findings)));
     }

@@ -3,6 +3,8 @@
 mod decoding;
 mod host_ports;
 mod host_process;
+mod jobs;
+mod metadata;
 mod os;
 mod pod_security_admission;
 mod pod_security_checks;
@@ -10,3 +12,4 @@ mod pod_security_namespaces;
 mod pod_security_servers;
 mod pods;
 mod windows_options;
+mod workloads;
