@@ -342,7 +342,7 @@ pub(crate) fn app_armor_skew(
         match text(profile, "type") {
             "Unconfined" => given == "unconfined" && file.is_none(),
             "RuntimeDefault" => given == "runtime/default" && file.is_none(),
-            "Localhost" => becomes_field(annotation) && given.strip_prefix(LOCALHOST) == file,
+            "Localhost" => file.is_some() && given.strip_prefix(LOCALHOST) == file,
             _ => false,
         }
     });

@@ -139,7 +139,7 @@ static TYPES: [Type; 30] = [
     },
 ];
 
-/// The claims that a StatefulSet makes for its pods, which since 1.34 count as their volumes, before those of the template;
+/// The claims that a `StatefulSet` makes for its pods, which since 1.34 count as their volumes, before those of the template;
 /// one of each name.
 pub(crate) fn claims<'a>(pass: &Pass<'a>) -> Vec<Node<'a>> {
     let mut claims: Vec<Node<'a>> = Vec::new();
@@ -154,15 +154,21 @@ pub(crate) fn claims<'a>(pass: &Pass<'a>) -> Vec<Node<'a>> {
     claims
 }
 
-/// The name of a claim that a StatefulSet makes, under which its volume is mounted.
+/// The name of a claim that a `StatefulSet` makes, under which its volume is mounted.
 pub(crate) fn claim_name(claim: Node<'_>) -> &str {
     text(claim.child("metadata"), "name")
 }
 
-/// The volumes that the API server validates. Where image volumes are turned off it drops them whole, and later ones move
-/// up; the claims of a StatefulSet stand before them, in place of those of the same name.
+/// Whether image volumes are known and turned off: the API server drops them whole, with the mounts that name them, and
+/// what comes after them moves up.
+fn drops_images(pass: &Pass<'_>) -> bool {
+    pass.at_least(31) && !pass.enabled("ImageVolume")
+}
+
+/// The volumes that the API server validates, numbered as it does: the claims of a `StatefulSet` stand before them, in place
+/// of those of the same name.
 pub(crate) fn of<'a>(pass: &Pass<'a>, spec: Node<'a>) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-    let drops_images = pass.at_least(31) && !pass.enabled("ImageVolume");
+    let drops_images = drops_images(pass);
     let claims = claims(pass);
     let before = claims.len();
     items(spec, "volumes")
@@ -174,6 +180,13 @@ pub(crate) fn of<'a>(pass: &Pass<'a>, spec: Node<'a>) -> impl Iterator<Item = (u
         })
         .enumerate()
         .map(move |(index, volume)| (before + index, volume))
+}
+
+/// Whether the API server drops mounts of that name.
+pub(crate) fn drops_mount(pass: &Pass<'_>, name: &str) -> bool {
+    drops_images(pass)
+        && items(pass.spec, "volumes")
+            .any(|volume| volume.field("image").is_some() && text(volume, "name") == name)
 }
 
 pub(crate) fn check(pass: &mut Pass<'_>) {
@@ -213,7 +226,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     }
 }
 
-/// The volume of a claim that a StatefulSet makes.
+/// The volume of a claim that a `StatefulSet` makes.
 fn check_claim_volume(pass: &mut Pass<'_>, index: usize, claim: Node<'_>) {
     let spec = pass.spec_path();
     let list = spec.child("volumes");

@@ -1,13 +1,13 @@
 //! Jobs and `CronJobs`.
 
-use crate::pods::{findings_under, server};
+use crate::pods::{findings_under, options_of};
 
 const TEMPLATE: &str =
     "template: {metadata: {labels: {a: b}}, spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}";
 
 #[track_caller]
 fn ask(minor: u16, text: &str) -> Vec<String> {
-    findings_under(text, &server(minor))
+    findings_under(text, &options_of(minor))
         .iter()
         .map(ToString::to_string)
         .collect()

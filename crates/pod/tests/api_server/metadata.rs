@@ -2,7 +2,7 @@
 
 use porthole_pod::{status, validate};
 
-use crate::pods::{findings_under, server, with_template};
+use crate::pods::{findings_under, options_of, with_template};
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
     must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
@@ -14,7 +14,7 @@ fn texts(minor: u16, metadata: &str) -> Vec<String> {
     let text = format!(
         "{{apiVersion: v1, kind: Pod, metadata: {metadata}, spec: {{containers: [{{name: c, image: i}}]}}}}"
     );
-    findings_under(&text, &server(minor))
+    findings_under(&text, &options_of(minor))
         .iter()
         .map(ToString::to_string)
         .collect()
@@ -48,7 +48,7 @@ fn an_object_has_a_name_or_what_one_is_generated_of() {
     );
     let text = "{apiVersion: v1, kind: Pod, metadata: {generateName: web-}, spec: {containers: []}}";
     let answer = with_template(text, |template| {
-        status(template, &validate(template, &server(37)))
+        status(template, &validate(template, &options_of(37)))
     });
     assert_eq!(
         answer.map(|answer| answer.message).as_deref(),

@@ -1,6 +1,6 @@
 //! `spec.os`, and what a pod of one system may not set.
 
-use crate::pods::{findings, findings_under, pod, rules, server, texts};
+use crate::pods::{findings, findings_under, options_of, pod, rules, texts};
 use porthole_pod::{ErrorKind, status};
 
 #[test]
@@ -247,6 +247,6 @@ fn equal_errors_are_named_once_in_the_message_and_all_in_the_causes() {
         \"TCP//80\""
     );
     // Since 1.37 the API server drops the second before it answers.
-    assert_eq!(findings_under(&text, &server(36)).len(), 2);
+    assert_eq!(findings_under(&text, &options_of(36)).len(), 2);
     assert_eq!(findings(&text).len(), 1);
 }

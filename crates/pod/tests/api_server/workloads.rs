@@ -1,6 +1,6 @@
 //! Deployments, `ReplicaSets`, `DaemonSets`, `StatefulSets` and `ReplicationControllers`.
 
-use crate::pods::{findings_under, server};
+use crate::pods::{findings_under, options_of};
 
 const POD: &str = "spec: {containers: [{name: c, image: i}]}";
 
@@ -15,7 +15,7 @@ fn texts(minor: u16, kind: &str, spec: &str) -> Vec<String> {
     let template = format!("template: {{metadata: {{labels: {{a: b}}}}, {POD}}}");
     let text =
         format!("{{apiVersion: {group}, kind: {kind}, metadata: {{name: x}}, spec: {{{template}, {spec}}}}}");
-    findings_under(&text, &server(minor))
+    findings_under(&text, &options_of(minor))
         .iter()
         .map(ToString::to_string)
         .collect()
@@ -27,7 +27,7 @@ const SELECTOR: &str = "selector: {matchLabels: {a: b}}";
 fn a_workload_without_a_spec_lacks_a_selector_and_containers() {
     for kind in ["Deployment", "ReplicaSet", "StatefulSet"] {
         let text = format!("{{apiVersion: apps/v1, kind: {kind}, metadata: {{name: x}}}}");
-        let found: Vec<_> = findings_under(&text, &server(37))
+        let found: Vec<_> = findings_under(&text, &options_of(37))
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -43,7 +43,7 @@ fn a_workload_without_a_spec_lacks_a_selector_and_containers() {
     }
     let text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}}";
     assert_eq!(
-        findings_under(text, &server(33))[1].to_string(),
+        findings_under(text, &options_of(33))[1].to_string(),
         "spec.template.metadata.labels: Invalid value: map[string]string(nil): `selector` does not match template `labels`"
     );
 }
@@ -235,7 +235,7 @@ fn pods_that_are_kept_running_are_restarted() {
              {{labels: {{a: b}}}}, spec: {{restartPolicy: Never, activeDeadlineSeconds: 1, containers: [{{name: c, image: \
              i}}]}}}}}}}}"
         );
-        let found: Vec<_> = findings_under(&text, &server(37))
+        let found: Vec<_> = findings_under(&text, &options_of(37))
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -262,7 +262,7 @@ fn the_template_of_a_stateful_set_is_looked_at_since_1_34() {
          hostPath: {{}}}}, {{name: V}}], containers: [{{name: c, volumeMounts: [{{name: data, mountPath: /x}}]}}]}}}}}}}}"
     );
     let texts = |minor| {
-        let found = findings_under(&text, &server(minor));
+        let found = findings_under(&text, &options_of(minor));
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let label = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end \
@@ -298,7 +298,7 @@ fn a_replication_controller_takes_its_selector_from_the_template() {
         [mismatch, replicas, ready]
     );
     let text = "{apiVersion: v1, kind: ReplicationController, metadata: {name: x}}";
-    let found: Vec<_> = findings_under(text, &server(37))
+    let found: Vec<_> = findings_under(text, &options_of(37))
         .iter()
         .map(ToString::to_string)
         .collect();

@@ -40,8 +40,8 @@ pub(super) fn lifecycle(node: Node<'_>, renamed: bool) -> String {
     format!("core.Lifecycle{{{}}}", fields(&hooks))
 }
 
-/// `core.Probe`, up to 1.24.
-pub(super) fn probe(node: Node<'_>, renamed: bool) -> String {
+/// `core.Probe`, up to 1.24. `has_grace_period` says that a grace period of its own is not dropped.
+pub(super) fn probe(node: Node<'_>, renamed: bool, has_grace_period: bool) -> String {
     let handler = |key, kind| pointer(node, key, kind);
     let mut handlers = vec![
         ("Exec", handler("exec", "core.ExecAction")),
@@ -57,6 +57,11 @@ pub(super) fn probe(node: Node<'_>, renamed: bool) -> String {
         let number = int(node, key).filter(|number| *number != 0);
         number.unwrap_or(default).to_string()
     };
+    let grace_period = if has_grace_period {
+        pointer(node, "terminationGracePeriodSeconds", "int64")
+    } else {
+        "(*int64)(nil)".to_owned()
+    };
     let values = [
         (name, format!("core.{name}{{{}}}", fields(&handlers))),
         ("InitialDelaySeconds", number("initialDelaySeconds", 0)),
@@ -64,10 +69,7 @@ pub(super) fn probe(node: Node<'_>, renamed: bool) -> String {
         ("PeriodSeconds", number("periodSeconds", 10)),
         ("SuccessThreshold", number("successThreshold", 1)),
         ("FailureThreshold", number("failureThreshold", 3)),
-        (
-            "TerminationGracePeriodSeconds",
-            pointer(node, "terminationGracePeriodSeconds", "int64"),
-        ),
+        ("TerminationGracePeriodSeconds", grace_period),
     ];
     format!("core.Probe{{{}}}", fields(&values))
 }

@@ -80,7 +80,7 @@ pub(super) fn refuse_with_values(pass: &mut Pass<'_>, at: &Path<'_>, node: Node<
         let shown = if key == "lifecycle" {
             go_values::lifecycle(value, named)
         } else {
-            go_values::probe(value, named)
+            go_values::probe(value, named, probes::knows_grace_period(pass, key))
         };
         let detail = "must not be set for init containers";
         let field = at.child(key);

@@ -72,7 +72,10 @@ fn has_path(container: Node<'_>, key: &str, path_key: &str, path: &str) -> bool 
 /// `volumeMounts`.
 pub(super) fn check(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<'_>, container: Node<'_>) {
     let mut paths = HashSet::new();
-    for (index, mount) in items(container, "volumeMounts").enumerate() {
+    let kept: Vec<_> = items(container, "volumeMounts")
+        .filter(|mount| !volumes::drops_mount(pass, text(*mount, "name")))
+        .collect();
+    for (index, mount) in kept.into_iter().enumerate() {
         let at = list.index(index);
         let name = text(mount, "name");
         let path = text(mount, "mountPath");

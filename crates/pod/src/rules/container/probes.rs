@@ -81,6 +81,11 @@ pub(super) fn check_before_1_25(
     }
 }
 
+/// Whether `terminationGracePeriodSeconds` of a probe counts: up to 1.27 a gate drops it, but from readiness probes.
+pub(super) fn knows_grace_period(pass: &Pass<'_>, kind: &str) -> bool {
+    kind == "readinessProbe" || pass.at_least(28) || pass.enabled("ProbeTerminationGracePeriod")
+}
+
 /// `validateProbe`.
 fn check(pass: &mut Pass<'_>, scope: &Scope<'_>, at: &Path<'_>, probe: Node<'_>, kind: &str) {
     handlers::check(pass, scope, at, probe, Owner::Probe);
@@ -93,9 +98,7 @@ fn check(pass: &mut Pass<'_>, scope: &Scope<'_>, at: &Path<'_>, probe: Node<'_>,
             pass.invalid(&PROBE_NUMBER_NEGATIVE, &field, Shown::Int(number), detail, span);
         }
     }
-    // Up to 1.27 a gate drops the field, but from readiness probes.
-    let is_known =
-        kind == "readinessProbe" || pass.at_least(28) || pass.enabled("ProbeTerminationGracePeriod");
+    let is_known = knows_grace_period(pass, kind);
     let seconds = int(probe, "terminationGracePeriodSeconds").filter(|_| is_known);
     if let Some(seconds) = seconds.filter(|seconds| *seconds <= 0) {
         let key = "terminationGracePeriodSeconds";
