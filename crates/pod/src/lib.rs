@@ -2,8 +2,9 @@
 //!
 //! [`Account`] is a Windows account, parsed once. [`effective`] resolves a container's windows options and says which
 //! field decided. [`validate`] answers as the API server would, in its order and its words; [`status`] makes the
-//! whole answer of it. [`node`] knows what happens after admission, and [`os`] which system a pod is made for. Each rule
-//! has a name and explains itself ([`rules::all`]). [`pod_security`] is what admission says of a pod that is valid.
+//! whole answer of it, and [`warnings()`] what it says beside it. [`node`] knows what happens after admission, and [`os`]
+//! which system a pod is made for. Each rule has a name and explains itself ([`rules::all`]). [`pod_security`] is what
+//! admission says of a pod that is valid.
 //!
 //! ```
 //! use porthole_manifest::{Limits, objects, parse, pod_template};
@@ -11,7 +12,7 @@
 //!
 //! let stream = parse(
 //!     "{apiVersion: v1, kind: Pod, metadata: {name: hpc}, spec: {securityContext: {windowsOptions: {hostProcess: true}},
-//!      containers: [{name: c}]}}",
+//!      containers: [{name: c, image: i}]}}",
 //!     &Limits::default(),
 //! );
 //! let object = &objects(&stream.documents[0])[0];
@@ -29,7 +30,6 @@
 pub mod account;
 mod account_grammar;
 mod container;
-mod decimal;
 pub mod effective;
 mod finding;
 pub mod gates;
@@ -39,15 +39,17 @@ pub mod node;
 mod options;
 pub mod os;
 mod path;
-pub mod quantity;
 pub mod pod_security;
+pub mod quantity;
 mod render;
 mod report;
 mod rule;
 pub mod rules;
 mod status;
+mod syntax;
 mod validate;
 mod version;
+mod warnings;
 
 pub use account::{Account, WellKnown};
 pub use account_grammar::AccountError;
@@ -57,8 +59,10 @@ pub use finding::{Edit, ErrorKind, Finding, Fix, Severity};
 pub use gates::Gates;
 pub use options::Options;
 pub use os::{OS_LABELS, required_os};
+pub use quantity::{Quantity, QuantityError};
 pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
 pub use status::{Cause, Details, Empty, Status, status, status_message};
 pub use validate::validate;
 pub use version::{Version, VersionError};
+pub use warnings::warnings;

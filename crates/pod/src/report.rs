@@ -68,6 +68,23 @@ impl<'a> Report<'a> {
         self.at_least(always) || self.enabled(gate)
     }
 
+    /// Whether an error has been reported of `field` or of something in it. A claim that another volume creates is an error
+    /// beside the volume, and not of it.
+    pub(crate) fn has_error_under(&self, field: &Path<'_>) -> bool {
+        if self.findings.is_empty() {
+            return false;
+        }
+        let field = field.to_string();
+        self.findings.iter().any(|finding| {
+            let rest = finding.field.strip_prefix(&field);
+            finding.severity == Severity::Error
+                && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+                && !finding
+                    .detail
+                    .starts_with("must not reference a PVC that gets created")
+        })
+    }
+
     /// The text of a value.
     pub(crate) fn render(&self, value: Shown<'_>) -> String {
         match value {

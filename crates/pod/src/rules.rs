@@ -14,11 +14,10 @@ pub(crate) mod os;
 pub(crate) mod pod;
 pub(crate) mod pod_context;
 pub(crate) mod pod_resources;
-pub(crate) mod privileged;
-pub(crate) mod profiles;
 pub(crate) mod resource_claims;
 pub(crate) mod scheduling;
 pub(crate) mod volumes;
+pub(crate) mod warnings;
 pub(crate) mod windows_options;
 
 use crate::node;
@@ -31,7 +30,6 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         decoding::RULES,
         windows_options::RULES,
         host_process::RULES,
-        privileged::RULES,
         host_ports::RULES,
         host_users::RULES,
         os::RULES,
@@ -42,16 +40,17 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         pod::RULES,
         pod_context::RULES,
         pod_resources::RULES,
-        profiles::RULES,
         dns::RULES,
         node::RULES,
     ]
     .into_iter()
+    .chain(container::ALL.iter().copied())
     .chain(pod_security::RULES.iter().copied())
     .flatten()
     .copied()
     .chain(volumes::all_rules())
     .chain(scheduling::all_rules())
+    .chain(warnings::all_rules())
 }
 
 /// The rule of that name.

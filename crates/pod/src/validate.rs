@@ -8,7 +8,6 @@ use std::ops::{Deref, DerefMut};
 
 use porthole_manifest::{Node, PodTemplate, WorkloadKind};
 
-use crate::container::{ContainerKind, ContainerRef, containers_of};
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::path::Path;
@@ -40,6 +39,18 @@ impl<'a> DerefMut for Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
+    pub(crate) fn new(template: &PodTemplate<'a>, options: &'a Options) -> Self {
+        Self {
+            report: Report::new(options),
+            template: *template,
+            spec: template.prefix.split('.').fold(template.object, Node::child),
+        }
+    }
+
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.report.into_findings()
+    }
+
     /// The path of the pod spec.
     pub(crate) const fn spec_path(&self) -> Path<'static> {
         Path::root(self.template.prefix)
@@ -54,11 +65,6 @@ impl<'a> Pass<'a> {
     pub(crate) fn host_network(&self) -> bool {
         is_true(self.spec, "hostNetwork")
     }
-
-    /// The containers of one of the pod's lists.
-    pub(crate) fn containers(&self, kind: ContainerKind) -> Vec<ContainerRef<'a>> {
-        containers_of(&self.template, kind).collect()
-    }
 }
 
 /// What the API server says when the object is created, in its order. Nothing where it takes the object, as far as the
@@ -68,38 +74,30 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
     if let Some(finding) = decoding::check(template) {
         return vec![finding];
     }
-    let spec = template.prefix.split('.').fold(template.object, Node::child);
-    let mut pass = Pass {
-        report: Report::new(options),
-        template: *template,
-        spec,
-    };
+    let mut pass = Pass::new(template, options);
     metadata::check_template(&mut pass);
-    if pass.is_pod() {
-        annotations::check(&mut pass);
-    }
+    annotations::check(&mut pass);
     check_spec(&mut pass);
     if pass.is_pod() {
         pod::check_only_pods(&mut pass);
+        container::check_only_pods(&mut pass);
         ephemeral::check(&mut pass);
-        pod::check_create(&mut pass);
+        scheduling::check_create(&mut pass);
+        annotations::check_create(&mut pass);
     } else {
+        annotations::check_create(&mut pass);
         ephemeral::check(&mut pass);
     }
-    pass.report.into_findings()
+    pass.into_findings()
 }
 
 /// `ValidatePodSpec`.
 fn check_spec(pass: &mut Pass<'_>) {
     volumes::check(pass);
     resource_claims::check(pass);
-    container::check_main(pass);
-    container::check_init(pass);
-    container::check_ephemeral(pass);
+    container::check(pass);
     pod_resources::check(pass);
-    if pass.at_least(28) {
-        host_ports::check_host_network(pass);
-    }
+    host_ports::check_host_network(pass);
     pod::check_policies(pass);
     scheduling::check_node_selector(pass);
     pod_context::check(pass);
@@ -116,4 +114,5 @@ fn check_spec(pass: &mut Pass<'_>) {
     pod::check_classes(pass);
     os::check(pass);
     pod::check_scheduling_group(pass);
+    container::env::check_file_volumes(pass);
 }

@@ -37,6 +37,7 @@ impl Version {
     }
 
     /// Every version that is known, the oldest first.
+    #[must_use]
     pub fn all() -> impl DoubleEndedIterator<Item = Self> {
         (Self::OLDEST.minor..=Self::NEWEST.minor).map(|minor| Self { minor })
     }

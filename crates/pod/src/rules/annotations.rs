@@ -2,15 +2,15 @@
 
 mod tolerations;
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, Span};
 
-use crate::container::containers;
+use crate::container::{ContainerRef, containers};
 use crate::names;
 use crate::path::Path;
 use crate::render::go_quote;
 use crate::report::{Report, Shown, some_text, text};
 use crate::rule::rules;
-use crate::rules::profiles;
+use crate::rules::container::security_context;
 use crate::rules::volumes::check_descending;
 use crate::validate::Pass;
 
@@ -29,15 +29,15 @@ rules! { ApiServer:
     TOLERATIONS_ANNOTATION = "tolerations-annotation";
     /// A seccomp profile in an annotation is `runtime/default`, `docker/default`, `unconfined` or `localhost/` and a path
     /// below the node's directory of profiles. The field `seccompProfile` is the place for it.
-    SECCOMP_ANNOTATION = "seccomp-annotation";
+    SECCOMP_ANNOTATION = "seccomp-annotation-value";
     /// An `AppArmor` profile in an annotation is `runtime/default`, `unconfined` or `localhost/` and a name, and belongs to
     /// a container of the pod. The field `appArmorProfile` is the place for it.
-    APP_ARMOR_ANNOTATION = "app-armor-annotation";
+    APP_ARMOR_ANNOTATION = "app-armor-annotation-value";
     /// An annotation of old and the field that took its place say the same, where both are there. Leave the annotation out.
     ANNOTATION_DIFFERS = "annotation-differs";
 }
 
-const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+pub(crate) const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -60,7 +60,7 @@ pub(crate) fn check_keys(report: &mut Report<'_>, annotations: Node<'_>, path: &
     }
 }
 
-/// The annotations of a Pod, where it has some.
+/// The annotations of a Pod or template, where it has some.
 fn annotations<'a>(pass: &Pass<'a>) -> Option<Node<'a>> {
     pass.template.metadata?.field("annotations")
 }
@@ -70,10 +70,14 @@ pub(crate) fn is_mirror(pass: &Pass<'_>) -> bool {
     pass.is_pod() && annotations(pass).is_some_and(|annotations| annotations.get(MIRROR).is_some())
 }
 
-/// What is asked of a Pod's annotations.
+/// What is asked of the annotations of a Pod or a template. The API server leaves `metadata` out of a template's path.
 pub(crate) fn check(pass: &mut Pass<'_>) {
-    let metadata = Path::root("metadata");
-    let path = metadata.child("annotations");
+    let owner = match pass.template.kind.template_path() {
+        "" => "metadata",
+        template => template,
+    };
+    let owner = Path::root(owner);
+    let path = owner.child("annotations");
     let given = annotations(pass);
     if let Some(annotations) = given {
         check_given(pass, annotations, &path);
@@ -189,9 +193,9 @@ pub(crate) fn seccomp_field<'a>(pass: &Pass<'a>, container: Option<&str>) -> Opt
     (known || file.is_some_and(|file| !file.is_empty())).then_some(annotation)
 }
 
-/// The Pod's profile, where it comes from an annotation.
-pub(crate) fn check_seccomp_of_pod(pass: &mut Pass<'_>, path: &Path<'_>) {
-    let Some(annotation) = seccomp_field(pass, None) else {
+/// The profile of the Pod, or, by its name, of a container, where it comes from an annotation.
+pub(crate) fn check_seccomp_field(pass: &mut Pass<'_>, container: Option<&str>, path: &Path<'_>) {
+    let Some(annotation) = seccomp_field(pass, container) else {
         return;
     };
     if let Some(file) = annotation
@@ -230,7 +234,7 @@ fn check_made_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path
     }
 }
 
-/// What is asked when a Pod is created: annotations of old say what the fields say.
+/// What is asked when an object is created: annotations of old say what the fields say.
 pub(crate) fn check_create(pass: &mut Pass<'_>) {
     let Some(annotations) = annotations(pass) else {
         return;
@@ -273,7 +277,7 @@ fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
 
 fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
     let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
-    if !profiles::knows_app_armor(pass) || windows {
+    if !security_context::knows_app_armor(pass) || windows {
         return;
     }
     let spec = pass.spec_path();
@@ -289,8 +293,9 @@ fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
         let own = container
             .security_context()
             .and_then(|context| context.field("appArmorProfile"));
-        // A good annotation of a container without a field becomes its field.
-        let Some(profile) = own.or(of_pod.filter(|_| !becomes_field(annotation))) else {
+        // In a Pod a good annotation of a container without a field becomes its field.
+        let becomes = pass.is_pod() && becomes_field(annotation);
+        let Some(profile) = own.or(of_pod.filter(|_| !becomes)) else {
             continue;
         };
         let list = spec.child(container.kind.field());
@@ -312,6 +317,36 @@ fn becomes_field(annotation: Node<'_>) -> bool {
     let localhost = profile.strip_prefix(LOCALHOST);
     matches!(profile, "unconfined" | "runtime/default")
         || localhost.is_some_and(|name| !name.is_empty() && name.trim() == name && name.len() <= 4095)
+}
+
+/// The annotation of a container's `AppArmor` profile that the API server warns of before it validates a Pod: one without a
+/// field, but where it says what the Pod's own field says (`applyAppArmorVersionSkew`, since 1.30).
+pub(crate) fn app_armor_skew(
+    pass: &Pass<'_>,
+    annotations: Node<'_>,
+    container: &ContainerRef<'_>,
+) -> Option<(String, Span)> {
+    let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
+    let own = container
+        .security_context()
+        .and_then(|context| context.field("appArmorProfile"));
+    if !pass.is_pod() || !security_context::knows_app_armor(pass) || windows || own.is_some() {
+        return None;
+    }
+    let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());
+    let annotation = annotations.get(&key)?;
+    let of_pod = pass.spec.child("securityContext").field("appArmorProfile");
+    let same = of_pod.is_some_and(|profile| {
+        let given = annotation.as_str().unwrap_or_default();
+        let file = some_text(profile, "localhostProfile");
+        match text(profile, "type") {
+            "Unconfined" => given == "unconfined" && file.is_none(),
+            "RuntimeDefault" => given == "runtime/default" && file.is_none(),
+            "Localhost" => file.is_some() && given.strip_prefix(LOCALHOST) == file,
+            _ => false,
+        }
+    });
+    (!same).then(|| (key, annotation.span()))
 }
 
 /// Whether a field's profile is the annotation's.

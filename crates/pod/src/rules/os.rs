@@ -6,7 +6,8 @@ use crate::container::containers;
 use crate::path::Path;
 use crate::report::{Shown, is_true};
 use crate::rule::rules;
-use crate::rules::{annotations, host_users, pod_context, profiles};
+use crate::rules::container::security_context;
+use crate::rules::{annotations, host_users, pod_context};
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -181,8 +182,7 @@ fn windows(pass: &mut Pass<'_>) {
         for key in CONTAINER_CONTEXT {
             let own = context.and_then(|context| context.field(key));
             let value = match key {
-                "appArmorProfile" => own.filter(|_| profiles::knows_app_armor(pass)),
-                "procMount" => own.filter(|_| pass.enabled("ProcMountType")),
+                "appArmorProfile" => own.filter(|_| security_context::knows_app_armor(pass)),
                 "seccompProfile" => own.or(of_annotation),
                 _ => own,
             };
@@ -206,7 +206,7 @@ fn set_field<'a>(pass: &Pass<'a>, holder: Node<'a>, key: &str) -> Option<Node<'a
         // An empty list of sysctls is none; an empty list of groups counts as set.
         "sysctls" => value.items().next().is_some(),
         "hostUsers" => host_users::is_known(pass),
-        "appArmorProfile" => profiles::knows_app_armor(pass),
+        "appArmorProfile" => security_context::knows_app_armor(pass),
         "supplementalGroupsPolicy" => pod_context::knows_groups_policy(pass),
         "seLinuxChangePolicy" => pod_context::knows_se_linux_policy(pass),
         "fsGroupChangePolicy" => pass.feature("ConfigurableFSGroupPolicy", 23),

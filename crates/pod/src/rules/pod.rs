@@ -1,15 +1,12 @@
 //! Fields of a pod spec that have no rules of their own module.
 
-use std::collections::HashMap;
-
 use porthole_manifest::Node;
 
-use crate::container::containers;
 use crate::names::{self, Faults};
 use crate::path::Path;
 use crate::report::{Shown, int, is_true, items, place, some_text, text};
 use crate::rule::rules;
-use crate::rules::{annotations, scheduling};
+use crate::rules::pod_resources;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -37,8 +34,6 @@ rules! { ApiServer:
     /// A projected service account token is one of the service account that the Pod names. A cluster with the admission
     /// plug-in `ServiceAccount` fills in `default` where none is named.
     TOKEN_WITHOUT_ACCOUNT = "token-without-account";
-    /// A variable from a file (`fileKeyRef`) comes from an `emptyDir` of the pod, into which an init container writes it.
-    ENV_FILE_VOLUME = "env-file-volume";
 }
 
 /// `spec.restartPolicy` and `spec.dnsPolicy`. Where they are not set, or empty, they are filled in.
@@ -185,9 +180,10 @@ pub(crate) fn check_classes(pass: &mut Pass<'_>) {
             pass.not_supported(&PREEMPTION_POLICY, &field, Shown::Named(policy), &policies, span);
         }
     }
+    pod_resources::check_overhead(pass);
 }
 
-/// `spec.schedulingGroup`, and variables from files, whose volumes are looked at last of all.
+/// `spec.schedulingGroup`.
 pub(crate) fn check_scheduling_group(pass: &mut Pass<'_>) {
     let known = pass.at_least(36) && pass.enabled("GenericWorkload");
     if let Some(group) = pass.spec.field("schedulingGroup").filter(|_| known) {
@@ -208,56 +204,6 @@ pub(crate) fn check_scheduling_group(pass: &mut Pass<'_>) {
             pass.invalid(&SCHEDULING_GROUP, &field, Shown::Null, detail, span);
         }
     }
-    if pass.at_least(34) && pass.enabled("EnvFiles") {
-        check_env_files(pass);
-    }
-}
-
-fn check_env_files(pass: &mut Pass<'_>) {
-    let template = pass.template;
-    let spec = pass.spec_path();
-    let mut volumes = None;
-    for container in containers(&template) {
-        for (index, variable) in items(container.node, "env").enumerate() {
-            let Some(reference) = variable
-                .field("valueFrom")
-                .and_then(|source| source.field("fileKeyRef"))
-            else {
-                continue;
-            };
-            // Of equal names the last counts.
-            let volumes = volumes.get_or_insert_with(|| {
-                items(pass.spec, "volumes")
-                    .map(|volume| (text(volume, "name"), volume))
-                    .collect::<HashMap<_, _>>()
-            });
-            let name = text(reference, "volumeName");
-            let list = spec.child(container.kind.field());
-            let at = list.index(container.index);
-            let variables = at.child("env");
-            let variable = variables.index(index);
-            let source = variable.child("valueFrom");
-            let key = source.child("fileKeyRef");
-            let field = key.child("volumeName");
-            let span = place(reference, "volumeName");
-            match volumes.get(name) {
-                None => pass.not_found(&ENV_FILE_VOLUME, &field, Shown::Str(name), span),
-                Some(volume) if is_empty_dir(*volume) => {}
-                Some(_) => {
-                    let detail = "referenced volume must be of type emptyDir";
-                    pass.invalid(&ENV_FILE_VOLUME, &field, Shown::Str(name), detail, span);
-                }
-            }
-        }
-    }
-}
-
-/// Whether the volume says that it is an empty directory, or does not say what it is.
-fn is_empty_dir(volume: Node<'_>) -> bool {
-    volume.field("emptyDir").is_some()
-        || !volume
-            .entries()
-            .any(|entry| entry.key.key_text() != "name" && !entry.value.is_null())
 }
 
 /// What is asked of Pods and not of templates (`validatePodMetadataAndSpec`).
@@ -283,10 +229,4 @@ pub(crate) fn check_only_pods(pass: &mut Pass<'_>) {
             }
         }
     }
-}
-
-/// What is asked when a Pod is created (`ValidatePodCreate`), after ephemeral containers.
-pub(crate) fn check_create(pass: &mut Pass<'_>) {
-    scheduling::check_create(pass);
-    annotations::check_create(pass);
 }

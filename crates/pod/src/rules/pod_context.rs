@@ -7,7 +7,8 @@ use porthole_manifest::Node;
 use crate::path::Path;
 use crate::report::{Shown, int, is_true, items, place, some_text, text};
 use crate::rule::rules;
-use crate::rules::{annotations, host_ports, pod, profiles, windows_options};
+use crate::rules::container::security_context;
+use crate::rules::{annotations, host_ports, pod, windows_options};
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -30,9 +31,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     let spec = pass.spec_path();
     let path = spec.child("securityContext");
     // Up to 1.36 the API server kept the fields of the host in the security context, and up to 1.27 the ports with them.
-    if !pass.at_least(28) {
-        host_ports::check_host_network(pass);
-    }
+    host_ports::check_host_network_before_1_28(pass);
     let context = pass.spec.child("securityContext");
     for key in ["fsGroup", "runAsUser", "runAsGroup"] {
         if let Some(number) = int(context, key) {
@@ -57,13 +56,16 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
         );
     }
     if let Some(profile) = context.field("seccompProfile") {
-        profiles::check_seccomp(pass, profile, &path.child("seccompProfile"));
+        security_context::check_seccomp(pass, &path.child("seccompProfile"), profile);
     } else {
-        annotations::check_seccomp_of_pod(pass, &path.child("seccompProfile"));
+        annotations::check_seccomp_field(pass, None, &path.child("seccompProfile"));
     }
     windows_options::check_pod(pass);
-    if let Some(profile) = context.field("appArmorProfile") {
-        profiles::check_app_armor(pass, profile, &path.child("appArmorProfile"));
+    if let Some(profile) = context
+        .field("appArmorProfile")
+        .filter(|_| security_context::knows_app_armor(pass))
+    {
+        security_context::check_app_armor(pass, &path.child("appArmorProfile"), profile);
     }
     if knows_groups_policy(pass) {
         check_policy(

@@ -15,7 +15,7 @@ use crate::validate::Pass;
 rules! { ApiServer:
     /// A claim to devices has a name of its own in the pod, by which containers ask for it, and comes from a claim
     /// (`resourceClaimName`) or from a template (`resourceClaimTemplateName`). Static pods have none.
-    RESOURCE_CLAIM = "resource-claim";
+    RESOURCE_CLAIM = "pod-resource-claim";
 }
 
 /// The two sources of a claim.
@@ -30,9 +30,10 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     let mut taken = HashSet::new();
     let mirror = pass.at_least(32) && annotations::is_mirror(pass);
     for (index, claim) in items(pass.spec, "resourceClaims").enumerate() {
+        // The API server names a field without a name.
         if mirror {
             let detail = "static pods do not support resource claims";
-            pass.forbidden(&RESOURCE_CLAIM, &Path::root(""), detail, claim.span());
+            pass.forbidden(&RESOURCE_CLAIM, &Path::root("[]"), detail, claim.span());
             continue;
         }
         let path = list.index(index);

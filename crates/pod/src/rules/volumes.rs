@@ -139,13 +139,25 @@ static TYPES: [Type; 30] = [
     },
 ];
 
-/// The volumes that the API server validates. Where image volumes are turned off it drops them whole, and later ones move
-/// up.
+/// Whether image volumes are known and turned off: the API server drops them whole, with the mounts that name them, and
+/// what comes after them moves up.
+fn drops_images(pass: &Pass<'_>) -> bool {
+    pass.at_least(31) && !pass.enabled("ImageVolume")
+}
+
+/// The volumes that the API server validates, numbered as it does.
 pub(crate) fn of<'a>(pass: &Pass<'_>, spec: Node<'a>) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-    let drops_images = pass.at_least(31) && !pass.enabled("ImageVolume");
+    let drops_images = drops_images(pass);
     items(spec, "volumes")
         .filter(move |volume| !drops_images || volume.field("image").is_none())
         .enumerate()
+}
+
+/// Whether the API server drops mounts of that name.
+pub(crate) fn drops_mount(pass: &Pass<'_>, name: &str) -> bool {
+    drops_images(pass)
+        && items(pass.spec, "volumes")
+            .any(|volume| volume.field("image").is_some() && text(volume, "name") == name)
 }
 
 pub(crate) fn check(pass: &mut Pass<'_>) {

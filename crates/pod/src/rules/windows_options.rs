@@ -4,7 +4,6 @@
 use porthole_manifest::Node;
 
 use crate::account_grammar::{self, AccountError};
-use crate::container::ContainerRef;
 use crate::names;
 use crate::path::Path;
 use crate::report::Shown;
@@ -56,14 +55,8 @@ pub(crate) fn check_pod(pass: &mut Pass<'_>) {
     );
 }
 
-pub(crate) fn check_container(pass: &mut Pass<'_>, container: &ContainerRef<'_>) {
-    let spec = Path::root(pass.template.prefix);
-    let list = spec.child(container.kind.field());
-    let path = list.index(container.index);
-    check(pass, &path.child("securityContext"), container.security_context());
-}
-
-fn check(pass: &mut Pass<'_>, context_path: &Path<'_>, context: Option<Node<'_>>) {
+/// `windowsOptions` of the security context at `context_path`.
+pub(crate) fn check(pass: &mut Pass<'_>, context_path: &Path<'_>, context: Option<Node<'_>>) {
     let Some(options) = context.and_then(|context| context.field("windowsOptions")) else {
         return;
     };

@@ -161,8 +161,9 @@ fn the_way_to_the_pod_spec_is_made_of_objects() {
         );
         assert_eq!(message(text), expected, "{text}");
     }
+    let unset = findings("apiVersion: apps/v1\nkind: Deployment\nspec: {template: null}\n");
     assert_eq!(
-        findings("apiVersion: apps/v1\nkind: Deployment\nspec: {template: null}\n"),
-        []
+        unset[0].to_string(),
+        "spec.template.spec.containers: Required value"
     );
 }
