@@ -37,6 +37,7 @@ const DEFAULTS: &[(&str, u16, u16)] = &[
     ("DynamicResourceAllocation", 34, 99),
     ("EnvFiles", 35, 99),
     ("EphemeralContainers", 23, 27),
+    ("ImageVolume", 35, 99),
     ("InPlacePodVerticalScaling", 33, 99),
     ("PodHostIPs", 29, 32),
     ("PodLifecycleSleepAction", 30, 37),
