@@ -13,6 +13,7 @@ mod install;
 mod place;
 mod reference;
 mod report;
+mod schema;
 mod test;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   bench logs        a gigabyte of lines out of a container into its log against `cat > file` (root)
   bench pods        an idle detached pod, and 200 of them (root)
   reference         writes docs/cli.md anew from the command line's own definitions
+  schema            writes the API's schema and the feature gates anew from Kubernetes' Go modules (go, the network)
   install [PREFIX]  porthole, its man pages and completions below PREFIX (default /usr/local)";
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["bench", "image"] => bench::image()?,
         ["bench", name] if *name == "run" || bench::is_one(name) => bench::run(name)?,
         ["reference"] => reference::write()?,
+        ["schema"] => schema::write()?,
         ["install"] => install::run("/usr/local")?,
         ["install", prefix] => install::run(prefix)?,
         ["help" | "--help" | "-h"] => println!("{USAGE}"),

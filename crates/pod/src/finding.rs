@@ -49,6 +49,13 @@ pub enum ErrorKind {
     Remark,
     /// The object cannot be read: validation is never reached. The detail is the whole message.
     Undecodable,
+    /// The server does not serve what the object is (404). The detail is the whole message.
+    NotServed,
+    /// The request has more bytes than the server reads (413). The detail is the whole message.
+    TooLarge,
+    /// The API server takes the object and says nothing: the field has no effect. The detail is what a newer server would
+    /// say.
+    Ignored,
 }
 
 impl ErrorKind {
@@ -65,7 +72,7 @@ impl ErrorKind {
             Self::TooLong => "Too long",
             Self::TooMany => "Too many",
             Self::Internal => "Internal error",
-            Self::Undecodable | Self::Warning | Self::Denied | Self::Remark => "",
+            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning | Self::Denied | Self::Remark => "",
         }
     }
 
@@ -83,7 +90,7 @@ impl ErrorKind {
             Self::TooMany => "FieldValueTooMany",
             Self::TypeInvalid => "FieldValueTypeInvalid",
             Self::Internal => "InternalError",
-            Self::Undecodable | Self::Warning | Self::Denied | Self::Remark => "",
+            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning | Self::Denied | Self::Remark => "",
         }
     }
 
@@ -91,7 +98,7 @@ impl ErrorKind {
     const fn is_whole(self) -> bool {
         matches!(
             self,
-            Self::Undecodable | Self::Warning | Self::Denied | Self::Remark
+            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning | Self::Denied | Self::Remark
         )
     }
 

@@ -5,16 +5,17 @@ use std::collections::HashSet;
 use porthole_manifest::{PodTemplate, WorkloadKind};
 use serde::Serialize;
 
+use crate::decode;
 use crate::finding::{ErrorKind, Finding};
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
 /// in brackets.
 #[must_use]
 pub fn status_message(kind: WorkloadKind, name: &str, findings: &[Finding]) -> String {
-    if let [finding] = findings
-        && finding.kind == ErrorKind::Undecodable
-    {
-        return finding.to_string();
+    match findings.first().map(|finding| finding.kind) {
+        Some(ErrorKind::Undecodable) => return decode::message(findings),
+        Some(ErrorKind::NotServed | ErrorKind::TooLarge) => return findings[0].to_string(),
+        _ => {}
     }
     invalid_message(&kind.qualified(), name, findings)
 }
@@ -51,7 +52,8 @@ pub struct Status {
     pub status: &'static str,
     /// As [`status_message`] has it; of what admission refuses, what it says.
     pub message: String,
-    /// `Invalid`, `Forbidden` for what admission refuses, or `BadRequest` for what cannot be decoded.
+    /// `Invalid`, `Forbidden` for what admission refuses, `BadRequest` for what cannot be decoded, `NotFound` for what is
+    /// not served, `RequestEntityTooLarge`.
     pub reason: &'static str,
     /// What is wrong, one by one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +76,7 @@ pub struct Details {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub group: &'static str,
     /// Its kind; of what admission refuses its resource, such as `pods`.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub kind: &'static str,
     /// Every error, equal ones as well. What admission refuses has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -162,13 +165,12 @@ impl Status {
 #[must_use]
 pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status> {
     let name = template.name.unwrap_or_default();
-    if findings.first()?.kind == ErrorKind::Undecodable {
-        return Some(Status::bad_request(status_message(template.kind, name, findings)));
-    }
-    Some(Status::invalid(
-        template.kind.name(),
-        template.kind.group(),
-        name,
-        findings,
-    ))
+    let message = status_message(template.kind, name, findings);
+    Some(match findings.first()?.kind {
+        ErrorKind::Undecodable => Status::bad_request(message),
+        // The server sends details, and they are empty.
+        ErrorKind::NotServed => Status::failure(404, "NotFound", message, Some(Status::details_of("", ""))),
+        ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", message, None),
+        _ => Status::invalid(template.kind.name(), template.kind.group(), name, findings),
+    })
 }

@@ -8,12 +8,13 @@ use std::ops::{Deref, DerefMut};
 
 use porthole_manifest::{Node, PodTemplate, WorkloadKind};
 
-use crate::finding::Finding;
+use crate::decode;
+use crate::finding::{ErrorKind, Finding};
 use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Report, is_true};
 use crate::rules::{
-    annotations, container, decoding, dns, ephemeral, host_ports, host_process, host_users, metadata, os,
+    annotations, container, dns, ephemeral, host_ports, host_process, host_users, metadata, os,
     pod, pod_context, pod_resources, resource_claims, scheduling, volumes,
 };
 
@@ -71,8 +72,15 @@ impl<'a> Pass<'a> {
 /// rules here go.
 #[must_use]
 pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
-    if let Some(finding) = decoding::check(template) {
-        return vec![finding];
+    let mut undecodable = decode::check(
+        template.object,
+        template.api_version,
+        template.kind.name(),
+        options,
+    );
+    undecodable.retain(|finding| finding.kind != ErrorKind::Ignored);
+    if !undecodable.is_empty() {
+        return undecodable;
     }
     let mut pass = Pass::new(template, options);
     metadata::check_template(&mut pass);

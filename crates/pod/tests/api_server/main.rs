@@ -20,4 +20,5 @@ mod pod_security_servers;
 mod pods;
 mod scheduling;
 mod volumes;
+mod serving;
 mod windows_options;

@@ -10,7 +10,6 @@ use super::{Scope, is_privileged};
 use crate::path::Path;
 use crate::report::{Shown, is_true, items, place, text};
 use crate::rule::rules;
-use crate::rules::volumes;
 use crate::validate::Pass;
 
 rules! { ApiServer:
