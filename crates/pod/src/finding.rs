@@ -72,7 +72,13 @@ impl ErrorKind {
             Self::TooLong => "Too long",
             Self::TooMany => "Too many",
             Self::Internal => "Internal error",
-            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning | Self::Denied | Self::Remark => "",
+            Self::Undecodable
+            | Self::NotServed
+            | Self::TooLarge
+            | Self::Ignored
+            | Self::Warning
+            | Self::Denied
+            | Self::Remark => "",
         }
     }
 
@@ -90,7 +96,13 @@ impl ErrorKind {
             Self::TooMany => "FieldValueTooMany",
             Self::TypeInvalid => "FieldValueTypeInvalid",
             Self::Internal => "InternalError",
-            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning | Self::Denied | Self::Remark => "",
+            Self::Undecodable
+            | Self::NotServed
+            | Self::TooLarge
+            | Self::Ignored
+            | Self::Warning
+            | Self::Denied
+            | Self::Remark => "",
         }
     }
 
@@ -98,7 +110,13 @@ impl ErrorKind {
     const fn is_whole(self) -> bool {
         matches!(
             self,
-            Self::Undecodable | Self::NotServed | Self::TooLarge | Self::Ignored | Self::Warning | Self::Denied | Self::Remark
+            Self::Undecodable
+                | Self::NotServed
+                | Self::TooLarge
+                | Self::Ignored
+                | Self::Warning
+                | Self::Denied
+                | Self::Remark
         )
     }
 

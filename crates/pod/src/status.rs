@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::decode;
 use crate::finding::{ErrorKind, Finding};
+use crate::rules::metadata::created_name;
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
 /// in brackets.
@@ -52,8 +53,8 @@ pub struct Status {
     pub status: &'static str,
     /// As [`status_message`] has it; of what admission refuses, what it says.
     pub message: String,
-    /// `Invalid`, `Forbidden` for what admission refuses, `BadRequest` for what cannot be decoded, `NotFound` for what is
-    /// not served, `RequestEntityTooLarge`.
+    /// `Invalid`, `Forbidden` for what admission refuses, `BadRequest` for what cannot be decoded, `NotFound` for what is not
+    /// served, or `RequestEntityTooLarge`.
     pub reason: &'static str,
     /// What is wrong, one by one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,13 +165,14 @@ impl Status {
 /// The answer to the creation of `template`'s object, or nothing where there is nothing to find fault with.
 #[must_use]
 pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status> {
-    let name = template.name.unwrap_or_default();
-    let message = status_message(template.kind, name, findings);
+    let name = created_name(template.object.child("metadata"));
+    let name = name.as_ref();
+    let message = || status_message(template.kind, name, findings);
     Some(match findings.first()?.kind {
-        ErrorKind::Undecodable => Status::bad_request(message),
+        ErrorKind::Undecodable => Status::bad_request(message()),
         // The server sends details, and they are empty.
-        ErrorKind::NotServed => Status::failure(404, "NotFound", message, Some(Status::details_of("", ""))),
-        ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", message, None),
+        ErrorKind::NotServed => Status::failure(404, "NotFound", message(), Some(Status::details_of("", ""))),
+        ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", message(), None),
         _ => Status::invalid(template.kind.name(), template.kind.group(), name, findings),
     })
 }

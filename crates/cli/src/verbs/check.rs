@@ -107,16 +107,16 @@ enum Output {
 }
 
 /// Everything that is said of a file.
-pub(super) struct Judged<'a> {
-    pub(super) file: &'a File,
-    pub(super) verdicts: Vec<Verdict<'a>>,
+struct Judged<'a> {
+    file: &'a File,
+    verdicts: Vec<Verdict<'a>>,
 }
 
 /// Everything that is said.
-pub(super) struct Outcome<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) unreadable: &'a [Unreadable],
-    pub(super) files: Vec<Judged<'a>>,
+struct Outcome<'a> {
+    settings: &'a Settings,
+    unreadable: &'a [Unreadable],
+    files: Vec<Judged<'a>>,
 }
 
 impl Outcome<'_> {

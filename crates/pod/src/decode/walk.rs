@@ -33,7 +33,7 @@ pub(super) struct StrictError {
     pub(super) path: String,
     pub(super) span: Span,
     pub(super) help: Option<String>,
-    /// Servers before 1.25 that are told to be strict name the field without its path.
+    /// The server of 1.23, told to be strict, names the field without its path.
     bare: Option<String>,
 }
 
@@ -340,7 +340,7 @@ impl Walk {
 
     fn strict(&mut self, duplicate: bool, path: &Path<'_>, key: &str, entry: Entry<'_>) {
         let path = path.to_string();
-        let bare = (!self.version.at_least(25)).then(|| key.to_owned());
+        let bare = (!self.version.at_least(24)).then(|| key.to_owned());
         let name = bare.clone().unwrap_or_else(|| path.clone());
         if self.strict.len() >= MOST || !self.seen.insert((duplicate, name)) {
             return;

@@ -130,7 +130,6 @@ fn restart_policies_of_containers_came_by_and_by() {
         "restartPolicy: Unsupported value: \"x\": supported values: \"Always\", \"Never\", \"OnFailure\"";
     let rules = "restartPolicyRules: [{action: RestartAllContainers}]";
     assert_containers(&[
-        (27, "restartPolicy: Always", &[]),
         (
             28,
             "restartPolicy: Always",

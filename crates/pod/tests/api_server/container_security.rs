@@ -97,7 +97,6 @@ fn profiles_have_a_type_and_a_name_where_they_are_the_nodes() {
                  {{\"Type\":\"Unconfined\",\"LocalhostProfile\":\"a\"}}: {only}"
             )],
         ),
-        (29, "securityContext: {appArmorProfile: {type: x}}", &[]),
         (
             30,
             "securityContext: {appArmorProfile: {type: x}}",

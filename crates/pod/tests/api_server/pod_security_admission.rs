@@ -7,7 +7,7 @@ use porthole_pod::pod_security::{
     Configuration, ConfigurationError, Exemption, Level, NamespacePolicy, Verdict, is_significant_update,
 };
 
-use crate::pods::{document, pod, server, with_template};
+use crate::pods::{document, options_of, pod, with_template};
 
 /// A Namespace `ns` with these labels, without their common beginning.
 pub(crate) fn namespace(labels: &str) -> String {
@@ -138,7 +138,7 @@ fn warn_follows_enforce_since_1_26() {
         (26, "enforce=baseline warn=privileged", "privileged:latest"),
         (26, "enforce=nonsense", "privileged:latest"),
     ] {
-        let read = policy(labels, &Configuration::default(), &server(minor));
+        let read = policy(labels, &Configuration::default(), &options_of(minor));
         assert_eq!(read.policy.warn.to_string(), warn, "1.{minor} {labels}");
     }
 }
@@ -187,10 +187,10 @@ fn the_alpha_of_1_22_has_other_words_and_is_off() {
         &pod(HOST_PROCESS),
         "enforce=baseline",
         &Configuration::default(),
-        &server(22),
+        &options_of(22),
     );
     assert_eq!(off.denied, None);
-    let mut options = server(22);
+    let mut options = options_of(22);
     options.gates = options.gates.with("PodSecurity", true);
     let verdict = verdict_under(
         &pod(HOST_PROCESS),
@@ -271,7 +271,7 @@ fn a_configuration_is_found_among_the_plugins() {
     );
     let v1 = document("apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration");
     assert!(
-        Configuration::read(v1.root(), &server(24)).is_err(),
+        Configuration::read(v1.root(), &options_of(24)).is_err(),
         "v1 came with 1.25"
     );
     assert_eq!(
@@ -359,7 +359,7 @@ fn only_containers_and_images_make_a_change_significant() {
         (annotated, 27, false),
     ] {
         let found = with_template(&old, |old| {
-            with_template(&new, |new| is_significant_update(new, old, &server(minor)))
+            with_template(&new, |new| is_significant_update(new, old, &options_of(minor)))
         });
         assert_eq!(found, significant, "1.{minor}: {new}");
     }

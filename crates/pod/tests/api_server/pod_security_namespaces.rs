@@ -5,7 +5,7 @@ use porthole_pod::Options;
 use porthole_pod::pod_security::{Configuration, NamespaceVerdict};
 
 use crate::pod_security_admission::namespace;
-use crate::pods::{document, server};
+use crate::pods::{document, options_of};
 
 /// The verdict on a namespace of these labels, changed from others, over the pods of `pods`, a List.
 fn changed(
@@ -105,7 +105,7 @@ fn stricter_levels_warn_of_pods_that_are_there() {
         warned("enforce=baseline", "enforce=privileged enforce-version=v1.20"),
         [""; 0]
     );
-    let mut alpha = server(22);
+    let mut alpha = options_of(22);
     alpha.gates = alpha.gates.with("PodSecurity", true);
     assert_eq!(
         changed(Some(""), "enforce=baseline", &pods, &default, &alpha).warnings[0],
@@ -145,7 +145,7 @@ fn labels_on_an_exempt_namespace_are_warned_of_since_1_25() {
         baseline}\nexemptions: {namespaces: [ns]}";
     let configuration = Configuration::read(document(text).root(), &Options::default()).expect("valid");
     let warned = |old: Option<&str>, new: &str, minor: u16| {
-        changed(old, new, "", &configuration, &server(minor)).warnings
+        changed(old, new, "", &configuration, &options_of(minor)).warnings
     };
     let text = |policy: &str| {
         [format!(

@@ -3,7 +3,7 @@
 use porthole_pod::{Gates, Options};
 
 use crate::pod_security_checks::{said, said_under, violations_under};
-use crate::pods::{pod, server};
+use crate::pods::{options_of, pod};
 
 #[test]
 fn a_server_knows_no_newer_standards_than_its_own() {
@@ -15,7 +15,7 @@ fn a_server_knows_no_newer_standards_than_its_own() {
         (34, "baseline:v1.999", true),
         (37, "baseline:v1.33", false),
     ] {
-        let text = said_under(probe, level, "hostProbesAndHostLifecycle", &server(minor));
+        let text = said_under(probe, level, "hostProbesAndHostLifecycle", &options_of(minor));
         assert_eq!(!text.is_empty(), fails, "{minor} {level}: {text}");
     }
 }
@@ -29,7 +29,7 @@ fn servers_differ_in_words_and_fields() {
         )
     };
     let check = |text: &str, level: &str, check: &str, minor: u16| {
-        let violations = violations_under(text, level, &server(minor));
+        let violations = violations_under(text, level, &options_of(minor));
         let found = violations.iter().find(|violation| violation.check == check);
         found.map(ToString::to_string).unwrap_or_default()
     };
@@ -48,7 +48,7 @@ fn servers_differ_in_words_and_fields() {
              \"Unconfined\", \"{key}=\"unconfined\"\")"
         )
     );
-    let mut gated = server(30);
+    let mut gated = options_of(30);
     gated.gates = gated.gates.with("AppArmorFields", false);
     assert_eq!(
         violations_under(&annotation, "baseline:latest", &gated)[0].detail,
@@ -107,7 +107,7 @@ fn up_to_1_23_the_level_restricted_asks_both_variants() {
     let spec = "volumes: [{name: v, hostPath: {}}]\ncontainers: [{name: a, securityContext: {capabilities: {add: [X]}, \
         seccompProfile: {type: Unconfined}}}]";
     let checks = |minor| -> Vec<&'static str> {
-        violations_under(&pod(spec), "restricted:latest", &server(minor))
+        violations_under(&pod(spec), "restricted:latest", &options_of(minor))
             .iter()
             .map(|violation| violation.check)
             .collect()
@@ -161,9 +161,9 @@ fn host_ports_are_those_of_the_defaulted_pod() {
             .map(ToString::to_string)
             .collect()
     };
-    assert_eq!(ports(&server(27)), [of_pod]);
-    assert_eq!(ports(&server(28)), [""; 0]);
-    let mut gated = server(28);
+    assert_eq!(ports(&options_of(27)), [of_pod]);
+    assert_eq!(ports(&options_of(28)), [""; 0]);
+    let mut gated = options_of(28);
     gated.gates = Gates::default().with("DefaultHostNetworkHostPortsInPodTemplates", true);
     assert_eq!(ports(&gated), [of_pod]);
 }
@@ -173,7 +173,7 @@ fn gates_decide_what_reaches_the_checks() {
     let spec =
         "hostUsers: false\ncontainers: [{name: a, securityContext: {procMount: Unmasked, runAsUser: 0}}]";
     let check = |minor, gates: &[&str], check| {
-        let mut options = server(minor);
+        let mut options = options_of(minor);
         for gate in gates {
             options.gates = options.gates.with(*gate, true);
         }

@@ -99,12 +99,6 @@ pub(crate) fn options_of(minor: u16) -> Options {
     Options::of(version)
 }
 
-/// The usual cluster of version 1.`minor`.
-#[track_caller]
-pub(crate) fn server(minor: u16) -> Options {
-    options_of(minor)
-}
-
 /// The texts of what is found in a Pod of `spec` by Kubernetes 1.`minor`.
 #[track_caller]
 pub(crate) fn texts_at(minor: u16, spec: &str) -> Vec<String> {

@@ -102,7 +102,7 @@ fn keys_of_the_pods_own_labels_are_merged_into_the_selector() {
     // Since 1.34 it counts only where the pod has the label, and the path is the API server's own.
     assert_eq!(texts_at(34, spread), [""; 0]);
     let pod = format!(
-        "{{apiVersion: v1, kind: Pod, metadata: {{name: x, labels: {{app: y}}}}, spec: {{{spread}, containers: [{{name: c, image: \
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: x, labels: {{app: 'y'}}}}, spec: {{{spread}, containers: [{{name: c, image: \
          i}}]}}}}"
     );
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Which kinds a server serves, and the answers to what it does not read.
 
 use porthole_manifest::Span;
-use porthole_pod::{Options, Version, decode, status, validate};
+use porthole_pod::{Gates, Options, Version, decode, status, validate};
 
 use crate::pods::with_template;
 
@@ -62,4 +62,21 @@ fn the_answer_has_the_code_of_what_is_wrong() {
         answer("batch/v1", "a: 1\nb: 2"),
         r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"CronJob in version \"v1\" cannot be handled as a CronJob: strict decoding error: unknown field \"a\", unknown field \"b\"","reason":"BadRequest","code":400}"#
     );
+}
+
+#[test]
+fn servers_before_1_25_are_strict_where_their_gate_says_so() {
+    for (minor, expected) in [(23, "unknown field \"foo\""), (24, "unknown field \"spec.foo\"")] {
+        let version = Version::new(minor).expect("it is known");
+        let options = Options {
+            gates: Gates::parse("ServerSideFieldValidation=true", version).expect("it is a gate"),
+            ..Options::of(version)
+        };
+        let text = "apiVersion: v1\nkind: Pod\nspec: {foo: 1}\n";
+        let found = with_template(text, |template| validate(template, &options));
+        assert_eq!(
+            decode::message(&found),
+            format!("Pod in version \"v1\" cannot be handled as a Pod: strict decoding error: {expected}")
+        );
+    }
 }
