@@ -2,8 +2,8 @@
 
 use porthole_admission::gmsa;
 use porthole_credspec as credspec;
-use porthole_manifest::{Document, Object, objects, pod_template};
-use porthole_pod::{ErrorKind, Finding, Severity, status, validate};
+use porthole_manifest::{Document, Node, Object, PodTemplate, objects, pod_template};
+use porthole_pod::{ErrorKind, Finding, Severity, advice, node, status, validate};
 
 use crate::answer::Answer;
 use crate::file::File;
@@ -90,6 +90,7 @@ fn judge_object<'a>(
             verdict
                 .findings
                 .extend(gmsa::check(&template, namespace, &world.surroundings()));
+            after_admission(&template, world, settings, &mut verdict.findings);
         }
     } else if (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND)) {
         verdict
@@ -97,6 +98,24 @@ fn judge_object<'a>(
             .extend(credspec::lint(object.node.child("credspec"), "credspec"));
     }
     verdict
+}
+
+/// What the node would say, and porthole's advice. They are told even where the API server refuses the pod: whoever mends
+/// it wants to know all of it.
+fn after_admission(
+    template: &PodTemplate<'_>,
+    world: &World<'_>,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
+    advice::repair(template, findings);
+    let class = template
+        .spec
+        .and_then(|spec| spec.field("runtimeClassName"))
+        .and_then(Node::as_str);
+    let handler = class.and_then(|class| world.handler(class));
+    findings.extend(node::check(template, &settings.node, handler));
+    findings.extend(advice::check(template, &settings.options));
 }
 
 impl Verdict<'_> {

@@ -14,6 +14,8 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct World<'a> {
     namespaces: HashMap<&'a str, Node<'a>>,
+    /// The handlers of RuntimeClasses, by their names.
+    handlers: HashMap<&'a str, &'a str>,
     specs: Vec<Spec<'a>>,
     access: Access,
     knows_access: bool,
@@ -25,6 +27,7 @@ impl<'a> World<'a> {
     pub fn of(files: &'a [File], settings: &Settings) -> Self {
         let mut world = Self {
             namespaces: HashMap::new(),
+            handlers: HashMap::new(),
             specs: Vec::new(),
             access: Access::default(),
             knows_access: false,
@@ -43,6 +46,10 @@ impl<'a> World<'a> {
             ("", Some("Namespace")) => {
                 self.namespaces.insert(name, object.node);
             }
+            ("node.k8s.io", Some("RuntimeClass")) => {
+                let handler = object.node.field("handler").and_then(Node::as_str);
+                self.handlers.extend(handler.map(|handler| (name, handler)));
+            }
             (credspec::GROUP, Some(credspec::KIND)) => self.specs.push(Spec {
                 name,
                 credspec: object.node.field("credspec"),
@@ -59,6 +66,12 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn namespace_labels(&self, name: &str) -> Option<Node<'a>> {
         self.namespaces.get(name)?.field("metadata")?.field("labels")
+    }
+
+    /// The handler of a RuntimeClass that is among the files.
+    #[must_use]
+    pub fn handler(&self, runtime_class: &str) -> Option<&'a str> {
+        self.handlers.get(runtime_class).copied()
     }
 
     /// What the GMSA webhook knows here.

@@ -20,6 +20,7 @@ pub(crate) mod volumes;
 pub(crate) mod warnings;
 pub(crate) mod windows_options;
 
+use crate::advice;
 use crate::node;
 use crate::pod_security;
 use crate::rule::Rule;
@@ -41,7 +42,6 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         pod_context::RULES,
         pod_resources::RULES,
         dns::RULES,
-        node::RULES,
     ]
     .into_iter()
     .chain(container::ALL.iter().copied())
@@ -51,6 +51,8 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .chain(volumes::all_rules())
     .chain(scheduling::all_rules())
     .chain(warnings::all_rules())
+    .chain(node::all_rules())
+    .chain(advice::all_rules())
 }
 
 /// The rule of that name.
