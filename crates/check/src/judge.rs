@@ -3,7 +3,7 @@
 use porthole_admission::gmsa;
 use porthole_credspec as credspec;
 use porthole_manifest::{Document, Object, objects, pod_template};
-use porthole_pod::{ErrorKind, Finding, Severity, status, validate};
+use porthole_pod::{ErrorKind, Finding, Severity, object_status, validate_object};
 
 use crate::answer::Answer;
 use crate::file::File;
@@ -70,27 +70,25 @@ fn judge_object<'a>(
         findings: Vec::new(),
         suppressed: 0,
     };
-    if let Some(template) = pod_template(&object) {
-        let findings = validate(&template, &settings.options);
-        let (warnings, errors): (Vec<_>, Vec<_>) = findings
-            .iter()
-            .cloned()
-            .partition(|finding| finding.kind == ErrorKind::Warning);
-        if let Some(refusal) = status(&template, &errors) {
-            verdict.answer.code = Some(refusal.code);
-            verdict.answer.status = Some(refusal);
-        }
-        verdict.answer.warnings = warnings.into_iter().map(|finding| finding.detail).collect();
-        let decoded = !findings
-            .iter()
-            .any(|finding| finding.kind == ErrorKind::Undecodable);
-        verdict.findings = findings;
-        if decoded {
-            let namespace = object.namespace.unwrap_or(&settings.namespace);
-            verdict
-                .findings
-                .extend(gmsa::check(&template, namespace, &world.surroundings()));
-        }
+    let findings = validate_object(&object, &settings.options);
+    let (warnings, errors): (Vec<_>, Vec<_>) = findings
+        .iter()
+        .cloned()
+        .partition(|finding| finding.kind == ErrorKind::Warning);
+    if let Some(refusal) = object_status(&object, &errors) {
+        verdict.answer.code = Some(refusal.code);
+        verdict.answer.status = Some(refusal);
+    }
+    verdict.answer.warnings = warnings.into_iter().map(|finding| finding.detail).collect();
+    let decoded = !findings
+        .iter()
+        .any(|finding| finding.kind == ErrorKind::Undecodable);
+    verdict.findings = findings;
+    if let Some(template) = pod_template(&object).filter(|_| decoded) {
+        let namespace = object.namespace.unwrap_or(&settings.namespace);
+        verdict
+            .findings
+            .extend(gmsa::check(&template, namespace, &world.surroundings()));
     } else if (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND)) {
         verdict
             .findings

@@ -29,11 +29,13 @@
 
 pub mod account;
 mod account_grammar;
+mod base64;
 mod container;
 pub mod decode;
 pub mod effective;
 mod finding;
 pub mod gates;
+mod go_json_error;
 mod ip;
 pub mod names;
 pub mod node;
@@ -64,7 +66,7 @@ pub use os::{OS_LABELS, required_os};
 pub use quantity::{Quantity, QuantityError};
 pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
-pub use status::{Cause, Details, Empty, Status, status, status_message};
-pub use validate::validate;
+pub use status::{Cause, Details, Empty, Status, object_status, status, status_message};
+pub use validate::{has_rules, validate, validate_object};
 pub use version::{Version, VersionError};
 pub use warnings::warnings;
