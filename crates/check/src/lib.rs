@@ -29,6 +29,7 @@
 //! There is no input or output here.
 
 mod answer;
+mod creation;
 mod file;
 pub mod fix;
 mod judge;
@@ -47,6 +48,7 @@ use porthole_pod::Rule;
 /// Every rule that there is, grouped by who enforces it.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     porthole_pod::rules::all()
+        .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())
 }

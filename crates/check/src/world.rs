@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use porthole_access::Access;
+use porthole_admission::classes::Classes;
 use porthole_admission::gmsa::{Knowledge, Spec, Surroundings};
 use porthole_credspec as credspec;
 use porthole_manifest::{Node, Object, objects};
@@ -14,6 +15,9 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct World<'a> {
     namespaces: HashMap<&'a str, Node<'a>>,
+    /// The handlers of RuntimeClasses, by their names.
+    handlers: HashMap<&'a str, &'a str>,
+    classes: Classes<'a>,
     specs: Vec<Spec<'a>>,
     access: Access,
     knows_access: bool,
@@ -25,6 +29,8 @@ impl<'a> World<'a> {
     pub fn of(files: &'a [File], settings: &Settings) -> Self {
         let mut world = Self {
             namespaces: HashMap::new(),
+            handlers: HashMap::new(),
+            classes: Classes::default(),
             specs: Vec::new(),
             access: Access::default(),
             knows_access: false,
@@ -43,6 +49,12 @@ impl<'a> World<'a> {
             ("", Some("Namespace")) => {
                 self.namespaces.insert(name, object.node);
             }
+            ("node.k8s.io", Some("RuntimeClass")) => {
+                let handler = object.node.field("handler").and_then(Node::as_str);
+                self.handlers.extend(handler.map(|handler| (name, handler)));
+                self.classes.add_runtime(name, object.node);
+            }
+            ("scheduling.k8s.io", Some("PriorityClass")) => self.classes.add_priority(name, object.node),
             (credspec::GROUP, Some(credspec::KIND)) => self.specs.push(Spec {
                 name,
                 credspec: object.node.field("credspec"),
@@ -59,6 +71,18 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn namespace_labels(&self, name: &str) -> Option<Node<'a>> {
         self.namespaces.get(name)?.field("metadata")?.field("labels")
+    }
+
+    /// The handler of a RuntimeClass that is among the files.
+    #[must_use]
+    pub fn handler(&self, runtime_class: &str) -> Option<&'a str> {
+        self.handlers.get(runtime_class).copied()
+    }
+
+    /// The `PriorityClasses` and `RuntimeClasses` among the files.
+    #[must_use]
+    pub const fn classes(&self) -> &Classes<'a> {
+        &self.classes
     }
 
     /// What the GMSA webhook knows here.

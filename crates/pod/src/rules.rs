@@ -22,6 +22,7 @@ pub(crate) mod warnings;
 pub(crate) mod windows_options;
 pub(crate) mod workload;
 
+use crate::advice;
 use crate::node;
 use crate::pod_security;
 use crate::rule::Rule;
@@ -43,7 +44,6 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         pod_context::RULES,
         pod_resources::RULES,
         dns::RULES,
-        node::RULES,
     ]
     .into_iter()
     .chain(container::ALL.iter().copied())
@@ -56,6 +56,8 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .chain(volumes::all_rules())
     .chain(scheduling::all_rules())
     .chain(warnings::all_rules())
+    .chain(node::all_rules())
+    .chain(advice::all_rules())
 }
 
 /// The rule of that name.

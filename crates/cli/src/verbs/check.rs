@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use porthole_check::{File, Settings, Verdict, World, judge};
-use porthole_pod::{Options, Severity, Version};
+use porthole_pod::{Containerd, NodeSetup, Options, Severity, Version};
 use serde::Deserialize;
 
 use crate::arguments::Global;
@@ -36,6 +36,12 @@ pub(crate) struct Check {
     /// The version of the cluster [default: the newest known]
     #[arg(long, value_name = "1.NN")]
     kubernetes_version: Option<Version>,
+    /// The version of the nodes' kubelets [default: the cluster's]
+    #[arg(long, value_name = "1.NN")]
+    kubelet_version: Option<Version>,
+    /// The release of the nodes' containerd, such as 1.6, 1.7 or 2.x [default: the newest]
+    #[arg(long, value_name = "N.N")]
+    containerd: Option<Containerd>,
     /// The cluster's API server runs without --allow-privileged
     #[arg(long)]
     disallow_privileged: bool,
@@ -183,12 +189,24 @@ impl Check {
             .as_deref()
             .and_then(|version| version.parse().ok());
         let version = self.kubernetes_version.or(version).unwrap_or_default();
+        let kubelet = asked
+            .kubelet_version
+            .as_deref()
+            .and_then(|version| version.parse().ok());
+        let containerd = asked
+            .containerd
+            .as_deref()
+            .and_then(|release| release.parse().ok());
         let namespace = self.namespace.as_ref().or(asked.namespace.as_ref());
+        let options = Options {
+            allow_privileged: !(self.disallow_privileged || asked.disallow_privileged == Some(true)),
+            ..Options::of(version)
+        };
         Settings {
-            options: Options {
-                allow_privileged: !(self.disallow_privileged || asked.disallow_privileged == Some(true)),
-                ..Options::of(version)
-            },
+            node: NodeSetup::of(&options)
+                .with_kubelet(self.kubelet_version.or(kubelet).unwrap_or(version))
+                .with_containerd(self.containerd.or(containerd).unwrap_or_default()),
+            options,
             namespace: namespace.map_or_else(|| "default".to_owned(), Clone::clone),
             ignore: self.ignore.iter().chain(&asked.ignore).cloned().collect(),
         }

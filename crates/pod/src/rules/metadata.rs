@@ -8,8 +8,10 @@ mod owners;
 
 use porthole_manifest::Node;
 
-pub(crate) use generated::{GENERATED_UID, created_name};
+pub(crate) use generated::GENERATED_UID;
+pub use generated::created_name;
 pub(crate) use name::NameForm;
+pub(crate) use owners::warn_of_owners;
 
 use crate::names;
 use crate::path::Path;

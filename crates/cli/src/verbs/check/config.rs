@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use porthole_pod::Version;
+use porthole_pod::{Containerd, Version};
 use serde::Deserialize;
 
 use super::FailOn;
@@ -21,6 +21,8 @@ struct Written {
     /// Files of directories that are left out.
     exclude: Vec<String>,
     kubernetes_version: Option<String>,
+    kubelet_version: Option<String>,
+    containerd: Option<String>,
     disallow_privileged: Option<bool>,
     namespace: Option<String>,
     ignore: Vec<String>,
@@ -32,6 +34,8 @@ struct Written {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
     pub(super) kubernetes_version: Option<String>,
+    pub(super) kubelet_version: Option<String>,
+    pub(super) containerd: Option<String>,
     pub(super) disallow_privileged: Option<bool>,
     pub(super) namespace: Option<String>,
     /// Rules that nobody wants to hear of.
@@ -44,6 +48,8 @@ struct OfPaths {
     /// Globs, from the settings file's directory.
     files: Vec<String>,
     kubernetes_version: Option<String>,
+    kubelet_version: Option<String>,
+    containerd: Option<String>,
     disallow_privileged: Option<bool>,
     namespace: Option<String>,
     ignore: Vec<String>,
@@ -95,6 +101,8 @@ impl Config {
         for of in written.paths {
             let asked = Asked {
                 kubernetes_version: of.kubernetes_version,
+                kubelet_version: of.kubelet_version,
+                containerd: of.containerd,
                 disallow_privileged: of.disallow_privileged,
                 namespace: of.namespace,
                 ignore: of.ignore,
@@ -104,6 +112,8 @@ impl Config {
         }
         let asked = Asked {
             kubernetes_version: written.kubernetes_version,
+            kubelet_version: written.kubelet_version,
+            containerd: written.containerd,
             disallow_privileged: written.disallow_privileged,
             namespace: written.namespace,
             ignore: written.ignore,
@@ -130,6 +140,8 @@ impl Config {
         for (files, other) in &self.paths {
             if files.is_match(&relative) {
                 asked.kubernetes_version = other.kubernetes_version.clone().or(asked.kubernetes_version);
+                asked.kubelet_version = other.kubelet_version.clone().or(asked.kubelet_version);
+                asked.containerd = other.containerd.clone().or(asked.containerd);
                 asked.disallow_privileged = other.disallow_privileged.or(asked.disallow_privileged);
                 asked.namespace = other.namespace.clone().or(asked.namespace);
                 asked.ignore.extend(other.ignore.iter().cloned());
@@ -154,8 +166,11 @@ impl Config {
 
 /// Whether every value means something: a misspelt rule would be ignored in silence.
 fn check(asked: &Asked) -> Result<(), String> {
-    if let Some(version) = &asked.kubernetes_version {
+    for version in asked.kubernetes_version.iter().chain(&asked.kubelet_version) {
         version.parse::<Version>().map_err(|error| error.to_string())?;
+    }
+    if let Some(release) = &asked.containerd {
+        release.parse::<Containerd>().map_err(|error| error.to_string())?;
     }
     match asked
         .ignore
