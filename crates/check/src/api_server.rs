@@ -1,8 +1,14 @@
-//! The API server's answer to one object, in the order of its pipeline: is it served, can it be read, is it valid, does
-//! Pod Security let it pass.
+//! The API server's answer to one object, in the order of its pipeline: is it served, can it be read, does admission let it
+//! come to validation, is it valid, does admission let it pass.
+//!
+//! There are two tellings of it. The answer is what the server of an empty cluster says, letter by letter. The findings are
+//! for whoever wrote the object: they know the classes among the files, and what the cluster may have of its own is no error.
 
+use porthole_admission::classes::{self, Classes, Denial, Stage};
 use porthole_manifest::{Object, PodTemplate};
-use porthole_pod::{ErrorKind, Finding, decode, reading_status, status, validate, warnings};
+use porthole_pod::{
+    ErrorKind, Finding, Severity, Status, object_status, object_warnings, request_warnings, validate_object,
+};
 
 use crate::answer::Answer;
 use crate::pod_security;
@@ -20,29 +26,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn new() -> Self {
-        let answer = Answer {
-            code: Some(201),
-            ..Answer::default()
-        };
-        Self {
-            answer,
-            findings: Vec::new(),
-            read: true,
-        }
+    fn refuse(&mut self, status: Status) {
+        self.answer.code = Some(status.code);
+        self.answer.status = Some(status);
     }
 
-    fn refuse(&mut self, status: Option<porthole_pod::Status>) {
-        if let Some(status) = status {
-            self.answer.code = Some(status.code);
-            self.answer.status = Some(status);
-        }
-    }
-
-    fn warn(&mut self, warnings: Vec<Finding>) {
+    fn warn(&mut self, warnings: &[Finding]) {
         let texts = warnings.iter().map(|finding| finding.detail.clone());
         self.answer.warnings.extend(texts);
-        self.findings.extend(warnings);
     }
 }
 
@@ -54,54 +45,96 @@ pub(crate) fn ask(
     settings: &Settings,
 ) -> Asked {
     let options = &settings.options;
-    let mut asked = Asked::new();
-    let (Some(api_version), Some(kind)) = (object.api_version, object.kind) else {
-        return asked;
+    let errors = validate_object(object, options);
+    let read = !errors.iter().any(|finding| {
+        matches!(
+            finding.kind,
+            ErrorKind::Undecodable | ErrorKind::NotServed | ErrorKind::TooLarge
+        )
+    });
+    let mut asked = Asked {
+        answer: Answer {
+            code: Some(201),
+            ..Answer::default()
+        },
+        findings: errors,
+        read,
     };
-    let span = object.node.child("apiVersion").span();
-    match decode::check_api_version(api_version, kind, span, options) {
-        Some(finding) if finding.kind == ErrorKind::Warning => asked.warn(vec![finding]),
-        Some(finding) => {
-            asked.read = false;
-            asked.refuse(reading_status(std::slice::from_ref(&finding)));
-            asked.findings.push(finding);
-            return asked;
-        }
-        None => {}
-    }
-    let Some(template) = template else {
-        let findings = decode::check(object.node, api_version, kind, options);
-        asked.read = reading_status(&findings).is_none();
-        asked.refuse(reading_status(&findings));
-        asked.findings.extend(findings);
-        if asked.read && (object.group(), kind) == ("", "Namespace") {
-            let namespace = pod_security::ask_namespace(object, world, settings);
-            asked.refuse(namespace.denied);
-            asked.findings.extend(namespace.findings);
-            asked.answer.warnings.extend(namespace.warnings);
-        }
-        return asked;
+    let template = template.filter(|_| read);
+    let valid = asked.findings.is_empty();
+    // Whatever becomes of a request that can be read, its warnings are sent.
+    let of_request = if read {
+        request_warnings(object, options)
+    } else {
+        Vec::new()
     };
-    let (warned, errors): (Vec<_>, Vec<_>) = validate(template, options)
-        .into_iter()
-        .partition(|finding| finding.kind == ErrorKind::Warning);
-    asked.read = reading_status(&errors).is_none();
-    asked.refuse(status(template, &errors));
-    let valid = errors.is_empty();
-    asked.findings.extend(errors);
-    asked.warn(warned);
-    if !asked.read {
-        return asked;
-    }
-    if valid {
-        asked.warn(warnings(template, options));
-    }
-    let security = pod_security::ask(template, world, settings);
-    // What is not valid does not come before admission, but whoever mends it wants to know all of it.
-    if valid {
-        asked.refuse(security.denied);
+    asked.warn(&of_request);
+    let of_object = if valid {
+        object_warnings(object, options)
+    } else {
+        Vec::new()
+    };
+    let denial = template.and_then(|template| classes::check(template, &Classes::default()));
+    let (early, late) = match denial {
+        Some(denial) if denial.stage == Stage::BeforeValidation => (Some(denial), None),
+        late => (None, late),
+    };
+    let security = if read {
+        security(object, template, world, settings)
+    } else {
+        pod_security::Said::default()
+    };
+    if let Some((denial, template)) = early.zip(template) {
+        asked.refuse(forbidden(template, &denial));
+    } else if let Some(status) = object_status(object, &asked.findings) {
+        asked.refuse(status);
+    } else {
+        // Of several plug-ins Pod Security is asked before classes.
+        if let Some(status) = security.denied {
+            asked.refuse(status);
+        } else if let Some((denial, template)) = late.zip(template) {
+            asked.refuse(forbidden(template, &denial));
+        }
+        asked.warn(&of_object);
         asked.answer.warnings.extend(security.warnings);
     }
+    // What is not valid does not come before admission, but whoever mends it wants to know all of it.
+    if let Some(denial) = template.and_then(|template| classes::check(template, world.classes())) {
+        asked.findings.push(told(denial));
+    }
+    asked.findings.extend(of_request);
+    asked.findings.extend(of_object);
     asked.findings.extend(security.findings);
     asked
+}
+
+/// What Pod Security says of a workload, or of a Namespace.
+fn security(
+    object: &Object<'_>,
+    template: Option<&PodTemplate<'_>>,
+    world: &World<'_>,
+    settings: &Settings,
+) -> pod_security::Said {
+    match template {
+        Some(template) => pod_security::ask(template, world, settings),
+        None if (object.group(), object.kind) == ("", Some("Namespace")) => {
+            pod_security::ask_namespace(object, world, settings)
+        }
+        None => pod_security::Said::default(),
+    }
+}
+
+fn forbidden(template: &PodTemplate<'_>, denial: &Denial) -> Status {
+    let name = classes::name_of(template, denial.stage);
+    Status::forbidden("pods", &name, &denial.finding.detail)
+}
+
+/// A refusal by admission as the author is told of it: a class that is not among the files may be in the cluster.
+fn told(denial: Denial) -> Finding {
+    let mut finding = denial.finding;
+    if classes::is_unknown(&finding) {
+        finding.severity = Severity::Advice;
+        return finding.with_help("it is not among the files; make sure that the cluster has it");
+    }
+    finding
 }

@@ -50,6 +50,7 @@ use porthole_pod::Rule;
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let mut all: Vec<&'static Rule> = porthole_pod::rules::all()
         .chain(pod_security::rules().iter().copied())
+        .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())
         .collect();

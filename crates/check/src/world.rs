@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use porthole_access::Access;
+use porthole_admission::classes::Classes;
 use porthole_admission::gmsa::{Knowledge, Spec, Surroundings};
 use porthole_credspec as credspec;
 use porthole_manifest::{Node, Object, PodTemplate, objects, pod_template};
@@ -18,6 +19,7 @@ pub struct World<'a> {
     pods: Vec<PodTemplate<'a>>,
     /// The handlers of RuntimeClasses, by their names.
     handlers: HashMap<&'a str, &'a str>,
+    classes: Classes<'a>,
     specs: Vec<Spec<'a>>,
     access: Access,
     knows_access: bool,
@@ -31,6 +33,7 @@ impl<'a> World<'a> {
             namespaces: HashMap::new(),
             pods: Vec::new(),
             handlers: HashMap::new(),
+            classes: Classes::default(),
             specs: Vec::new(),
             access: Access::default(),
             knows_access: false,
@@ -59,7 +62,9 @@ impl<'a> World<'a> {
             ("node.k8s.io", Some("RuntimeClass")) => {
                 let handler = object.node.field("handler").and_then(Node::as_str);
                 self.handlers.extend(handler.map(|handler| (name, handler)));
+                self.classes.add_runtime(name, object.node);
             }
+            ("scheduling.k8s.io", Some("PriorityClass")) => self.classes.add_priority(name, object.node),
             (credspec::GROUP, Some(credspec::KIND)) => self.specs.push(Spec {
                 name,
                 credspec: object.node.field("credspec"),
@@ -91,6 +96,12 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn handler(&self, runtime_class: &str) -> Option<&'a str> {
         self.handlers.get(runtime_class).copied()
+    }
+
+    /// The `PriorityClasses` and `RuntimeClasses` among the files.
+    #[must_use]
+    pub const fn classes(&self) -> &Classes<'a> {
+        &self.classes
     }
 
     /// What the GMSA webhook knows here.

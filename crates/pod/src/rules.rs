@@ -10,6 +10,7 @@ pub(crate) mod host_process;
 pub(crate) mod host_users;
 pub(crate) mod labels;
 pub(crate) mod metadata;
+pub(crate) mod object;
 pub(crate) mod os;
 pub(crate) mod pod;
 pub(crate) mod pod_context;
@@ -50,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .flatten()
     .copied()
     .chain(metadata::all_rules())
+    .chain(object::all_rules())
     .chain(workload::all_rules())
     .chain(volumes::all_rules())
     .chain(scheduling::all_rules())

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use porthole_manifest::{PodTemplate, WorkloadKind};
+use porthole_manifest::{Object, PodTemplate, WorkloadKind, pod_template};
 use serde::Serialize;
 
 use crate::decode;
 use crate::finding::{ErrorKind, Finding};
 use crate::rules::metadata::created_name;
+use crate::schema;
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
 /// in brackets.
@@ -177,26 +178,25 @@ pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status
     })
 }
 
-/// The answer to an object of any kind that is not served or cannot be read, or nothing where it can.
+/// The answer to the creation of an object of any kind that is Kubernetes' own, or nothing where there is nothing to find
+/// fault with.
 #[must_use]
-pub fn reading_status(findings: &[Finding]) -> Option<Status> {
-    let first = findings
-        .iter()
-        .find(|finding| !matches!(finding.kind, ErrorKind::Ignored | ErrorKind::Warning))?;
-    match first.kind {
-        ErrorKind::Undecodable => Some(Status::bad_request(decode::message(findings))),
-        ErrorKind::NotServed => Some(Status::failure(
-            404,
-            "NotFound",
-            first.detail.clone(),
-            Some(Status::details_of("", "")),
-        )),
-        ErrorKind::TooLarge => Some(Status::failure(
-            413,
-            "RequestEntityTooLarge",
-            first.detail.clone(),
-            None,
-        )),
-        _ => None,
+pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status> {
+    if let Some(template) = pod_template(object) {
+        return status(&template, findings);
     }
+    let known = schema::kind(object.api_version?, object.kind?)?;
+    let name = created_name(object.node.child("metadata"));
+    Some(match findings.first()?.kind {
+        ErrorKind::Undecodable => Status::bad_request(decode::message(findings)),
+        ErrorKind::NotServed => {
+            let message = findings[0].to_string();
+            Status::failure(404, "NotFound", message, Some(Status::details_of("", "")))
+        }
+        ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", findings[0].to_string(), None),
+        _ => {
+            let group = known.api_version.split_once('/').map_or("", |(group, _)| group);
+            Status::invalid(known.kind, group, &name, findings)
+        }
+    })
 }

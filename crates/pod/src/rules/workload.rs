@@ -15,6 +15,7 @@ mod stateful_set;
 mod success_policy;
 mod template;
 mod time_zone;
+pub(crate) mod warnings;
 
 use porthole_manifest::{Node, WorkloadKind};
 
@@ -49,6 +50,7 @@ pub(crate) fn all_rules() -> impl Iterator<Item = &'static Rule> {
         failure_policy::RULES,
         success_policy::RULES,
         cron_job::RULES,
+        warnings::RULES,
     ]
     .into_iter()
     .flatten()
@@ -65,7 +67,6 @@ pub(crate) fn demands(kind: WorkloadKind, options: &Options) -> Demands {
             _ => NameForm::Subdomain,
         },
         writes_generation: kind != WorkloadKind::Pod || at_least(33),
-        only_name: kind == WorkloadKind::ReplicationController && at_least(35),
         ..Demands::USUAL
     }
 }
