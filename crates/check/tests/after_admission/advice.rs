@@ -1,15 +1,11 @@
 use porthole_check::Settings;
 
-use crate::{host_process, pod, said, says};
+use crate::{host_process, indented, pod, said, says};
 
 /// An isolated Windows pod that nothing is to be said of, with further lines of its container.
 fn isolated(container: &str) -> String {
-    let mut spec = "os: {name: windows}\nnodeSelector: {kubernetes.io/os: windows}\ncontainers:\n- name: c\n  image: i:1\n"
-        .to_owned();
-    for line in container.trim_matches('\n').lines() {
-        spec.push_str(&format!("  {line}\n"));
-    }
-    pod(&spec)
+    let spec = "os: {name: windows}\nnodeSelector: {kubernetes.io/os: windows}\ncontainers:\n- name: c\n  image: i:1\n";
+    pod(&[spec, &indented(container)].concat())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use porthole_pod::{Containerd, NodeSetup, Options, Version};
 use crate::{host_process, pod, said, says, says_with};
 
 fn kubernetes(minor: u16) -> Settings {
-    let options = Options::of(Version::new(minor).expect("a version that is known"));
+    let options = Options::of(Version::new(minor).unwrap_or_default());
     Settings {
         node: NodeSetup::of(&options),
         options,
@@ -240,8 +240,7 @@ fn pod_level_resources_are_not_for_windows_kubelets() {
         lines.retain(|line| !line.contains("os-name-missing"));
         lines
     };
-    let line =
-        "error pod-resources-on-windows spec.resources: pod-level resources are not supported on Windows";
+    let line = "error pod-resources-at-node spec.resources: pod-level resources are not supported on Windows";
     assert_eq!(resources(&kubernetes(34)), [line]);
     assert_eq!(resources(&kubernetes(33)), [""; 0], "the field is dropped");
 }

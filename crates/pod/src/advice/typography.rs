@@ -34,7 +34,7 @@ pub(super) fn check(container: &WindowsContainer<'_>, findings: &mut Vec<Finding
     }
 }
 
-fn lists<'a>(field: String, list: Node<'a>) -> impl Iterator<Item = (String, Node<'a>)> {
+fn lists(field: String, list: Node<'_>) -> impl Iterator<Item = (String, Node<'_>)> {
     list.items()
         .enumerate()
         .map(move |(index, item)| (format!("{field}[{index}]"), item))
@@ -115,7 +115,7 @@ fn fix(node: Node<'_>) -> Option<Fix> {
         && edits
             .first()
             .is_some_and(|edit| edit.span.start == node.span().start);
-    if edits.is_empty() || begins_plain && !edits.first().is_some_and(|edit| edit.text == "-") {
+    if edits.is_empty() || begins_plain && edits.first().is_none_or(|edit| edit.text != "-") {
         return None;
     }
     Some(Fix {
