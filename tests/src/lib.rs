@@ -2,13 +2,16 @@
 //!
 //! A test that needs root, Wine or a document from outside the checkout is `#[ignore = "needs …"]`, and is run by the
 //! tier of `cargo xtask test` that provides it. Which tier that is, the name of its file says: `wine….rs` runs the Windows
-//! programs, `seeds.rs` reads the seeds, and every other file is of the tier `linux`. `cargo xtask` itself stands on
-//! these modules too, so they use the standard library alone.
+//! programs, `kubernetes….rs` asks real servers of Kubernetes, `seeds.rs` reads the seeds, and every other file is of the
+//! tier `linux`. `cargo xtask` itself stands on these modules too, so they use the standard library alone; but for what
+//! the feature `client` adds, which the tests have and `xtask` has not.
 
 pub mod bench;
 pub mod cache;
 pub mod containerd;
 pub mod failure;
+pub mod guardian;
+pub mod kubernetes;
 pub mod program;
 pub mod registry;
 pub mod seeds;

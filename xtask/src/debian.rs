@@ -16,6 +16,8 @@ pub(crate) const LINUX: &[&str] = &[
     "libhivex-bin",
     "procps",
 ];
+/// What stands beside the programs of Kubernetes: its store, and what makes a key.
+pub(crate) const KUBERNETES: &[&str] = &["etcd-server", "openssl"];
 /// A Rust compiler that brings the standard library's source, for targets that rustup cannot fetch.
 pub(crate) const RUST_WITH_SOURCE: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 

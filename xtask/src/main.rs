@@ -9,12 +9,15 @@ mod command;
 mod debian;
 mod demo;
 mod deny;
+mod go;
 mod install;
+mod kubernetes;
 mod place;
 mod reference;
 mod report;
 mod schema;
 mod test;
+mod testbed;
 
 use std::process::ExitCode;
 
@@ -26,6 +29,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   demo --windows    the same with the tutorial's own manifest and porthole.exe, under Wine
   test [TIER…]      installs what is missing and runs every tier of tests, or the named ones
   test --list       names the tiers
+  testbed kubernetes [--version V] [--feature-gates NAME=BOOL,…] [--allow-privileged BOOL]
+                    a real API server on this machine until Ctrl-C, built first where it is missing
   bench image       unpacking a layer against `tar -xzf`
   bench run         all of the following, in one go (root)
   bench start       `porthole run` against `runc run`, and against the least that must be done (root)
@@ -54,6 +59,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["demo", "--windows"] => demo::run(demo::Host::Wine)?,
         ["test", "--list"] => test::list(),
         ["test", tiers @ ..] => return test::run(tiers),
+        ["testbed", "kubernetes", options @ ..] => testbed::kubernetes(options)?,
         ["bench", "image"] => bench::image()?,
         ["bench", name] if *name == "run" || bench::is_one(name) => bench::run(name)?,
         ["reference"] => reference::write()?,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::cargo::{self, Target, Toolchain};
 use crate::command::{self, Doing, Failure, Result};
 use crate::report::{self, Count, Line, Outcome};
-use crate::{debian, demo, deny, place, reference};
+use crate::{debian, demo, deny, kubernetes, place, reference};
 
 /// One kind of test.
 struct Tier {
@@ -66,6 +66,11 @@ const TIERS: &[Tier] = &[
         name: "linux",
         what: "whole system: this machine, as root",
         run: linux,
+    },
+    Tier {
+        name: "kubernetes",
+        what: "the answers of real servers of Kubernetes, and porthole's",
+        run: kubernetes_tier,
     },
     Tier {
         name: "unit-windows",
@@ -223,7 +228,8 @@ fn linux() -> Result<Outcome> {
     }
     debian::install(debian::LINUX)?;
     Target::Host.build_with_tests()?;
-    let names = tests(|name| !name.starts_with("wine") && name != "seeds")?;
+    let names =
+        tests(|name| !name.starts_with("wine") && !name.starts_with("kubernetes") && name != "seeds")?;
     count(&mut [
         &mut cargo_test(Target::Host, &format!("--workspace {names} -- --include-ignored")),
         &mut cargo_test(
@@ -231,6 +237,16 @@ fn linux() -> Result<Outcome> {
             "--workspace --exclude porthole-tests --lib --bins --tests -- --ignored",
         ),
     ])
+}
+
+fn kubernetes_tier() -> Result<Outcome> {
+    kubernetes::provide()?;
+    Target::Host.build_with_tests()?;
+    let names = tests(|name| name.starts_with("kubernetes"))?;
+    count(&mut [&mut cargo_test(
+        Target::Host,
+        &format!("--workspace {names} -- --include-ignored"),
+    )])
 }
 
 fn unit_windows() -> Result<Outcome> {

@@ -77,7 +77,7 @@ pub(crate) fn go_float(number: f64) -> String {
 
 /// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII blank. Rust's debug format escapes
 /// the same characters, but for marks at the beginning of a text: hence the letter before.
-fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return matches!(c, ' '..='~');
     }

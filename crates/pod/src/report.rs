@@ -1,5 +1,7 @@
 //! What rules report to: the findings, in the order in which they are found.
 
+use std::collections::HashSet;
+
 use porthole_manifest::Node;
 use porthole_manifest::Span;
 
@@ -44,8 +46,24 @@ impl<'a> Report<'a> {
         }
     }
 
-    pub(crate) fn into_findings(self) -> Vec<Finding> {
+    /// The findings; since 1.37 equal errors are named once.
+    pub(crate) fn into_findings(mut self) -> Vec<Finding> {
+        if self.findings.len() > 1 && self.at_least(37) {
+            let mut seen = HashSet::new();
+            self.findings.retain(|finding| {
+                finding.severity != Severity::Error || seen.insert((finding.field.clone(), finding.body()))
+            });
+        }
         self.findings
+    }
+
+    /// Moves the values of `fields` that are not valid behind all others, in the order of these.
+    pub(crate) fn move_last(&mut self, fields: &[&str]) {
+        self.findings.sort_by_key(|finding| {
+            let moves = finding.kind == ErrorKind::Invalid;
+            let place = fields.iter().position(|field| moves && *field == finding.field);
+            place.map_or(0, |place| place + 1)
+        });
     }
 
     /// How many findings there are so far.
@@ -146,6 +164,17 @@ impl<'a> Report<'a> {
         span: Span,
     ) {
         self.show(rule, ErrorKind::Invalid, field, value, detail, span);
+    }
+
+    /// A value that is too much to be shown.
+    pub(crate) fn invalid_without_value(
+        &mut self,
+        rule: &'static Rule,
+        field: &Path<'_>,
+        detail: impl Into<String>,
+        span: Span,
+    ) {
+        self.report(rule, ErrorKind::Invalid, field, None, detail, span);
     }
 
     /// One error for each fault of a name or another text.

@@ -19,6 +19,7 @@ pub(crate) mod scheduling;
 pub(crate) mod volumes;
 pub(crate) mod warnings;
 pub(crate) mod windows_options;
+pub(crate) mod workload;
 
 use crate::advice;
 use crate::node;
@@ -48,6 +49,8 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .chain(pod_security::RULES.iter().copied())
     .flatten()
     .copied()
+    .chain(metadata::all_rules())
+    .chain(workload::all_rules())
     .chain(volumes::all_rules())
     .chain(scheduling::all_rules())
     .chain(warnings::all_rules())

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::decode;
 use crate::finding::{ErrorKind, Finding};
+use crate::rules::metadata::created_name;
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
 /// in brackets.
@@ -164,7 +165,8 @@ impl Status {
 /// The answer to the creation of `template`'s object, or nothing where there is nothing to find fault with.
 #[must_use]
 pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status> {
-    let name = template.name.unwrap_or_default();
+    let name = created_name(template.object.child("metadata"));
+    let name = name.as_ref();
     let message = || status_message(template.kind, name, findings);
     Some(match findings.first()?.kind {
         ErrorKind::Undecodable => Status::bad_request(message()),

@@ -15,7 +15,7 @@ use crate::path::Path;
 use crate::report::{Report, is_true};
 use crate::rules::{
     annotations, container, dns, ephemeral, host_ports, host_process, host_users, metadata, os, pod,
-    pod_context, pod_resources, resource_claims, scheduling, volumes,
+    pod_context, pod_resources, resource_claims, scheduling, volumes, workload,
 };
 
 /// A pod on its way through the rules.
@@ -23,6 +23,8 @@ pub(crate) struct Pass<'a> {
     report: Report<'a>,
     pub(crate) template: PodTemplate<'a>,
     pub(crate) spec: Node<'a>,
+    /// The labels that the API server adds to the template.
+    pub(crate) made_labels: Vec<(&'static str, String)>,
 }
 
 impl<'a> Deref for Pass<'a> {
@@ -45,6 +47,7 @@ impl<'a> Pass<'a> {
             report: Report::new(options),
             template: *template,
             spec: template.prefix.split('.').fold(template.object, Node::child),
+            made_labels: Vec::new(),
         }
     }
 
@@ -83,20 +86,35 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
         return undecodable;
     }
     let mut pass = Pass::new(template, options);
-    metadata::check_template(&mut pass);
-    annotations::check(&mut pass);
-    check_spec(&mut pass);
     if pass.is_pod() {
-        pod::check_only_pods(&mut pass);
-        container::check_only_pods(&mut pass);
-        ephemeral::check(&mut pass);
-        scheduling::check_create(&mut pass);
-        annotations::check_create(&mut pass);
+        check_pod(&mut pass);
     } else {
-        annotations::check_create(&mut pass);
-        ephemeral::check(&mut pass);
+        workload::check(&mut pass);
     }
     pass.into_findings()
+}
+
+/// `ValidatePodCreate`.
+fn check_pod(pass: &mut Pass<'_>) {
+    let demands = workload::demands(WorkloadKind::Pod, pass.options);
+    let object = pass.template.object;
+    metadata::check(pass, object, demands, None);
+    annotations::check(pass);
+    check_spec(pass);
+    pod::check_only_pods(pass);
+    container::check_only_pods(pass);
+    ephemeral::check(pass);
+    scheduling::check_create(pass);
+    annotations::check_create(pass);
+}
+
+/// What a workload makes its pods of (`ValidatePodTemplateSpec`).
+pub(crate) fn check_template(pass: &mut Pass<'_>) {
+    metadata::check_template(pass);
+    annotations::check(pass);
+    check_spec(pass);
+    annotations::check_create(pass);
+    ephemeral::check(pass);
 }
 
 /// `ValidatePodSpec`.

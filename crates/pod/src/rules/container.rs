@@ -88,9 +88,14 @@ impl<'a> Scope<'a> {
         let spec = pass.spec;
         let path = pass.spec_path();
         let list = path.child("volumes");
-        let volumes = volumes::of(pass, spec)
-            .filter(|(index, _)| !pass.has_error_under(&list.index(*index)))
-            .map(|(_, volume)| (text(volume, "name"), volume))
+        let made = volumes::claims(pass);
+        let made = made.into_iter().enumerate();
+        let made = made.map(|(index, claim)| (index, volumes::claim_name(claim), claim));
+        let given = volumes::of(pass, spec).map(|(index, volume)| (index, text(volume, "name"), volume));
+        let volumes = made
+            .chain(given)
+            .filter(|(index, ..)| !pass.has_error_under(&list.index(*index)))
+            .map(|(_, name, volume)| (name, volume))
             .collect();
         let names = items(spec, "resourceClaims").map(|claim| text(claim, "name"));
         let mut claims: Vec<_> = names.filter(|name| !name.is_empty()).collect();

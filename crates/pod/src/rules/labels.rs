@@ -124,6 +124,11 @@ pub(crate) fn shown_selector(report: &Report<'_>, selector: Node<'_>) -> String 
         .map(|entry| (entry.key.key_text(), entry.value.as_str().unwrap_or_default()))
         .collect();
     pairs.sort();
+    shown_selector_of(report, selector, &pairs)
+}
+
+/// A label selector as the API server shows it, with these for its `matchLabels`, sorted.
+pub(crate) fn shown_selector_of(report: &Report<'_>, selector: Node<'_>, pairs: &[Pair<'_>]) -> String {
     let requirements: Vec<_> = items(selector, "matchExpressions")
         .map(|requirement| {
             let values = texts(requirement, "values");
@@ -131,13 +136,13 @@ pub(crate) fn shown_selector(report: &Report<'_>, selector: Node<'_>) -> String 
         })
         .collect();
     if report.at_least(34) {
-        json_selector(&pairs, &requirements)
+        json_selector(pairs, &requirements)
     } else {
-        go_selector(&pairs, &requirements)
+        go_selector(pairs, &requirements)
     }
 }
 
-type Pair<'a> = (std::borrow::Cow<'a, str>, &'a str);
+pub(crate) type Pair<'a> = (std::borrow::Cow<'a, str>, &'a str);
 type Requirement<'a> = (&'a str, &'a str, Vec<&'a str>);
 
 fn json_selector(pairs: &[Pair<'_>], requirements: &[Requirement<'_>]) -> String {

@@ -1,6 +1,6 @@
 //! Fields of a pod spec that have no rules of their own module.
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, WorkloadKind};
 
 use crate::names::{self, Faults};
 use crate::path::Path;
@@ -106,7 +106,9 @@ pub(crate) fn check_names(pass: &mut Pass<'_>) {
         }
     }
     let version = pass.options.kubernetes_version;
-    for key in ["hostname", "subdomain"] {
+    // A StatefulSet gives its pods names of its own.
+    let names_pods = pass.template.kind == WorkloadKind::StatefulSet;
+    for key in ["hostname", "subdomain"].into_iter().filter(|_| !names_pods) {
         check_name(pass, &POD_HOSTNAME, key, |name| {
             names::dns1123_label(name, version)
         });

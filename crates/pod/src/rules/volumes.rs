@@ -1,7 +1,7 @@
 //! `spec.volumes` (`ValidateVolumes`).
 
 mod certificates;
-mod claim;
+pub(crate) mod claim;
 mod disks;
 mod downward_api;
 mod files;
@@ -139,18 +139,47 @@ static TYPES: [Type; 30] = [
     },
 ];
 
+/// The claims that a `StatefulSet` makes for its pods, which since 1.34 count as their volumes, before those of the template;
+/// one of each name.
+pub(crate) fn claims<'a>(pass: &Pass<'a>) -> Vec<Node<'a>> {
+    let mut claims: Vec<Node<'a>> = Vec::new();
+    if pass.template.kind == WorkloadKind::StatefulSet && pass.at_least(34) {
+        let spec = pass.template.object.child("spec");
+        for claim in items(spec, "volumeClaimTemplates") {
+            if !claims.iter().any(|other| claim_name(*other) == claim_name(claim)) {
+                claims.push(claim);
+            }
+        }
+    }
+    claims
+}
+
+/// The name of a claim that a `StatefulSet` makes, under which its volume is mounted.
+pub(crate) fn claim_name(claim: Node<'_>) -> &str {
+    text(claim.child("metadata"), "name")
+}
+
 /// Whether image volumes are known and turned off: the API server drops them whole, with the mounts that name them, and
 /// what comes after them moves up.
 fn drops_images(pass: &Pass<'_>) -> bool {
     pass.at_least(31) && !pass.enabled("ImageVolume")
 }
 
-/// The volumes that the API server validates, numbered as it does.
-pub(crate) fn of<'a>(pass: &Pass<'_>, spec: Node<'a>) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
+/// The volumes that the API server validates, numbered as it does: the claims of a `StatefulSet` stand before them, in place
+/// of those of the same name.
+pub(crate) fn of<'a>(pass: &Pass<'a>, spec: Node<'a>) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
     let drops_images = drops_images(pass);
+    let claims = claims(pass);
+    let before = claims.len();
     items(spec, "volumes")
         .filter(move |volume| !drops_images || volume.field("image").is_none())
+        .filter(move |volume| {
+            !claims
+                .iter()
+                .any(|claim| claim_name(*claim) == text(*volume, "name"))
+        })
         .enumerate()
+        .map(move |(index, volume)| (before + index, volume))
 }
 
 /// Whether the API server drops mounts of that name.
@@ -162,8 +191,12 @@ pub(crate) fn drops_mount(pass: &Pass<'_>, name: &str) -> bool {
 
 pub(crate) fn check(pass: &mut Pass<'_>) {
     let spec_node = pass.spec;
-    if spec_node.field("volumes").is_none() {
+    let claims = claims(pass);
+    if spec_node.field("volumes").is_none() && claims.is_empty() {
         return;
+    }
+    for (index, claim) in claims.into_iter().enumerate() {
+        check_claim_volume(pass, index, claim);
     }
     let spec = pass.spec_path();
     let list = spec.child("volumes");
@@ -191,6 +224,23 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
         }
         claim::check_not_created(pass, volume, &path, &created);
     }
+}
+
+/// The volume of a claim that a `StatefulSet` makes.
+fn check_claim_volume(pass: &mut Pass<'_>, index: usize, claim: Node<'_>) {
+    let spec = pass.spec_path();
+    let list = spec.child("volumes");
+    let path = list.index(index);
+    let name = claim_name(claim);
+    let span = place(claim.child("metadata"), "name");
+    if name.is_empty() {
+        let source = path.child("persistentVolumeClaim");
+        pass.required(&VOLUME_FIELD_REQUIRED, &source.child("claimName"), "", span);
+        pass.required(&VOLUME_NAME, &path.child("name"), "", span);
+        return;
+    }
+    let faults = names::dns1123_label(name, pass.options.kubernetes_version);
+    pass.faults(&VOLUME_NAME, &path.child("name"), name, faults, span);
 }
 
 /// The name of a Pod, as far as it is known before the API server makes one up.

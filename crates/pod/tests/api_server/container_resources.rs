@@ -115,8 +115,9 @@ fn huge_pages_are_whole_and_beside_others() {
 
 #[test]
 fn only_a_pods_requests_are_taken_from_its_limits() {
-    let template = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {template: {spec: {containers: [{name: c, \
-        image: i, resources: {limits: {example.com/a: 1}}}]}}}";
+    let template = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {selector: {matchLabels: {a: b}}, \
+        template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i, resources: {limits: \
+        {example.com/a: 1}}}]}}}";
     assert!(
         !findings(template)
             .iter()

@@ -164,11 +164,8 @@ fn the_way_to_the_pod_spec_is_made_of_objects() {
         );
         assert_eq!(message(text), expected, "{text}");
     }
-    let unset = findings("apiVersion: apps/v1\nkind: Deployment\nspec: {template: null}\n");
-    assert_eq!(
-        unset[0].to_string(),
-        "spec.template.spec.containers: Required value"
-    );
+    let unset = findings("apiVersion: v1\nkind: PodTemplate\nmetadata: {name: x}\ntemplate: {spec: null}\n");
+    assert_eq!(unset[0].to_string(), "template.spec.containers: Required value");
 }
 
 /// What the server of `1.minor` says to the object of `text`.

@@ -9,7 +9,7 @@ fn deployment(spec: &str) -> String {
         .collect::<Vec<_>>()
         .concat();
     format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x}}\nspec:\n  template:\n    spec:\n{spec}"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x}}\nspec:\n  selector: {{matchLabels: {{a: b}}}}\n  template:\n    metadata: {{labels: {{a: b}}}}\n    spec:\n{spec}"
     )
 }
 

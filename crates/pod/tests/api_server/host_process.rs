@@ -166,7 +166,7 @@ fn names_the_template_of_a_workload() {
     let spec = "      hostNetwork: true\n      initContainers: [{name: i, image: i}]\n      containers: [{name: c, image: i, securityContext: \
         {windowsOptions: {hostProcess: true}}}]\n";
     let text = format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x}}\nspec:\n  template:\n    spec:\n{spec}"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x}}\nspec:\n  selector: {{matchLabels: {{a: b}}}}\n  template:\n    metadata: {{labels: {{a: b}}}}\n    spec:\n{spec}"
     );
     assert_eq!(
         message(&text),

@@ -11,9 +11,9 @@ use crate::conduct::{ContainerPlan, RestartPolicy, Role, attempt_id};
 use crate::engine::Exit;
 use crate::plan::PodIdentity;
 use crate::status::{
-    CONTAINERS_READY, Condition, ContainerState, ContainerStatus, HostIp, INITIALIZED,
-    POD_READY_TO_START_CONTAINERS, POD_SCHEDULED, Phase, PodStatus, READY, RunningState, Terminated, Waiting,
-    container_id,
+    CONTAINERS_READY, Condition, ContainerState, ContainerStatus, DISRUPTION_TARGET, EVICTED, HostIp,
+    INITIALIZED, POD_READY_TO_START_CONTAINERS, POD_SCHEDULED, Phase, PodStatus, READY, RunningState,
+    Terminated, Waiting, container_id,
 };
 
 /// What a status needs besides the machine.
@@ -40,12 +40,23 @@ impl Report<'_> {
         self.condition(
             date,
             POD_READY_TO_START_CONTAINERS,
-            if self.prepared { Ok(()) } else { Err(None) },
+            if self.prepared {
+                Ok(())
+            } else {
+                Err(Some(unprepared(machine)))
+            },
         );
-        self.condition(date, INITIALIZED, initialized(machine, inits, phase));
+        self.condition(date, INITIALIZED, initialized(machine, inits));
+        if phase == Phase::Succeeded {
+            // It is so, and the kubelet has a reason for it all the same.
+            self.reason(INITIALIZED, COMPLETED);
+        }
         let ready = ready(machine, &statuses, phase);
         self.condition(date, CONTAINERS_READY, ready.clone());
         self.condition(date, READY, ready);
+        if let Some(failure) = machine.failure.as_ref().filter(|one| one.reason == EVICTED) {
+            self.disrupted(date, &failure.message);
+        }
         let address = || HostIp {
             ip: self.address.to_owned(),
         };
@@ -62,6 +73,26 @@ impl Report<'_> {
             init_container_statuses: inits.to_vec(),
             container_statuses: mains.to_vec(),
             qos_class: self.pod.qos_class.clone(),
+        }
+    }
+
+    /// It is not the pod's own fault, as a job's `podFailurePolicy` may ask.
+    fn disrupted(&mut self, date: Timestamp, message: &str) {
+        if self.conditions.iter().all(|one| one.kind != DISRUPTION_TARGET) {
+            self.conditions.push(Condition {
+                kind: DISRUPTION_TARGET.to_owned(),
+                status: "True".to_owned(),
+                reason: Some("TerminationByKubelet".to_owned()),
+                message: Some(message.to_owned()),
+                last_transition_time: Some(date),
+            });
+        }
+    }
+
+    fn reason(&mut self, kind: &str, reason: &str) {
+        let mut conditions = self.conditions.iter_mut();
+        if let Some(condition) = conditions.find(|condition| condition.kind == kind) {
+            condition.reason = Some(reason.to_owned());
         }
     }
 
@@ -93,6 +124,19 @@ impl Report<'_> {
 /// Whether a condition is met; else why not, in a word and for people.
 type Met = Result<(), Option<(String, Option<String>)>>;
 
+/// Of a pod whose containers have all ended well.
+const COMPLETED: &str = "PodCompleted";
+
+/// What the kubelet calls a sandbox is the pod's volumes here: made before the containers, gone after them.
+fn unprepared(machine: &Machine) -> (String, Option<String>) {
+    let message = if machine.over {
+        "pod sandbox is not ready"
+    } else {
+        "no pod sandbox exists"
+    };
+    ("PodSandboxNotReady".to_owned(), Some(message.to_owned()))
+}
+
 fn unmet(reason: &str, what: &str, names: &[&str]) -> Met {
     if names.is_empty() {
         return Ok(());
@@ -103,10 +147,7 @@ fn unmet(reason: &str, what: &str, names: &[&str]) -> Met {
     )))
 }
 
-fn initialized(machine: &Machine, inits: &[ContainerStatus], phase: Phase) -> Met {
-    if machine.frontier == machine.inits || phase == Phase::Succeeded {
-        return Ok(());
-    }
+fn initialized(machine: &Machine, inits: &[ContainerStatus]) -> Met {
     let names: Vec<&str> = inits
         .iter()
         .skip(machine.frontier)
@@ -117,7 +158,7 @@ fn initialized(machine: &Machine, inits: &[ContainerStatus], phase: Phase) -> Me
 
 fn ready(machine: &Machine, statuses: &[ContainerStatus], phase: Phase) -> Met {
     match phase {
-        Phase::Succeeded => return Err(Some(("PodCompleted".to_owned(), None))),
+        Phase::Succeeded => return Err(Some((COMPLETED.to_owned(), None))),
         Phase::Failed => return Err(Some(("PodFailed".to_owned(), None))),
         Phase::Pending | Phase::Running => {}
     }
@@ -231,7 +272,8 @@ fn container(plan: &ContainerPlan, member: &Member, machine: &Machine, pod: &Pod
 
 fn waiting(wait: &Wait, machine: &Machine, plan: &ContainerPlan, pod: &PodIdentity) -> ContainerState {
     let (reason, message) = match wait {
-        Wait::Turn if machine.frontier < machine.inits => ("PodInitializing", None),
+        // The word does not change when they are done.
+        Wait::Turn if machine.inits > 0 => ("PodInitializing", None),
         Wait::Turn => ("ContainerCreating", None),
         Wait::Retry { message, .. } => ("CreateContainerError", Some(message.clone())),
         Wait::BackOff { delay, .. } => (

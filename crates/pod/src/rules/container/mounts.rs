@@ -274,7 +274,11 @@ pub(super) fn check_devices(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<
             None => pass.not_found(&MOUNT_VOLUME_UNKNOWN, &name_field, Shown::Str(name), name_place),
             Some(volume) => {
                 let newer = pass.at_least(23);
-                let is_claim = volume.field("persistentVolumeClaim").is_some()
+                let is_made = volumes::claims(pass)
+                    .iter()
+                    .any(|claim| volumes::claim_name(*claim) == name);
+                let is_claim = is_made
+                    || volume.field("persistentVolumeClaim").is_some()
                     || (newer && volume.field("ephemeral").is_some());
                 let kinds = if newer {
                     "PersistentVolumeClaim or Ephemeral"

@@ -122,7 +122,7 @@ fn check_metadata(pass: &mut Pass<'_>, metadata: Node<'_>, path: &Path<'_>) {
 }
 
 /// `ValidatePersistentVolumeClaimSpec`.
-fn check_spec(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
+pub(crate) fn check_spec(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
     check_access_modes(pass, spec, path);
     check_size(pass, spec, path);
     check_class(pass, spec, path, "storageClassName");
@@ -147,7 +147,7 @@ fn check_spec(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
     }
 }
 
-fn check_access_modes(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
+fn check_access_modes(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
     let field = path.child("accessModes");
     let span = place(spec, "accessModes");
     if !has_items(spec, "accessModes") {
@@ -183,7 +183,7 @@ fn check_access_modes(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
     }
 }
 
-fn check_size(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
+fn check_size(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
     let resources = spec.child("resources");
     let requests = resources.child("requests");
     let list = path.child("resources");
@@ -206,7 +206,7 @@ fn check_size(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
     }
 }
 
-fn check_class(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>, key: &str) {
+fn check_class(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, key: &str) {
     let name = text(spec, key);
     if !name.is_empty() {
         let faults = names::dns1123_subdomain(name);
@@ -251,7 +251,7 @@ fn check_data_source(pass: &mut Report<'_>, source: Node<'_>, path: &Path<'_>, r
 }
 
 /// The old field and the new one say the same.
-fn check_data_sources(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
+fn check_data_sources(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
     let (Some(source), Some(reference)) = (spec.field("dataSource"), spec.field("dataSourceRef")) else {
         return;
     };

@@ -62,7 +62,10 @@ fn conditions_follow_the_containers() {
     let status = world.status();
     assert_eq!(status.phase, Phase::Succeeded);
     assert_eq!(condition(&status, READY), no("PodCompleted", ""));
-    assert_eq!(condition(&status, INITIALIZED), yes);
+    assert_eq!(
+        condition(&status, INITIALIZED),
+        ("True".to_owned(), Some("PodCompleted".to_owned()), None)
+    );
     let app = world.container("app").state.terminated.unwrap();
     assert_eq!((app.reason.as_str(), app.exit_code), ("Completed", 0));
     assert_eq!((app.started_at.unwrap().unix(), app.finished_at.unix()), (2, 12));

@@ -1,0 +1,20 @@
+//! Real servers of Kubernetes on this machine: what porthole says is compared with what they say.
+//!
+//! [`programs`] knows where their programs are; `cargo xtask test kubernetes` builds those that are missing.
+//! [`ApiServer`] is one kube-apiserver with its etcd. With the feature `client`, which the tests have, there is a
+//! `Client` that sends it JSON and hands back its whole answer.
+
+mod api_server;
+#[cfg(feature = "client")]
+mod client;
+mod place;
+mod process;
+pub mod programs;
+mod resource;
+mod settings;
+
+pub use api_server::ApiServer;
+#[cfg(feature = "client")]
+pub use client::{Answer, Client};
+pub use resource::collection;
+pub use settings::Settings;

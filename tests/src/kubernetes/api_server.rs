@@ -1,0 +1,271 @@
+//! One kube-apiserver with its etcd, on this machine alone.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::process::Process;
+use super::settings::Settings;
+use super::{place, programs};
+use crate::bench;
+use crate::failure::{Doing, Failure, Result};
+use crate::guardian::Guardian;
+use crate::wait;
+
+/// It takes four seconds on an idle machine.
+const READY: Duration = Duration::from_mins(3);
+/// How often another program may be faster to take a port that was free.
+const ATTEMPTS: u32 = 3;
+/// The user that may do everything.
+const ADMINISTRATOR: &str = "admin";
+
+/// An API server in progress, its etcd and its files. All of it ends when this is dropped, and when this program ends.
+#[derive(Debug)]
+pub struct ApiServer {
+    processes: Vec<Process>,
+    guardian: Guardian,
+    directory: PathBuf,
+    address: String,
+    /// Name and token.
+    tokens: Vec<(String, String)>,
+}
+
+impl ApiServer {
+    /// Starts one and waits until it answers and has its namespace `default`.
+    ///
+    /// # Errors
+    /// A program is missing, or does not become ready.
+    pub fn start(settings: &Settings) -> Result<Self> {
+        let mut attempt = 1;
+        loop {
+            match Self::attempt(settings) {
+                Err(failure)
+                    if attempt < ATTEMPTS && failure.to_string().contains("address already in use") =>
+                {
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn attempt(settings: &Settings) -> Result<Self> {
+        let directory = place::directory("kubernetes")?;
+        let mut guardian = Guardian::new()?;
+        guardian.remove_at_the_end(&directory)?;
+        let [secure, client, peer] = place::ports()?;
+        let mut server = Self {
+            processes: Vec::new(),
+            guardian,
+            address: format!("https://127.0.0.1:{secure}"),
+            tokens: tokens(settings)?,
+            directory,
+        };
+        server.start_etcd(client, peer)?;
+        server.start_api_server(settings, secure, client)?;
+        server.wait()?;
+        Ok(server)
+    }
+
+    fn start_etcd(&mut self, client: u16, peer: u16) -> Result<()> {
+        let mut etcd = Command::new(programs::etcd());
+        etcd.arg("--data-dir")
+            .arg(self.directory.join("etcd"))
+            // Nothing here outlives the test.
+            .arg("--unsafe-no-fsync")
+            .arg(format!("--listen-client-urls=http://127.0.0.1:{client}"))
+            .arg(format!("--advertise-client-urls=http://127.0.0.1:{client}"))
+            .arg(format!("--listen-peer-urls=http://127.0.0.1:{peer}"))
+            .arg(format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer}"))
+            .arg(format!("--initial-cluster=default=http://127.0.0.1:{peer}"));
+        self.run("etcd", &mut etcd)
+    }
+
+    fn start_api_server(&mut self, settings: &Settings, secure: u16, etcd: u16) -> Result<()> {
+        let key = self.directory.join("service-accounts.key");
+        bench::finish(
+            Command::new("openssl")
+                .args([
+                    "genpkey",
+                    "-quiet",
+                    "-algorithm",
+                    "RSA",
+                    "-pkeyopt",
+                    "rsa_keygen_bits:2048",
+                    "-out",
+                ])
+                .arg(&key),
+        )?;
+        let users = self.directory.join("tokens.csv");
+        write(&users, &self.token_file(settings))?;
+        let mut server = Command::new(programs::find("kube-apiserver", &settings.version)?);
+        server
+            .arg(format!("--etcd-servers=http://127.0.0.1:{etcd}"))
+            .arg(format!("--secure-port={secure}"))
+            .arg("--bind-address=127.0.0.1")
+            .arg("--cert-dir")
+            .arg(self.directory.join("certificates"))
+            .arg("--service-account-key-file")
+            .arg(&key)
+            .arg("--service-account-signing-key-file")
+            .arg(&key)
+            .arg("--service-account-issuer=https://kubernetes.default.svc")
+            .arg("--token-auth-file")
+            .arg(&users)
+            .arg("--authorization-mode=Node,RBAC")
+            .arg(format!("--allow-privileged={}", settings.allow_privileged))
+            .arg("--service-cluster-ip-range=10.0.0.0/24");
+        if !settings.service_accounts {
+            server.arg("--disable-admission-plugins=ServiceAccount");
+        }
+        if !settings.feature_gates.is_empty() {
+            let gates = settings.feature_gates.iter();
+            let gates: Vec<String> = gates.map(|(name, on)| format!("{name}={on}")).collect();
+            server.arg(format!("--feature-gates={}", gates.join(",")));
+        }
+        server.args(&settings.arguments);
+        self.run("kube-apiserver", &mut server)
+    }
+
+    fn run(&mut self, name: &str, command: &mut Command) -> Result<()> {
+        let process = Process::start(name, command, &self.directory, &mut self.guardian)?;
+        self.processes.push(process);
+        Ok(())
+    }
+
+    /// The lines that `--token-auth-file` takes: token, name, number, groups.
+    fn token_file(&self, settings: &Settings) -> String {
+        let groups = std::iter::once(vec!["system:masters".to_owned()])
+            .chain(settings.users.iter().map(|(_, groups)| groups.clone()));
+        let mut lines = String::new();
+        for ((name, token), groups) in self.tokens.iter().zip(groups) {
+            let _ = writeln!(lines, "{token},{name},{name},\"{}\"", groups.join(","));
+        }
+        lines
+    }
+
+    fn wait(&self) -> Result<()> {
+        // The server makes its certificate when it starts; the file is complete once it answers.
+        write(&self.kubeconfig(), &self.kubeconfig_text())?;
+        let mut answer = String::new();
+        wait::until("kube-apiserver to be ready", READY, || {
+            self.check()?;
+            for path in ["/readyz", "/api/v1/namespaces/default"] {
+                let output = self
+                    .kubectl(&["get", "--raw", path])
+                    .stdin(Stdio::null())
+                    .output()
+                    .doing("run `kubectl`")?;
+                if !output.status.success() {
+                    answer = String::from_utf8_lossy(&output.stderr).into_owned();
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+        .map_err(|failure| {
+            let said: Vec<String> = self.processes.iter().map(Process::tail).collect();
+            Failure::new(failure.to_string(), format!("{answer}\n{}", said.join("\n")))
+        })
+    }
+
+    /// Fails when one of its programs has ended, with what that said last.
+    ///
+    /// # Errors
+    /// One has ended.
+    pub fn check(&self) -> Result<()> {
+        self.processes.iter().try_for_each(Process::check)
+    }
+
+    /// Where it answers: `https://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The token of the administrator.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.tokens[0].1
+    }
+
+    /// The token of a user of the [`Settings`].
+    #[must_use]
+    pub fn token_of(&self, user: &str) -> Option<&str> {
+        let mut tokens = self.tokens.iter();
+        tokens
+            .find(|(name, _)| name == user)
+            .map(|(_, token)| token.as_str())
+    }
+
+    /// The certificates that its own is verified with, as PEM.
+    #[must_use]
+    pub fn certificates(&self) -> PathBuf {
+        self.directory.join("certificates").join("apiserver.crt")
+    }
+
+    /// What clients take: its address, its certificates and the administrator's token.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.directory.join("kubeconfig")
+    }
+
+    /// The directory of its files. It is removed at the end.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// kubectl as the administrator, with these arguments. It keeps what it caches beside the server's files.
+    #[must_use]
+    pub fn kubectl(&self, arguments: &[&str]) -> Command {
+        // Without it the command fails to start, and says which one.
+        let kubectl = programs::find("kubectl", programs::NEWEST).unwrap_or_else(|_| "kubectl".into());
+        let mut command = Command::new(kubectl);
+        command
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig())
+            .arg("--cache-dir")
+            .arg(self.directory.join("kubectl-cache"))
+            .args(arguments);
+        command
+    }
+
+    fn kubeconfig_text(&self) -> String {
+        // JSON is YAML.
+        format!(
+            r#"{{
+  "apiVersion": "v1", "kind": "Config", "current-context": "testbed",
+  "clusters": [{{"name": "testbed", "cluster": {{"server": "{}", "certificate-authority": "{}"}}}}],
+  "users": [{{"name": "{ADMINISTRATOR}", "user": {{"token": "{}"}}}}],
+  "contexts": [{{"name": "testbed", "context": {{"cluster": "testbed", "user": "{ADMINISTRATOR}"}}}}]
+}}
+"#,
+            self.address,
+            self.certificates().display(),
+            self.token()
+        )
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.guardian.end();
+        for process in &mut self.processes {
+            process.reap();
+        }
+    }
+}
+
+fn tokens(settings: &Settings) -> Result<Vec<(String, String)>> {
+    let names = std::iter::once(ADMINISTRATOR).chain(settings.users.iter().map(|(name, _)| name.as_str()));
+    names
+        .map(|name| Ok((name.to_owned(), place::secret()?)))
+        .collect()
+}
+
+/// Writes a file into the directory, which only this user can read.
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).doing(format!("write `{}`", path.display()))
+}
