@@ -37,6 +37,12 @@ fn a_kubelet_before_1_23_starts_no_host_process_containers() {
         ],
     );
     says_with(&host_process(""), &kubernetes(24), &[]);
+    // With the cluster's own gate off the API server says so, and that is enough.
+    says_with(
+        &host_process("").replace("  os: {name: windows}\n", ""),
+        &kubernetes(22),
+        &[],
+    );
 }
 
 #[test]
