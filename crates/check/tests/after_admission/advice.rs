@@ -231,6 +231,19 @@ fn typographic_characters_are_found_where_programs_read_them() {
         of("\"a\u{a0}b\""),
         [line("a no-break space (U+00A0) stands where ` ` is meant")]
     );
+    // PowerShell reads it as it is meant.
+    let text = isolated("command: [powershell.exe, \u{2013}NoLogo]");
+    says(
+        &text,
+        &["advice typographic-character spec.containers[0].command[1]: \
+           a typographic dash (U+2013) stands where `-` is meant"],
+    );
+    let text = isolated("").replace("name: c\n", "name: my\u{2013}app\n");
+    says(
+        &text,
+        &["warning typographic-character spec.containers[0].name: \
+           a typographic dash (U+2013) stands where `-` is meant"],
+    );
     for prose in [
         "'echo it\u{2019}s'",
         "'echo 1 \u{2013} 2'",

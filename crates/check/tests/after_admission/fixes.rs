@@ -247,6 +247,19 @@ fn typographic_characters_become_ascii_in_every_style() {
 }
 
 #[test]
+fn a_dash_in_a_name_becomes_one_that_names_may_have() {
+    let text = BLOCK.replace("name: c\n", "name: my\u{2013}app\n");
+    let after = fixed(&text, "typographic-character");
+    assert!(after.contains("name: my-app\n"), "{after}");
+    assert!(
+        judged(&after)
+            .iter()
+            .all(|finding| finding.field != "spec.containers[0].name"),
+        "{after}"
+    );
+}
+
+#[test]
 fn what_is_not_evident_is_not_changed_unseen() {
     for (text, rule, safe) in [
         (BLOCK.to_owned(), "os-name-missing", Some(true)),
