@@ -3,9 +3,10 @@
 use porthole_admission::gmsa;
 use porthole_credspec as credspec;
 use porthole_manifest::{Document, Node, Object, PodTemplate, objects, pod_template};
-use porthole_pod::{ErrorKind, Finding, Severity, advice, node, status, validate};
+use porthole_pod::{Finding, Severity, advice, node};
 
 use crate::answer::Answer;
+use crate::api_server;
 use crate::file::File;
 use crate::settings::Settings;
 use crate::suppress::Suppressions;
@@ -60,35 +61,17 @@ fn judge_object<'a>(
     world: &World<'_>,
     settings: &Settings,
 ) -> Verdict<'a> {
+    let template = pod_template(&object);
+    let asked = api_server::ask(&object, template.as_ref(), world, settings);
     let mut verdict = Verdict {
         document: document.index(),
         object,
-        answer: Answer {
-            code: Some(201),
-            ..Answer::default()
-        },
-        findings: Vec::new(),
+        answer: asked.answer,
+        findings: asked.findings,
         suppressed: 0,
     };
-    if let Some(template) = pod_template(&object) {
-        let findings = validate(&template, &settings.options);
-        let (warnings, errors): (Vec<_>, Vec<_>) = findings
-            .iter()
-            .cloned()
-            .partition(|finding| finding.kind == ErrorKind::Warning);
-        if let Some(refusal) = status(&template, &errors) {
-            verdict.answer.code = Some(refusal.code);
-            verdict.answer.status = Some(refusal);
-        }
-        verdict.answer.warnings = warnings.into_iter().map(|finding| finding.detail).collect();
-        let decoded = !findings.iter().any(|finding| {
-            matches!(
-                finding.kind,
-                ErrorKind::Undecodable | ErrorKind::NotServed | ErrorKind::TooLarge
-            )
-        });
-        verdict.findings = findings;
-        if decoded {
+    if let Some(template) = template {
+        if asked.read {
             let namespace = object.namespace.unwrap_or(&settings.namespace);
             verdict
                 .findings

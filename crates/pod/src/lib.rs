@@ -70,7 +70,7 @@ pub use os::{OS_LABELS, required_os};
 pub use quantity::{Quantity, QuantityError};
 pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
-pub use status::{Cause, Details, Empty, Status, status, status_message};
+pub use status::{Cause, Details, Empty, Status, reading_status, status, status_message};
 pub use validate::validate;
 pub use version::{Version, VersionError};
 pub use warnings::warnings;

@@ -176,3 +176,27 @@ pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status
         _ => Status::invalid(template.kind.name(), template.kind.group(), name, findings),
     })
 }
+
+/// The answer to an object of any kind that is not served or cannot be read, or nothing where it can.
+#[must_use]
+pub fn reading_status(findings: &[Finding]) -> Option<Status> {
+    let first = findings
+        .iter()
+        .find(|finding| !matches!(finding.kind, ErrorKind::Ignored | ErrorKind::Warning))?;
+    match first.kind {
+        ErrorKind::Undecodable => Some(Status::bad_request(decode::message(findings))),
+        ErrorKind::NotServed => Some(Status::failure(
+            404,
+            "NotFound",
+            first.detail.clone(),
+            Some(Status::details_of("", "")),
+        )),
+        ErrorKind::TooLarge => Some(Status::failure(
+            413,
+            "RequestEntityTooLarge",
+            first.detail.clone(),
+            None,
+        )),
+        _ => None,
+    }
+}
