@@ -70,17 +70,29 @@ impl Command {
                 "--record" => command.record = Some(value.into()),
                 "--save" => command.save = Some(value.into()),
                 "--report" => command.report = Some(value.into()),
-                _ => return Err(Failure::new(what, format!("unknown option `{option}`\n\n{USAGE}"))),
+                _ => {
+                    return Err(Failure::new(
+                        what,
+                        format!("unknown option `{option}`\n\n{USAGE}"),
+                    ));
+                }
             }
         }
         Ok(command)
     }
 
     fn version(&self) -> Result<Version> {
-        let minor = self.kubernetes.split('.').nth(1).and_then(|minor| minor.parse().ok());
-        minor
-            .and_then(Version::new)
-            .ok_or_else(|| Failure::new(format!("read the version `{}`", self.kubernetes), "write it as 1.37.0"))
+        let minor = self
+            .kubernetes
+            .split('.')
+            .nth(1)
+            .and_then(|minor| minor.parse().ok());
+        minor.and_then(Version::new).ok_or_else(|| {
+            Failure::new(
+                format!("read the version `{}`", self.kubernetes),
+                "write it as 1.37.0",
+            )
+        })
     }
 
     fn start(&self) -> Result<ApiServer> {
@@ -95,7 +107,8 @@ impl Command {
     fn run(&self) -> Result<ExitCode> {
         let version = self.version()?;
         let options = Options {
-            gates: Gates::parse(&self.gates, version).doing(format!("read `--feature-gates {}`", self.gates))?,
+            gates: Gates::parse(&self.gates, version)
+                .doing(format!("read `--feature-gates {}`", self.gates))?,
             ..Options::of(version)
         };
         let started = self.server.is_none().then(|| self.start()).transpose()?;
@@ -133,10 +146,21 @@ impl Command {
 
     fn show(&self, outcome: &Outcome, directory: &Path) -> Result<()> {
         for found in &outcome.disagreements {
-            println!("\n{} × {} (first: object {})", found.count, found.what, found.index);
+            println!(
+                "\n{} × {} (first: object {})",
+                found.count, found.what, found.index
+            );
             println!("  {}  in {}", found.least.object, found.least.namespace);
-            println!("  server    {} {}", found.least.answer.code, found.least.answer.lines().join("\n            "));
-            println!("  porthole  {} {}", found.ours.code, found.ours.lines().join("\n            "));
+            println!(
+                "  server    {} {}",
+                found.least.answer.code,
+                found.least.answer.lines().join("\n            ")
+            );
+            println!(
+                "  porthole  {} {}",
+                found.ours.code,
+                found.ours.lines().join("\n            ")
+            );
             let path = directory.join(format!("seed-{}-object-{}.jsonl", self.seed, found.index));
             record::write(&path, std::slice::from_ref(&found.least))?;
         }

@@ -49,7 +49,8 @@ pub fn read(path: &Path) -> Result<Vec<Recorded>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
     lines
         .map(|(number, line)| {
-            Recorded::read(line).ok_or_else(|| Failure::new(&what, format!("line {} is no answer", number + 1)))
+            Recorded::read(line)
+                .ok_or_else(|| Failure::new(&what, format!("line {} is no answer", number + 1)))
         })
         .collect()
 }

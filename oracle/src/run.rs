@@ -106,7 +106,9 @@ impl Pair<'_> {
         let mut kinds: Vec<_> = kinds.into_iter().collect();
         kinds.sort_by_key(|(_, (count, _))| usize::MAX - count);
         for (what, (count, index)) in kinds {
-            outcome.disagreements.push(self.shrunk(generator, what, count, index)?);
+            outcome
+                .disagreements
+                .push(self.shrunk(generator, what, count, index)?);
         }
         Ok(outcome)
     }
