@@ -100,7 +100,15 @@ fn after_admission(
         .and_then(|spec| spec.field("runtimeClassName"))
         .and_then(Node::as_str);
     let handler = class.and_then(|class| world.handler(class));
-    findings.extend(node::check(template, &settings.node, handler));
+    let mut of_node = node::check(template, &settings.node, handler);
+    if findings
+        .iter()
+        .any(|finding| finding.rule.name == "host-process-turned-off")
+    {
+        // The same gate, refused once.
+        of_node.retain(|finding| finding.rule.name != "kubelet-without-host-process");
+    }
+    findings.extend(of_node);
     findings.extend(advice::check(template, &settings.options));
 }
 
