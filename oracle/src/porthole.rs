@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use porthole_admission::priority::{self, Classes};
 use porthole_manifest::{Limits, Stream, objects, parse, pod_template};
 use porthole_pod::pod_security::{Configuration, NamespacePolicy};
-use porthole_pod::{ErrorKind, Finding, Options, Status, status, validate, warnings};
+use porthole_pod::{ErrorKind, Finding, Options, Status, status, validate, warnings, warnings_of_invalid};
 use porthole_tests::failure::{Failure, Result};
 use serde_json::Value;
 
@@ -42,10 +43,20 @@ pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict>
         .partition(|finding| finding.kind == ErrorKind::Warning);
     let mut fired = rules(&errors);
     fired.extend(rules(&said));
-    if let Some(refusal) = status(&template, &errors) {
-        return verdict(refusal.code, Some(&refusal), said, Vec::new(), fired);
+    let refusal = status(&template, &errors);
+    let is_decoded = refusal.as_ref().is_none_or(|refusal| refusal.code == 422);
+    if is_decoded && let Some(denied) = priority::check(&template, &Classes::usual(), options) {
+        let refusal = priority::status(&template, &denied);
+        fired = rules(&[denied]);
+        return verdict(refusal.code, Some(&refusal), Vec::new(), Vec::new(), fired);
     }
     let mut said = said;
+    if let Some(refusal) = refusal {
+        if is_decoded {
+            said.extend(warnings_of_invalid(&template, options));
+        }
+        return verdict(refusal.code, Some(&refusal), said, Vec::new(), fired);
+    }
     said.extend(warnings(&template, options));
     fired.extend(rules(&said));
     let labels = policy(namespace, options);

@@ -67,4 +67,4 @@ pub use rule::{Enforcer, Rule};
 pub use status::{Cause, Details, Empty, Status, status, status_message};
 pub use validate::validate;
 pub use version::{Version, VersionError};
-pub use warnings::warnings;
+pub use warnings::{warnings, warnings_of_invalid};

@@ -126,7 +126,8 @@ fn warn(pass: &mut Pass<'_>, rule: &'static Rule, field: &Path<'_>, message: &st
 
 /// A warning about the annotation `key` of the pod.
 fn warn_of_annotation(pass: &mut Pass<'_>, key: &str, message: &str, span: Span) {
-    let root = Path::root(pass.template.kind.template_path());
+    let spec = pass.template.prefix;
+    let root = Path::root(spec.strip_suffix(".spec").unwrap_or_default());
     let of_template = root.child("metadata");
     let metadata = if pass.is_pod() {
         Path::root("metadata")
@@ -380,7 +381,7 @@ fn check_pull_secrets(pass: &mut Pass<'_>) {
 }
 
 /// An amount of bytes at `path`, where it is given.
-fn check_bytes(pass: &mut Pass<'_>, amounts: Node<'_>, key: &str, path: &Path<'_>) {
+pub(crate) fn check_bytes(pass: &mut Pass<'_>, amounts: Node<'_>, key: &str, path: &Path<'_>) {
     let node = amounts.get(key);
     if let Some(node) = node
         && let Some(Ok(amount)) = Quantity::of(node)

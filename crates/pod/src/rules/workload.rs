@@ -15,6 +15,7 @@ mod stateful_set;
 mod success_policy;
 mod template;
 mod time_zone;
+pub(crate) mod warnings;
 
 use porthole_manifest::{Node, WorkloadKind};
 
@@ -49,6 +50,7 @@ pub(crate) fn all_rules() -> impl Iterator<Item = &'static Rule> {
         failure_policy::RULES,
         success_policy::RULES,
         cron_job::RULES,
+        warnings::RULES,
     ]
     .into_iter()
     .flatten()
