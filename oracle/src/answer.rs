@@ -72,7 +72,7 @@ fn settle(value: &mut Value) {
     }
 }
 
-/// `0xc000012345` becomes `0x…`, and the UID that a Job's selector is made of is one without digits of its own.
+/// `(0xc000012345)` becomes `(0x…)`, and the UID that a Job's selector is made of is one without digits of its own.
 fn without_addresses(text: &str) -> String {
     const MARK: &str = "controller-uid\":\"";
     let mut parts = text.split(MARK);
@@ -86,12 +86,17 @@ fn without_addresses(text: &str) -> String {
 }
 
 fn without_pointers(text: &str) -> String {
-    let mut parts = text.split("0xc0");
+    let mut parts = text.split("(0x");
     let mut kept = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-        kept.push_str(if part.len() - rest.len() >= 6 { "0x…" } else { "0xc0" });
-        kept.push_str(if part.len() - rest.len() >= 6 { rest } else { part });
+        if part.len() - rest.len() >= 6 && rest.starts_with(')') {
+            kept.push_str("(0x…");
+            kept.push_str(rest);
+        } else {
+            kept.push_str("(0x");
+            kept.push_str(part);
+        }
     }
     kept
 }
@@ -156,7 +161,8 @@ mod tests {
     #[test]
     fn addresses_are_one() {
         assert_eq!(without_addresses("(*int64)(0xc0004a1b30)"), "(*int64)(0x…)");
-        assert_eq!(without_addresses("0xc0 and 0xc0ffee"), "0xc0 and 0xc0ffee");
+        assert_eq!(without_addresses("(0xac1ca380)"), "(0x…)");
+        assert_eq!(without_addresses("(0xc0) and 0xc0ffee"), "(0xc0) and 0xc0ffee");
     }
 
     #[test]

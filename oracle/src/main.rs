@@ -144,9 +144,10 @@ impl Command {
             objects,
             taken,
             different,
+            kinds,
             ..
         } = outcome;
-        println!("\n{objects} objects, {taken} taken by the server, {different} disagreements");
+        println!("\n{objects} objects, {taken} taken by the server, {different} disagreements of {kinds} kinds");
         Ok(())
     }
 }

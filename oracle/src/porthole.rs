@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use porthole_admission::priority::{self, Classes};
+use porthole_admission::runtime_class;
 use porthole_manifest::{Limits, Stream, objects, parse, pod_template};
 use porthole_pod::pod_security::{Configuration, NamespacePolicy};
 use porthole_pod::{ErrorKind, Finding, Options, Status, status, validate, warnings, warnings_of_invalid};
@@ -45,7 +46,11 @@ pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict>
     fired.extend(rules(&said));
     let refusal = status(&template, &errors);
     let is_decoded = refusal.as_ref().is_none_or(|refusal| refusal.code == 422);
-    if is_decoded && let Some(denied) = priority::check(&template, &Classes::usual(), options) {
+    let denied = || {
+        let by_priority = priority::check(&template, &Classes::usual(), options);
+        by_priority.or_else(|| runtime_class::check_class(&template, &[]))
+    };
+    if is_decoded && let Some(denied) = denied() {
         let refusal = priority::status(&template, &denied);
         fired = rules(&[denied]);
         return verdict(refusal.code, Some(&refusal), Vec::new(), Vec::new(), fired);
@@ -66,8 +71,15 @@ pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict>
             fired.insert((violation.rule.name, String::new()));
         }
     }
-    let code = admitted.denied.as_ref().map_or(201, |status| status.code);
-    verdict(code, admitted.denied.as_ref(), said, admitted.warnings(), fired)
+    let mut refusal = admitted.denied.clone();
+    if refusal.is_none()
+        && let Some(denied) = runtime_class::check_overhead(&template, options)
+    {
+        refusal = Some(priority::status(&template, &denied));
+        fired.extend(rules(&[denied]));
+    }
+    let code = refusal.as_ref().map_or(201, |status| status.code);
+    verdict(code, refusal.as_ref(), said, admitted.warnings(), fired)
 }
 
 fn rules(findings: &[Finding]) -> BTreeSet<(&'static str, String)> {

@@ -49,5 +49,6 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     porthole_pod::rules::all()
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_admission::priority::rules().iter().copied())
+        .chain(porthole_admission::runtime_class::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())
 }
