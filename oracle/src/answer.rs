@@ -39,7 +39,9 @@ impl Answer {
         Some(Self {
             code: u16::try_from(value["code"].as_u64()?).ok()?,
             status: value["status"].clone(),
-            warnings: warnings.map(|text| Some(text.as_str()?.to_owned())).collect::<Option<_>>()?,
+            warnings: warnings
+                .map(|text| Some(text.as_str()?.to_owned()))
+                .collect::<Option<_>>()?,
         })
     }
 
@@ -122,7 +124,11 @@ pub fn difference(theirs: &Answer, ours: &Answer) -> Option<String> {
         let _ = write!(text, "has {}; ", outline(line));
     }
     if missing.is_none() && extra.is_none() {
-        text.push_str(if left == right { "other words around the same" } else { "another order or number" });
+        text.push_str(if left == right {
+            "other words around the same"
+        } else {
+            "another order or number"
+        });
     }
     Some(text.trim_end_matches("; ").to_owned())
 }

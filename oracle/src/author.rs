@@ -51,13 +51,15 @@ pub fn spec(random: &mut Random, kind: &str) -> Tree {
             let on = random.chance(60);
             container["securityContext"] = json!({"windowsOptions": host_process(random, on)});
         } else if random.chance(12) {
-            container["securityContext"] = json!({"windowsOptions": {"runAsUserName": one(random, ACCOUNTS, "u")}});
+            container["securityContext"] =
+                json!({"windowsOptions": {"runAsUserName": one(random, ACCOUNTS, "u")}});
         }
         list.push(container);
     }
     let mut spec = json!({"containers": list});
     if random.chance(20) {
-        spec["initContainers"] = json!([{"name": "init", "image": one(random, IMAGES, "i"), "command": ["cmd"]}]);
+        spec["initContainers"] =
+            json!([{"name": "init", "image": one(random, IMAGES, "i"), "command": ["cmd"]}]);
     }
     match style {
         // All containers by the pod.
@@ -127,7 +129,9 @@ pub fn workload(
     let mut template: Tree = json!({"metadata": {"labels": {"app": "w"}}}).into();
     template.set("spec", spec);
     let around: Value = match kind {
-        "Deployment" | "ReplicaSet" => json!({"replicas": 2, "selector": {"matchLabels": {"app": "w"}}, "template": {}}),
+        "Deployment" | "ReplicaSet" => {
+            json!({"replicas": 2, "selector": {"matchLabels": {"app": "w"}}, "template": {}})
+        }
         "StatefulSet" => {
             json!({"serviceName": "w", "replicas": 1, "selector": {"matchLabels": {"app": "w"}}, "template": {}})
         }

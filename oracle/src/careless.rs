@@ -5,13 +5,32 @@ use serde_json::{Value, json};
 use crate::random::Random;
 use crate::tree::Tree;
 
-const TEXTS: &[&str] = &["", "x y", "Ünïcödé", "日本語", "-", ".", "..", "a/b", "C:\\x", "👍", "a\tb", "%", "0", "true", "1e3"];
+const TEXTS: &[&str] = &[
+    "",
+    "x y",
+    "Ünïcödé",
+    "日本語",
+    "-",
+    ".",
+    "..",
+    "a/b",
+    "C:\\x",
+    "👍",
+    "a\tb",
+    "%",
+    "0",
+    "true",
+    "1e3",
+];
 
 /// Does one careless thing to a tree. Whether it may be such that the object cannot be decoded.
 pub fn spoil(tree: &mut Tree, random: &mut Random, decodes: bool) {
     let ways = tree.ways();
     // `apiVersion` and `kind` say what it is at all.
-    let ways: Vec<_> = ways.into_iter().filter(|way| way.len() > 1 || way[0] > 1).collect();
+    let ways: Vec<_> = ways
+        .into_iter()
+        .filter(|way| way.len() > 1 || way[0] > 1)
+        .collect();
     let Some(way) = random.pick(&ways).cloned() else {
         return;
     };
@@ -55,7 +74,11 @@ fn empty(tree: &mut Tree, random: &mut Random) {
 fn other(value: &mut Value, random: &mut Random) {
     *value = match value {
         Value::String(text) if random.chance(30) => {
-            let text = if random.chance(50) { text.to_uppercase() } else { format!("{text} ") };
+            let text = if random.chance(50) {
+                text.to_uppercase()
+            } else {
+                format!("{text} ")
+            };
             Value::String(text)
         }
         Value::String(_) if random.chance(25) => {

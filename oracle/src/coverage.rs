@@ -39,7 +39,11 @@ impl Coverage {
         object.paths("", &mut fields);
         self.objects.push(Seen {
             fields: fields.iter().map(|field| general(field)).collect(),
-            fired: verdict.fired.iter().map(|(rule, field)| (*rule, general(field))).collect(),
+            fired: verdict
+                .fired
+                .iter()
+                .map(|(rule, field)| (*rule, general(field)))
+                .collect(),
         });
     }
 
@@ -60,9 +64,11 @@ impl Coverage {
                     count.fired += 1;
                 } else if fields.is_some_and(|fields| {
                     // What is missing has its place in what would hold it.
-                    fields.iter().any(|field| field.is_empty() || seen.fields.contains(*field) || {
-                        let above = field.rsplit_once('.').map_or("", |(above, _)| above);
-                        seen.fields.contains(above.trim_end_matches("[*]"))
+                    fields.iter().any(|field| {
+                        field.is_empty() || seen.fields.contains(*field) || {
+                            let above = field.rsplit_once('.').map_or("", |(above, _)| above);
+                            seen.fields.contains(above.trim_end_matches("[*]"))
+                        }
                     })
                 }) {
                     count.silent += 1;

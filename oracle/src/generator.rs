@@ -83,6 +83,17 @@ impl Generator {
         {
             *there = namespace.into();
         }
+        // At an empty one the server fails itself (500).
+        let path = if chosen.2.is_empty() {
+            "spec".to_owned()
+        } else {
+            format!("{}.spec", chosen.2)
+        };
+        if let Some(spec) = object.at_mut(&path)
+            && spec.get("runtimeClassName").and_then(Tree::text) == Some("")
+        {
+            spec.remove("runtimeClassName");
+        }
         let style = index ^ self.seed.rotate_left(17);
         Sample {
             object,
@@ -125,7 +136,8 @@ impl Generator {
                     };
                     let count = spec.get_mut(list).map_or(0, |list| list.items_mut().count());
                     let place = random.below(count);
-                    let Some(container) = spec.get_mut(list).and_then(|list| list.items_mut().nth(place)) else {
+                    let Some(container) = spec.get_mut(list).and_then(|list| list.items_mut().nth(place))
+                    else {
                         continue;
                     };
                     if other < 17 {
@@ -183,7 +195,11 @@ impl Generator {
         let Some(values) = crate::values::of("ObjectMeta", field) else {
             return;
         };
-        let from = if random.chance(mistakes) { &values.bad } else { &values.good };
+        let from = if random.chance(mistakes) {
+            &values.bad
+        } else {
+            &values.good
+        };
         if let Some(value) = random.pick(from) {
             metadata.set(field, value.clone());
         }
@@ -196,7 +212,11 @@ impl Generator {
         mistakes: usize,
         (api_version, kind, _): (&str, &str, &str),
     ) {
-        let group = if api_version == "v1" { "core/v1" } else { api_version };
+        let group = if api_version == "v1" {
+            "core/v1"
+        } else {
+            api_version
+        };
         for _ in 0..random.below(4) {
             if let Some(spec) = object.get_mut("spec") {
                 self.add(&format!("{group}.{kind}Spec"), spec, random, mistakes);
@@ -243,7 +263,8 @@ fn settle(spec: &mut Tree, random: &mut Random) {
                     }
                 }
             }
-            if claims.is_empty() && random.chance(80)
+            if claims.is_empty()
+                && random.chance(80)
                 && let Some(resources) = container.get_mut("resources")
             {
                 resources.remove("claims");

@@ -129,7 +129,11 @@ impl Growth<'_> {
             .collect();
         if structure.name == "Volume" && self.random.chance(75) {
             names.retain(|name| USUAL_VOLUMES.contains(name));
-            names = USUAL_VOLUMES.iter().copied().filter(|name| names.contains(name)).collect();
+            names = USUAL_VOLUMES
+                .iter()
+                .copied()
+                .filter(|name| names.contains(name))
+                .collect();
         }
         let mut chosen: Vec<&str> = self.random.pick(&names).copied().into_iter().collect();
         if self.random.chance(self.mistakes / 2) {

@@ -25,6 +25,9 @@ const USAGE: &str = "usage: cargo xtask oracle [OPTION VALUE]…
   --save DIRECTORY      where the least of each disagreement is kept (tests/fixtures/oracle/1.NN)
   --report FILE         where the counts of the rules are written";
 
+/// Answers of more bytes are not kept: the files are in the repository.
+const RECORDED: usize = 4000;
+
 struct Command {
     count: u64,
     seed: u64,
@@ -70,17 +73,29 @@ impl Command {
                 "--record" => command.record = Some(value.into()),
                 "--save" => command.save = Some(value.into()),
                 "--report" => command.report = Some(value.into()),
-                _ => return Err(Failure::new(what, format!("unknown option `{option}`\n\n{USAGE}"))),
+                _ => {
+                    return Err(Failure::new(
+                        what,
+                        format!("unknown option `{option}`\n\n{USAGE}"),
+                    ));
+                }
             }
         }
         Ok(command)
     }
 
     fn version(&self) -> Result<Version> {
-        let minor = self.kubernetes.split('.').nth(1).and_then(|minor| minor.parse().ok());
-        minor
-            .and_then(Version::new)
-            .ok_or_else(|| Failure::new(format!("read the version `{}`", self.kubernetes), "write it as 1.37.0"))
+        let minor = self
+            .kubernetes
+            .split('.')
+            .nth(1)
+            .and_then(|minor| minor.parse().ok());
+        minor.and_then(Version::new).ok_or_else(|| {
+            Failure::new(
+                format!("read the version `{}`", self.kubernetes),
+                "write it as 1.37.0",
+            )
+        })
     }
 
     fn start(&self) -> Result<ApiServer> {
@@ -95,7 +110,8 @@ impl Command {
     fn run(&self) -> Result<ExitCode> {
         let version = self.version()?;
         let options = Options {
-            gates: Gates::parse(&self.gates, version).doing(format!("read `--feature-gates {}`", self.gates))?,
+            gates: Gates::parse(&self.gates, version)
+                .doing(format!("read `--feature-gates {}`", self.gates))?,
             ..Options::of(version)
         };
         let started = self.server.is_none().then(|| self.start()).transpose()?;
@@ -116,10 +132,14 @@ impl Command {
         };
         let outcome = pair.run(&generator, 0..self.count)?;
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/oracle");
-        let directory = directory.join(version.to_string());
+        let directory = directory.join(match self.gates.as_str() {
+            "" => version.to_string(),
+            gates => format!("{version}-{gates}"),
+        });
         self.show(&outcome, self.save.as_deref().unwrap_or(&directory))?;
         if let Some(path) = &self.record {
-            record::write(path, &outcome.recorded)?;
+            let short = outcome.recorded.iter().filter(|recorded| recorded.line().len() <= RECORDED);
+            record::write(path, &short.cloned().collect::<Vec<_>>())?;
         }
         if let Some(path) = &self.report {
             std::fs::write(path, outcome.coverage.report()).doing(format!("write `{}`", path.display()))?;
@@ -133,10 +153,21 @@ impl Command {
 
     fn show(&self, outcome: &Outcome, directory: &Path) -> Result<()> {
         for found in &outcome.disagreements {
-            println!("\n{} × {} (first: object {})", found.count, found.what, found.index);
+            println!(
+                "\n{} × {} (first: object {})",
+                found.count, found.what, found.index
+            );
             println!("  {}  in {}", found.least.object, found.least.namespace);
-            println!("  server    {} {}", found.least.answer.code, found.least.answer.lines().join("\n            "));
-            println!("  porthole  {} {}", found.ours.code, found.ours.lines().join("\n            "));
+            println!(
+                "  server    {} {}",
+                found.least.answer.code,
+                found.least.answer.lines().join("\n            ")
+            );
+            println!(
+                "  porthole  {} {}",
+                found.ours.code,
+                found.ours.lines().join("\n            ")
+            );
             let path = directory.join(format!("seed-{}-object-{}.jsonl", self.seed, found.index));
             record::write(&path, std::slice::from_ref(&found.least))?;
         }
@@ -147,7 +178,9 @@ impl Command {
             kinds,
             ..
         } = outcome;
-        println!("\n{objects} objects, {taken} taken by the server, {different} disagreements of {kinds} kinds");
+        println!(
+            "\n{objects} objects, {taken} taken by the server, {different} disagreements of {kinds} kinds"
+        );
         Ok(())
     }
 }

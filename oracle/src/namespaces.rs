@@ -11,12 +11,38 @@ pub const DEFAULT: &str = "default";
 const NAMESPACES: &[(&str, &[(&str, &str)])] = &[
     ("o-baseline", &[("enforce", "baseline")]),
     ("o-restricted", &[("enforce", "restricted")]),
-    ("o-restricted-1-24", &[("enforce", "restricted"), ("enforce-version", "v1.24")]),
-    ("o-restricted-1-25", &[("enforce", "restricted"), ("enforce-version", "v1.25")]),
-    ("o-baseline-1-0", &[("enforce", "baseline"), ("enforce-version", "v1.0")]),
-    ("o-warn", &[("enforce", "privileged"), ("warn", "restricted"), ("warn-version", "latest")]),
-    ("o-warn-baseline", &[("warn", "baseline"), ("audit", "restricted")]),
-    ("o-mixed", &[("enforce", "baseline"), ("warn", "restricted"), ("warn-version", "v1.22")]),
+    (
+        "o-restricted-1-24",
+        &[("enforce", "restricted"), ("enforce-version", "v1.24")],
+    ),
+    (
+        "o-restricted-1-25",
+        &[("enforce", "restricted"), ("enforce-version", "v1.25")],
+    ),
+    (
+        "o-baseline-1-0",
+        &[("enforce", "baseline"), ("enforce-version", "v1.0")],
+    ),
+    (
+        "o-warn",
+        &[
+            ("enforce", "privileged"),
+            ("warn", "restricted"),
+            ("warn-version", "latest"),
+        ],
+    ),
+    (
+        "o-warn-baseline",
+        &[("warn", "baseline"), ("audit", "restricted")],
+    ),
+    (
+        "o-mixed",
+        &[
+            ("enforce", "baseline"),
+            ("warn", "restricted"),
+            ("warn-version", "v1.22"),
+        ],
+    ),
 ];
 
 /// A namespace to create an object in.

@@ -83,7 +83,9 @@ pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict>
 }
 
 fn rules(findings: &[Finding]) -> BTreeSet<(&'static str, String)> {
-    let fired = findings.iter().map(|finding| (finding.rule.name, finding.field.clone()));
+    let fired = findings
+        .iter()
+        .map(|finding| (finding.rule.name, finding.field.clone()));
     fired.collect()
 }
 
@@ -118,10 +120,8 @@ fn policy(namespace: &str, options: &Options) -> NamespacePolicy {
         return NamespacePolicy::unlabelled(defaults);
     };
     let stream: Stream = parse(&object.to_string(), &Limits::default());
-    stream
-        .documents
-        .first()
-        .map_or_else(|| NamespacePolicy::unlabelled(defaults), |document| {
-            NamespacePolicy::of(document.root(), defaults, options)
-        })
+    stream.documents.first().map_or_else(
+        || NamespacePolicy::unlabelled(defaults),
+        |document| NamespacePolicy::of(document.root(), defaults, options),
+    )
 }

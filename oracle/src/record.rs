@@ -34,7 +34,7 @@ impl Recorded {
         Some(Self {
             object: value["object"].as_str()?.to_owned(),
             namespace: value["namespace"].as_str()?.to_owned(),
-            answer: Answer::from_json(&value)?,
+            answer: Answer::from_json(&value)?.settled(),
         })
     }
 }
@@ -49,7 +49,8 @@ pub fn read(path: &Path) -> Result<Vec<Recorded>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
     lines
         .map(|(number, line)| {
-            Recorded::read(line).ok_or_else(|| Failure::new(&what, format!("line {} is no answer", number + 1)))
+            Recorded::read(line)
+                .ok_or_else(|| Failure::new(&what, format!("line {} is no answer", number + 1)))
         })
         .collect()
 }

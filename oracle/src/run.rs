@@ -111,7 +111,9 @@ impl Pair<'_> {
         kinds.sort_by_key(|(_, (count, _))| usize::MAX - count);
         outcome.kinds = kinds.len();
         for (what, (count, index)) in kinds.into_iter().take(SHOWN) {
-            outcome.disagreements.push(self.shrunk(generator, what, count, index)?);
+            outcome
+                .disagreements
+                .push(self.shrunk(generator, what, count, index)?);
         }
         Ok(outcome)
     }

@@ -33,7 +33,10 @@ pub fn ask(client: &Client, object: &Tree, namespace: &str) -> Result<Answer> {
         return Err(Failure::new("create an object", "it has no apiVersion or kind"));
     };
     let path = collection(api_version, kind, Some(namespace));
-    let answer = client.post(&format!("{path}?dryRun=All&fieldValidation=Strict"), &object.to_json())?;
+    let answer = client.post(
+        &format!("{path}?dryRun=All&fieldValidation=Strict"),
+        &object.to_json(),
+    )?;
     let status = if answer.code < 300 {
         Value::Null
     } else {

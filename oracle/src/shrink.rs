@@ -44,8 +44,12 @@ mod tests {
 
     #[test]
     fn only_what_matters_is_left() {
-        let tree = Tree::from(json!({"apiVersion": "v1", "kind": "Pod", "a": [1, {"b": 2, "c": 3}], "d": {"e": 4}}));
+        let tree =
+            Tree::from(json!({"apiVersion": "v1", "kind": "Pod", "a": [1, {"b": 2, "c": 3}], "d": {"e": 4}}));
         let least = shrink(&tree, 1000, |tree| tree.to_json().contains("\"c\":3"));
-        assert_eq!(least.to_json(), r#"{"apiVersion":"v1","kind":"Pod","a":[{"c":3}]}"#);
+        assert_eq!(
+            least.to_json(),
+            r#"{"apiVersion":"v1","kind":"Pod","a":[{"c":3}]}"#
+        );
     }
 }

@@ -20,9 +20,12 @@ impl From<Value> for Tree {
     fn from(value: Value) -> Self {
         match value {
             Value::Array(items) => Self::List(items.into_iter().map(Self::from).collect()),
-            Value::Object(entries) => {
-                Self::Map(entries.into_iter().map(|(key, value)| (key, value.into())).collect())
-            }
+            Value::Object(entries) => Self::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| (key, value.into()))
+                    .collect(),
+            ),
             leaf => Self::Leaf(leaf),
         }
     }
@@ -51,7 +54,10 @@ impl Tree {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         match self {
-            Self::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Self::Map(entries) => entries
+                .iter()
+                .find(|(name, _)| name == key)
+                .map(|(_, value)| value),
             _ => None,
         }
     }

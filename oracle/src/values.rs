@@ -24,7 +24,8 @@ pub struct Values {
 pub fn of(structure: &str, field: &str) -> Option<&'static Values> {
     static READ: OnceLock<HashMap<String, Values>> = OnceLock::new();
     let all = READ.get_or_init(read);
-    all.get(&format!("{structure}.{field}")).or_else(|| all.get(field))
+    all.get(&format!("{structure}.{field}"))
+        .or_else(|| all.get(field))
 }
 
 fn read() -> HashMap<String, Values> {
@@ -34,7 +35,10 @@ fn read() -> HashMap<String, Values> {
     };
     let list = |values: Option<&Value>| -> Vec<Tree> {
         let values = values.and_then(Value::as_array).cloned().unwrap_or_default();
-        values.into_iter().map(|value| Tree::from(spread(value))).collect()
+        values
+            .into_iter()
+            .map(|value| Tree::from(spread(value)))
+            .collect()
     };
     let values = entries.into_iter().map(|(name, lists)| {
         let (good, bad) = (list(lists.get(0)), list(lists.get(1)));
@@ -55,7 +59,10 @@ fn spread(value: Value) -> Value {
             Value::String(format!("{}{}", "a".repeat(count), &rest[end..]))
         }
         Value::Array(items) => items.into_iter().map(spread).collect(),
-        Value::Object(entries) => entries.into_iter().map(|(key, value)| (key, spread(value))).collect(),
+        Value::Object(entries) => entries
+            .into_iter()
+            .map(|(key, value)| (key, spread(value)))
+            .collect(),
         other => other,
     }
 }
@@ -70,6 +77,10 @@ mod tests {
         assert!(names.good.contains(&Tree::from("a".repeat(63).as_str())));
         assert!(names.bad.contains(&Tree::from("a".repeat(64).as_str())));
         let anywhere = of("Anything", "runAsUserName").expect("it is in the file");
-        assert!(anywhere.bad.contains(&Tree::from(format!("{}\\u", "a".repeat(257)).as_str())));
+        assert!(
+            anywhere
+                .bad
+                .contains(&Tree::from(format!("{}\\u", "a".repeat(257)).as_str()))
+        );
     }
 }

@@ -141,7 +141,11 @@ impl Writer<'_> {
             Value::Null if self.random.chance(30) => "~".to_owned(),
             Value::Bool(value) if self.random.chance(6) => {
                 // YAML 1.1, which the cluster's decoder reads.
-                let words = if *value { ["yes", "on", "True"] } else { ["no", "off", "FALSE"] };
+                let words = if *value {
+                    ["yes", "on", "True"]
+                } else {
+                    ["no", "off", "FALSE"]
+                };
                 self.random.pick(&words).map_or("true", |word| word).to_owned()
             }
             Value::Number(number) if number.as_u64().is_some() && self.random.chance(3) => {
@@ -154,7 +158,8 @@ impl Writer<'_> {
     }
 
     fn quoted(&mut self, text: &str) -> String {
-        let simple = !text.chars().any(char::is_control) && !text.contains(['\u{feff}', '\u{85}', '\u{2028}']);
+        let simple =
+            !text.chars().any(char::is_control) && !text.contains(['\u{feff}', '\u{85}', '\u{2028}']);
         if simple && self.random.chance(40) {
             format!("'{}'", text.replace('\'', "''"))
         } else {

@@ -46,15 +46,18 @@ impl Classes {
     /// Those that every cluster has.
     #[must_use]
     pub fn of_every_cluster() -> Vec<PriorityClass> {
-        [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)]
-            .into_iter()
-            .map(|(name, value)| PriorityClass {
-                name: name.to_owned(),
-                value,
-                preemption_policy: Some(PREEMPT.to_owned()),
-                global_default: false,
-            })
-            .collect()
+        [
+            ("system-cluster-critical", 2_000_000_000),
+            ("system-node-critical", 2_000_001_000),
+        ]
+        .into_iter()
+        .map(|(name, value)| PriorityClass {
+            name: name.to_owned(),
+            value,
+            preemption_policy: Some(PREEMPT.to_owned()),
+            global_default: false,
+        })
+        .collect()
     }
 
     /// A cluster with no others than [those that every cluster has](Self::of_every_cluster).
@@ -78,7 +81,10 @@ impl Classes {
 #[must_use]
 pub fn check(template: &PodTemplate<'_>, classes: &Classes, options: &Options) -> Option<Finding> {
     let spec = template.spec.filter(|_| template.kind == WorkloadKind::Pod)?;
-    let name = spec.field("priorityClassName").and_then(Node::as_str).unwrap_or_default();
+    let name = spec
+        .field("priorityClassName")
+        .and_then(Node::as_str)
+        .unwrap_or_default();
     let class = match name {
         "" => classes.default_class(),
         name => match classes.known.iter().find(|class| class.name == name) {
@@ -103,7 +109,9 @@ pub fn check(template: &PodTemplate<'_>, classes: &Classes, options: &Options) -
         );
         return Some(finding(spec, "priority", error));
     }
-    let policy = class.and_then(|class| class.preemption_policy.as_deref()).unwrap_or(PREEMPT);
+    let policy = class
+        .and_then(|class| class.preemption_policy.as_deref())
+        .unwrap_or(PREEMPT);
     let given = spec.field("preemptionPolicy").and_then(Node::as_str);
     let looked_at = options.at_least(24) || options.enabled("NonPreemptingPriority");
     let given = given.filter(|given| looked_at && *given != policy)?;
@@ -199,6 +207,10 @@ mod tests {
             complete: false,
             ..Classes::usual()
         };
-        assert_eq!(message("priorityClassName: high, priority: 7", &partly), None, "it may be there");
+        assert_eq!(
+            message("priorityClassName: high, priority: 7", &partly),
+            None,
+            "it may be there"
+        );
     }
 }

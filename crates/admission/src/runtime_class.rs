@@ -20,13 +20,15 @@ pub fn rules() -> &'static [&'static Rule] {
 }
 
 /// What the plugin refuses a Pod for before it is validated, where the classes named `known` are all that there are. The
-/// detail is the whole text behind `pods "NAME" is forbidden: `.
+/// detail is the whole text behind `pods "NAME" is forbidden: `. At an empty name the server fails itself (500), and
+/// there is nothing to find here.
 #[must_use]
 pub fn check_class(template: &PodTemplate<'_>, known: &[&str]) -> Option<Finding> {
     let spec = template.spec.filter(|_| template.kind == WorkloadKind::Pod)?;
     let name = spec.field("runtimeClassName").and_then(Node::as_str)?;
     let error = format!("pod rejected: RuntimeClass {} not found", go_quote(name));
-    (!known.contains(&name)).then(|| finding(&RUNTIME_CLASS_UNKNOWN, spec, "runtimeClassName", error))
+    (!name.is_empty() && !known.contains(&name))
+        .then(|| finding(&RUNTIME_CLASS_UNKNOWN, spec, "runtimeClassName", error))
 }
 
 /// What the plugin refuses a valid Pod for that names no class.
@@ -37,7 +39,8 @@ pub fn check_overhead(template: &PodTemplate<'_>, options: &Options) -> Option<F
     if !there || spec.field("runtimeClassName").is_some() || spec.field("overhead").is_none() {
         return None;
     }
-    let error = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead".to_owned();
+    let error =
+        "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead".to_owned();
     Some(finding(&OVERHEAD, spec, "overhead", error))
 }
 
@@ -81,7 +84,11 @@ mod tests {
         assert_eq!(found("runtimeClassName: x"), [Some(unknown), None]);
         assert_eq!(found("runtimeClassName: there, overhead: {cpu: 1}"), [None, None]);
         let overhead = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead";
-        assert_eq!(found("overhead: {}"), [None, Some(overhead.to_owned())], "an empty one is set");
+        assert_eq!(
+            found("overhead: {}"),
+            [None, Some(overhead.to_owned())],
+            "an empty one is set"
+        );
         assert_eq!(found("overhead: null"), [None, None], "null is not");
     }
 }

@@ -201,6 +201,11 @@ fn go_selector(selector: Node<'_>, pairs: &[Pair<'_>]) -> String {
     format!(
         "v1.LabelSelector{{MatchLabels:{}, MatchExpressions:{}}}",
         list("map[string]string", selector, "matchLabels", pairs),
-        list("[]v1.LabelSelectorRequirement", selector, "matchExpressions", requirements)
+        list(
+            "[]v1.LabelSelectorRequirement",
+            selector,
+            "matchExpressions",
+            requirements
+        )
     )
 }

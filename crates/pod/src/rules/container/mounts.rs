@@ -10,8 +10,8 @@ use super::{Scope, is_privileged};
 use crate::path::Path;
 use crate::report::{Shown, is_true, items, place, text};
 use crate::rule::rules;
-use crate::validate::Pass;
 use crate::rules::volumes;
+use crate::validate::Pass;
 
 rules! { ApiServer:
     /// A mount names its volume, and says where in the container it is.

@@ -65,7 +65,8 @@ pub(crate) fn check_after_pod(pass: &mut Pass<'_>) {
             }
             if int(spec, "revisionHistoryLimit").is_some_and(|limit| limit < 0) {
                 let field = path.child("revisionHistoryLimit");
-                let message = "a negative value retains all historical revisions; a value >= 0 is recommended";
+                let message =
+                    "a negative value retains all historical revisions; a value >= 0 is recommended";
                 let span = place(spec, "revisionHistoryLimit");
                 pass.warn(&REVISION_HISTORY, &field, format!("{field}: {message}"), span);
             }
