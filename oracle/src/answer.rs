@@ -16,7 +16,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// As it is compared: addresses of Go's memory, which differ each time, are one.
+    /// As it is compared: addresses of Go's memory and the UIDs of Jobs, which differ each time, are one.
     #[must_use]
     pub fn settled(mut self) -> Self {
         settle(&mut self.status);
@@ -74,18 +74,31 @@ fn settle(value: &mut Value) {
     }
 }
 
-/// `0xc000012345` becomes `0x…`.
+/// `(0xc000012345)` becomes `(0x…)`, and the UID that a Job's selector is made of is one without digits of its own.
 fn without_addresses(text: &str) -> String {
-    let mut parts = text.split("0xc0");
+    const MARK: &str = "controller-uid\":\"";
+    let mut parts = text.split(MARK);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(MARK);
+        kept.push_str("00000000-0000-0000-0000-000000000000");
+        kept.push_str(part.get(36..).unwrap_or_default());
+    }
+    without_pointers(&kept)
+}
+
+fn without_pointers(text: &str) -> String {
+    let mut parts = text.split("(0x");
     let mut kept = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-        kept.push_str(if part.len() - rest.len() >= 6 {
-            "0x…"
+        if part.len() - rest.len() >= 6 && rest.starts_with(')') {
+            kept.push_str("(0x…");
+            kept.push_str(rest);
         } else {
-            "0xc0"
-        });
-        kept.push_str(if part.len() - rest.len() >= 6 { rest } else { part });
+            kept.push_str("(0x");
+            kept.push_str(part);
+        }
     }
     kept
 }
@@ -154,7 +167,8 @@ mod tests {
     #[test]
     fn addresses_are_one() {
         assert_eq!(without_addresses("(*int64)(0xc0004a1b30)"), "(*int64)(0x…)");
-        assert_eq!(without_addresses("0xc0 and 0xc0ffee"), "0xc0 and 0xc0ffee");
+        assert_eq!(without_addresses("(0xac1ca380)"), "(0x…)");
+        assert_eq!(without_addresses("(0xc0) and 0xc0ffee"), "(0xc0) and 0xc0ffee");
     }
 
     #[test]

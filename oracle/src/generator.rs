@@ -57,10 +57,10 @@ impl Generator {
         let namespace = namespaces::choose(&mut random);
         // How careful the author is.
         let mistakes = match random.below(100) {
-            0..50 => 0,
-            50..80 => 5,
-            80..95 => 15,
-            _ => 30,
+            0..35 => 0,
+            35..55 => 6,
+            55..80 => 20,
+            _ => 45,
         };
         let mut spec = author::spec(&mut random, chosen.1);
         self.grow(&mut spec, &mut random, mistakes);
@@ -76,6 +76,23 @@ impl Generator {
             for _ in 0..=random.below(2) {
                 careless::spoil(&mut object, &mut random, decodes);
             }
+        }
+        // Another namespace than that of the request is no question of the object alone.
+        if let Some(there) = object.at_mut("metadata.namespace")
+            && there.text().is_some()
+        {
+            *there = namespace.into();
+        }
+        // At an empty one the server fails itself (500).
+        let path = if chosen.2.is_empty() {
+            "spec".to_owned()
+        } else {
+            format!("{}.spec", chosen.2)
+        };
+        if let Some(spec) = object.at_mut(&path)
+            && spec.get("runtimeClassName").and_then(Tree::text) == Some("")
+        {
+            spec.remove("runtimeClassName");
         }
         let style = index ^ self.seed.rotate_left(17);
         Sample {
@@ -93,11 +110,12 @@ impl Generator {
     /// Adds fields to a pod's spec, its containers and their security contexts.
     fn grow(&self, spec: &mut Tree, random: &mut Random, mistakes: usize) {
         let count = match random.below(10) {
-            0..3 => 0,
-            3..6 => 1,
-            6..8 => 3,
-            8 => 6,
-            _ => 14,
+            0 | 1 => 0,
+            2 | 3 => 1,
+            4 | 5 => 3,
+            6 | 7 => 6,
+            8 => 14,
+            _ => 30,
         };
         for _ in 0..count {
             match random.below(20) {

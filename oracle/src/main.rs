@@ -25,6 +25,9 @@ const USAGE: &str = "usage: cargo xtask oracle [OPTION VALUE]…
   --save DIRECTORY      where the least of each disagreement is kept (tests/fixtures/oracle/1.NN)
   --report FILE         where the counts of the rules are written";
 
+/// Answers of more bytes are not kept: the files are in the repository.
+const RECORDED: usize = 4000;
+
 struct Command {
     count: u64,
     seed: u64,
@@ -129,10 +132,17 @@ impl Command {
         };
         let outcome = pair.run(&generator, 0..self.count)?;
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/oracle");
-        let directory = directory.join(version.to_string());
+        let directory = directory.join(match self.gates.as_str() {
+            "" => version.to_string(),
+            gates => format!("{version}-{gates}"),
+        });
         self.show(&outcome, self.save.as_deref().unwrap_or(&directory))?;
         if let Some(path) = &self.record {
-            record::write(path, &outcome.recorded)?;
+            let short = outcome
+                .recorded
+                .iter()
+                .filter(|recorded| recorded.line().len() <= RECORDED);
+            record::write(path, &short.cloned().collect::<Vec<_>>())?;
         }
         if let Some(path) = &self.report {
             std::fs::write(path, outcome.coverage.report()).doing(format!("write `{}`", path.display()))?;
@@ -168,9 +178,12 @@ impl Command {
             objects,
             taken,
             different,
+            kinds,
             ..
         } = outcome;
-        println!("\n{objects} objects, {taken} taken by the server, {different} disagreements");
+        println!(
+            "\n{objects} objects, {taken} taken by the server, {different} disagreements of {kinds} kinds"
+        );
         Ok(())
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use porthole_admission::priority::{self, Classes};
+use porthole_admission::runtime_class;
 use porthole_manifest::{Limits, Stream, objects, parse, pod_template};
 use porthole_pod::pod_security::{Configuration, NamespacePolicy};
-use porthole_pod::{ErrorKind, Finding, Options, Status, status, validate, warnings};
+use porthole_pod::{ErrorKind, Finding, Options, Status, status, validate, warnings, warnings_of_invalid};
 use porthole_tests::failure::{Failure, Result};
 use serde_json::Value;
 
@@ -42,10 +44,24 @@ pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict>
         .partition(|finding| finding.kind == ErrorKind::Warning);
     let mut fired = rules(&errors);
     fired.extend(rules(&said));
-    if let Some(refusal) = status(&template, &errors) {
-        return verdict(refusal.code, Some(&refusal), said, Vec::new(), fired);
+    let refusal = status(&template, &errors);
+    let is_decoded = refusal.as_ref().is_none_or(|refusal| refusal.code == 422);
+    let denied = || {
+        let by_priority = priority::check(&template, &Classes::usual(), options);
+        by_priority.or_else(|| runtime_class::check_class(&template, &[]))
+    };
+    if is_decoded && let Some(denied) = denied() {
+        let refusal = priority::status(&template, &denied);
+        fired = rules(&[denied]);
+        return verdict(refusal.code, Some(&refusal), Vec::new(), Vec::new(), fired);
     }
     let mut said = said;
+    if let Some(refusal) = refusal {
+        if is_decoded {
+            said.extend(warnings_of_invalid(&template, options));
+        }
+        return verdict(refusal.code, Some(&refusal), said, Vec::new(), fired);
+    }
     said.extend(warnings(&template, options));
     fired.extend(rules(&said));
     let labels = policy(namespace, options);
@@ -55,8 +71,15 @@ pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict>
             fired.insert((violation.rule.name, String::new()));
         }
     }
-    let code = admitted.denied.as_ref().map_or(201, |status| status.code);
-    verdict(code, admitted.denied.as_ref(), said, admitted.warnings(), fired)
+    let mut refusal = admitted.denied.clone();
+    if refusal.is_none()
+        && let Some(denied) = runtime_class::check_overhead(&template, options)
+    {
+        refusal = Some(priority::status(&template, &denied));
+        fired.extend(rules(&[denied]));
+    }
+    let code = refusal.as_ref().map_or(201, |status| status.code);
+    verdict(code, refusal.as_ref(), said, admitted.warnings(), fired)
 }
 
 fn rules(findings: &[Finding]) -> BTreeSet<(&'static str, String)> {

@@ -34,7 +34,7 @@ impl Recorded {
         Some(Self {
             object: value["object"].as_str()?.to_owned(),
             namespace: value["namespace"].as_str()?.to_owned(),
-            answer: Answer::from_json(&value)?,
+            answer: Answer::from_json(&value)?.settled(),
         })
     }
 }

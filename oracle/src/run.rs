@@ -18,7 +18,9 @@ use crate::tree::Tree;
 /// How often a server is asked again that says things in an order of chance.
 const REPEATS: usize = 12;
 /// How often a server is asked to make a disagreement small.
-const SHRINKING: usize = 400;
+const SHRINKING: usize = 250;
+/// How many kinds of disagreements are made small; those beyond are counted.
+const SHOWN: usize = 10;
 
 /// A server, and porthole's options for the same.
 #[derive(Debug)]
@@ -53,7 +55,9 @@ pub struct Outcome {
     pub taken: usize,
     /// In how many the answers differ.
     pub different: usize,
-    /// The disagreements by kind, the most frequent first.
+    /// Of how many kinds those are.
+    pub kinds: usize,
+    /// The most frequent kinds of disagreements.
     pub disagreements: Vec<Disagreement>,
     /// What was seen of the rules.
     pub coverage: Coverage,
@@ -105,7 +109,8 @@ impl Pair<'_> {
         }
         let mut kinds: Vec<_> = kinds.into_iter().collect();
         kinds.sort_by_key(|(_, (count, _))| usize::MAX - count);
-        for (what, (count, index)) in kinds {
+        outcome.kinds = kinds.len();
+        for (what, (count, index)) in kinds.into_iter().take(SHOWN) {
             outcome
                 .disagreements
                 .push(self.shrunk(generator, what, count, index)?);

@@ -12,6 +12,7 @@ mod deny;
 mod go;
 mod install;
 mod kubernetes;
+mod oracle;
 mod place;
 mod reference;
 mod report;
@@ -31,6 +32,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   test --list       names the tiers
   testbed kubernetes [--version V] [--feature-gates NAME=BOOL,…] [--allow-privileged BOOL]
                     a real API server on this machine until Ctrl-C, built first where it is missing
+  oracle [--count N] [--seed S] [--kubernetes V] [--feature-gates NAME=BOOL,…] [--record FILE] …
+                    generated workloads asked of a real API server and of porthole, and what differs made small
   bench image       unpacking a layer against `tar -xzf`
   bench run         all of the following, in one go (root)
   bench start       `porthole run` against `runc run`, and against the least that must be done (root)
@@ -59,6 +62,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["demo", "--windows"] => demo::run(demo::Host::Wine)?,
         ["test", "--list"] => test::list(),
         ["test", tiers @ ..] => return test::run(tiers),
+        ["oracle", options @ ..] => return oracle::run(options),
         ["testbed", "kubernetes", options @ ..] => testbed::kubernetes(options)?,
         ["bench", "image"] => bench::image()?,
         ["bench", name] if *name == "run" || bench::is_one(name) => bench::run(name)?,

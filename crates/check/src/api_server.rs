@@ -8,6 +8,7 @@ use porthole_admission::classes::{self, Classes, Denial, Stage};
 use porthole_manifest::{Object, PodTemplate};
 use porthole_pod::{
     ErrorKind, Finding, Severity, Status, object_status, object_warnings, request_warnings, validate_object,
+    warnings_of_invalid,
 };
 
 use crate::answer::Answer;
@@ -88,6 +89,10 @@ pub(crate) fn ask(
         asked.refuse(forbidden(template, &denial));
     } else if let Some(status) = object_status(object, &asked.findings) {
         asked.refuse(status);
+        // What it writes anew it does before it validates.
+        if let Some(template) = template {
+            asked.warn(&warnings_of_invalid(template, options));
+        }
     } else {
         // Of several plug-ins Pod Security is asked before classes.
         if let Some(status) = security.denied {

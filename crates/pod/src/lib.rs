@@ -76,4 +76,4 @@ pub use rules::metadata::created_name;
 pub use status::{Cause, Details, Empty, Status, object_status, status, status_message};
 pub use validate::{has_rules, validate, validate_object};
 pub use version::{Version, VersionError};
-pub use warnings::{object_warnings, request_warnings, warnings};
+pub use warnings::{object_warnings, request_warnings, warnings, warnings_of_invalid};

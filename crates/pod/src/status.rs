@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::decode;
 use crate::finding::{ErrorKind, Finding};
+use crate::render::go_quote;
 use crate::rules::metadata::created_name;
 use crate::schema;
 
@@ -23,7 +24,7 @@ pub fn status_message(kind: WorkloadKind, name: &str, findings: &[Finding]) -> S
 }
 
 fn invalid_message(kind: &str, name: &str, findings: &[Finding]) -> String {
-    format!("{kind} \"{name}\" is invalid: {}", aggregate(findings))
+    format!("{kind} {} is invalid: {}", go_quote(name), aggregate(findings))
 }
 
 /// Several findings in one text. Equal ones are named once; several stand in brackets.
@@ -134,7 +135,7 @@ impl Status {
     pub fn forbidden(resource: &'static str, name: &str, error: &str) -> Self {
         let message = match name {
             "" => format!("{resource} is forbidden: {error}"),
-            name => format!("{resource} \"{name}\" is forbidden: {error}"),
+            name => format!("{resource} {} is forbidden: {error}", go_quote(name)),
         };
         Self::failure(403, "Forbidden", message, Some(Self::details_of(resource, name)))
     }

@@ -140,6 +140,7 @@ fn check_pod(pass: &mut Pass<'_>) {
     let demands = workload::demands(WorkloadKind::Pod, pass.options);
     let object = pass.template.object;
     metadata::check(pass, object, demands, None);
+    annotations::check_made_keys(pass);
     annotations::check(pass);
     check_spec(pass);
     pod::check_only_pods(pass);

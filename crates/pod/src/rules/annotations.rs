@@ -193,6 +193,28 @@ pub(crate) fn seccomp_field<'a>(pass: &Pass<'a>, container: Option<&str>) -> Opt
     (known || file.is_some_and(|file| !file.is_empty())).then_some(annotation)
 }
 
+/// The profile that the API server copies, up to 1.26, into a container from one before it that has the same name.
+pub(crate) fn seccomp_of_namesake<'a>(pass: &Pass<'a>, container: &ContainerRef<'a>) -> Option<Node<'a>> {
+    if pass.at_least(27) || !pass.is_pod() {
+        return None;
+    }
+    let template = pass.template;
+    let profiles = containers(&template)
+        .take_while(|other| other.node.span() != container.node.span())
+        .filter(|other| other.name.unwrap_or_default() == container.name.unwrap_or_default())
+        .filter_map(|other| other.security_context()?.field("seccompProfile"));
+    profiles.filter(|profile| becomes_annotation(*profile)).last()
+}
+
+/// Whether the API server makes an annotation of a `seccompProfile`.
+fn becomes_annotation(profile: Node<'_>) -> bool {
+    match text(profile, "type") {
+        "Unconfined" | "RuntimeDefault" => true,
+        "Localhost" => profile.field("localhostProfile").is_some(),
+        _ => false,
+    }
+}
+
 /// The profile of the Pod, or, by its name, of a container, where it comes from an annotation.
 pub(crate) fn check_seccomp_field(pass: &mut Pass<'_>, container: Option<&str>, path: &Path<'_>) {
     let Some(annotation) = seccomp_field(pass, container) else {
@@ -230,6 +252,38 @@ fn check_made_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path
         {
             let span = profile.child("localhostProfile").span();
             check_descending(pass, &SECCOMP_ANNOTATION, file, &path.child(&key), span);
+        }
+    }
+}
+
+/// Up to 1.26 the keys of the annotations that the API server makes of a Pod's fields are looked at as those that are given.
+pub(crate) fn check_made_keys(pass: &mut Pass<'_>) {
+    if pass.at_least(27) || !pass.is_pod() {
+        return;
+    }
+    let template = pass.template;
+    let given = annotations(pass);
+    let mut made = Vec::new();
+    for container in containers(&template) {
+        let context = container.security_context();
+        let Some(profile) = context.and_then(|context| context.field("seccompProfile")) else {
+            continue;
+        };
+        let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
+        if becomes_annotation(profile)
+            && !made.contains(&key)
+            && given.is_none_or(|given| given.get(&key).is_none())
+        {
+            let path = Path::root("metadata");
+            let faults = names::qualified_name(&key.to_lowercase(), pass.options.kubernetes_version);
+            pass.faults(
+                &SECCOMP_ANNOTATION,
+                &path.child("annotations"),
+                &key,
+                faults,
+                profile.span(),
+            );
+            made.push(key);
         }
     }
 }

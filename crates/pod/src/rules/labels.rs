@@ -138,7 +138,7 @@ pub(crate) fn shown_selector_of(report: &Report<'_>, selector: Node<'_>, pairs: 
     if report.at_least(34) {
         json_selector(pairs, &requirements)
     } else {
-        go_selector(pairs, &requirements)
+        go_selector(selector, pairs)
     }
 }
 
@@ -173,9 +173,10 @@ fn json_selector(pairs: &[Pair<'_>], requirements: &[Requirement<'_>]) -> String
     format!("{{{}}}", join(fields))
 }
 
-fn go_selector(pairs: &[Pair<'_>], requirements: &[Requirement<'_>]) -> String {
-    let list = |kind: &str, items: Vec<String>| {
-        if items.is_empty() {
+/// What is there and empty is not what is not there.
+fn go_selector(selector: Node<'_>, pairs: &[Pair<'_>]) -> String {
+    let list = |kind: &str, holder: Node<'_>, key: &str, items: Vec<String>| {
+        if items.is_empty() && holder.field(key).is_none() {
             format!("{kind}(nil)")
         } else {
             format!("{kind}{{{}}}", items.join(", "))
@@ -185,21 +186,26 @@ fn go_selector(pairs: &[Pair<'_>], requirements: &[Requirement<'_>]) -> String {
         .iter()
         .map(|(key, value)| format!("{}:{}", go_quote(key), go_quote(value)))
         .collect();
-    let requirements = requirements
-        .iter()
-        .map(|(key, operator, values)| {
-            let values = values.iter().map(|value| go_quote(value)).collect();
+    let requirements = items(selector, "matchExpressions")
+        .map(|requirement| {
+            let values = texts(requirement, "values");
+            let values = values.into_iter().map(go_quote).collect();
             format!(
                 "v1.LabelSelectorRequirement{{Key:{}, Operator:{}, Values:{}}}",
-                go_quote(key),
-                go_quote(operator),
-                list("[]string", values)
+                go_quote(text(requirement, "key")),
+                go_quote(text(requirement, "operator")),
+                list("[]string", requirement, "values", values)
             )
         })
         .collect();
     format!(
         "v1.LabelSelector{{MatchLabels:{}, MatchExpressions:{}}}",
-        list("map[string]string", pairs),
-        list("[]v1.LabelSelectorRequirement", requirements)
+        list("map[string]string", selector, "matchLabels", pairs),
+        list(
+            "[]v1.LabelSelectorRequirement",
+            selector,
+            "matchExpressions",
+            requirements
+        )
     )
 }

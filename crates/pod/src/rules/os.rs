@@ -175,7 +175,8 @@ fn windows(pass: &mut Pass<'_>) {
         let list = spec.child(container.kind.field());
         let at = list.index(container.index);
         let path = at.child("securityContext");
-        let of_annotation = annotations::seccomp_field(pass, Some(container.name.unwrap_or_default()));
+        let of_annotation = annotations::seccomp_field(pass, Some(container.name.unwrap_or_default()))
+            .or_else(|| annotations::seccomp_of_namesake(pass, &container));
         if context.is_none() && of_annotation.is_none() {
             continue;
         }

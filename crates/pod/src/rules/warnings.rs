@@ -127,7 +127,8 @@ fn warn(pass: &mut Pass<'_>, rule: &'static Rule, field: &Path<'_>, message: &st
 
 /// A warning about the annotation `key` of the pod.
 fn warn_of_annotation(pass: &mut Pass<'_>, key: &str, message: &str, span: Span) {
-    let root = Path::root(pass.template.kind.template_path());
+    let spec = pass.template.prefix;
+    let root = Path::root(spec.strip_suffix(".spec").unwrap_or_default());
     let of_template = root.child("metadata");
     let metadata = if pass.is_pod() {
         Path::root("metadata")
