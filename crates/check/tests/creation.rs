@@ -12,8 +12,11 @@ fn with_verdict<T>(text: &str, ask: impl FnOnce(&Verdict<'_>) -> T) -> T {
 #[track_caller]
 fn at<T>(minor: u16, text: &str, ask: impl FnOnce(&Verdict<'_>) -> T) -> T {
     let files = [File::parse("x.yaml", text)];
+    let Some(version) = Version::new(minor) else {
+        panic!("1.{minor} is not known")
+    };
     let settings = Settings {
-        options: Options::of(Version::new(minor).expect("it is known")),
+        options: Options::of(version),
         ..Settings::default()
     };
     let world = World::of(&files, &settings);

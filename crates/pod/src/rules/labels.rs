@@ -138,7 +138,7 @@ pub(crate) fn shown_selector_of(report: &Report<'_>, selector: Node<'_>, pairs: 
     if report.at_least(34) {
         json_selector(pairs, &requirements)
     } else {
-        go_selector(pairs, &requirements)
+        go_selector(selector, pairs, &requirements)
     }
 }
 
@@ -173,33 +173,41 @@ fn json_selector(pairs: &[Pair<'_>], requirements: &[Requirement<'_>]) -> String
     format!("{{{}}}", join(fields))
 }
 
-fn go_selector(pairs: &[Pair<'_>], requirements: &[Requirement<'_>]) -> String {
-    let list = |kind: &str, items: Vec<String>| {
-        if items.is_empty() {
+/// The selector as Go's source; what is given and empty is not what is not given.
+fn go_selector(selector: Node<'_>, pairs: &[Pair<'_>], requirements: &[Requirement<'_>]) -> String {
+    let list = |kind: &str, items: Vec<String>, given: bool| {
+        if items.is_empty() && !given {
             format!("{kind}(nil)")
         } else {
             format!("{kind}{{{}}}", items.join(", "))
         }
     };
+    let given = |key| selector.field(key).is_some();
     let pairs = pairs
         .iter()
         .map(|(key, value)| format!("{}:{}", go_quote(key), go_quote(value)))
         .collect();
+    let nodes = items(selector, "matchExpressions");
     let requirements = requirements
         .iter()
-        .map(|(key, operator, values)| {
+        .zip(nodes)
+        .map(|((key, operator, values), node)| {
             let values = values.iter().map(|value| go_quote(value)).collect();
             format!(
                 "v1.LabelSelectorRequirement{{Key:{}, Operator:{}, Values:{}}}",
                 go_quote(key),
                 go_quote(operator),
-                list("[]string", values)
+                list("[]string", values, node.field("values").is_some())
             )
         })
         .collect();
     format!(
         "v1.LabelSelector{{MatchLabels:{}, MatchExpressions:{}}}",
-        list("map[string]string", pairs),
-        list("[]v1.LabelSelectorRequirement", requirements)
+        list("map[string]string", pairs, given("matchLabels")),
+        list(
+            "[]v1.LabelSelectorRequirement",
+            requirements,
+            given("matchExpressions")
+        )
     )
 }
