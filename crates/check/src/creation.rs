@@ -1,4 +1,4 @@
-//! What the API server says when an object is created.
+//! What the API server says when an object is created, or takes the place of an older one.
 //!
 //! There are two tellings of it. The answer is what the server of an empty cluster says, letter by letter. The findings are
 //! for whoever wrote the object: they know the classes among the files, and what the cluster may have of its own is no error.
@@ -7,6 +7,7 @@ use porthole_admission::classes::{self, Classes, Denial, Stage};
 use porthole_manifest::{Object, PodTemplate, pod_template};
 use porthole_pod::{
     ErrorKind, Finding, Severity, Status, object_status, object_warnings, request_warnings, validate_object,
+    validate_update,
 };
 
 use crate::answer::Answer;
@@ -23,16 +24,21 @@ pub(crate) struct Creation {
     pub(crate) decoded: bool,
 }
 
-/// The answer to the creation of an object, and the findings.
+/// The answer to the creation of an object, or to its update where the world has an older one, and the findings.
 pub(crate) fn answer(object: &Object<'_>, world: &World<'_>, settings: &Settings) -> Creation {
-    let mut findings = validate_object(object, &settings.options);
+    let old = world.old(object, &settings.namespace);
+    let mut findings = match old {
+        Some(old) => validate_update(old, object, &settings.options),
+        None => validate_object(object, &settings.options),
+    };
     let decoded = !findings.iter().any(|finding| {
         matches!(
             finding.kind,
             ErrorKind::Undecodable | ErrorKind::NotServed | ErrorKind::TooLarge
         )
     });
-    let template = pod_template(object).filter(|_| decoded);
+    // Classes are looked for when a Pod is created, and not again.
+    let template = pod_template(object).filter(|_| decoded && old.is_none());
     let denial = template.and_then(|template| classes::check(&template, &Classes::default()));
     let early = denial
         .as_ref()
@@ -53,7 +59,7 @@ pub(crate) fn answer(object: &Object<'_>, world: &World<'_>, settings: &Settings
         &warnings[..]
     };
     let mut answer = Answer {
-        code: Some(201),
+        code: Some(if old.is_some() { 200 } else { 201 }),
         warnings: said.iter().map(|warning| warning.detail.clone()).collect(),
         ..Answer::default()
     };

@@ -152,3 +152,33 @@ fn an_old_version_of_an_api_is_warned_of() {
         ["batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob"]
     );
 }
+
+#[test]
+fn an_object_that_the_cluster_has_is_updated() {
+    let map = |value: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: x}}, immutable: true, data: {{a: {value}}}}}\n"
+        )
+    };
+    let settings = Settings::default();
+    let old = [File::parse("old.yaml", map("b"))];
+    let asked = |text: String| {
+        let files = [File::parse("new.yaml", text)];
+        let world = World::of(&files, &settings).with_old(&old, &settings);
+        let verdicts = judge(&files[0], &world, &settings);
+        let answer = &verdicts[0].answer;
+        let message = answer.status.as_ref().map(|status| status.message.clone());
+        (answer.code, message.unwrap_or_default())
+    };
+    assert_eq!(asked(map("b")), (Some(200), String::new()));
+    assert_eq!(
+        asked(map("c")),
+        (
+            Some(422),
+            "ConfigMap \"x\" is invalid: data: Forbidden: field is immutable when `immutable` is set"
+                .to_owned()
+        )
+    );
+    let other = map("c").replace("name: x", "name: x, namespace: other");
+    assert_eq!(asked(other), (Some(201), String::new()), "it is another object");
+}

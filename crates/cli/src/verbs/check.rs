@@ -33,6 +33,9 @@ pub(crate) struct Check {
     /// Files, directories with all that is below them, `https://` URLs, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Files or directories of the objects that the cluster already has: what is checked is then an update of those
+    #[arg(long, value_name = "PATH")]
+    old: Vec<PathBuf>,
     /// The version of the cluster [default: the newest known]
     #[arg(long, value_name = "1.NN")]
     kubernetes_version: Option<Version>,
@@ -145,9 +148,14 @@ impl Check {
         let config = Config::find(self.config.as_deref())?;
         let of_file = |name: &str| self.settings(&config.asked_of(name));
         let (mut files, unreadable) = gather::read(&self.paths, &config)?;
+        let (old, unread) = gather::read(&self.old, &config)?;
+        // Without the whole of what there is nothing can be said of changes.
+        if let Some(unread) = unread.first() {
+            return Err(Failure::unasked(format!("--old: {}", unread.reason)));
+        }
         let settings = self.settings(config.asked());
         if self.diff || self.fix {
-            let world = World::of(&files, &settings);
+            let world = World::of(&files, &settings).with_old(&old, &settings);
             if self.diff {
                 let changes = fixing::show(&files, &world, &of_file, self.unsafe_fixes)?;
                 return Ok(ExitCode::from(if changes > 0 { exit::NO } else { 0 }));
@@ -156,7 +164,7 @@ impl Check {
             // What is said is said of what is there now.
             files = gather::again(&files)?;
         }
-        let world = World::of(&files, &settings);
+        let world = World::of(&files, &settings).with_old(&old, &settings);
         let judged = parallel::map(&files, |file| Judged {
             file,
             verdicts: judge(file, &world, &of_file(file.source.name())),
