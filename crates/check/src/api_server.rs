@@ -1,4 +1,4 @@
-//! The API server's answer to one object, in the order of its pipeline: is it served, can it be read, does admission let it
+//! The API server's answer to the creation of an object, or to its update where the world has an older one, in the order of its pipeline: is it served, can it be read, does admission let it
 //! come to validation, is it valid, does admission let it pass.
 //!
 //! There are two tellings of it. The answer is what the server of an empty cluster says, letter by letter. The findings are
@@ -8,7 +8,7 @@ use porthole_admission::classes::{self, Classes, Denial, Stage};
 use porthole_manifest::{Object, PodTemplate};
 use porthole_pod::{
     ErrorKind, Finding, Severity, Status, object_status, object_warnings, request_warnings, validate_object,
-    warnings_of_invalid,
+    validate_update, warnings_of_invalid,
 };
 
 use crate::answer::Answer;
@@ -46,7 +46,11 @@ pub(crate) fn ask(
     settings: &Settings,
 ) -> Asked {
     let options = &settings.options;
-    let errors = validate_object(object, options);
+    let old = world.old(object, &settings.namespace);
+    let errors = match old {
+        Some(old) => validate_update(old, object, options),
+        None => validate_object(object, options),
+    };
     let read = !errors.iter().any(|finding| {
         matches!(
             finding.kind,
@@ -55,7 +59,7 @@ pub(crate) fn ask(
     });
     let mut asked = Asked {
         answer: Answer {
-            code: Some(201),
+            code: Some(if old.is_some() { 200 } else { 201 }),
             ..Answer::default()
         },
         findings: errors,
@@ -75,7 +79,9 @@ pub(crate) fn ask(
     } else {
         Vec::new()
     };
-    let denial = template.and_then(|template| classes::check(template, &Classes::default()));
+    // Classes are looked for when a Pod is created, and not again.
+    let made = template.filter(|_| old.is_none());
+    let denial = made.and_then(|template| classes::check(template, &Classes::default()));
     let (early, late) = match denial {
         Some(denial) if denial.stage == Stage::BeforeValidation => (Some(denial), None),
         late => (None, late),
@@ -104,7 +110,7 @@ pub(crate) fn ask(
         asked.answer.warnings.extend(security.warnings);
     }
     // What is not valid does not come before admission, but whoever mends it wants to know all of it.
-    if let Some(denial) = template.and_then(|template| classes::check(template, world.classes())) {
+    if let Some(denial) = made.and_then(|template| classes::check(template, world.classes())) {
         asked.findings.push(told(denial));
     }
     asked.findings.extend(of_request);

@@ -11,6 +11,18 @@ use porthole_manifest::{Node, Object, PodTemplate, objects, pod_template};
 use crate::file::File;
 use crate::settings::Settings;
 
+/// The group, kind, namespace and name of an object.
+type Identity<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+fn identity<'a>(object: &Object<'a>, namespace: &'a str) -> Identity<'a> {
+    (
+        object.group(),
+        object.kind.unwrap_or_default(),
+        object.namespace.unwrap_or(namespace),
+        object.name.unwrap_or_default(),
+    )
+}
+
 /// The objects of the files that others refer to.
 #[derive(Debug)]
 pub struct World<'a> {
@@ -20,6 +32,8 @@ pub struct World<'a> {
     /// The handlers of RuntimeClasses, by their names.
     handlers: HashMap<&'a str, &'a str>,
     classes: Classes<'a>,
+    /// The objects as the cluster has them, by group, kind, namespace and name.
+    old: HashMap<Identity<'a>, Object<'a>>,
     specs: Vec<Spec<'a>>,
     access: Access,
     knows_access: bool,
@@ -34,6 +48,7 @@ impl<'a> World<'a> {
             pods: Vec::new(),
             handlers: HashMap::new(),
             classes: Classes::default(),
+            old: HashMap::new(),
             specs: Vec::new(),
             access: Access::default(),
             knows_access: false,
@@ -44,6 +59,26 @@ impl<'a> World<'a> {
             }
         }
         world
+    }
+
+    /// The same where the cluster already has the objects of these files: an object of the same kind, namespace and name is
+    /// then an update of theirs.
+    #[must_use]
+    pub fn with_old(mut self, files: &'a [File], settings: &'a Settings) -> Self {
+        for document in files.iter().flat_map(|file| &file.stream.documents) {
+            for object in objects(document) {
+                self.old.insert(identity(&object, &settings.namespace), object);
+            }
+        }
+        self
+    }
+
+    /// What the object is an update of.
+    #[must_use]
+    pub fn old<'s>(&'s self, object: &Object<'s>, namespace: &'s str) -> Option<&'s Object<'s>> {
+        // Without a name it is another object each time.
+        object.name?;
+        self.old.get(&identity(object, namespace))
     }
 
     fn add(&mut self, object: &Object<'a>, namespace: &'a str) {

@@ -50,6 +50,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .chain(pod_security::RULES.iter().copied())
     .flatten()
     .copied()
+    .chain(crate::update::RULES.iter().copied())
     .chain(metadata::all_rules())
     .chain(object::all_rules())
     .chain(workload::all_rules())

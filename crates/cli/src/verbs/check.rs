@@ -38,6 +38,9 @@ pub(crate) struct Check {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     flags: Flags,
+    /// Files or directories of the objects that the cluster already has: what is checked is then an update of those
+    #[arg(long, value_name = "PATH")]
+    old: Vec<PathBuf>,
     /// From which severity on a finding is a failure [default: error]
     #[arg(long, value_name = "SEVERITY", value_enum)]
     fail_on: Option<FailOn>,
@@ -132,9 +135,14 @@ impl Check {
         let cluster = self.flags.cluster(&config)?;
         let of_file = |name: &str| self.flags.settings(&config.asked_of(name), &cluster);
         let (mut files, unreadable) = gather::read(&self.paths, &config)?;
+        let (old, unread) = gather::read(&self.old, &config)?;
+        // Without the whole of what there is nothing can be said of changes.
+        if let Some(unread) = unread.first() {
+            return Err(Failure::unasked(format!("--old: {}", unread.reason)));
+        }
         let settings = self.flags.settings(config.asked(), &cluster);
         if self.diff || self.fix {
-            let world = World::of(&files, &settings);
+            let world = World::of(&files, &settings).with_old(&old, &settings);
             if self.diff {
                 let changes = fixing::show(&files, &world, &of_file, self.unsafe_fixes)?;
                 return Ok(ExitCode::from(if changes > 0 { exit::NO } else { 0 }));
@@ -143,7 +151,7 @@ impl Check {
             // What is said is said of what is there now.
             files = gather::again(&files)?;
         }
-        let world = World::of(&files, &settings);
+        let world = World::of(&files, &settings).with_old(&old, &settings);
         let judged = parallel::map(&files, |file| Judged {
             file,
             verdicts: judge(file, &world, &of_file(file.source.name())),
