@@ -3,7 +3,7 @@
 pub(super) mod config;
 mod fixing;
 pub(super) mod flags;
-mod gather;
+pub(super) mod gather;
 mod github;
 mod human;
 mod json;
