@@ -44,6 +44,11 @@ pub use judge::{Verdict, judge};
 pub use settings::Settings;
 pub use world::World;
 
+/// The API group of credential specs.
+pub use porthole_credspec::GROUP as CREDSPEC_GROUP;
+/// The kind of a credential spec.
+pub use porthole_credspec::KIND as CREDSPEC_KIND;
+
 use porthole_pod::Rule;
 
 /// Every rule that there is, grouped by who enforces it.

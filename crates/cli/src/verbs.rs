@@ -8,6 +8,7 @@ pub(crate) mod guard;
 mod image;
 mod inspect;
 mod logs;
+mod lsp;
 mod man;
 mod ps;
 mod rm;
@@ -30,7 +31,9 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Say what a cluster would say of manifests, and point at the line
-    Check(check::Check),
+    Check(Box<check::Check>),
+    /// Answer an editor by the Language Server Protocol: `check` while one writes
+    Lsp(Box<lsp::Lsp>),
     /// Explain a rule of `check`, or list them
     Rule(rule::Rule),
     /// Run pods on this host, in the foreground or detached
@@ -71,6 +74,7 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
     let global = porthole.global;
     match porthole.verb {
         Verb::Check(check) => check.run(&global),
+        Verb::Lsp(lsp) => lsp.run(),
         Verb::Rule(rule) => rule.run(&global),
         Verb::Run(run) => run.run(&global),
         Verb::Update(update) => update.run(&global),

@@ -3,10 +3,12 @@
 pub(super) mod config;
 mod fixing;
 pub(super) mod flags;
-mod gather;
+pub(super) mod gather;
 mod github;
 mod human;
 mod json;
+mod kinds;
+mod kubectl;
 pub(super) mod names;
 mod pod_security;
 mod print;
@@ -56,6 +58,9 @@ pub(crate) struct Check {
     /// The settings, instead of the nearest .porthole.yaml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Print what `kubectl apply --dry-run=server` would, and exit as it does
+    #[arg(long, conflicts_with_all = ["output", "fix", "diff", "fail_on"])]
+    kubectl: bool,
     /// How the findings are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -131,6 +136,9 @@ impl Outcome<'_> {
 
 impl Check {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
+        if let Some(code) = self.kubectl.then(|| kubectl::missing(&self.paths)).flatten() {
+            return Ok(code);
+        }
         let config = Config::find(self.config.as_deref())?;
         let cluster = self.flags.cluster(&config)?;
         let of_file = |name: &str| self.flags.settings(&config.asked_of(name), &cluster);
@@ -161,6 +169,10 @@ impl Check {
             unreadable: &unreadable,
             files: judged,
         };
+        if self.kubectl {
+            let enforced = self.flags.namespace.as_deref();
+            return kubectl::print(&outcome, &world, &of_file, enforced);
+        }
         match self.output {
             Output::Human => human::print(&outcome, global)?,
             Output::Json => json::print_json(&outcome)?,

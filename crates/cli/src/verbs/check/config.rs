@@ -105,16 +105,20 @@ impl Config {
     /// # Errors
     /// It cannot be read, or says something that is no setting.
     pub(super) fn find(named: Option<&Path>) -> Result<Self, Failure> {
-        let path = match named {
-            Some(path) => Some(path.to_owned()),
-            None => std::env::current_dir().ok().and_then(|directory| {
-                directory
-                    .ancestors()
-                    .map(|above| above.join(NAME))
-                    .find(|path| path.is_file())
-            }),
-        };
-        match path {
+        match (named, std::env::current_dir()) {
+            (Some(path), _) => Self::read(path),
+            (None, Ok(directory)) => Self::of_directory(&directory),
+            (None, Err(_)) => Ok(Self::default()),
+        }
+    }
+
+    /// The settings file of a directory or of the nearest above it; else nothing.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub(crate) fn of_directory(directory: &Path) -> Result<Self, Failure> {
+        let mut above = directory.ancestors().map(|above| above.join(NAME));
+        match above.find(|path| path.is_file()) {
             Some(path) => Self::read(&path),
             None => Ok(Self::default()),
         }
@@ -168,7 +172,7 @@ impl Config {
     }
 
     /// What is asked of files that no entry matches.
-    pub(super) const fn asked(&self) -> &Asked {
+    pub(crate) const fn asked(&self) -> &Asked {
         &self.asked
     }
 
@@ -186,7 +190,7 @@ impl Config {
     }
 
     /// What is asked of a file: of several entries that match it, a later one goes before.
-    pub(super) fn asked_of(&self, name: &str) -> Asked {
+    pub(crate) fn asked_of(&self, name: &str) -> Asked {
         let mut asked = self.asked.clone();
         let relative = self.relative(Path::new(name));
         for (files, other) in &self.paths {

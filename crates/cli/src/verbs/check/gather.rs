@@ -87,6 +87,18 @@ fn walk(directory: &Path, config: &Config, origins: &mut Vec<Origin>) -> Result<
     Ok(())
 }
 
+/// The manifests of a directory and of those in it, as far as it can be read.
+pub(crate) fn manifests(directory: &Path, config: &Config) -> Vec<PathBuf> {
+    let mut origins = Vec::new();
+    // What cannot be read has nothing to say here: whoever opens it sees it.
+    let _ = walk(directory, config, &mut origins);
+    let paths = origins.into_iter().filter_map(|origin| match origin {
+        Origin::Path(path) => Some(path),
+        Origin::Bytes(..) => None,
+    });
+    paths.collect()
+}
+
 fn parse(origin: &Origin) -> Result<File, Unreadable> {
     let (name, bytes) = match origin {
         Origin::Path(path) => {

@@ -3,7 +3,7 @@
 use porthole_pod::{Enforcer, Severity};
 
 /// A severity in one word.
-pub(super) const fn severity(severity: Severity) -> &'static str {
+pub(crate) const fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -12,7 +12,7 @@ pub(super) const fn severity(severity: Severity) -> &'static str {
 }
 
 /// Who enforces a rule, in one word.
-pub(super) const fn enforcer(enforcer: Enforcer) -> &'static str {
+pub(crate) const fn enforcer(enforcer: Enforcer) -> &'static str {
     match enforcer {
         Enforcer::ApiServer => "api-server",
         Enforcer::PodSecurity => "pod-security",
