@@ -138,7 +138,10 @@ impl Command {
         });
         self.show(&outcome, self.save.as_deref().unwrap_or(&directory))?;
         if let Some(path) = &self.record {
-            let short = outcome.recorded.iter().filter(|recorded| recorded.line().len() <= RECORDED);
+            let short = outcome
+                .recorded
+                .iter()
+                .filter(|recorded| recorded.line().len() <= RECORDED);
             record::write(path, &short.cloned().collect::<Vec<_>>())?;
         }
         if let Some(path) = &self.report {

@@ -249,13 +249,10 @@ fn unknown(name: &str, node: Node<'_>, place: &str, around: &Surroundings<'_>, f
     let mut finding = Finding::remark(&GMSA_SPEC_UNKNOWN, severity(around), place, text, node.span());
     if let Some(near) = near {
         finding.help = Some(format!("did you mean `{}`?", near.name));
-        finding.fix = Some(Fix {
+        finding.fix = porthole_pod::edit::replace(node, near.name).map(|edit| Fix {
             title: format!("name `{}`", near.name),
             safe: false,
-            edits: vec![porthole_pod::Edit {
-                span: node.span(),
-                text: near.name.to_owned(),
-            }],
+            edits: vec![edit],
         });
     } else if around.knowledge == Knowledge::Files {
         finding.help = Some("it is not among the files; the cluster may have it".to_owned());

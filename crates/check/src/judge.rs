@@ -2,10 +2,11 @@
 
 use porthole_admission::gmsa;
 use porthole_credspec as credspec;
-use porthole_manifest::{Document, Object, objects, pod_template};
-use porthole_pod::{ErrorKind, Finding, Severity, status, validate};
+use porthole_manifest::{Document, Node, Object, PodTemplate, objects, pod_template};
+use porthole_pod::{Finding, Severity, advice, node};
 
 use crate::answer::Answer;
+use crate::api_server;
 use crate::file::File;
 use crate::settings::Settings;
 use crate::suppress::Suppressions;
@@ -60,36 +61,22 @@ fn judge_object<'a>(
     world: &World<'_>,
     settings: &Settings,
 ) -> Verdict<'a> {
+    let template = pod_template(&object);
+    let asked = api_server::ask(&object, template.as_ref(), world, settings);
     let mut verdict = Verdict {
         document: document.index(),
         object,
-        answer: Answer {
-            code: Some(201),
-            ..Answer::default()
-        },
-        findings: Vec::new(),
+        answer: asked.answer,
+        findings: asked.findings,
         suppressed: 0,
     };
-    if let Some(template) = pod_template(&object) {
-        let findings = validate(&template, &settings.options);
-        let (warnings, errors): (Vec<_>, Vec<_>) = findings
-            .iter()
-            .cloned()
-            .partition(|finding| finding.kind == ErrorKind::Warning);
-        if let Some(refusal) = status(&template, &errors) {
-            verdict.answer.code = Some(refusal.code);
-            verdict.answer.status = Some(refusal);
-        }
-        verdict.answer.warnings = warnings.into_iter().map(|finding| finding.detail).collect();
-        let decoded = !findings
-            .iter()
-            .any(|finding| finding.kind == ErrorKind::Undecodable);
-        verdict.findings = findings;
-        if decoded {
+    if let Some(template) = template {
+        if asked.read {
             let namespace = object.namespace.unwrap_or(&settings.namespace);
             verdict
                 .findings
                 .extend(gmsa::check(&template, namespace, &world.surroundings()));
+            after_admission(&template, world, settings, &mut verdict.findings);
         }
     } else if (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND)) {
         verdict
@@ -97,6 +84,24 @@ fn judge_object<'a>(
             .extend(credspec::lint(object.node.child("credspec"), "credspec"));
     }
     verdict
+}
+
+/// What the node would say, and porthole's advice. They are told even where the API server refuses the pod: whoever mends
+/// it wants to know all of it.
+fn after_admission(
+    template: &PodTemplate<'_>,
+    world: &World<'_>,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
+    advice::repair(template, findings);
+    let class = template
+        .spec
+        .and_then(|spec| spec.field("runtimeClassName"))
+        .and_then(Node::as_str);
+    let handler = class.and_then(|class| world.handler(class));
+    findings.extend(node::check(template, &settings.node, handler));
+    findings.extend(advice::check(template, &settings.options));
 }
 
 impl Verdict<'_> {

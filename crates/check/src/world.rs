@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use porthole_access::Access;
+use porthole_admission::classes::Classes;
 use porthole_admission::gmsa::{Knowledge, Spec, Surroundings};
 use porthole_credspec as credspec;
-use porthole_manifest::{Node, Object, objects};
+use porthole_manifest::{Node, Object, PodTemplate, objects, pod_template};
 
 use crate::file::File;
 use crate::settings::Settings;
@@ -14,6 +15,11 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct World<'a> {
     namespaces: HashMap<&'a str, Node<'a>>,
+    /// The pods, each with its namespace.
+    pods: Vec<PodTemplate<'a>>,
+    /// The handlers of RuntimeClasses, by their names.
+    handlers: HashMap<&'a str, &'a str>,
+    classes: Classes<'a>,
     specs: Vec<Spec<'a>>,
     access: Access,
     knows_access: bool,
@@ -22,9 +28,12 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     /// The world that the files describe.
     #[must_use]
-    pub fn of(files: &'a [File], settings: &Settings) -> Self {
+    pub fn of(files: &'a [File], settings: &'a Settings) -> Self {
         let mut world = Self {
             namespaces: HashMap::new(),
+            pods: Vec::new(),
+            handlers: HashMap::new(),
+            classes: Classes::default(),
             specs: Vec::new(),
             access: Access::default(),
             knows_access: false,
@@ -37,12 +46,25 @@ impl<'a> World<'a> {
         world
     }
 
-    fn add(&mut self, object: &Object<'a>, namespace: &str) {
+    fn add(&mut self, object: &Object<'a>, namespace: &'a str) {
         let name = object.name.unwrap_or_default();
         match (object.group(), object.kind) {
             ("", Some("Namespace")) => {
                 self.namespaces.insert(name, object.node);
             }
+            ("", Some("Pod")) => {
+                let namespace_of = object.namespace.filter(|name| !name.is_empty());
+                self.pods.extend(pod_template(object).map(|pod| PodTemplate {
+                    namespace: namespace_of.or(Some(namespace)),
+                    ..pod
+                }));
+            }
+            ("node.k8s.io", Some("RuntimeClass")) => {
+                let handler = object.node.field("handler").and_then(Node::as_str);
+                self.handlers.extend(handler.map(|handler| (name, handler)));
+                self.classes.add_runtime(name, object.node);
+            }
+            ("scheduling.k8s.io", Some("PriorityClass")) => self.classes.add_priority(name, object.node),
             (credspec::GROUP, Some(credspec::KIND)) => self.specs.push(Spec {
                 name,
                 credspec: object.node.field("credspec"),
@@ -55,10 +77,31 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The labels of a namespace that is among the files.
+    /// A Namespace that is among the files.
     #[must_use]
-    pub fn namespace_labels(&self, name: &str) -> Option<Node<'a>> {
-        self.namespaces.get(name)?.field("metadata")?.field("labels")
+    pub fn namespace(&self, name: &str) -> Option<Node<'a>> {
+        self.namespaces.get(name).copied()
+    }
+
+    /// The pods of the files that are in that namespace.
+    #[must_use]
+    pub fn pods_of(&self, namespace: &str) -> Vec<PodTemplate<'a>> {
+        let pods = self.pods.iter();
+        pods.filter(|pod| pod.namespace == Some(namespace))
+            .copied()
+            .collect()
+    }
+
+    /// The handler of a RuntimeClass that is among the files.
+    #[must_use]
+    pub fn handler(&self, runtime_class: &str) -> Option<&'a str> {
+        self.handlers.get(runtime_class).copied()
+    }
+
+    /// The `PriorityClasses` and `RuntimeClasses` among the files.
+    #[must_use]
+    pub const fn classes(&self) -> &Classes<'a> {
+        &self.classes
     }
 
     /// What the GMSA webhook knows here.

@@ -2,9 +2,10 @@
 //!
 //! [`Account`] is a Windows account, parsed once. [`effective`] resolves a container's windows options and says which
 //! field decided. [`validate`] answers as the API server would, in its order and its words; [`status`] makes the
-//! whole answer of it, and [`warnings()`] what it says beside it. [`node`] knows what happens after admission, and [`os`]
-//! which system a pod is made for. Each rule has a name and explains itself ([`rules::all`]). [`pod_security`] is what
-//! admission says of a pod that is valid.
+//! whole answer of it, and [`warnings()`] what it says beside it. [`node`] knows what happens after admission,
+//! [`advice`] what is most likely not meant, [`os`] which system a pod is made for, and [`intent`] whether that is
+//! Windows. Each rule has a name and explains itself ([`rules::all`]). [`pod_security`] is what admission says of a pod
+//! that is valid.
 //!
 //! ```
 //! use porthole_manifest::{Limits, objects, parse, pod_template};
@@ -29,11 +30,16 @@
 
 pub mod account;
 mod account_grammar;
+pub mod advice;
+mod base64;
 mod container;
 pub mod decode;
+pub mod edit;
 pub mod effective;
 mod finding;
 pub mod gates;
+mod go_json_error;
+pub mod intent;
 mod ip;
 pub mod names;
 pub mod node;
@@ -52,6 +58,7 @@ mod syntax;
 mod validate;
 mod version;
 mod warnings;
+mod windows_pod;
 
 pub use account::{Account, WellKnown};
 pub use account_grammar::AccountError;
@@ -59,12 +66,14 @@ pub use container::{ContainerKind, ContainerRef, containers, containers_of};
 pub use effective::{EffectiveOptions, Origin, Setting};
 pub use finding::{Edit, ErrorKind, Finding, Fix, Severity};
 pub use gates::{Gates, GatesError};
+pub use node::{Containerd, NodeSetup};
 pub use options::Options;
 pub use os::{OS_LABELS, required_os};
 pub use quantity::{Quantity, QuantityError};
 pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
-pub use status::{Cause, Details, Empty, Status, status, status_message};
-pub use validate::validate;
+pub use rules::metadata::created_name;
+pub use status::{Cause, Details, Empty, Status, object_status, status, status_message};
+pub use validate::{has_rules, validate, validate_object};
 pub use version::{Version, VersionError};
-pub use warnings::{warnings, warnings_of_invalid};
+pub use warnings::{object_warnings, request_warnings, warnings, warnings_of_invalid};

@@ -10,6 +10,7 @@ pub(crate) mod host_process;
 pub(crate) mod host_users;
 pub(crate) mod labels;
 pub(crate) mod metadata;
+pub(crate) mod object;
 pub(crate) mod os;
 pub(crate) mod pod;
 pub(crate) mod pod_context;
@@ -21,6 +22,7 @@ pub(crate) mod warnings;
 pub(crate) mod windows_options;
 pub(crate) mod workload;
 
+use crate::advice;
 use crate::node;
 use crate::pod_security;
 use crate::rule::Rule;
@@ -42,7 +44,6 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         pod_context::RULES,
         pod_resources::RULES,
         dns::RULES,
-        node::RULES,
     ]
     .into_iter()
     .chain(container::ALL.iter().copied())
@@ -50,10 +51,13 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     .flatten()
     .copied()
     .chain(metadata::all_rules())
+    .chain(object::all_rules())
     .chain(workload::all_rules())
     .chain(volumes::all_rules())
     .chain(scheduling::all_rules())
     .chain(warnings::all_rules())
+    .chain(node::all_rules())
+    .chain(advice::all_rules())
 }
 
 /// The rule of that name.

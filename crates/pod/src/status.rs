@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use porthole_manifest::{PodTemplate, WorkloadKind};
+use porthole_manifest::{Object, PodTemplate, WorkloadKind, pod_template};
 use serde::Serialize;
 
 use crate::decode;
 use crate::finding::{ErrorKind, Finding};
 use crate::render::go_quote;
 use crate::rules::metadata::created_name;
+use crate::schema;
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
 /// in brackets.
@@ -175,5 +176,28 @@ pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status
         ErrorKind::NotServed => Status::failure(404, "NotFound", message(), Some(Status::details_of("", ""))),
         ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", message(), None),
         _ => Status::invalid(template.kind.name(), template.kind.group(), name, findings),
+    })
+}
+
+/// The answer to the creation of an object of any kind that is Kubernetes' own, or nothing where there is nothing to find
+/// fault with.
+#[must_use]
+pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status> {
+    if let Some(template) = pod_template(object) {
+        return status(&template, findings);
+    }
+    let known = schema::kind(object.api_version?, object.kind?)?;
+    let name = created_name(object.node.child("metadata"));
+    Some(match findings.first()?.kind {
+        ErrorKind::Undecodable => Status::bad_request(decode::message(findings)),
+        ErrorKind::NotServed => {
+            let message = findings[0].to_string();
+            Status::failure(404, "NotFound", message, Some(Status::details_of("", "")))
+        }
+        ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", findings[0].to_string(), None),
+        _ => {
+            let group = known.api_version.split_once('/').map_or("", |(group, _)| group);
+            Status::invalid(known.kind, group, &name, findings)
+        }
     })
 }

@@ -6,13 +6,14 @@
 
 use std::ops::{Deref, DerefMut};
 
-use porthole_manifest::{Node, PodTemplate, WorkloadKind};
+use porthole_manifest::{Node, Object, PodTemplate, WorkloadKind, pod_template};
 
 use crate::decode;
 use crate::finding::{ErrorKind, Finding};
 use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Report, is_true};
+use crate::rules::object::Known;
 use crate::rules::{
     annotations, container, dns, ephemeral, host_ports, host_process, host_users, metadata, os, pod,
     pod_context, pod_resources, resource_claims, scheduling, volumes, workload,
@@ -75,14 +76,8 @@ impl<'a> Pass<'a> {
 /// rules here go.
 #[must_use]
 pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
-    let mut undecodable = decode::check(
-        template.object,
-        template.api_version,
-        template.kind.name(),
-        options,
-    );
-    undecodable.retain(|finding| finding.kind != ErrorKind::Ignored);
-    if !undecodable.is_empty() {
+    let kind = template.kind.name();
+    if let Some(undecodable) = check_decoding(template.object, template.api_version, kind, options) {
         return undecodable;
     }
     let mut pass = Pass::new(template, options);
@@ -92,6 +87,47 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
         workload::check(&mut pass);
     }
     pass.into_findings()
+}
+
+/// What the API server says when an object of any kind is created, in its order: of workloads as [`validate`] does, of the
+/// kinds that stand beside them ([`has_rules`]) by their own rules, of all others whether they can be decoded.
+#[must_use]
+pub fn validate_object(object: &Object<'_>, options: &Options) -> Vec<Finding> {
+    if let Some(template) = pod_template(object) {
+        return validate(&template, options);
+    }
+    let (Some(api_version), Some(kind)) = (object.api_version, object.kind) else {
+        return Vec::new();
+    };
+    if let Some(undecodable) = check_decoding(object.node, api_version, kind, options) {
+        return undecodable;
+    }
+    let mut report = Report::new(options);
+    if let Some(known) = Known::of(object.group(), kind) {
+        known.check(&mut report, object.node);
+    }
+    report.into_findings()
+}
+
+/// Whether more is known of the object's kind than how it is decoded. What is not validated is not called good.
+#[must_use]
+pub fn has_rules(object: &Object<'_>) -> bool {
+    pod_template(object).is_some()
+        || object
+            .kind
+            .is_some_and(|kind| Known::of(object.group(), kind).is_some())
+}
+
+/// What keeps the object from being decoded.
+fn check_decoding(
+    object: Node<'_>,
+    api_version: &str,
+    kind: &str,
+    options: &Options,
+) -> Option<Vec<Finding>> {
+    let mut undecodable = decode::check(object, api_version, kind, options);
+    undecodable.retain(|finding| finding.kind != ErrorKind::Ignored);
+    (!undecodable.is_empty()).then_some(undecodable)
 }
 
 /// `ValidatePodCreate`.

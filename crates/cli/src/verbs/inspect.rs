@@ -43,6 +43,7 @@ impl Inspect {
         for target in pods::targets(&pods, &self.pods, &self.namespace)? {
             match target {
                 Target::Pod(pod) => found.push(object(&pod)?),
+                Target::Broken(broken) => return Err(pods::unreadable(broken)),
                 Target::Job(job, own) => {
                     found.push(pods::job_object(&job)?);
                     for pod in &own {

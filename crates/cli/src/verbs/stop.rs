@@ -66,6 +66,13 @@ pub(super) fn end(target: &Target, ending: Ending) -> Result<(), Failure> {
             end_one(job.is_alive(), &job.title(), &job.control(), grace, wait, ending)?;
             pods.iter().try_for_each(|pod| end_pod(pod, ending))
         }
+        Target::Broken(broken) => {
+            let wait = |limit| broken.wait_for_end(Some(limit));
+            let (title, control) = (broken.title(), broken.control());
+            // Its own is not known: what a pod has that names none.
+            let grace = Duration::from_secs(30);
+            end_one(broken.is_alive(), &title, &control, grace, wait, ending)
+        }
     }
 }
 

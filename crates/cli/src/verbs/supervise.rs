@@ -79,7 +79,7 @@ fn supervise(global: &Global) -> Result<(), Failure> {
             Start::Failed(error) => {
                 let (code, help) = run::meaning(error);
                 *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(Told::of(code, error, help));
-                true
+                false
             }
         }
     };

@@ -8,8 +8,10 @@ mod owners;
 
 use porthole_manifest::Node;
 
-pub(crate) use generated::{GENERATED_UID, created_name};
+pub(crate) use generated::GENERATED_UID;
+pub use generated::created_name;
 pub(crate) use name::NameForm;
+pub(crate) use owners::warn_of_owners;
 
 use crate::names;
 use crate::path::Path;
@@ -28,26 +30,37 @@ rules! { ApiServer:
     OBJECT_GENERATION = "object-generation";
 }
 
+/// Where the objects of a kind are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// In a namespace.
+    Namespaced,
+    /// In the cluster.
+    Cluster,
+    /// It is a namespace itself, and has its name for a label too.
+    Namespace,
+}
+
 /// What the kind of an object asks of its metadata.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Demands {
     /// What a name may look like.
     pub(crate) name: NameForm,
-    /// Whether objects of the kind are in a namespace.
-    pub(crate) namespaced: bool,
+    /// Where the objects of the kind are.
+    pub(crate) scope: Scope,
     /// Whether the API server writes the generation itself, whatever is given.
     pub(crate) writes_generation: bool,
-    /// Whether only the name counts, and not what it is generated of (`ValidateObjectMetaWithOpts`).
-    pub(crate) only_name: bool,
+    /// Whether finalizers without a domain are those that Kubernetes knows.
+    pub(crate) knows_finalizers: bool,
 }
 
 impl Demands {
     /// The demands of most kinds: the name is a DNS subdomain, in a namespace.
     pub(crate) const USUAL: Self = Self {
         name: NameForm::Subdomain,
-        namespaced: true,
+        scope: Scope::Namespaced,
         writes_generation: false,
-        only_name: false,
+        knows_finalizers: true,
     };
 }
 
@@ -68,7 +81,11 @@ pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>, demands: Demands,
     if let Some(given) = own_labels(metadata).or(labels) {
         labels::check(report, given, &path.child("labels"));
     }
-    check_rest(report, metadata, &path);
+    let name = text(metadata, "name");
+    if demands.scope == Scope::Namespace && !name.is_empty() {
+        labels::check_value(report, name, &path.child("labels"), place(metadata, "name"));
+    }
+    check_rest(report, metadata, demands, &path);
 }
 
 /// The metadata of a Job: without labels of its own it has those of its template, with what the API server adds to these.
@@ -87,7 +104,7 @@ pub(crate) fn check_job(pass: &mut Pass<'_>, demands: Demands) {
             check_made_labels(pass, &path.child("labels"));
         }
     }
-    check_rest(pass, metadata, &path);
+    check_rest(pass, metadata, demands, &path);
 }
 
 /// The labels of an object, where there are some.
@@ -102,7 +119,8 @@ fn check_name(report: &mut Report<'_>, object: Node<'_>, demands: Demands, path:
     let metadata = object.child("metadata");
     let version = report.options.kubernetes_version;
     let base = text(metadata, "generateName");
-    if !base.is_empty() && !demands.only_name {
+    // Of declared names only the name itself counts, not what it is generated of.
+    if !base.is_empty() && demands.name != NameForm::Declared {
         let faults = demands.name.prefix_faults(base, version);
         let span = place(metadata, "generateName");
         report.faults(&OBJECT_NAME, &path.child("generateName"), base, faults, span);
@@ -130,7 +148,7 @@ fn check_name(report: &mut Report<'_>, object: Node<'_>, demands: Demands, path:
 /// The namespace and the generation.
 fn check_place(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, path: &Path<'_>) {
     let namespace = text(metadata, "namespace");
-    if demands.namespaced && !namespace.is_empty() {
+    if demands.scope == Scope::Namespaced && !namespace.is_empty() {
         let faults = names::dns1123_label(namespace, report.options.kubernetes_version);
         let span = place(metadata, "namespace");
         report.faults(
@@ -147,14 +165,16 @@ fn check_place(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, pa
 }
 
 /// Annotations and what comes after them.
-fn check_rest(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>) {
+fn check_rest(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, path: &Path<'_>) {
     if let Some(given) = metadata.field("annotations") {
         annotations::check_keys(report, given, &path.child("annotations"));
     }
     owners::check(report, metadata, &path.child("ownerReferences"));
     finalizers::check(report, metadata, &path.child("finalizers"));
     managed_fields::check(report, metadata, &path.child("managedFields"));
-    finalizers::check_known(report, metadata, &path.child("finalizers"));
+    if demands.knows_finalizers {
+        finalizers::check_known(report, metadata, &path.child("finalizers"));
+    }
 }
 
 /// The number `key` is not below zero, where it is set.

@@ -18,6 +18,7 @@ use crate::render::go_quote;
 use crate::report::{int, items, place, text};
 use crate::rule::{Rule, rules};
 use crate::rules::annotations;
+use crate::rules::metadata::created_name;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -191,24 +192,27 @@ fn check_pod_name(pass: &mut Pass<'_>) {
     if !pass.at_least(27) || !pass.is_pod() {
         return;
     }
-    let name = pass.template.metadata.and_then(|metadata| metadata.field("name"));
-    let Some((node, name)) = name.and_then(|node| Some((node, node.as_str()?))) else {
-        return;
+    let metadata = pass.template.object.child("metadata");
+    let name = created_name(metadata);
+    let key = if text(metadata, "name").is_empty() {
+        "generateName"
+    } else {
+        "name"
     };
-    let faults = names::dns1123_label(name, pass.options.kubernetes_version);
+    let faults = names::dns1123_label(&name, pass.options.kubernetes_version);
     if !faults.is_empty() {
         let message = format!(
             "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: \
              [{}]",
             faults.join(" ")
         );
-        let metadata = Path::root("metadata");
+        let path = Path::root("metadata");
         warn(
             pass,
             &POD_NAME_AS_HOSTNAME,
-            &metadata.child("name"),
+            &path.child("name"),
             &message,
-            node.span(),
+            place(metadata, key),
         );
     }
 }

@@ -67,7 +67,6 @@ pub(crate) fn demands(kind: WorkloadKind, options: &Options) -> Demands {
             _ => NameForm::Subdomain,
         },
         writes_generation: kind != WorkloadKind::Pod || at_least(33),
-        only_name: kind == WorkloadKind::ReplicationController && at_least(35),
         ..Demands::USUAL
     }
 }

@@ -13,6 +13,7 @@ mod host_ports;
 mod host_process;
 mod jobs;
 mod metadata;
+mod objects;
 mod os;
 mod pod_fields;
 mod pod_security_admission;

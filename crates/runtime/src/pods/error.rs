@@ -113,6 +113,13 @@ pub enum PodsError {
     },
 }
 
+impl PodsError {
+    /// Whether it is about what one pod or job has, and no reason not to see the others.
+    pub(super) fn is_of_one_record(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::Io { .. })
+    }
+}
+
 /// An error with its causes, in one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

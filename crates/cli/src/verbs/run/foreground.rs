@@ -189,16 +189,12 @@ pub(super) fn live_one(
         let options = Options {
             restarts: manner.restarts,
             stdio: if several { Stdio::Piped } else { Stdio::Inherit },
+            terminals: false,
         };
         let result = life.run(manner.engine, &plan, &options, &teller);
         teller.finish();
-        if let Ok(Outcome {
-            failure: Some(failure),
-            ..
-        }) = &result
-        {
-            let (reason, message) = (&failure.reason, failure.message.trim_end());
-            crate::note(&format!("{} failed: {reason}: {message}", plan.identity.name));
+        if let Ok(outcome) = &result {
+            tell_of_the_end(&plan.identity.name, outcome);
         }
         volumes.remove()?;
         result
@@ -208,6 +204,19 @@ pub(super) fn live_one(
     let outcome = result?;
     removed?;
     Ok(outcome)
+}
+
+/// Says what neither the containers' output nor the exit code says.
+fn tell_of_the_end(pod: &str, outcome: &Outcome) {
+    if let Some(failure) = &outcome.failure {
+        let (reason, message) = (&failure.reason, failure.message.trim_end());
+        crate::note(&format!("{pod} failed: {reason}: {message}"));
+    }
+    for left in &outcome.left {
+        crate::note(&format!(
+            "something of {pod} is left: {left}; the next command tries again"
+        ));
+    }
 }
 
 /// The exit code of a pod that has ended.

@@ -83,6 +83,7 @@ fn shown(limits: &Limits) -> String {
     let mut words = Vec::new();
     words.extend(limits.memory.map(|bytes| format!("memory {bytes}")));
     words.extend(limits.cpu_milli.map(|milli| format!("cpus {milli}m")));
+    words.extend(limits.cpu_shares.map(|shares| format!("cpu-shares {shares}")));
     words.extend(limits.pids.map(|count| format!("pids {count}")));
     if !limits.processors.is_empty() {
         let numbers: Vec<String> = limits.processors.iter().map(u32::to_string).collect();

@@ -16,8 +16,10 @@ const BASE_LIMIT: usize = 58;
 /// Stands for the `uid` that the API server gives an object.
 pub(crate) const GENERATED_UID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The name that the object is created with: its own or one that is generated; empty where it has neither.
-pub(crate) fn created_name(metadata: Node<'_>) -> Cow<'_, str> {
+/// The name that the object with this `metadata` is created with: its own, or one that is generated of `generateName`, of
+/// which five characters that the API server draws are shown as `xxxxx`. Empty where it has neither.
+#[must_use]
+pub fn created_name(metadata: Node<'_>) -> Cow<'_, str> {
     let name = text(metadata, "name");
     let base = text(metadata, "generateName");
     if !name.is_empty() || base.is_empty() {

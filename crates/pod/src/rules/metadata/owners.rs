@@ -13,6 +13,8 @@ rules! { ApiServer:
     /// An owner is named by `apiVersion`, `kind`, `name` and `uid`; one of the owners at most is the controller. The `uid` is
     /// that of an object in the cluster: controllers write owners, manifests do not.
     OWNER_REFERENCE = "owner-reference";
+    /// An owner is named once.
+    OWNER_TWICE = "owner-twice";
 }
 
 pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>) {
@@ -60,6 +62,30 @@ fn distinct(metadata: Node<'_>) -> Vec<Node<'_>> {
         }
     }
     owners
+}
+
+/// Warns of owners that are named twice: of each the `uid`, as often as it is too much.
+pub(crate) fn warn_of_owners(report: &mut Report<'_>, object: Node<'_>) {
+    let mut owners: Vec<Node<'_>> = Vec::new();
+    let mut twice: Vec<&str> = Vec::new();
+    let mut span = object.span();
+    for owner in items(object.child("metadata"), "ownerReferences") {
+        if owners.iter().any(|other| is_same(*other, owner)) {
+            twice.push(text(owner, "uid"));
+            span = owner.span();
+        } else {
+            owners.push(owner);
+        }
+    }
+    if !twice.is_empty() {
+        let text = format!(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may \
+             reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
+            twice.join(", ")
+        );
+        let path = Path::root("metadata");
+        report.warn(&OWNER_TWICE, &path.child("ownerReferences"), text, span);
+    }
 }
 
 fn is_same(one: Node<'_>, other: Node<'_>) -> bool {
