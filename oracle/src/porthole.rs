@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use porthole_admission::priority::{self, Classes};
-use porthole_admission::runtime_class;
-use porthole_manifest::{Limits, Stream, objects, parse, pod_template};
-use porthole_pod::pod_security::{Configuration, NamespacePolicy};
-use porthole_pod::{ErrorKind, Finding, Options, Status, status, validate, warnings, warnings_of_invalid};
+use porthole_check::{File, Settings, World, judge};
+use porthole_pod::Options;
 use porthole_tests::failure::{Failure, Result};
 use serde_json::Value;
 
@@ -25,103 +22,41 @@ pub struct Verdict {
 /// The answer to the creation of the object that `text` holds, in a namespace of [`namespaces`].
 ///
 /// # Errors
-/// The text is no YAML, or holds no pod.
+/// The text is no YAML, or holds no object.
 pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict> {
     let what = "read the object as porthole does";
-    let stream = parse(text, &Limits::default());
-    if let Some(error) = stream.errors.first() {
+    let settings = Settings {
+        options: options.clone(),
+        namespace: namespace.to_owned(),
+        ..Settings::default()
+    };
+    let around = namespaces::object(namespace).map_or_else(String::new, |object| object.to_string());
+    let files = [
+        File::parse("object.yaml", text),
+        File::parse("namespace.json", around),
+    ];
+    if let Some(error) = files[0].stream.errors.first() {
         return Err(Failure::new(what, format!("{error:?}")));
     }
-    let document = stream.documents.first();
-    let object = document.and_then(|document| objects(document).into_iter().next());
-    let template = object.as_ref().and_then(pod_template);
-    let Some(template) = template else {
-        return Err(Failure::new(what, "it holds no pod"));
-    };
-    let findings = validate(&template, options);
-    let (said, errors): (Vec<Finding>, Vec<Finding>) = findings
-        .into_iter()
-        .partition(|finding| finding.kind == ErrorKind::Warning);
-    let mut fired = rules(&errors);
-    fired.extend(rules(&said));
-    let refusal = status(&template, &errors);
-    let is_decoded = refusal.as_ref().is_none_or(|refusal| refusal.code == 422);
-    let denied = || {
-        let by_priority = priority::check(&template, &Classes::usual(), options);
-        by_priority.or_else(|| runtime_class::check_class(&template, &[]))
-    };
-    if is_decoded && let Some(denied) = denied() {
-        let refusal = priority::status(&template, &denied);
-        fired = rules(&[denied]);
-        return verdict(refusal.code, Some(&refusal), Vec::new(), Vec::new(), fired);
-    }
-    let mut said = said;
-    if let Some(refusal) = refusal {
-        if is_decoded {
-            said.extend(warnings_of_invalid(&template, options));
-        }
-        return verdict(refusal.code, Some(&refusal), said, Vec::new(), fired);
-    }
-    said.extend(warnings(&template, options));
-    fired.extend(rules(&said));
-    let labels = policy(namespace, options);
-    let admitted = Configuration::default().admit(&template, namespace, &labels, Some("admin"), options);
-    for judgement in &admitted.judgements {
-        for violation in &judgement.violations {
-            fired.insert((violation.rule.name, String::new()));
-        }
-    }
-    let mut refusal = admitted.denied.clone();
-    if refusal.is_none()
-        && let Some(denied) = runtime_class::check_overhead(&template, options)
-    {
-        refusal = Some(priority::status(&template, &denied));
-        fired.extend(rules(&[denied]));
-    }
-    let code = refusal.as_ref().map_or(201, |status| status.code);
-    verdict(code, refusal.as_ref(), said, admitted.warnings(), fired)
-}
-
-fn rules(findings: &[Finding]) -> BTreeSet<(&'static str, String)> {
-    let fired = findings
-        .iter()
-        .map(|finding| (finding.rule.name, finding.field.clone()));
-    fired.collect()
-}
-
-fn verdict(
-    code: u16,
-    refusal: Option<&Status>,
-    said: Vec<Finding>,
-    more: Vec<String>,
-    fired: BTreeSet<(&'static str, String)>,
-) -> Result<Verdict> {
-    let status = match refusal {
-        Some(refusal) => serde_json::to_value(refusal)
+    let world = World::of(&files, &settings);
+    let verdict = judge(&files[0], &world, &settings).into_iter().next();
+    let verdict = verdict.ok_or_else(|| Failure::new(what, "it holds none"))?;
+    let status = match &verdict.answer.status {
+        Some(status) => serde_json::to_value(status)
             .map_err(|error| Failure::new("write porthole's answer as JSON", error))?,
         None => Value::Null,
     };
-    let mut warnings: Vec<String> = said.into_iter().map(|finding| finding.detail).collect();
-    warnings.extend(more);
+    let fired = verdict
+        .findings
+        .iter()
+        .map(|finding| (finding.rule.name, finding.field.clone()));
     Ok(Verdict {
         answer: Answer {
-            code,
+            code: verdict.answer.code.unwrap_or_default(),
             status,
-            warnings,
+            warnings: verdict.answer.warnings.clone(),
         }
         .settled(),
-        fired,
+        fired: fired.collect(),
     })
-}
-
-fn policy(namespace: &str, options: &Options) -> NamespacePolicy {
-    let defaults = Configuration::default().defaults;
-    let Some(object) = namespaces::object(namespace) else {
-        return NamespacePolicy::unlabelled(defaults);
-    };
-    let stream: Stream = parse(&object.to_string(), &Limits::default());
-    stream.documents.first().map_or_else(
-        || NamespacePolicy::unlabelled(defaults),
-        |document| NamespacePolicy::of(document.root(), defaults, options),
-    )
 }

@@ -1,8 +1,7 @@
 //! What admission decides of a Windows pod.
 //!
 //! [`gmsa`] is the view of the GMSA webhook: may this pod's service account use the credential specs that the pod names, and
-//! does the pod hold what those specs hold? It is asked of manifests; a server asks the same. [`priority`] and
-//! [`runtime_class`] are the views of the API server's own plugins of these names, which every cluster has.
+//! does the pod hold what those specs hold? It is asked of manifests; a server asks the same.
 //!
 //! [`classes`] is what the built-in plug-ins `Priority` and `RuntimeClass` say.
 //!
@@ -10,5 +9,3 @@
 
 pub mod classes;
 pub mod gmsa;
-pub mod priority;
-pub mod runtime_class;

@@ -74,10 +74,10 @@ pub(crate) fn ask(
         Vec::new()
     };
     asked.warn(&of_request);
-    let of_object = if valid {
-        object_warnings(object, options)
-    } else {
-        Vec::new()
+    let of_object = match template {
+        _ if valid => object_warnings(object, options),
+        Some(template) => warnings_of_invalid(template, options),
+        None => Vec::new(),
     };
     // Classes are looked for when a Pod is created, and not again.
     let made = template.filter(|_| old.is_none());
@@ -95,10 +95,7 @@ pub(crate) fn ask(
         asked.refuse(forbidden(template, &denial));
     } else if let Some(status) = object_status(object, &asked.findings) {
         asked.refuse(status);
-        // What it writes anew it does before it validates.
-        if let Some(template) = template {
-            asked.warn(&warnings_of_invalid(template, options));
-        }
+        asked.warn(&of_object);
     } else {
         // Of several plug-ins Pod Security is asked before classes.
         if let Some(status) = security.denied {

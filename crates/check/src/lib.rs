@@ -57,8 +57,6 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         .chain(pod_security::rules().iter().copied())
         .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
-        .chain(porthole_admission::priority::rules().iter().copied())
-        .chain(porthole_admission::runtime_class::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())
         .collect();
     all.sort_by_key(|rule| rule.enforcer as u8);

@@ -17,21 +17,12 @@ pub fn warnings(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
         // So the server names it.
         pass.template.prefix = "template.spec";
     }
-    warnings::check_made_fields(&mut pass);
     workload::warnings::check_before(&mut pass);
+    warnings::check_made_fields(&mut pass);
     warnings::check_before_containers(&mut pass);
     container::warnings::check(&mut pass);
     warnings::check_after_containers(&mut pass);
     workload::warnings::check_after(&mut pass);
-    pass.into_findings()
-}
-
-/// The warnings of the API server on the creation of an object that it does not find valid: those of what it writes anew
-/// before it looks.
-#[must_use]
-pub fn warnings_of_invalid(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
-    let mut pass = Pass::new(template, options);
-    warnings::check_made_fields(&mut pass);
     pass.into_findings()
 }
 
@@ -53,4 +44,13 @@ pub fn request_warnings(object: &Object<'_>, options: &Options) -> Vec<Finding> 
             .filter(|finding| finding.kind == ErrorKind::Warning)
     });
     deprecation.into_iter().chain(report.into_findings()).collect()
+}
+
+/// The warnings of the API server on the creation of an object that it does not find valid: those of what it writes anew
+/// before it looks.
+#[must_use]
+pub fn warnings_of_invalid(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
+    let mut pass = Pass::new(template, options);
+    warnings::check_made_fields(&mut pass);
+    pass.into_findings()
 }
