@@ -37,7 +37,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   bench exec        `porthole exec` against `runc exec` (root)
   bench logs        a gigabyte of lines out of a container into its log against `cat > file` (root)
   bench pods        an idle detached pod, and 200 of them (root)
-  reference         writes docs/cli.md anew from the command line's own definitions
+  reference         writes docs/cli.md and docs/rules.md anew from what the program says of itself
   schema            writes the API's schema and the feature gates anew from Kubernetes' Go modules (go, the network)
   install [PREFIX]  porthole, its man pages and completions below PREFIX (default /usr/local)";
 

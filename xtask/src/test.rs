@@ -54,7 +54,7 @@ const TIERS: &[Tier] = &[
     },
     Tier {
         name: "reference",
-        what: "docs/cli.md is what the command line says of itself",
+        what: "docs/cli.md and docs/rules.md are what the program says of itself",
         run: reference_tier,
     },
     Tier {

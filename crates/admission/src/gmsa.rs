@@ -226,7 +226,8 @@ fn unauthorized(
     let mut text =
         format!("service account \"{account}\" is not authorized to `use` GMSA cred spec \"{name}\"");
     if !verdict.reason.is_empty() {
-        text.push_str(&format!(", reason: {}", porthole_pod::go_quote(&verdict.reason)));
+        text.push_str(", reason: ");
+        text.push_str(&porthole_pod::go_quote(&verdict.reason));
     }
     let help = format!(
         "bind a ClusterRole with the verb `use` on `{RESOURCE}.{GROUP}` named `{name}` to service account \
@@ -276,7 +277,7 @@ fn differing(
     match same(text, &contents(credspec)) {
         Ok(true) => return,
         Ok(false) => {}
-        Err(error) => message.push_str(&format!(": {error}")),
+        Err(error) => message = format!("{message}: {error}"),
     }
     findings.push(
         Finding::remark(

@@ -6,7 +6,7 @@ use porthole_manifest::{Document, Node, Object, PodTemplate, objects, pod_templa
 use porthole_pod::{Finding, Severity, advice, node};
 
 use crate::answer::Answer;
-use crate::creation;
+use crate::api_server;
 use crate::file::File;
 use crate::settings::Settings;
 use crate::suppress::Suppressions;
@@ -61,20 +61,23 @@ fn judge_object<'a>(
     world: &World<'_>,
     settings: &Settings,
 ) -> Verdict<'a> {
-    let created = creation::answer(&object, world, settings);
+    let template = pod_template(&object);
+    let asked = api_server::ask(&object, template.as_ref(), world, settings);
     let mut verdict = Verdict {
         document: document.index(),
         object,
-        answer: created.answer,
-        findings: created.findings,
+        answer: asked.answer,
+        findings: asked.findings,
         suppressed: 0,
     };
-    if let Some(template) = pod_template(&object).filter(|_| created.decoded) {
-        let namespace = object.namespace.unwrap_or(&settings.namespace);
-        verdict
-            .findings
-            .extend(gmsa::check(&template, namespace, &world.surroundings()));
-        after_admission(&template, world, settings, &mut verdict.findings);
+    if let Some(template) = template {
+        if asked.read {
+            let namespace = object.namespace.unwrap_or(&settings.namespace);
+            verdict
+                .findings
+                .extend(gmsa::check(&template, namespace, &world.surroundings()));
+            after_admission(&template, world, settings, &mut verdict.findings);
+        }
     } else if (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND)) {
         verdict
             .findings
@@ -97,7 +100,15 @@ fn after_admission(
         .and_then(|spec| spec.field("runtimeClassName"))
         .and_then(Node::as_str);
     let handler = class.and_then(|class| world.handler(class));
-    findings.extend(node::check(template, &settings.node, handler));
+    let mut of_node = node::check(template, &settings.node, handler);
+    if findings
+        .iter()
+        .any(|finding| finding.rule.name == "host-process-turned-off")
+    {
+        // The same gate, refused once.
+        of_node.retain(|finding| finding.rule.name != "kubelet-without-host-process");
+    }
+    findings.extend(of_node);
     findings.extend(advice::check(template, &settings.options));
 }
 

@@ -29,10 +29,11 @@
 //! There is no input or output here.
 
 mod answer;
-mod creation;
+mod api_server;
 mod file;
 pub mod fix;
 mod judge;
+mod pod_security;
 mod settings;
 pub mod suppress;
 mod world;
@@ -47,8 +48,12 @@ use porthole_pod::Rule;
 
 /// Every rule that there is, grouped by who enforces it.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    porthole_pod::rules::all()
+    let mut all: Vec<&'static Rule> = porthole_pod::rules::all()
+        .chain(pod_security::rules().iter().copied())
         .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())
+        .collect();
+    all.sort_by_key(|rule| rule.enforcer as u8);
+    all.into_iter()
 }

@@ -6,7 +6,7 @@ use porthole_access::Access;
 use porthole_admission::classes::Classes;
 use porthole_admission::gmsa::{Knowledge, Spec, Surroundings};
 use porthole_credspec as credspec;
-use porthole_manifest::{Node, Object, objects};
+use porthole_manifest::{Node, Object, PodTemplate, objects, pod_template};
 
 use crate::file::File;
 use crate::settings::Settings;
@@ -27,6 +27,8 @@ fn identity<'a>(object: &Object<'a>, namespace: &'a str) -> Identity<'a> {
 #[derive(Debug)]
 pub struct World<'a> {
     namespaces: HashMap<&'a str, Node<'a>>,
+    /// The pods, each with its namespace.
+    pods: Vec<PodTemplate<'a>>,
     /// The handlers of RuntimeClasses, by their names.
     handlers: HashMap<&'a str, &'a str>,
     classes: Classes<'a>,
@@ -40,9 +42,10 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     /// The world that the files describe.
     #[must_use]
-    pub fn of(files: &'a [File], settings: &Settings) -> Self {
+    pub fn of(files: &'a [File], settings: &'a Settings) -> Self {
         let mut world = Self {
             namespaces: HashMap::new(),
+            pods: Vec::new(),
             handlers: HashMap::new(),
             classes: Classes::default(),
             old: HashMap::new(),
@@ -78,11 +81,18 @@ impl<'a> World<'a> {
         self.old.get(&identity(object, namespace))
     }
 
-    fn add(&mut self, object: &Object<'a>, namespace: &str) {
+    fn add(&mut self, object: &Object<'a>, namespace: &'a str) {
         let name = object.name.unwrap_or_default();
         match (object.group(), object.kind) {
             ("", Some("Namespace")) => {
                 self.namespaces.insert(name, object.node);
+            }
+            ("", Some("Pod")) => {
+                let namespace_of = object.namespace.filter(|name| !name.is_empty());
+                self.pods.extend(pod_template(object).map(|pod| PodTemplate {
+                    namespace: namespace_of.or(Some(namespace)),
+                    ..pod
+                }));
             }
             ("node.k8s.io", Some("RuntimeClass")) => {
                 let handler = object.node.field("handler").and_then(Node::as_str);
@@ -102,10 +112,19 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The labels of a namespace that is among the files.
+    /// A Namespace that is among the files.
     #[must_use]
-    pub fn namespace_labels(&self, name: &str) -> Option<Node<'a>> {
-        self.namespaces.get(name)?.field("metadata")?.field("labels")
+    pub fn namespace(&self, name: &str) -> Option<Node<'a>> {
+        self.namespaces.get(name).copied()
+    }
+
+    /// The pods of the files that are in that namespace.
+    #[must_use]
+    pub fn pods_of(&self, namespace: &str) -> Vec<PodTemplate<'a>> {
+        let pods = self.pods.iter();
+        pods.filter(|pod| pod.namespace == Some(namespace))
+            .copied()
+            .collect()
     }
 
     /// The handler of a RuntimeClass that is among the files.

@@ -48,7 +48,8 @@ pub fn windows(template: &PodTemplate<'_>) -> Option<Origin> {
                 effective
                     .gmsa_credential_spec_name
                     .map(|setting| setting.origin())
-            });
+            })
+            .or_else(|| effective.gmsa_credential_spec.map(|setting| setting.origin()));
     }
     options
 }

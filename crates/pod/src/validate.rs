@@ -118,13 +118,18 @@ pub fn has_rules(object: &Object<'_>) -> bool {
             .is_some_and(|kind| Known::of(object.group(), kind).is_some())
 }
 
-/// What keeps the object from being decoded.
+/// What keeps the object from being decoded: the server does not serve it, or cannot read it.
 fn check_decoding(
     object: Node<'_>,
     api_version: &str,
     kind: &str,
     options: &Options,
 ) -> Option<Vec<Finding>> {
+    let place = object.child("apiVersion").span();
+    let serving = decode::check_api_version(api_version, kind, place, options);
+    if let Some(finding) = serving.filter(|finding| finding.kind == ErrorKind::NotServed) {
+        return Some(vec![finding]);
+    }
     let mut undecodable = decode::check(object, api_version, kind, options);
     undecodable.retain(|finding| finding.kind != ErrorKind::Ignored);
     (!undecodable.is_empty()).then_some(undecodable)

@@ -76,7 +76,7 @@ impl<'a> WindowsPod<'a> {
     /// Whether it is meant for Windows beyond doubt: options for Windows may stand beside those for Linux in a pod that is made
     /// for both.
     pub(crate) fn is_firm(&self) -> bool {
-        !["runAsUserName", "gmsaCredentialSpecName"]
+        !["runAsUserName", "gmsaCredentialSpecName", "gmsaCredentialSpec"]
             .iter()
             .any(|option| self.meant.field.ends_with(option))
     }

@@ -1,15 +1,11 @@
 use porthole_check::Settings;
 
-use crate::{host_process, pod, said, says};
+use crate::{host_process, indented, pod, said, says};
 
 /// An isolated Windows pod that nothing is to be said of, with further lines of its container.
 fn isolated(container: &str) -> String {
-    let mut spec = "os: {name: windows}\nnodeSelector: {kubernetes.io/os: windows}\ncontainers:\n- name: c\n  image: i:1\n"
-        .to_owned();
-    for line in container.trim_matches('\n').lines() {
-        spec.push_str(&format!("  {line}\n"));
-    }
-    pod(&spec)
+    let spec = "os: {name: windows}\nnodeSelector: {kubernetes.io/os: windows}\ncontainers:\n- name: c\n  image: i:1\n";
+    pod(&[spec, &indented(container)].concat())
 }
 
 #[test]
@@ -234,6 +230,19 @@ fn typographic_characters_are_found_where_programs_read_them() {
     assert_eq!(
         of("\"a\u{a0}b\""),
         [line("a no-break space (U+00A0) stands where ` ` is meant")]
+    );
+    // PowerShell reads it as it is meant.
+    let text = isolated("command: [powershell.exe, \u{2013}NoLogo]");
+    says(
+        &text,
+        &["advice typographic-character spec.containers[0].command[1]: \
+           a typographic dash (U+2013) stands where `-` is meant"],
+    );
+    let text = isolated("").replace("name: c\n", "name: my\u{2013}app\n");
+    says(
+        &text,
+        &["warning typographic-character spec.containers[0].name: \
+           a typographic dash (U+2013) stands where `-` is meant"],
     );
     for prose in [
         "'echo it\u{2019}s'",

@@ -247,21 +247,36 @@ fn typographic_characters_become_ascii_in_every_style() {
 }
 
 #[test]
+fn a_dash_in_a_name_becomes_one_that_names_may_have() {
+    let text = BLOCK.replace("name: c\n", "name: my\u{2013}app\n");
+    let after = fixed(&text, "typographic-character");
+    assert!(after.contains("name: my-app\n"), "{after}");
+    assert!(
+        judged(&after)
+            .iter()
+            .all(|finding| finding.field != "spec.containers[0].name"),
+        "{after}"
+    );
+}
+
+#[test]
 fn what_is_not_evident_is_not_changed_unseen() {
     for (text, rule, safe) in [
-        (BLOCK.to_owned(), "os-name-missing", true),
+        (BLOCK.to_owned(), "os-name-missing", Some(true)),
+        (BLOCK.to_owned(), "host-network-required", Some(true)),
+        (BLOCK.to_owned(), "host-process-without-account", Some(false)),
+        // The API server would refuse the pod then.
         (
             BLOCK.replace("    windowsOptions", "    fsGroup: 1\n    windowsOptions"),
             "os-name-missing",
-            false,
+            None,
         ),
-        (BLOCK.to_owned(), "host-process-without-account", false),
-        (BLOCK.to_owned(), "host-network-required", true),
     ] {
         let findings = judged(&text);
         let finding = findings.iter().find(|finding| finding.rule.name == rule);
+        assert!(finding.is_some(), "nothing of {rule} in {findings:?}");
         let fix = finding.and_then(|finding| finding.fix.as_ref());
-        assert_eq!(fix.map(|fix| fix.safe), Some(safe), "{rule}\n{text}");
+        assert_eq!(fix.map(|fix| fix.safe), safe, "{rule}\n{text}");
     }
 }
 

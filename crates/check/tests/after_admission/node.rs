@@ -4,7 +4,7 @@ use porthole_pod::{Containerd, NodeSetup, Options, Version};
 use crate::{host_process, pod, said, says, says_with};
 
 fn kubernetes(minor: u16) -> Settings {
-    let options = Options::of(Version::new(minor).expect("a version that is known"));
+    let options = Options::of(Version::new(minor).unwrap_or_default());
     Settings {
         node: NodeSetup::of(&options),
         options,
@@ -37,6 +37,12 @@ fn a_kubelet_before_1_23_starts_no_host_process_containers() {
         ],
     );
     says_with(&host_process(""), &kubernetes(24), &[]);
+    // With the cluster's own gate off the API server says so, and that is enough.
+    says_with(
+        &host_process("").replace("  os: {name: windows}\n", ""),
+        &kubernetes(22),
+        &[],
+    );
 }
 
 #[test]
@@ -240,8 +246,7 @@ fn pod_level_resources_are_not_for_windows_kubelets() {
         lines.retain(|line| !line.contains("os-name-missing"));
         lines
     };
-    let line =
-        "error pod-resources-on-windows spec.resources: pod-level resources are not supported on Windows";
+    let line = "error pod-resources-at-node spec.resources: pod-level resources are not supported on Windows";
     assert_eq!(resources(&kubernetes(34)), [line]);
     assert_eq!(resources(&kubernetes(33)), [""; 0], "the field is dropped");
 }

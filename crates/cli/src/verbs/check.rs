@@ -1,12 +1,14 @@
 //! `porthole check`: the cluster's verdict on manifests, offline.
 
-mod config;
+pub(super) mod config;
 mod fixing;
+pub(super) mod flags;
 mod gather;
 mod github;
 mod human;
 mod json;
-mod names;
+pub(super) mod names;
+mod pod_security;
 mod print;
 mod sarif;
 mod snippet;
@@ -17,14 +19,15 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use porthole_check::{File, Settings, Verdict, World, judge};
-use porthole_pod::{Containerd, NodeSetup, Options, Severity, Version};
+use porthole_pod::Severity;
 use serde::Deserialize;
 
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::Failure;
 use crate::parallel;
-use config::{Asked, Config};
+use config::Config;
+use flags::Flags;
 use gather::Unreadable;
 
 /// Options of `porthole check`.
@@ -36,24 +39,8 @@ pub(crate) struct Check {
     /// Files or directories of the objects that the cluster already has: what is checked is then an update of those
     #[arg(long, value_name = "PATH")]
     old: Vec<PathBuf>,
-    /// The version of the cluster [default: the newest known]
-    #[arg(long, value_name = "1.NN")]
-    kubernetes_version: Option<Version>,
-    /// The version of the nodes' kubelets [default: the cluster's]
-    #[arg(long, value_name = "1.NN")]
-    kubelet_version: Option<Version>,
-    /// The release of the nodes' containerd, such as 1.6, 1.7 or 2.x [default: the newest]
-    #[arg(long, value_name = "N.N")]
-    containerd: Option<Containerd>,
-    /// The cluster's API server runs without --allow-privileged
-    #[arg(long)]
-    disallow_privileged: bool,
-    /// The namespace of objects that name none [default: default]
-    #[arg(short, long)]
-    namespace: Option<String>,
-    /// A rule that is not to be reported; may be given several times
-    #[arg(long, value_name = "RULE")]
-    ignore: Vec<String>,
+    #[command(flatten)]
+    flags: Flags,
     /// From which severity on a finding is a failure [default: error]
     #[arg(long, value_name = "SEVERITY", value_enum)]
     fail_on: Option<FailOn>,
@@ -144,16 +131,16 @@ impl Outcome<'_> {
 
 impl Check {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
-        self.check_rules()?;
         let config = Config::find(self.config.as_deref())?;
-        let of_file = |name: &str| self.settings(&config.asked_of(name));
+        let cluster = self.flags.cluster(&config)?;
+        let of_file = |name: &str| self.flags.settings(&config.asked_of(name), &cluster);
         let (mut files, unreadable) = gather::read(&self.paths, &config)?;
         let (old, unread) = gather::read(&self.old, &config)?;
         // Without the whole of what there is nothing can be said of changes.
         if let Some(unread) = unread.first() {
             return Err(Failure::unasked(format!("--old: {}", unread.reason)));
         }
-        let settings = self.settings(config.asked());
+        let settings = self.flags.settings(config.asked(), &cluster);
         if self.diff || self.fix {
             let world = World::of(&files, &settings).with_old(&old, &settings);
             if self.diff {
@@ -188,50 +175,5 @@ impl Check {
         } else {
             ExitCode::SUCCESS
         })
-    }
-
-    /// What is asked: flags go before what settings say.
-    fn settings(&self, asked: &Asked) -> Settings {
-        let version = asked
-            .kubernetes_version
-            .as_deref()
-            .and_then(|version| version.parse().ok());
-        let version = self.kubernetes_version.or(version).unwrap_or_default();
-        let kubelet = asked
-            .kubelet_version
-            .as_deref()
-            .and_then(|version| version.parse().ok());
-        let containerd = asked
-            .containerd
-            .as_deref()
-            .and_then(|release| release.parse().ok());
-        let namespace = self.namespace.as_ref().or(asked.namespace.as_ref());
-        let options = Options {
-            allow_privileged: !(self.disallow_privileged || asked.disallow_privileged == Some(true)),
-            ..Options::of(version)
-        };
-        Settings {
-            node: NodeSetup::of(&options)
-                .with_kubelet(self.kubelet_version.or(kubelet).unwrap_or(version))
-                .with_containerd(self.containerd.or(containerd).unwrap_or_default()),
-            options,
-            namespace: namespace.map_or_else(|| "default".to_owned(), Clone::clone),
-            ignore: self.ignore.iter().chain(&asked.ignore).cloned().collect(),
-        }
-    }
-
-    /// A misspelt rule would be ignored in silence.
-    fn check_rules(&self) -> Result<(), Failure> {
-        let unknown = self
-            .ignore
-            .iter()
-            .find(|name| !porthole_check::rules().any(|rule| rule.name == *name));
-        match unknown {
-            None => Ok(()),
-            Some(name) => {
-                let failure = Failure::unasked(format!("--ignore: there is no rule `{name}`"));
-                Err(failure.help("`porthole rule` lists them"))
-            }
-        }
     }
 }

@@ -21,12 +21,17 @@ impl Rule {
     pub(crate) fn run(&self, _global: &Global) -> Result<ExitCode, Failure> {
         const NAME: Style = Style::new().bold();
         let Some(name) = &self.name else {
-            let mut last = None;
-            for rule in porthole_check::rules() {
-                if last.replace(rule.enforcer) != Some(rule.enforcer) {
-                    anstream::println!("{NAME}{}{NAME:#}", enforced(rule.enforcer));
+            for enforcer in [
+                Enforcer::ApiServer,
+                Enforcer::PodSecurity,
+                Enforcer::Webhook,
+                Enforcer::Node,
+                Enforcer::Advice,
+            ] {
+                anstream::println!("{NAME}{}{NAME:#}", enforced(enforcer));
+                for rule in porthole_check::rules().filter(|rule| rule.enforcer == enforcer) {
+                    anstream::println!("  {:<36} {}", rule.name, first_sentence(rule.explanation));
                 }
-                anstream::println!("  {:<36} {}", rule.name, first_sentence(rule.explanation));
             }
             return Ok(ExitCode::SUCCESS);
         };

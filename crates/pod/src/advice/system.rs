@@ -74,12 +74,11 @@ fn os_name_missing(pod: &WindowsPod<'_>, without_linux: bool, findings: &mut Vec
         pod.meant.span,
     )
     .with_help("set spec.os.name: Pod Security then asks for nothing that only Linux has");
-    // With a field of Linux in it the API server would refuse the pod, as with pod-level resources.
-    let safe = without_linux && pod.spec.get("resources").is_none();
-    if pod.spec.get("os").is_none() {
+    // With a field of Linux in it, or with pod-level resources, the API server would refuse the pod then.
+    if without_linux && pod.spec.get("resources").is_none() && pod.spec.get("os").is_none() {
         finding.fix = edit::insert(pod.spec, "os", Insert::Entry("name", "windows")).map(|edit| Fix {
             title: "say `os.name: windows`".to_owned(),
-            safe,
+            safe: true,
             edits: vec![edit],
         });
     }

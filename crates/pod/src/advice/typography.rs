@@ -9,66 +9,115 @@ use crate::windows_pod::WindowsContainer;
 
 rules! { Advice:
     /// A dash before an option, a quote or a blank is one that a page or a word processor has put in the place of the ASCII one.
-    /// Programs other than PowerShell take it for an ordinary character.
+    /// Programs other than PowerShell take it for an ordinary character, and names may not have it.
     TYPOGRAPHIC_CHARACTER = "typographic-character";
+}
+
+/// Who reads a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// The API server, which takes no such character in a name.
+    Names,
+    /// PowerShell, which takes typographic dashes and quotes for the ASCII ones.
+    PowerShell,
+    /// Any other program.
+    Program,
 }
 
 pub(super) fn check(container: &WindowsContainer<'_>, findings: &mut Vec<Finding>) {
     let node = container.node();
-    let mut texts: Vec<(String, Node<'_>)> = Vec::new();
-    for field in ["image", "workingDir"] {
-        texts.extend(node.field(field).map(|text| (field.to_owned(), text)));
+    let mut look = |reader: Reader, field: &dyn Fn() -> String, text: Node<'_>| {
+        findings.extend(of_text(container, reader, field, text));
+    };
+    for (field, reader) in [
+        ("name", Reader::Names),
+        ("image", Reader::Names),
+        ("workingDir", Reader::Program),
+    ] {
+        if let Some(text) = node.field(field) {
+            look(reader, &|| field.to_owned(), text);
+        }
     }
-    for field in ["command", "args"] {
-        texts.extend(lists(field.to_owned(), node.child(field)));
-    }
-    for (field, command) in hooks::commands(container) {
-        texts.extend(lists(format!("{field}.exec.command"), command));
+    for (index, variable) in node.child("env").items().enumerate() {
+        if let Some(name) = variable.field("name") {
+            look(Reader::Names, &|| format!("env[{index}].name"), name);
+        }
     }
     for (index, mount) in node.child("volumeMounts").items().enumerate() {
-        let path = mount.field("mountPath");
-        texts.extend(path.map(|path| (format!("volumeMounts[{index}].mountPath"), path)));
+        if let Some(path) = mount.field("mountPath") {
+            look(
+                Reader::Program,
+                &|| format!("volumeMounts[{index}].mountPath"),
+                path,
+            );
+        }
     }
-    for (field, text) in texts {
-        findings.extend(of_text(container, &field, text));
+    let reader = reader(node.child("command"));
+    for field in ["command", "args"] {
+        for (index, text) in node.child(field).items().enumerate() {
+            look(reader, &|| format!("{field}[{index}]"), text);
+        }
+    }
+    for (field, command) in hooks::commands(container) {
+        let reader = self::reader(command);
+        for (index, text) in command.items().enumerate() {
+            look(reader, &|| format!("{field}.exec.command[{index}]"), text);
+        }
     }
 }
 
-fn lists<'a>(field: String, list: Node<'a>) -> impl Iterator<Item = (String, Node<'a>)> {
-    list.items()
-        .enumerate()
-        .map(move |(index, item)| (format!("{field}[{index}]"), item))
+/// Who reads the words of a command.
+fn reader(command: Node<'_>) -> Reader {
+    let first = command.items().next().and_then(Node::as_str).unwrap_or_default();
+    let name = first
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    match name.strip_suffix(".exe").unwrap_or(&name) {
+        "powershell" | "pwsh" => Reader::PowerShell,
+        _ => Reader::Program,
+    }
 }
 
-fn of_text(container: &WindowsContainer<'_>, field: &str, node: Node<'_>) -> Option<Finding> {
+fn of_text(
+    container: &WindowsContainer<'_>,
+    reader: Reader,
+    field: &dyn Fn() -> String,
+    node: Node<'_>,
+) -> Option<Finding> {
     let text = node.as_str().filter(|text| !text.is_ascii())?;
-    let (_, found, instead) = replacements(text).next()?;
-    let name = name_of(found);
+    let (_, found, instead) = replacements(text, reader).next()?;
     let text = format!(
-        "{name} (U+{:04X}) stands where `{instead}` is meant",
+        "{} (U+{:04X}) stands where `{instead}` is meant",
+        name_of(found),
         u32::from(found)
     );
-    let mut finding = Finding::remark(
-        &TYPOGRAPHIC_CHARACTER,
-        Severity::Warning,
-        format!("{}.{field}", container.path()),
-        text,
-        node.span(),
-    )
-    .with_help("it was pasted from a page that had made it prettier");
-    finding.fix = fix(node);
+    let severity = if reader == Reader::PowerShell && instead != ' ' {
+        Severity::Advice
+    } else {
+        Severity::Warning
+    };
+    let field = format!("{}.{}", container.path(), field());
+    let mut finding = Finding::remark(&TYPOGRAPHIC_CHARACTER, severity, field, text, node.span())
+        .with_help("it was pasted from a page that had made it prettier");
+    finding.fix = fix(node, reader);
     Some(finding)
 }
 
-/// The characters of `text` that are not what a program reads, with their places and what is meant.
-fn replacements(text: &str) -> impl Iterator<Item = (usize, char, char)> {
-    text.char_indices().filter_map(|(at, c)| {
+/// The characters of `text` that are not what its reader reads, with their places and what is meant.
+fn replacements(text: &str, reader: Reader) -> impl Iterator<Item = (usize, char, char)> {
+    text.char_indices().filter_map(move |(at, c)| {
         let before = text[..at].chars().next_back();
         let after = text[at + c.len_utf8()..].chars().next();
         let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let instead = match c {
             // A dash between words is prose; one before a word is an option.
-            '\u{2010}'..='\u{2015}' | '\u{2212}' if !letter(before) && letter(after) => '-',
+            '\u{2010}'..='\u{2015}' | '\u{2212}'
+                if reader == Reader::Names || !letter(before) && letter(after) =>
+            {
+                '-'
+            }
             '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{201f}' => '"',
             // Between letters it is an apostrophe.
             '\u{2018}'..='\u{201b}' if !(letter(before) && letter(after)) => '\'',
@@ -88,13 +137,13 @@ fn name_of(c: char) -> &'static str {
 }
 
 /// The characters put right one by one, where the source has them as they are.
-fn fix(node: Node<'_>) -> Option<Fix> {
+fn fix(node: Node<'_>, reader: Reader) -> Option<Fix> {
     let raw = node.raw();
     if node.is_alias() || raw.starts_with(['|', '>']) {
         return None;
     }
     let quoted = raw.chars().next().filter(|c| matches!(c, '"' | '\''));
-    let edits: Vec<Edit> = replacements(raw)
+    let edits: Vec<Edit> = replacements(raw, reader)
         .map(|(at, found, instead)| {
             // A quote that would end the scalar is escaped as its style has it.
             let text = match (quoted, instead) {
@@ -115,7 +164,7 @@ fn fix(node: Node<'_>) -> Option<Fix> {
         && edits
             .first()
             .is_some_and(|edit| edit.span.start == node.span().start);
-    if edits.is_empty() || begins_plain && !edits.first().is_some_and(|edit| edit.text == "-") {
+    if edits.is_empty() || begins_plain && edits.first().is_none_or(|edit| edit.text != "-") {
         return None;
     }
     Some(Fix {

@@ -12,7 +12,7 @@ rules! { Node:
     /// A Windows kubelet takes no pod with `spec.resources`: the pod fails with `pod-level resources are not supported on
     /// Windows`. The API server refuses the field where `spec.os.name` says windows, so that this is met only where a
     /// nodeSelector alone does. Set the limits of the containers.
-    POD_RESOURCES_ON_WINDOWS = "pod-resources-on-windows";
+    POD_RESOURCES_ON_WINDOWS = "pod-resources-at-node";
     /// Every system that a pod asks for is the same: `spec.os.name`, the nodeSelector and the required node affinity. Else no
     /// node takes it and it stays pending.
     OS_CONTRADICTORY = "os-contradictory";

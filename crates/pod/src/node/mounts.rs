@@ -28,13 +28,13 @@ pub(super) fn check(pod: &WindowsPod<'_>, setup: &NodeSetup, findings: &mut Vec<
     {
         let mounts = container.node().child("volumeMounts");
         for (index, mount) in mounts.items().enumerate() {
-            let field = format!("{}.volumeMounts[{index}]", container.path());
             let Some(host_path) = host_path(pod, mount) else {
                 continue;
             };
             let Some(path) = host_path.field("path") else {
                 continue;
             };
+            let field = format!("{}.volumeMounts[{index}]", container.path());
             let place = mount.field("mountPath").unwrap_or(mount).span();
             if is_pipe(path) {
                 findings.push(

@@ -109,6 +109,22 @@ impl LevelVersion {
     }
 }
 
+impl FromStr for LevelVersion {
+    type Err = String;
+
+    /// Takes `baseline` and `baseline:v1.28`; without a version it is the latest.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (level, version) = text.split_once(':').unwrap_or((text, "latest"));
+        let error = |of: &str, value: &str, error: &str| format!("{of} `{value}` of Pod Security {error}");
+        Ok(Self {
+            level: level.parse().map_err(|why| error("the level", level, why))?,
+            version: version
+                .parse()
+                .map_err(|why| error("the version", version, why))?,
+        })
+    }
+}
+
 impl fmt::Display for LevelVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.level, self.version)

@@ -71,6 +71,8 @@ pub(crate) static ALL: &[&[&Rule]] = &[
 struct Scope<'a> {
     /// The pod's volumes that are well, by their names.
     volumes: Vec<(&'a str, Node<'a>)>,
+    /// The names of the pod's volumes of images, where a gate drops these with what is mounted of them.
+    dropped: Vec<&'a str>,
     /// The names of the pod's resource claims.
     claims: Vec<&'a str>,
     /// The pod's termination grace period in seconds.
@@ -97,6 +99,8 @@ impl<'a> Scope<'a> {
             .filter(|(index, ..)| !pass.has_error_under(&list.index(*index)))
             .map(|(_, name, volume)| (name, volume))
             .collect();
+        let dropped = items(spec, "volumes").filter(|volume| volumes::drops(pass, *volume));
+        let dropped = dropped.map(|volume| text(volume, "name")).collect();
         let names = items(spec, "resourceClaims").map(|claim| text(claim, "name"));
         let mut claims: Vec<_> = names.filter(|name| !name.is_empty()).collect();
         claims.sort_unstable();
@@ -104,6 +108,7 @@ impl<'a> Scope<'a> {
         let grace_period = int(spec, "terminationGracePeriodSeconds").unwrap_or(30);
         Self {
             volumes,
+            dropped,
             claims,
             // What is below nothing is one second in a Pod, and stays in a template.
             grace_period: if grace_period < 0 && pass.is_pod() {
@@ -116,6 +121,11 @@ impl<'a> Scope<'a> {
                 || spec.field("hostUsers").and_then(Node::as_bool) != Some(false),
             os: spec.field("os").map(|os| text(os, "name")),
         }
+    }
+
+    /// What a container mounts.
+    fn mounts<'n>(&self, container: Node<'n>) -> impl Iterator<Item = Node<'n>> + use<'_, 'a, 'n> {
+        items(container, "volumeMounts").filter(|mount| !self.dropped.contains(&text(*mount, "name")))
     }
 
     fn volume(&self, name: &str) -> Option<Node<'a>> {

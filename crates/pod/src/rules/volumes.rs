@@ -182,11 +182,9 @@ pub(crate) fn of<'a>(pass: &Pass<'a>, spec: Node<'a>) -> impl Iterator<Item = (u
         .map(move |(index, volume)| (before + index, volume))
 }
 
-/// Whether the API server drops mounts of that name.
-pub(crate) fn drops_mount(pass: &Pass<'_>, name: &str) -> bool {
-    drops_images(pass)
-        && items(pass.spec, "volumes")
-            .any(|volume| volume.field("image").is_some() && text(volume, "name") == name)
+/// Whether the API server drops that volume.
+pub(crate) fn drops(pass: &Pass<'_>, volume: Node<'_>) -> bool {
+    drops_images(pass) && volume.field("image").is_some()
 }
 
 pub(crate) fn check(pass: &mut Pass<'_>) {

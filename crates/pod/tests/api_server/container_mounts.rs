@@ -1,6 +1,6 @@
 //! What containers mount.
 
-use crate::pods::{assert_containers, texts};
+use crate::pods::{assert_containers, texts, texts_at};
 
 #[test]
 fn mounts_name_a_volume_and_a_path_of_their_own() {
@@ -142,4 +142,15 @@ fn mounts_without_volumes_are_found_in_every_list() {
             "spec.initContainers[0].volumeMounts[0].name: Not found: \"kube\"",
         ]
     );
+}
+
+#[test]
+fn volumes_of_images_are_dropped_with_their_mounts_while_their_gate_is_off() {
+    let spec = "volumes: [{name: m, image: {reference: r}}, {name: v, emptyDir: {}}]\ncontainers: [{name: c, image: i, \
+        volumeMounts: [{name: m, mountPath: ''}, {name: v, mountPath: ''}]}]";
+    let required = |index| format!("spec.containers[0].volumeMounts[{index}].mountPath: Required value");
+    assert_eq!(texts_at(34, spec), [required(0)]);
+    let duplicate =
+        "spec.containers[0].volumeMounts[1].mountPath: Invalid value: \"\": must be unique".to_owned();
+    assert_eq!(texts_at(35, spec), [required(0), required(1), duplicate]);
 }

@@ -43,6 +43,21 @@ fn resources_have_names_that_containers_may_ask_for() {
             )],
         ),
         (
+            33,
+            "resources: {requests: {storage: 1Gi}}, resizePolicy: [{resourceName: x, restartPolicy: NotRequired}]",
+            &[
+                &format!("resources.requests[storage]: Invalid value: storage: {standard}"),
+                "resizePolicy: Unsupported value: x: supported values: \"cpu\", \"memory\"",
+            ],
+        ),
+        (
+            28,
+            "resources: {requests: {storage: 1Gi}}",
+            &[&format!(
+                "resources.requests[storage]: Invalid value: \"storage\": {standard}"
+            )],
+        ),
+        (
             37,
             "resources: {requests: {gpu: 1}}",
             &[

@@ -1,8 +1,10 @@
 //! `.porthole.yaml`: what is asked of which files, beside them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use porthole_pod::pod_security::LevelVersion;
 use porthole_pod::{Containerd, Version};
 use serde::Deserialize;
 
@@ -26,13 +28,17 @@ struct Written {
     disallow_privileged: Option<bool>,
     namespace: Option<String>,
     ignore: Vec<String>,
+    feature_gates: BTreeMap<String, bool>,
+    pod_security: Option<String>,
+    /// A file, from the settings file's directory.
+    pod_security_config: Option<PathBuf>,
     /// For some files, what differs.
     paths: Vec<OfPaths>,
 }
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) kubernetes_version: Option<String>,
     pub(super) kubelet_version: Option<String>,
     pub(super) containerd: Option<String>,
@@ -40,6 +46,8 @@ pub(super) struct Asked {
     pub(super) namespace: Option<String>,
     /// Rules that nobody wants to hear of.
     pub(super) ignore: Vec<String>,
+    pub(super) feature_gates: BTreeMap<String, bool>,
+    pub(super) pod_security: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -53,16 +61,42 @@ struct OfPaths {
     disallow_privileged: Option<bool>,
     namespace: Option<String>,
     ignore: Vec<String>,
+    feature_gates: BTreeMap<String, bool>,
+    pod_security: Option<String>,
 }
 
 /// A settings file, read.
 #[derive(Debug, Default)]
-pub(super) struct Config {
+pub(crate) struct Config {
     directory: PathBuf,
     pub(super) fail_on: Option<FailOn>,
     exclude: GlobSet,
     asked: Asked,
+    pod_security_config: Option<PathBuf>,
     paths: Vec<(GlobSet, Asked)>,
+}
+
+impl Asked {
+    /// The feature gates, as a component's flag has them.
+    pub(super) fn gates(&self) -> String {
+        let gates = self.feature_gates.iter();
+        let gates: Vec<String> = gates.map(|(name, on)| format!("{name}={on}")).collect();
+        gates.join(",")
+    }
+
+    /// The same with what `other` says instead.
+    fn with(mut self, other: &Self) -> Self {
+        self.kubernetes_version = other.kubernetes_version.clone().or(self.kubernetes_version);
+        self.kubelet_version = other.kubelet_version.clone().or(self.kubelet_version);
+        self.containerd = other.containerd.clone().or(self.containerd);
+        self.disallow_privileged = other.disallow_privileged.or(self.disallow_privileged);
+        self.namespace = other.namespace.clone().or(self.namespace);
+        self.ignore.extend(other.ignore.iter().cloned());
+        self.feature_gates
+            .extend(other.feature_gates.iter().map(|(name, on)| (name.clone(), *on)));
+        self.pod_security = other.pod_security.clone().or(self.pod_security);
+        self
+    }
 }
 
 impl Config {
@@ -106,6 +140,8 @@ impl Config {
                 disallow_privileged: of.disallow_privileged,
                 namespace: of.namespace,
                 ignore: of.ignore,
+                feature_gates: of.feature_gates,
+                pod_security: of.pod_security,
             };
             check(&asked).map_err(|error| Failure::unasked(format!("{}: {error}", doing())))?;
             paths.push((globs(&of.files)?, asked));
@@ -117,10 +153,13 @@ impl Config {
             disallow_privileged: written.disallow_privileged,
             namespace: written.namespace,
             ignore: written.ignore,
+            feature_gates: written.feature_gates,
+            pod_security: written.pod_security,
         };
         check(&asked).map_err(|error| Failure::unasked(format!("{}: {error}", doing())))?;
         Ok(Self {
             exclude: globs(&written.exclude)?,
+            pod_security_config: written.pod_security_config,
             directory,
             fail_on: written.fail_on,
             asked,
@@ -133,18 +172,26 @@ impl Config {
         &self.asked
     }
 
+    /// What may be asked: of files that no entry matches, and of those of each entry.
+    pub(super) fn every_asked(&self) -> impl Iterator<Item = Asked> {
+        let of_paths = self.paths.iter().map(|(_, other)| self.asked.clone().with(other));
+        std::iter::once(self.asked.clone()).chain(of_paths)
+    }
+
+    /// The file with the configuration of Pod Security.
+    pub(super) fn pod_security_config(&self) -> Option<PathBuf> {
+        self.pod_security_config
+            .as_ref()
+            .map(|file| self.directory.join(file))
+    }
+
     /// What is asked of a file: of several entries that match it, a later one goes before.
     pub(super) fn asked_of(&self, name: &str) -> Asked {
         let mut asked = self.asked.clone();
         let relative = self.relative(Path::new(name));
         for (files, other) in &self.paths {
             if files.is_match(&relative) {
-                asked.kubernetes_version = other.kubernetes_version.clone().or(asked.kubernetes_version);
-                asked.kubelet_version = other.kubelet_version.clone().or(asked.kubelet_version);
-                asked.containerd = other.containerd.clone().or(asked.containerd);
-                asked.disallow_privileged = other.disallow_privileged.or(asked.disallow_privileged);
-                asked.namespace = other.namespace.clone().or(asked.namespace);
-                asked.ignore.extend(other.ignore.iter().cloned());
+                asked = asked.with(other);
             }
         }
         asked
@@ -171,6 +218,9 @@ fn check(asked: &Asked) -> Result<(), String> {
     }
     if let Some(release) = &asked.containerd {
         release.parse::<Containerd>().map_err(|error| error.to_string())?;
+    }
+    if let Some(level) = &asked.pod_security {
+        level.parse::<LevelVersion>()?;
     }
     match asked
         .ignore

@@ -133,7 +133,7 @@ fn check_ephemeral(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<'_>, cont
         }
         ephemeral::check_fields(pass, &at, node);
         if pass.at_least(23) {
-            ephemeral::check_sub_paths(pass, &at.child("volumeMounts"), node);
+            ephemeral::check_sub_paths(pass, scope, &at.child("volumeMounts"), node);
         }
     }
 }

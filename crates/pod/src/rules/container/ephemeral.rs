@@ -47,7 +47,7 @@ pub(super) fn check(pass: &mut Pass<'_>, scope: &Scope<'_>) {
         }
         check_target(pass, &others, &at, node);
         check_fields(pass, &at, node);
-        check_sub_paths(pass, &at.child("volumeMounts"), node);
+        check_sub_paths(pass, scope, &at.child("volumeMounts"), node);
     }
 }
 
@@ -109,8 +109,8 @@ pub(super) fn check_fields(pass: &mut Pass<'_>, at: &Path<'_>, node: Node<'_>) {
 }
 
 /// Parts of volumes are mounted by links that nobody cleans up before the pod ends. (Since 1.23.)
-pub(super) fn check_sub_paths(pass: &mut Pass<'_>, list: &Path<'_>, node: Node<'_>) {
-    for (index, mount) in items(node, "volumeMounts").enumerate() {
+pub(super) fn check_sub_paths(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<'_>, node: Node<'_>) {
+    for (index, mount) in scope.mounts(node).enumerate() {
         let at = list.index(index);
         for key in ["subPath", "subPathExpr"] {
             if !text(mount, key).is_empty() {

@@ -96,10 +96,10 @@ pub(super) fn seccomp(node: Node<'_>) -> String {
     format!("core.SeccompProfile{{{}}}", fields(&values))
 }
 
-/// `core.SecurityContext`, up to 1.33, without the fields that are newer than 1.22.
-pub(super) fn security_context(node: Node<'_>) -> String {
+/// `core.SecurityContext`, up to 1.33.
+pub(super) fn security_context(pass: &Pass<'_>, node: Node<'_>) -> String {
     let value = |name, key, kind| (name, pointer(node, key, kind));
-    let values = [
+    let mut values = vec![
         value("Capabilities", "capabilities", "core.Capabilities"),
         value("Privileged", "privileged", "bool"),
         value("SELinuxOptions", "seLinuxOptions", "core.SELinuxOptions"),
@@ -116,6 +116,15 @@ pub(super) fn security_context(node: Node<'_>) -> String {
         value("ProcMount", "procMount", "core.ProcMountType"),
         value("SeccompProfile", "seccompProfile", "core.SeccompProfile"),
     ];
+    if pass.at_least(30) {
+        let kind = "core.AppArmorProfile";
+        let profile = if security_context::knows_app_armor(pass) {
+            pointer(node, "appArmorProfile", kind)
+        } else {
+            format!("(*{kind})(nil)")
+        };
+        values.push(("AppArmorProfile", profile));
+    }
     format!("core.SecurityContext{{{}}}", fields(&values))
 }
 
@@ -194,10 +203,10 @@ pub(super) fn security_context_json(pass: &Pass<'_>, node: Node<'_>) -> String {
             ],
         )
     };
-    let proc_mount = if pass.enabled("ProcMountType") {
-        scalar("procMount")
-    } else {
-        "null".to_owned()
+    // Where the gate is off, the field keeps its default and loses its value.
+    let proc_mount = match node.field("procMount") {
+        Some(_) if !pass.enabled("ProcMountType") => "\"Default\"".to_owned(),
+        _ => scalar("procMount"),
     };
     let app_armor = if security_context::knows_app_armor(pass) {
         or_null("appArmorProfile", &profile_json)

@@ -52,19 +52,18 @@ pub(crate) fn has_parent(path: &str) -> bool {
     path.contains("..") && path.split('/').any(|part| part == "..")
 }
 
-/// Whether an entry of the list `key` has that name.
-fn names_entry(container: Node<'_>, key: &str, name: &str) -> bool {
-    items(container, key).any(|entry| text(entry, "name") == name)
+/// Whether one of `entries` has that name.
+fn names_entry<'n>(mut entries: impl Iterator<Item = Node<'n>>, name: &str) -> bool {
+    entries.any(|entry| text(entry, "name") == name)
 }
 
-/// Whether an entry of the list `key` has that path. Of entries of one name the last counts.
-fn has_path(container: Node<'_>, key: &str, path_key: &str, path: &str) -> bool {
-    items(container, key).enumerate().any(|(index, entry)| {
-        text(entry, path_key) == path && {
-            let name = text(entry, "name");
-            items(container, key)
-                .skip(index + 1)
-                .all(|later| text(later, "name") != name)
+/// Whether one of `entries` has that path. Of entries of one name the last counts.
+fn has_path<'n>(entries: impl Iterator<Item = Node<'n>>, key: &str, path: &str) -> bool {
+    let entries: Vec<_> = entries.collect();
+    entries.iter().enumerate().any(|(index, entry)| {
+        text(*entry, key) == path && {
+            let name = text(*entry, "name");
+            !names_entry(entries[index + 1..].iter().copied(), name)
         }
     })
 }
@@ -72,10 +71,7 @@ fn has_path(container: Node<'_>, key: &str, path_key: &str, path: &str) -> bool 
 /// `volumeMounts`.
 pub(super) fn check(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<'_>, container: Node<'_>) {
     let mut paths = HashSet::new();
-    let kept: Vec<_> = items(container, "volumeMounts")
-        .filter(|mount| !volumes::drops_mount(pass, text(*mount, "name")))
-        .collect();
-    for (index, mount) in kept.into_iter().enumerate() {
+    for (index, mount) in scope.mounts(container).enumerate() {
         let at = list.index(index);
         let name = text(mount, "name");
         let path = text(mount, "mountPath");
@@ -101,7 +97,7 @@ pub(super) fn check(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<'_>, con
                 path_place,
             );
         }
-        if names_entry(container, "volumeDevices", name) {
+        if names_entry(items(container, "volumeDevices"), name) {
             let detail = "must not already exist in volumeDevices";
             pass.invalid(
                 &MOUNT_AND_DEVICE,
@@ -111,7 +107,7 @@ pub(super) fn check(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<'_>, con
                 name_place,
             );
         }
-        if has_path(container, "volumeDevices", "devicePath", path) {
+        if has_path(items(container, "volumeDevices"), "devicePath", path) {
             let detail = "must not already exist as a path in volumeDevices";
             pass.invalid(
                 &MOUNT_PATH_DUPLICATE,
@@ -315,7 +311,7 @@ pub(super) fn check_devices(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<
         } else {
             paths.insert(path);
         }
-        if names_entry(container, "volumeMounts", name) {
+        if names_entry(scope.mounts(container), name) {
             let detail = "must not already exist in volumeMounts";
             pass.invalid(
                 &MOUNT_AND_DEVICE,
@@ -325,7 +321,7 @@ pub(super) fn check_devices(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<
                 name_place,
             );
         }
-        if has_path(container, "volumeMounts", "mountPath", path) {
+        if has_path(scope.mounts(container), "mountPath", path) {
             let detail = "must not already exist as a path in volumeMounts";
             pass.invalid(
                 &MOUNT_PATH_DUPLICATE,

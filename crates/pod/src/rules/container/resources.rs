@@ -215,6 +215,16 @@ fn is_extended(pass: &Pass<'_>, name: &str) -> bool {
     !is_native(name) && !name.starts_with("requests.") && in_quota().is_empty()
 }
 
+/// The name of a resource as messages show it: its type prints itself, without quotes, until values are shown as JSON. Up to
+/// 1.28 it is a plain string.
+fn shown<'n>(pass: &Pass<'_>, name: &'n str) -> Shown<'n> {
+    if pass.at_least(29) && !pass.at_least(34) {
+        Shown::Raw(name.to_owned())
+    } else {
+        Shown::Named(name)
+    }
+}
+
 /// `ValidateContainerResourceName`.
 fn check_name(pass: &mut Pass<'_>, field: &Path<'_>, entry: &Entry<'_>) {
     let name = &*entry.name;
@@ -224,13 +234,8 @@ fn check_name(pass: &mut Pass<'_>, field: &Path<'_>, entry: &Entry<'_>) {
     let faults = names::qualified_name(name, pass.options.kubernetes_version);
     let is_well = faults.is_empty();
     for fault in faults {
-        pass.invalid(
-            &RESOURCE_NAME_FORMAT,
-            field,
-            Shown::Named(name),
-            fault,
-            entry.span,
-        );
+        let shown = shown(pass, name);
+        pass.invalid(&RESOURCE_NAME_FORMAT, field, shown, fault, entry.span);
     }
     let is_known = STANDARD.contains(&name) || is_huge_pages(name) || name.starts_with("requests.hugepages-");
     let mut details = Vec::new();
@@ -247,13 +252,8 @@ fn check_name(pass: &mut Pass<'_>, field: &Path<'_>, entry: &Entry<'_>) {
         }
     }
     for detail in details {
-        pass.invalid(
-            &RESOURCE_NAME_UNKNOWN,
-            field,
-            Shown::Named(name),
-            detail,
-            entry.span,
-        );
+        let shown = shown(pass, name);
+        pass.invalid(&RESOURCE_NAME_UNKNOWN, field, shown, detail, entry.span);
     }
 }
 

@@ -184,14 +184,20 @@ pub(super) fn check_resize_policy(
     for (index, entry) in items(container, "resizePolicy").enumerate() {
         let resource = text(entry, "resourceName");
         let span = place(entry, "resourceName");
+        // The type prints itself, without quotes, until values are shown as JSON.
+        let shown = if pass.at_least(34) {
+            Shown::Named(resource)
+        } else {
+            Shown::Raw(resource.to_owned())
+        };
         if !seen.insert(resource) {
-            pass.duplicate(&RESIZE_POLICY, &list.index(index), Shown::Named(resource), span);
+            let field = list.index(index);
+            pass.duplicate(&RESIZE_POLICY, &field, shown.clone(), span);
         }
         match resource {
             "cpu" | "memory" => {}
             "" => pass.required(&RESIZE_POLICY, list, "", span),
             _ => {
-                let shown = Shown::Named(resource);
                 pass.not_supported(&RESIZE_POLICY, list, shown, &["cpu", "memory"], span);
             }
         }

@@ -227,7 +227,7 @@ fn check_escalation(pass: &mut Pass<'_>, at: &Path<'_>, context: Node<'_>, privi
         let shown = if pass.at_least(34) {
             go_values::security_context_json(pass, context)
         } else {
-            go_values::security_context(context)
+            go_values::security_context(pass, context)
         };
         let detail = format!("cannot set `allowPrivilegeEscalation` to false and {contradiction}");
         pass.invalid(
