@@ -70,7 +70,7 @@ struct Change<'o, 'n> {
     new: Node<'n>,
 }
 
-impl<'o, 'n> Change<'o, 'n> {
+impl Change<'_, '_> {
     /// The change of what `key` holds.
     fn child(self, key: &str) -> Self {
         Self {
