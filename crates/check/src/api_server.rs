@@ -1,5 +1,6 @@
-//! The API server's answer to the creation of an object, or to its update where the world has an older one, in the order of its pipeline: is it served, can it be read, does admission let it
-//! come to validation, is it valid, does admission let it pass.
+//! The API server's answer to the creation of an object, or to its update where the world has an older one, in the order of
+//! its pipeline: is it served, can it be read, does admission let it come to validation, is it valid, does admission let it
+//! pass.
 //!
 //! There are two tellings of it. The answer is what the server of an empty cluster says, letter by letter. The findings are
 //! for whoever wrote the object: they know the classes among the files, and what the cluster may have of its own is no error.

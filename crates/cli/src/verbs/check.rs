@@ -38,11 +38,11 @@ pub(crate) struct Check {
     /// Files, directories with all that is below them, `https://` URLs, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    #[command(flatten)]
-    flags: Flags,
     /// Files or directories of the objects that the cluster already has: what is checked is then an update of those
     #[arg(long, value_name = "PATH")]
     old: Vec<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
     /// From which severity on a finding is a failure [default: error]
     #[arg(long, value_name = "SEVERITY", value_enum)]
     fail_on: Option<FailOn>,
