@@ -67,7 +67,7 @@ impl Generator {
         settle(&mut spec, &mut random);
         let named = (random.chance(40) || namespace != namespaces::DEFAULT).then_some(namespace);
         let mut object = author::workload(&mut random, chosen, named, spec);
-        self.grow_metadata(&mut object, &mut random, mistakes, chosen.2);
+        Self::grow_metadata(&mut object, &mut random, mistakes, chosen.2);
         if chosen.1 != "Pod" {
             self.grow_workload(&mut object, &mut random, mistakes, chosen);
         }
@@ -179,7 +179,7 @@ impl Generator {
         }
     }
 
-    fn grow_metadata(&self, object: &mut Tree, random: &mut Random, mistakes: usize, place: &str) {
+    fn grow_metadata(object: &mut Tree, random: &mut Random, mistakes: usize, place: &str) {
         if !random.chance(15) {
             return;
         }

@@ -168,9 +168,10 @@ impl Growth<'_> {
             }
             Type::Map(of) => {
                 let value = self.value(&of.1, depth)?;
-                let keys: &[&str] = match self.quantities(&of.1) {
-                    true => &["cpu", "memory", "storage"],
-                    false => &["a", "example.com/b", "app"],
+                let keys: &[&str] = if self.quantities(&of.1) {
+                    &["cpu", "memory", "storage"]
+                } else {
+                    &["a", "example.com/b", "app"]
                 };
                 Tree::Map(vec![((*self.random.pick(keys)?).to_owned(), value)])
             }

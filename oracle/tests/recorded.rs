@@ -1,5 +1,7 @@
 //! Answers of real servers that were kept are porthole's answers, without the servers.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use porthole_oracle::answer::difference;

@@ -193,17 +193,30 @@ pub(crate) fn seccomp_field<'a>(pass: &Pass<'a>, container: Option<&str>) -> Opt
     (known || file.is_some_and(|file| !file.is_empty())).then_some(annotation)
 }
 
-/// The profile that the API server copies, up to 1.26, into a container from one before it that has the same name.
-pub(crate) fn seccomp_of_namesake<'a>(pass: &Pass<'a>, container: &ContainerRef<'a>) -> Option<Node<'a>> {
+/// The profile of the first container of that name that has one: up to 1.26 the API server holds the others to it, and
+/// copies it into those behind it that have none. With it whether it stands before the container.
+pub(crate) fn seccomp_of_namesake<'a>(
+    pass: &Pass<'a>,
+    container: &ContainerRef<'a>,
+) -> Option<(Node<'a>, bool)> {
     if pass.at_least(27) || !pass.is_pod() {
         return None;
     }
     let template = pass.template;
-    let profiles = containers(&template)
-        .take_while(|other| other.node.span() != container.node.span())
-        .filter(|other| other.name.unwrap_or_default() == container.name.unwrap_or_default())
-        .filter_map(|other| other.security_context()?.field("seccompProfile"));
-    profiles.filter(|profile| becomes_annotation(*profile)).last()
+    let mut before = true;
+    for other in containers(&template) {
+        let is_itself = other.kind == container.kind && other.index == container.index;
+        before &= !is_itself;
+        if other.name.unwrap_or_default() != container.name.unwrap_or_default() {
+            continue;
+        }
+        let context = other.security_context();
+        let profile = context.and_then(|context| context.field("seccompProfile"));
+        if let Some(profile) = profile.filter(|profile| becomes_annotation(*profile)) {
+            return (!is_itself).then_some((profile, before));
+        }
+    }
+    None
 }
 
 /// Whether the API server makes an annotation of a `seccompProfile`.
@@ -290,19 +303,19 @@ pub(crate) fn check_made_keys(pass: &mut Pass<'_>) {
 
 /// What is asked when an object is created: annotations of old say what the fields say.
 pub(crate) fn check_create(pass: &mut Pass<'_>) {
-    let Some(annotations) = annotations(pass) else {
-        return;
-    };
-    check_seccomp_fields(pass, annotations);
-    check_app_armor_fields(pass, annotations);
+    let given = annotations(pass);
+    check_seccomp_fields(pass, given);
+    if let Some(annotations) = given {
+        check_app_armor_fields(pass, annotations);
+    }
 }
 
-fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
+fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>) {
     let spec = pass.spec_path();
     let template = pass.template;
     let context = template.spec.and_then(|spec| spec.field("securityContext"));
     if let Some(profile) = context.and_then(|context| context.field("seccompProfile"))
-        && let Some(annotation) = annotations.get(SECCOMP_POD)
+        && let Some(annotation) = annotations.and_then(|annotations| annotations.get(SECCOMP_POD))
     {
         let context = spec.child("securityContext");
         let path = context.child("seccompProfile");
@@ -314,18 +327,36 @@ fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
             continue;
         };
         let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
-        if let Some(annotation) = annotations.get(&key) {
-            let list = spec.child(container.kind.field());
-            let at = list.index(container.index);
-            let context = at.child("securityContext");
-            check_profile(
-                pass,
-                "seccomp",
-                profile,
-                annotation,
-                &context.child("seccompProfile"),
-            );
+        let list = spec.child(container.kind.field());
+        let at = list.index(container.index);
+        let context = at.child("securityContext");
+        let path = context.child("seccompProfile");
+        if let Some(annotation) = annotations.and_then(|annotations| annotations.get(&key)) {
+            check_profile(pass, "seccomp", profile, annotation, &path);
+        } else if let Some((other, _)) = seccomp_of_namesake(pass, &container) {
+            check_namesake(pass, profile, other, &path);
         }
+    }
+}
+
+/// The first of several containers of one name makes the annotation that the others are held to.
+fn check_namesake(pass: &mut Pass<'_>, profile: Node<'_>, other: Node<'_>, path: &Path<'_>) {
+    let kind = text(profile, "type");
+    if !matches!(kind, "Unconfined" | "RuntimeDefault" | "Localhost") {
+        return;
+    }
+    let of = |key| profile.field(key).and_then(Node::as_str) != other.field(key).and_then(Node::as_str);
+    if of("type") {
+        let detail = "seccomp type in annotation and field must match";
+        pass.forbidden(&ANNOTATION_DIFFERS, &path.child("type"), detail, profile.span());
+    } else if kind == "Localhost" && of("localhostProfile") {
+        let detail = "seccomp profile in annotation and field must match";
+        pass.forbidden(
+            &ANNOTATION_DIFFERS,
+            &path.child("localhostProfile"),
+            detail,
+            profile.span(),
+        );
     }
 }
 

@@ -176,7 +176,10 @@ fn windows(pass: &mut Pass<'_>) {
         let at = list.index(container.index);
         let path = at.child("securityContext");
         let of_annotation = annotations::seccomp_field(pass, Some(container.name.unwrap_or_default()))
-            .or_else(|| annotations::seccomp_of_namesake(pass, &container));
+            .or_else(|| {
+                let namesake = annotations::seccomp_of_namesake(pass, &container);
+                namesake.filter(|(_, before)| *before).map(|(profile, _)| profile)
+            });
         if context.is_none() && of_annotation.is_none() {
             continue;
         }
