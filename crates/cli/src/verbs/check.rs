@@ -34,6 +34,7 @@ use gather::Unreadable;
 
 /// Options of `porthole check`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Check {
     /// Files, directories with all that is below them, `https://` URLs, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]

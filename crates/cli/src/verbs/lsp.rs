@@ -37,7 +37,7 @@ pub(crate) struct Lsp {
 impl Lsp {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let doing = || "answer the editor".to_owned();
-        let (sender, receiver) = mpsc::channel();
+        let (sender, messages) = mpsc::channel();
         // The editor is read while a file is checked: what is outdated meanwhile is not checked.
         thread::spawn(move || {
             let mut input = BufReader::new(io::stdin().lock());
@@ -52,10 +52,10 @@ impl Lsp {
         let mut server = Server::new(self.flags.clone());
         let mut waiting: VecDeque<Received> = VecDeque::new();
         loop {
-            waiting.extend(receiver.try_iter());
+            waiting.extend(messages.try_iter());
             if waiting.is_empty() {
                 send(&server.check()).attempt(exit::UNASKED, doing)?;
-                match receiver.recv() {
+                match messages.recv() {
                     Ok(received) => waiting.push_back(received),
                     Err(_) => return Ok(ExitCode::from(exit::NO)),
                 }

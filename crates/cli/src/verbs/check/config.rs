@@ -72,7 +72,7 @@ pub(crate) struct Config {
     pub(super) fail_on: Option<FailOn>,
     exclude: GlobSet,
     asked: Asked,
-    pod_security_config: Option<PathBuf>,
+    admission: Option<PathBuf>,
     paths: Vec<(GlobSet, Asked)>,
 }
 
@@ -163,7 +163,7 @@ impl Config {
         check(&asked).map_err(|error| Failure::unasked(format!("{}: {error}", doing())))?;
         Ok(Self {
             exclude: globs(&written.exclude)?,
-            pod_security_config: written.pod_security_config,
+            admission: written.pod_security_config,
             directory,
             fail_on: written.fail_on,
             asked,
@@ -184,9 +184,7 @@ impl Config {
 
     /// The file with the configuration of Pod Security.
     pub(super) fn pod_security_config(&self) -> Option<PathBuf> {
-        self.pod_security_config
-            .as_ref()
-            .map(|file| self.directory.join(file))
+        self.admission.as_ref().map(|file| self.directory.join(file))
     }
 
     /// What is asked of a file: of several entries that match it, a later one goes before.

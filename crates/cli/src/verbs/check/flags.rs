@@ -39,7 +39,7 @@ pub(crate) struct Flags {
     /// such as v1.28 or latest
     #[arg(long, value_name = "LEVEL[:VERSION]")]
     pub(super) pod_security: Option<LevelVersion>,
-    /// The configuration of Pod Security, or the AdmissionConfiguration that has it
+    /// The configuration of Pod Security, or the file of all admission plugins that has it
     #[arg(long, value_name = "FILE")]
     pub(super) pod_security_config: Option<PathBuf>,
 }

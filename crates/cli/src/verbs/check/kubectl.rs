@@ -24,7 +24,7 @@ enum Error {
     /// What the items of a List have, which is printed without a word before it.
     Items(Vec<String>),
     /// The server's answer, and the file.
-    Server(Status, String),
+    Server(Box<Status>, String),
 }
 
 /// An object that kubectl would apply.
@@ -226,15 +226,16 @@ fn info<'a>(
             )
         });
     }
-    if let (Some(enforced), Some(own)) = (enforced, object.namespace.filter(|own| !own.is_empty())) {
-        if own != enforced && !is_cluster_scoped(object.group(), kind) {
-            return Err(format!(
-                "the namespace from the provided object {} does not match the namespace {}. You must pass \
+    if let (Some(enforced), Some(own)) = (enforced, object.namespace.filter(|own| !own.is_empty()))
+        && own != enforced
+        && !is_cluster_scoped(object.group(), kind)
+    {
+        return Err(format!(
+            "the namespace from the provided object {} does not match the namespace {}. You must pass \
                  '--namespace={own}' to perform this operation.",
-                go_quote(own),
-                go_quote(enforced)
-            ));
-        }
+            go_quote(own),
+            go_quote(enforced)
+        ));
     }
     Ok(Info {
         source: source.to_owned(),
@@ -287,7 +288,7 @@ fn apply(info: &Info<'_>, world: &World<'_>, told: &mut HashSet<String>) -> Resu
             }
         }
         if let Some(status) = verdict.answer.status {
-            return Err(Error::Server(status, source.clone()));
+            return Err(Error::Server(Box::new(status), source.clone()));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The configuration of Pod Security in a file, or in the file that an AdmissionConfiguration names.
+//! The configuration of Pod Security in a file, or in the file that an `AdmissionConfiguration` names.
 
 use std::path::Path;
 

@@ -71,6 +71,7 @@ struct Result<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those of SARIF")]
 struct Location<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<usize>,
@@ -315,7 +316,7 @@ fn artifact(name: &str) -> Artifact {
     for byte in name.replace('\\', "/").bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' => {
-                uri.push(char::from(byte))
+                uri.push(char::from(byte));
             }
             other => {
                 uri.push('%');

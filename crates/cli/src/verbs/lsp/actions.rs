@@ -83,7 +83,7 @@ fn mend(subject: &Subject<'_>, finding: &Finding) -> Option<Value> {
 /// where it does what it says.
 fn suppress(subject: &Subject<'_>, finding: &Finding) -> Option<Value> {
     let text = subject.file.source.text();
-    if subject.uri.ends_with(".json") {
+    if subject.uri.to_ascii_lowercase().rsplit('.').next() == Some("json") {
         return None;
     }
     let at = diagnostics::range(finding).0;

@@ -1,6 +1,6 @@
 //! The life of the server: what it answers to which message.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use porthole_check::judge;
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ impl Server {
             folders.extend(params["rootUri"].as_str().and_then(uri::to_path));
         }
         for folder in folders {
-            self.tell(folder);
+            self.tell(&folder);
         }
         json!({
             "capabilities": {
@@ -141,8 +141,8 @@ impl Server {
     }
 
     /// Adds a folder; what is wrong with its settings is told on standard error, which editors show as the server's log.
-    fn tell(&mut self, folder: PathBuf) {
-        if let Some(text) = self.workspace.add_folder(&folder) {
+    fn tell(&mut self, folder: &Path) {
+        if let Some(text) = self.workspace.add_folder(folder) {
             crate::note(&text);
         }
     }
@@ -199,7 +199,7 @@ impl Server {
                     self.workspace.remove_folder(&folder);
                 }
                 for folder in self::folders(&params["event"]["added"]) {
-                    self.tell(folder);
+                    self.tell(&folder);
                 }
             }
             "workspace/didChangeWatchedFiles" => self.watched(&params["changes"]),

@@ -86,7 +86,9 @@ impl Workspace {
             .filter(|uri| !self.open.contains_key(*uri))
             .cloned()
             .collect();
-        gone.iter().for_each(|uri| self.forget(uri));
+        for uri in &gone {
+            self.forget(uri);
+        }
         self.all_dirty();
     }
 
@@ -181,17 +183,14 @@ impl Workspace {
         let name = uri::to_path(uri).map_or_else(|| uri.to_owned(), |path| path.display().to_string());
         let file = File::parse(name, text);
         let mut others = describes_others(&file);
-        match self.uris.iter().position(|known| known == uri) {
-            Some(place) => {
-                others |= self.files.get(place).is_some_and(describes_others);
-                if let Some(old) = self.files.get_mut(place) {
-                    *old = file;
-                }
+        if let Some(place) = self.uris.iter().position(|known| known == uri) {
+            others |= self.files.get(place).is_some_and(describes_others);
+            if let Some(old) = self.files.get_mut(place) {
+                *old = file;
             }
-            None => {
-                self.uris.push(uri.to_owned());
-                self.files.push(file);
-            }
+        } else {
+            self.uris.push(uri.to_owned());
+            self.files.push(file);
         }
         if others {
             self.all_dirty();
