@@ -10,7 +10,7 @@ use std::time::Duration;
 use porthole_tests::program;
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An editor, with the server that it has started.
 struct Editor {
@@ -153,6 +153,7 @@ fn codes(diagnostics: &[Value]) -> Vec<&str> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one exchange from its beginning to its end")]
 fn an_editor_opens_asks_mends_and_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().canonicalize().unwrap();

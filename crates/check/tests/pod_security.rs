@@ -4,8 +4,12 @@ use porthole_check::{File, Settings, Verdict, World, judge};
 use porthole_pod::pod_security::{Configuration, LevelVersion};
 use porthole_pod::{Options, Severity, Version};
 
+#[track_caller]
 fn held_to(level: &str) -> Settings {
-    let level: LevelVersion = level.parse().expect("it is a level");
+    let level: LevelVersion = match level.parse() {
+        Ok(level) => level,
+        Err(error) => panic!("{level}: {error:?}"),
+    };
     let mut pod_security = Configuration::default();
     let defaults = &mut pod_security.defaults;
     (defaults.enforce, defaults.audit, defaults.warn) = (level, level, level);
