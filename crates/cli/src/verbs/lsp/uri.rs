@@ -52,11 +52,10 @@ pub(super) fn of_path(path: &Path) -> String {
     uri
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(windows)))]
 mod tests {
     use super::*;
 
-    #[cfg(not(windows))]
     #[test]
     fn uris_name_paths_and_paths_uris() {
         let path = PathBuf::from("/a b/ü.yaml");
