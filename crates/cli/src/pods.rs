@@ -388,8 +388,12 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// The exit code of a pod that has ended: that of its first container, in the order of the spec, that failed.
+/// The exit code of a pod that has ended: that of its first container, in the order of the spec, that failed. A sidecar that
+/// was ended after the others is no failure of a pod that succeeded.
 pub(crate) fn exit_code(status: &PodStatus) -> i32 {
+    if status.phase == Phase::Succeeded {
+        return 0;
+    }
     let all = status
         .init_container_statuses
         .iter()

@@ -20,7 +20,7 @@ fn a_detached_container_with_tty_has_a_terminal_whose_output_is_one_stream() {
     );
     let ended = room.detach(&manifest);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(room.good("wait", &["--timeout", "60s", "p"]), "0\n");
+    room.good("wait", &["--timeout", "60s", "p"]);
     let said = room.porthole("logs", &["p"]);
     // A terminal ends its lines as terminals do.
     assert_eq!(said.out, "24 80\r\nerror\r\nlast words\r\n", "{said:?}");

@@ -19,6 +19,7 @@ use crate::report::{int, items, place, text};
 use crate::rule::{Rule, rules};
 use crate::rules::annotations;
 use crate::rules::metadata::created_name;
+use crate::rules::volumes::VOLUME_NAME;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -165,6 +166,7 @@ pub(crate) fn check_before_containers(pass: &mut Pass<'_>) {
     overlaps::check(pass);
     check_host_aliases(pass);
     check_pull_secrets(pass);
+    check_volume_names(pass);
     check_overhead(pass);
     check_seccomp(pass);
 }
@@ -380,6 +382,25 @@ fn check_pull_secrets(pass: &mut Pass<'_>) {
                 "invalid empty name \"\"",
                 span,
             );
+        }
+    }
+}
+
+/// Up to 1.27. Where volumes are validated, two of one name are refused; templates of StatefulSets are not.
+fn check_volume_names(pass: &mut Pass<'_>) {
+    if pass.at_least(28) {
+        return;
+    }
+    let spec = pass.spec_path();
+    let list = spec.child("volumes");
+    let mut seen = HashSet::new();
+    for (index, volume) in items(pass.spec, "volumes").enumerate() {
+        let name = text(volume, "name");
+        if !seen.insert(name) {
+            let at = list.index(index);
+            let message = format!("duplicate name {}", go_quote(name));
+            let span = place(volume, "name");
+            warn(pass, &VOLUME_NAME, &at.child("name"), &message, span);
         }
     }
 }
