@@ -386,7 +386,7 @@ fn check_pull_secrets(pass: &mut Pass<'_>) {
     }
 }
 
-/// Up to 1.27. Where volumes are validated, two of one name are refused; templates of StatefulSets are not.
+/// Up to 1.27. Where volumes are validated, two of one name are refused; those of a `StatefulSet` are not.
 fn check_volume_names(pass: &mut Pass<'_>) {
     if pass.at_least(28) {
         return;
