@@ -93,12 +93,3 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Man(man) => man.run(),
     }
 }
-
-/// A program's exit code as this process's own.
-fn exit_code(code: i32) -> ExitCode {
-    match u8::try_from(code) {
-        Ok(code) => ExitCode::from(code),
-        // A program's code on Windows has 32 bits, and is passed on whole. Nothing is left to be done by now.
-        Err(_) => std::process::exit(code),
-    }
-}

@@ -105,7 +105,7 @@ impl Wait {
                 },
             }
         }
-        Ok(super::exit_code(code))
+        Ok(crate::exit::code(code))
     }
 
     fn ready(&self, pod: &Pod, deadline: Option<Instant>) -> Result<(), Failure> {

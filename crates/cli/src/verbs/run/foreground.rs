@@ -14,7 +14,6 @@ use super::output::Teller;
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
-use crate::verbs::exit_code;
 
 /// A pod whose name is taken, and whose life has not begun.
 pub(super) struct Claimed {
@@ -245,7 +244,7 @@ fn answer(results: Vec<Result<i32, Failure>>) -> Result<ExitCode, Failure> {
     }
     match failed {
         Some(failure) => Err(failure),
-        None => Ok(exit_code(first.unwrap_or(0))),
+        None => Ok(exit::code(first.unwrap_or(0))),
     }
 }
 
