@@ -7,6 +7,7 @@ use crate::finding::{Finding, Fix, Severity};
 use crate::intent;
 use crate::options::Options;
 use crate::rule::rules;
+use crate::rules::os::{self, Owner};
 use crate::windows_pod::WindowsPod;
 
 rules! { Advice:
@@ -21,34 +22,6 @@ rules! { Advice:
     /// Pod Security (from 1.25 on) does not ask for them.
     LINUX_FIELD_WITHOUT_OS = "linux-field-without-os";
 }
-
-/// What a pod has of Linux: booleans that are no pointers count where they are true.
-const POD: &[&str] = &["hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"];
-const POD_CONTEXT: &[&str] = &[
-    "appArmorProfile",
-    "seLinuxOptions",
-    "seccompProfile",
-    "fsGroup",
-    "fsGroupChangePolicy",
-    "sysctls",
-    "runAsUser",
-    "runAsGroup",
-    "supplementalGroups",
-    "supplementalGroupsPolicy",
-    "seLinuxChangePolicy",
-];
-const CONTAINER_CONTEXT: &[&str] = &[
-    "appArmorProfile",
-    "seLinuxOptions",
-    "seccompProfile",
-    "capabilities",
-    "readOnlyRootFilesystem",
-    "privileged",
-    "allowPrivilegeEscalation",
-    "procMount",
-    "runAsUser",
-    "runAsGroup",
-];
 
 pub(super) fn check(pod: &WindowsPod<'_>, options: &Options, findings: &mut Vec<Finding>) {
     if pod.is_firm() && pod.spec.child("os").field("name").is_none() {
@@ -110,24 +83,30 @@ type Fields<'a> = Vec<(&'static str, Node<'a>)>;
 
 /// The fields of Linux, for the pod and for each container that has some, with the path of what has them.
 fn linux_fields<'a>(pod: &WindowsPod<'a>) -> Vec<(String, Fields<'a>)> {
-    let set = |owner: Node<'a>, names: &[&'static str]| -> Fields<'a> {
+    let set = |holder: Node<'a>, names: &mut dyn Iterator<Item = &'static str>| -> Fields<'a> {
         names
-            .iter()
-            .filter_map(|name| Some((*name, owner.field(name)?)))
+            .filter_map(|name| Some((name, holder.field(name)?)))
             .collect()
     };
+    // Booleans that are no pointers count where they are true.
     let counts = |(name, node): &(&'static str, Node<'_>)| match node.as_bool() {
         Some(value) if *name == "hostUsers" => !value,
         Some(value) => value,
         None => true,
     };
-    let of_pod = set(pod.spec, POD).into_iter().filter(counts).collect();
-    let of_context = set(pod.spec.child("securityContext"), POD_CONTEXT);
+    let of_pod = set(pod.spec, &mut os::linux_fields(Owner::Spec))
+        .into_iter()
+        .filter(counts)
+        .collect();
+    let of_context = set(
+        pod.spec.child("securityContext"),
+        &mut os::linux_fields(Owner::Context),
+    );
     let of_containers = pod.containers.iter().map(|container| {
         let context = container.node().child("securityContext");
         (
             format!("{}.securityContext", container.path()),
-            set(context, CONTAINER_CONTEXT),
+            set(context, &mut os::CONTAINER_CONTEXT.into_iter()),
         )
     });
     [

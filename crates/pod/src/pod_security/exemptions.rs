@@ -6,9 +6,11 @@ use porthole_manifest::{Node, PodTemplate};
 
 use super::fault::fault;
 use crate::finding::{ErrorKind, Finding};
+use crate::names;
 use crate::path::Path;
 use crate::report::text;
 use crate::rule::Rule;
+use crate::version::Version;
 
 /// Who is exempt from Pod Security. Names are compared exactly; there are no patterns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,8 +96,10 @@ impl Exemptions {
             }
             names
         };
-        let namespaces = list("namespaces", label_fault);
-        let runtime_classes = list("runtimeClasses", subdomain_fault);
+        let namespaces = list("namespaces", |name| {
+            names::dns1123_label(name, Version::NEWEST).join(", ")
+        });
+        let runtime_classes = list("runtimeClasses", |name| names::dns1123_subdomain(name).join(", "));
         let usernames = list("usernames", |name| {
             if name.is_empty() {
                 "username must not be empty".to_owned()
@@ -110,46 +114,4 @@ impl Exemptions {
         };
         (exemptions, errors)
     }
-}
-
-/// What is wrong with a DNS label, in the API server's words; nothing where it is one.
-fn label_fault(name: &str) -> String {
-    let mut faults = Vec::new();
-    if name.len() > 63 {
-        faults.push("must be no more than 63 characters");
-    }
-    if is_subdomain(name) && name.contains('.') {
-        faults.push("must not contain dots");
-    } else if !is_subdomain(name) {
-        faults.push(
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and \
-             end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
-             '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
-        );
-    }
-    faults.join(", ")
-}
-
-/// What is wrong with a DNS subdomain, in the API server's words; nothing where it is one.
-fn subdomain_fault(name: &str) -> String {
-    let mut faults = Vec::new();
-    if name.len() > 253 {
-        faults.push("must be no more than 253 characters");
-    }
-    if !is_subdomain(name) {
-        faults.push(
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must \
-             start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-             '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
-        );
-    }
-    faults.join(", ")
-}
-
-/// Labels of lower-case letters, digits and inner dashes, joined by dots.
-fn is_subdomain(name: &str) -> bool {
-    name.split('.').all(|label| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-    })
 }

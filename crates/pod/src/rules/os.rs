@@ -27,7 +27,7 @@ const WINDOWS: &str = "windows";
 
 /// Fields of a Windows pod that only Linux knows, in the API server's order up to 1.36, each with the version that refuses
 /// it first. Those of the host stood in the security context then.
-const POD_FIELDS_OLD: [(Owner, &str, u16); 15] = [
+static POD_FIELDS_OLD: [(Owner, &str, u16); 15] = [
     (Owner::Context, "appArmorProfile", 30),
     (Owner::Context, "seLinuxOptions", 23),
     (Owner::Spec, "hostUsers", 25),
@@ -46,7 +46,7 @@ const POD_FIELDS_OLD: [(Owner, &str, u16); 15] = [
 ];
 
 /// The same since 1.37: the fields of the host come last.
-const POD_FIELDS: [(Owner, &str, u16); 15] = [
+static POD_FIELDS: [(Owner, &str, u16); 15] = [
     (Owner::Context, "appArmorProfile", 37),
     (Owner::Context, "seLinuxOptions", 37),
     (Owner::Context, "seccompProfile", 37),
@@ -64,9 +64,15 @@ const POD_FIELDS: [(Owner, &str, u16); 15] = [
     (Owner::Spec, "shareProcessNamespace", 37),
 ];
 
+/// The fields that only Linux knows of what `owner` holds, in the newest order.
+pub(crate) fn linux_fields(owner: Owner) -> impl Iterator<Item = &'static str> {
+    let own = move |field: &&(Owner, &'static str, u16)| field.0 == owner;
+    POD_FIELDS.iter().filter(own).map(|(_, key, _)| *key)
+}
+
 /// What holds a field of a pod.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Owner {
+pub(crate) enum Owner {
     /// `spec`.
     Spec,
     /// `spec.securityContext`.
@@ -74,7 +80,7 @@ enum Owner {
 }
 
 /// Fields of a container's `securityContext` that a Windows pod may not set, in the API server's order.
-const CONTAINER_CONTEXT: [&str; 10] = [
+pub(crate) const CONTAINER_CONTEXT: [&str; 10] = [
     "appArmorProfile",
     "seLinuxOptions",
     "seccompProfile",
