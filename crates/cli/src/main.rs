@@ -8,6 +8,7 @@ mod limits;
 mod manifests;
 mod parallel;
 mod pods;
+mod print;
 mod registry;
 mod verbs;
 mod verdict;

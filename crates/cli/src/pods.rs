@@ -2,7 +2,6 @@
 
 mod objects;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -378,14 +377,6 @@ fn origins(path: &Path, namespace: &str) -> Result<Vec<Origin>, Failure> {
         manifests::workloads(&files)?;
     }
     Ok(origins)
-}
-
-/// Writes to standard output. Whoever reads may have read enough.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.attempt(exit::UNASKED, || "write to standard output".to_owned()),
-    }
 }
 
 /// The exit code of a pod that has ended: that of its first container, in the order of the spec, that failed. A sidecar that

@@ -11,7 +11,6 @@ mod kinds;
 mod kubectl;
 pub(super) mod names;
 mod pod_security;
-mod print;
 mod sarif;
 mod snippet;
 mod status;

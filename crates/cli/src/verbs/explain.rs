@@ -17,6 +17,7 @@ use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::manifests::{self, Workload};
 use crate::note;
+use crate::print;
 
 /// Options of `porthole explain`.
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ impl Explain {
             Format::Human => {
                 for (index, pod) in pods.iter().enumerate() {
                     let gap = if index == 0 { "" } else { "\n" };
-                    print(&format!("{gap}{}", table::render(pod, global.verbose > 0)))?;
+                    print::text(&format!("{gap}{}", table::render(pod, global.verbose > 0)))?;
                 }
                 if !global.quiet {
                     say_what_is_missing(&workloads, global.verbose > 0);
@@ -53,9 +54,9 @@ impl Explain {
             }
             Format::Json => {
                 let text = serde_json::to_string_pretty(&pods).attempt(exit::UNASKED, doing)?;
-                print(&format!("{text}\n"))?;
+                print::text(&format!("{text}\n"))?;
             }
-            Format::Yaml => print(&serde_saphyr::to_string(&pods).attempt(exit::UNASKED, doing)?)?,
+            Format::Yaml => print::text(&serde_saphyr::to_string(&pods).attempt(exit::UNASKED, doing)?)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -85,13 +86,4 @@ fn asks_for_limits(workload: &Workload<'_>) -> bool {
         let limits = container.at("resources.limits");
         limits.is_some_and(|limits| limits.entries().next().is_some())
     })
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write as _;
-    match anstream::stdout().write_all(text.as_bytes()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.attempt(exit::UNASKED, || "write to standard output".to_owned()),
-    }
 }

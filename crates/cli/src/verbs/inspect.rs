@@ -8,6 +8,7 @@ use porthole_runtime::pods::Pod;
 use crate::arguments::{Format, Global};
 use crate::failure::Failure;
 use crate::pods::{self, Target};
+use crate::print;
 
 /// Options of `porthole inspect`.
 #[derive(Debug, Args)]
@@ -60,7 +61,7 @@ impl Inspect {
             [one] => pods::data(format, one)?,
             _ => pods::data(format, &pods::list(&found))?,
         };
-        pods::print(&text)?;
+        print::text(&text)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -11,6 +11,7 @@ use porthole_runtime::status::{Phase, PodStatus};
 use crate::arguments::{Format, Global};
 use crate::failure::Failure;
 use crate::pods;
+use crate::print;
 
 /// Options of `porthole ps`.
 #[derive(Debug, Args)]
@@ -53,7 +54,7 @@ impl Ps {
             Format::Human => table::pods(&found) + &self.jobs(&pods)?,
             format => pods::data(format, &pods::list_of(&found))?,
         };
-        pods::print(&text)?;
+        print::text(&text)?;
         Ok(ExitCode::SUCCESS)
     }
 

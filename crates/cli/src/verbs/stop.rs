@@ -11,6 +11,7 @@ use crate::arguments::Global;
 use crate::exit;
 use crate::failure::Failure;
 use crate::pods::{self, Target};
+use crate::print;
 
 /// How long a pod may take beyond its grace: to kill what is left, and to put everything away.
 const BEYOND: Duration = Duration::from_mins(1);
@@ -136,7 +137,7 @@ pub(super) fn for_each(
         });
         for (pod, result) in some.iter().zip(results) {
             match result {
-                Ok(()) if !global.quiet => pods::print(&format!("{}\n", pod.title()))?,
+                Ok(()) if !global.quiet => print::text(&format!("{}\n", pod.title()))?,
                 Ok(()) => {}
                 Err(failure) => {
                     if let Some(before) = failed.replace(failure) {

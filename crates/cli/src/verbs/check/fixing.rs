@@ -8,9 +8,9 @@ use porthole_check::fix::{self, Fixed};
 use porthole_check::{File, Settings, World, judge};
 use similar::TextDiff;
 
-use super::print;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
+use crate::print;
 
 /// How often a file is looked at again for changes that others have made possible.
 const ROUNDS: usize = 10;

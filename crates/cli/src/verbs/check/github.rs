@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use porthole_manifest::{Source, Span};
 use porthole_pod::Severity;
 
-use super::{Outcome, print};
+use super::Outcome;
 use crate::failure::Failure;
+use crate::print;
 
 /// Prints a command a finding.
 pub(super) fn print(outcome: &Outcome<'_>) -> Result<(), Failure> {

@@ -4,9 +4,10 @@ use annotate_snippets::Renderer;
 use anstyle::{AnsiColor, Style};
 use porthole_pod::Severity;
 
-use super::{Outcome, print, snippet};
+use super::{Outcome, snippet};
 use crate::arguments::Global;
 use crate::failure::Failure;
+use crate::print;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 

@@ -5,9 +5,10 @@ use porthole_manifest::{Position, Source, Span};
 use porthole_pod::{Finding, Fix};
 use serde::Serialize;
 
-use super::{Judged, Outcome, names, print};
+use super::{Judged, Outcome, names};
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
+use crate::print;
 
 /// Everything.
 #[derive(Serialize)]

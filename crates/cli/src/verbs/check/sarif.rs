@@ -6,8 +6,9 @@ use porthole_manifest::{Source, Span};
 use porthole_pod::{Finding, Rule, Severity};
 use serde::Serialize;
 
-use super::{Outcome, print};
+use super::Outcome;
 use crate::failure::Failure;
+use crate::print;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

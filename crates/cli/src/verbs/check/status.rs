@@ -3,8 +3,9 @@
 use porthole_pod::Status;
 use serde::Serialize;
 
-use super::{Outcome, print};
+use super::Outcome;
 use crate::failure::Failure;
+use crate::print;
 
 /// One answer.
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::pods;
+use crate::print;
 use crate::verbs::rm;
 use crate::verbs::stop::{self, Ending};
 use crate::verbs::supervise::{self, Answer};
@@ -44,7 +45,7 @@ pub(super) fn detach(pods: &Pods, errands: &[Errand], global: &Global) -> Result
         return Err(first);
     }
     for errand in errands {
-        pods::print(&format!("{}\n", errand.name()))?;
+        print::text(&format!("{}\n", errand.name()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,13 +6,18 @@ use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 
 /// Lets `write` print, without colours of its own.
-pub(super) fn plain(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+pub(crate) fn plain(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     through(BufWriter::new(io::stdout().lock()), write)
 }
 
 /// Lets `write` print, with colours where the terminal takes them.
-pub(super) fn coloured(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+pub(crate) fn coloured(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     through(BufWriter::new(anstream::stdout()), write)
+}
+
+/// Prints a text, with its colours where the terminal takes them.
+pub(crate) fn text(text: &str) -> Result<(), Failure> {
+    coloured(|out| out.write_all(text.as_bytes()))
 }
 
 fn through<W: Write>(
