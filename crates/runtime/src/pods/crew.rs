@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::directory;
-use super::error::chain;
 use super::supervisor::supervise_watched;
 use super::{Held, JobOrder, JobRegistration, JobStopper, Pods, Start, SuperviseError};
+use crate::causes::chain;
 use crate::clock::HostClock;
 use crate::engine::Engine;
 use crate::fault;
