@@ -1,8 +1,7 @@
 //! Two contents, compared as the webhook compares them.
 
+use porthole_pod::{DecodeError, decode_object};
 use serde_json::{Map, Number, Value};
-
-use crate::go_json::{DecodeError, decode_object};
 
 /// Which side is no JSON object, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -20,14 +20,12 @@
 
 mod compare;
 mod contents;
-mod go_json;
 mod lint;
 mod model;
 mod sid;
 
 pub use compare::{Incomparable, same};
 pub use contents::{canonical, contents, prune};
-pub use go_json::{DecodeError, decode_object};
 pub use lint::{lint, rules};
 pub use model::{
     ActiveDirectoryConfig, CredentialSpec, DomainJoinConfig, GroupManagedServiceAccount, HostAccountConfig,

@@ -1,6 +1,8 @@
-//! JSON objects as Go's `encoding/json` decodes them, with its words for what is wrong.
+//! JSON as Go's `encoding/json` decodes it, with its words for what is wrong.
 
 use serde_json::{Map, Value};
+
+use crate::render::go_quote;
 
 /// How deep Go's decoder follows.
 const DEEPEST: usize = 10_000;
@@ -16,30 +18,49 @@ pub struct DecodeError(String);
 ///
 /// The text is no JSON, or JSON of another type.
 pub fn decode_object(text: &str) -> Result<Option<Map<String, Value>>, DecodeError> {
-    check(text)?;
-    let other = |what: &str| {
-        let text = format!("json: cannot unmarshal {what} into Go value of type map[string]interface {{}}");
-        Err(DecodeError(text))
-    };
+    check_object(text.as_bytes())?;
     match serde_json::from_str(text) {
-        Ok(Value::Object(map)) => Ok(Some(map)),
-        Ok(Value::Null) => Ok(None),
-        Ok(Value::Array(_)) => other("array"),
-        Ok(Value::String(_)) => other("string"),
-        Ok(Value::Bool(_)) => other("bool"),
-        Ok(Value::Number(_)) => other("number"),
+        Ok(map) => Ok(map),
         // What Go takes and this parser does not: half a surrogate pair, a number beyond all limits, great depth.
         Err(error) => Err(DecodeError(error.to_string())),
     }
 }
 
-/// Go's scanner: what it says of the first byte that cannot stand where it stands.
-fn check(text: &str) -> Result<(), DecodeError> {
+/// Whether Go decodes the bytes into a map.
+pub(crate) fn check_object(bytes: &[u8]) -> Result<(), DecodeError> {
+    match type_of(bytes)? {
+        "object" | "null" => Ok(()),
+        other => Err(unmarshal(other, "map[string]interface {}")),
+    }
+}
+
+/// The type of a JSON text as Go's decoder calls it.
+///
+/// # Errors
+///
+/// The text is no JSON: what Go's scanner says of the first byte that cannot stand where it stands.
+pub(crate) fn type_of(bytes: &[u8]) -> Result<&'static str, DecodeError> {
     let mut scanner = Scanner {
-        rest: text.as_bytes(),
+        rest: bytes,
         open: Vec::new(),
     };
-    scanner.document()
+    let first = scanner.peek();
+    scanner.document()?;
+    Ok(match first {
+        Some(b'{') => "object",
+        Some(b'[') => "array",
+        Some(b'"') => "string",
+        Some(b't' | b'f') => "bool",
+        Some(b'n') => "null",
+        _ => "number",
+    })
+}
+
+/// What Go says of a value of one type that was to become one of another.
+pub(crate) fn unmarshal(found: &str, wanted: &str) -> DecodeError {
+    DecodeError(format!(
+        "json: cannot unmarshal {found} into Go value of type {wanted}"
+    ))
 }
 
 struct Scanner<'a> {
@@ -229,7 +250,7 @@ fn unexpected(byte: u8, context: &str) -> DecodeError {
         b'\'' => r"'\''".to_owned(),
         b'"' => "'\"'".to_owned(),
         other => {
-            let quoted = porthole_pod::go_quote(&char::from(other).to_string());
+            let quoted = go_quote(&char::from(other).to_string());
             format!("'{}'", quoted.trim_matches('"'))
         }
     };

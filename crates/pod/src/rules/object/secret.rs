@@ -6,7 +6,7 @@ use porthole_manifest::Node;
 
 use super::config_map::{DATA_SIZE, SIZE_LIMIT};
 use crate::base64;
-use crate::go_json_error;
+use crate::json_syntax;
 use crate::names;
 use crate::path::Path;
 use crate::report::{Report, Shown, place, text};
@@ -126,8 +126,8 @@ fn check_json(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>, key: &
         report.required(&SECRET_TYPE_KEYS, &field, "", span);
         return;
     };
-    if let Some(error) = go_json_error::of_object(&data.bytes()) {
+    if let Err(error) = json_syntax::check_object(&data.bytes()) {
         let value = Shown::Str("<secret contents redacted>");
-        report.invalid(&SECRET_JSON, &field, value, error, span);
+        report.invalid(&SECRET_JSON, &field, value, error.to_string(), span);
     }
 }
