@@ -23,7 +23,13 @@ impl File {
     /// Parses a source.
     #[must_use]
     pub fn of(source: Source) -> Self {
-        let stream = source.parse(&Limits::default());
+        Self::read_on(source, 1)
+    }
+
+    /// Parses a source on so many threads, where it is long enough for them.
+    #[must_use]
+    pub fn read_on(source: Source, threads: usize) -> Self {
+        let stream = source.parse_on(&Limits::default(), threads);
         Self { source, stream }
     }
 }

@@ -3,7 +3,7 @@
 use porthole_admission::gmsa;
 use porthole_credspec as credspec;
 use porthole_manifest::{Document, Node, Object, PodTemplate, objects, pod_template};
-use porthole_pod::{Finding, Severity, advice, node};
+use porthole_pod::{Finding, Severity, WindowsPod, advice, node};
 
 use crate::answer::Answer;
 use crate::api_server;
@@ -30,14 +30,25 @@ pub struct Verdict<'a> {
 /// The verdicts on the objects of a file, in their order. What cannot be read of it is in its stream.
 #[must_use]
 pub fn judge<'a>(file: &'a File, world: &World<'_>, settings: &Settings) -> Vec<Verdict<'a>> {
-    let documents = file.stream.documents.iter();
+    judge_documents(file, &file.stream.documents, world, settings)
+}
+
+/// The verdicts on the objects of some of a file's documents, in their order.
+#[must_use]
+pub fn judge_documents<'a>(
+    file: &File,
+    documents: &'a [Document],
+    world: &World<'_>,
+    settings: &Settings,
+) -> Vec<Verdict<'a>> {
     documents
+        .iter()
         .flat_map(|document| judge_document(file, document, world, settings))
         .collect()
 }
 
 fn judge_document<'a>(
-    file: &'a File,
+    file: &File,
     document: &'a Document,
     world: &World<'_>,
     settings: &Settings,
@@ -95,12 +106,15 @@ fn after_admission(
     findings: &mut Vec<Finding>,
 ) {
     advice::repair(template, findings);
+    let Some(pod) = WindowsPod::of(template) else {
+        return;
+    };
     let class = template
         .spec
         .and_then(|spec| spec.field("runtimeClassName"))
         .and_then(Node::as_str);
     let handler = class.and_then(|class| world.handler(class));
-    let mut of_node = node::check(template, &settings.node, handler);
+    let mut of_node = node::check(&pod, &settings.node, handler);
     if findings
         .iter()
         .any(|finding| finding.rule.name == "host-process-turned-off")
@@ -109,7 +123,7 @@ fn after_admission(
         of_node.retain(|finding| finding.rule.name != "kubelet-without-host-process");
     }
     findings.extend(of_node);
-    findings.extend(advice::check(template, &settings.options));
+    findings.extend(advice::check(&pod, &settings.options));
 }
 
 impl Verdict<'_> {

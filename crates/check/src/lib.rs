@@ -40,7 +40,7 @@ mod world;
 
 pub use answer::Answer;
 pub use file::File;
-pub use judge::{Verdict, judge};
+pub use judge::{Verdict, judge, judge_documents};
 pub use settings::Settings;
 pub use world::World;
 

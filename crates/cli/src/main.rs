@@ -24,7 +24,7 @@ fn note(text: &str) {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = verbs::guard::asked() {
+    if let Some(code) = verbs::guard::asked().or_else(verbs::supervise::asked) {
         return code;
     }
     let porthole = arguments::Porthole::parse();

@@ -16,7 +16,7 @@ mod rule;
 mod run;
 mod stats;
 mod stop;
-mod supervise;
+pub(crate) mod supervise;
 mod update;
 mod wait;
 
@@ -58,9 +58,6 @@ pub(crate) enum Verb {
     Stop(stop::Stop),
     /// Remove what is left of pods
     Rm(rm::Rm),
-    /// Run a detached pod: porthole's own
-    #[command(hide = true)]
-    Supervise(supervise::Supervise),
     /// Images of HostProcess containers, without Docker and without Windows
     Image(image::Image),
     /// Print the completions of a shell
@@ -86,7 +83,6 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Rm(rm) => rm.run(&global),
         Verb::Wait(wait) => wait.run(&global),
         Verb::Inspect(inspect) => inspect.run(&global),
-        Verb::Supervise(supervise) => supervise.run(&global),
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Completions(completions) => completions.run(),

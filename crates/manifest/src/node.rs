@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::document::{Document, Raw, Shape};
 use crate::mapping::{Entries, Items};
-use crate::scalar::{self, Resolved};
+use crate::scalar::{self, Resolved, Tag};
 use crate::{Span, json, path};
 
 /// A key, a value or an item of a document: a small handle, to be copied.
@@ -191,7 +191,8 @@ impl<'a> Node<'a> {
     /// Whether the value is null, which Kubernetes takes for unset.
     #[must_use]
     pub fn is_null(self) -> bool {
-        matches!(self.value(), Value::Null)
+        let raw = self.target();
+        raw.tag != Tag::Str && scalar::is_null(self.document.scalar_text(raw))
     }
 
     /// Whether this is a mapping.
@@ -221,10 +222,19 @@ impl<'a> Node<'a> {
     /// The value of `key`, null included; of several, the last, as the decoder does.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Node<'a>> {
-        self.entries()
-            .filter(|entry| entry.key.is_key(key))
-            .last()
-            .map(|entry| entry.value)
+        let mapping = self.resolved();
+        match mapping.target().shape {
+            Shape::Mapping => {
+                let value = self.document.value_of(mapping.id, key)?;
+                Some(Node::new(self.document, value))
+            }
+            Shape::Merging => {
+                let mut entries = Entries::new(mapping);
+                let found = entries.find(|entry| entry.key.is_key(key));
+                found.map(|entry| entry.value)
+            }
+            _ => None,
+        }
     }
 
     /// The value of `key` where it is set: null is not.
@@ -266,18 +276,15 @@ impl<'a> Node<'a> {
         key_text(self.document.scalar_text(raw), raw)
     }
 
-    fn is_key(self, key: &str) -> bool {
+    /// Whether this is the key `key`, as JSON has it.
+    pub(crate) fn is_key(self, key: &str) -> bool {
         let raw = self.target();
-        let text = self.document.scalar_text(raw);
-        if raw.resolved {
-            key_text(text, raw) == key
-        } else {
-            text == key
-        }
+        key_text(self.document.scalar_text(raw), raw) == key
     }
 
+    #[inline]
     fn resolve(self, raw: Raw) -> Resolved {
-        if !raw.resolved {
+        if raw.tag == Tag::Str {
             return Resolved::String;
         }
         // The builder refuses texts that their tags do not fit.
@@ -305,7 +312,7 @@ impl<'a> Node<'a> {
 
 /// The text of a key as JSON has it.
 pub(crate) fn key_text(text: &str, raw: Raw) -> Cow<'_, str> {
-    if !raw.resolved {
+    if raw.tag == Tag::Str {
         return Cow::Borrowed(text);
     }
     match scalar::resolve_tagged(text, raw.tag) {

@@ -12,8 +12,6 @@ mod secrets;
 mod system;
 mod typography;
 
-use porthole_manifest::PodTemplate;
-
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::rule::Rule;
@@ -21,21 +19,18 @@ use crate::windows_pod::WindowsPod;
 
 pub use repair::repair;
 
-/// The advice on a pod: none where nothing says that it is meant for Windows.
+/// The advice on a pod.
 #[must_use]
-pub fn check(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
-    let Some(pod) = WindowsPod::of(template) else {
-        return Vec::new();
-    };
+pub fn check(pod: &WindowsPod<'_>, options: &Options) -> Vec<Finding> {
     let mut findings = Vec::new();
-    system::check(&pod, options, &mut findings);
-    accounts::check(&pod, &mut findings);
-    ports::check(&pod, &mut findings);
+    system::check(pod, options, &mut findings);
+    accounts::check(pod, &mut findings);
+    ports::check(pod, &mut findings);
     for container in &pod.containers {
         typography::check(container, &mut findings);
         images::check(container, &mut findings);
         secrets::check(container, &mut findings);
-        hooks::check(&pod, container, &mut findings);
+        hooks::check(pod, container, &mut findings);
     }
     findings
 }

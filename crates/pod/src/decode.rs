@@ -48,7 +48,10 @@ pub fn check(object: Node<'_>, api_version: &str, kind: &str, options: &Options)
     let strict = options.at_least(27) || options.enabled("ServerSideFieldValidation");
     let mut walk = walk::Walk::new(version);
     walk.object(object, structure);
-    let prefix = handled_as(&known);
+    if walk.mistake.is_none() && walk.strict.is_empty() {
+        return Vec::new();
+    }
+    let prefix = handled_as(known);
     if let Some(mistake) = walk.mistake {
         return vec![Finding {
             rule: &WRONG_TYPE,

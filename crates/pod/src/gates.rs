@@ -5,6 +5,7 @@
 
 mod parse;
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::version::Version;
@@ -49,24 +50,40 @@ pub struct Gate {
     pub needs: Vec<&'static str>,
 }
 
-/// The gates of `version`, in the order of their names.
-#[must_use]
-pub fn all(version: Version) -> &'static [Gate] {
+/// The gates of a version.
+struct Table {
+    /// In the order of their names.
+    gates: Vec<Gate>,
+    places: HashMap<&'static str, usize>,
+}
+
+fn table(version: Version) -> &'static Table {
     const VERSIONS: usize = (Version::NEWEST.minor() - Version::OLDEST.minor() + 1) as usize;
-    static TABLES: [OnceLock<Vec<Gate>>; VERSIONS] = [const { OnceLock::new() }; VERSIONS];
+    static TABLES: [OnceLock<Table>; VERSIONS] = [const { OnceLock::new() }; VERSIONS];
     let place = usize::from(version.minor() - Version::OLDEST.minor());
     TABLES[place].get_or_init(|| {
         let lines = TEXT.lines().filter(|line| !line.starts_with('#'));
-        lines.filter_map(|line| read(line, version)).collect()
+        let gates: Vec<Gate> = lines.filter_map(|line| read(line, version)).collect();
+        let places = gates
+            .iter()
+            .enumerate()
+            .map(|(place, gate)| (gate.name, place))
+            .collect();
+        Table { gates, places }
     })
+}
+
+/// The gates of `version`, in the order of their names.
+#[must_use]
+pub fn all(version: Version) -> &'static [Gate] {
+    &table(version).gates
 }
 
 /// The gate of that name, where `version` has it.
 #[must_use]
 pub fn find(name: &str, version: Version) -> Option<&'static Gate> {
-    let gates = all(version);
-    let place = gates.binary_search_by(|gate| gate.name.cmp(name)).ok()?;
-    gates.get(place)
+    let table = table(version);
+    table.gates.get(*table.places.get(name)?)
 }
 
 fn read(line: &'static str, version: Version) -> Option<Gate> {
@@ -130,7 +147,7 @@ mod tests {
             assert!(gates.len() > 100, "{version} has {}", gates.len());
             assert!(
                 gates.is_sorted_by_key(|gate| gate.name),
-                "the search needs an order"
+                "they are listed in an order"
             );
             for gate in gates {
                 for needed in &gate.needs {

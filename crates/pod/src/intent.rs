@@ -4,7 +4,7 @@ use porthole_manifest::{Node, PodTemplate};
 
 use crate::container::containers;
 use crate::effective::{Origin, resolve};
-use crate::os::{OS_LABELS, required_os};
+use crate::os::OS_LABELS;
 
 /// Labels of nodes that only Windows nodes have.
 const WINDOWS_LABELS: [&str; 2] = [
@@ -12,13 +12,12 @@ const WINDOWS_LABELS: [&str; 2] = [
     "cloud.google.com/gke-windows-os-version",
 ];
 
-/// What says that the pod is meant for Windows: the systems that it requires, else a label that only Windows nodes have,
+/// What says that the pod is meant for Windows: the systems that it requires
+/// ([`required_os`](crate::os::required_os)), else a label that only Windows nodes have,
 /// else that it is a HostProcess pod, else windows options with contents. Nothing where something says Linux, or where
 /// nothing says anything: a pod without a word about its system is not taken for a Windows pod.
-#[must_use]
-pub fn windows(template: &PodTemplate<'_>) -> Option<Origin> {
+pub(crate) fn windows(template: &PodTemplate<'_>, required: &[(String, Origin)]) -> Option<Origin> {
     let spec = template.spec?;
-    let required = required_os(template);
     if let Some((_, origin)) = required.iter().find(|(os, _)| os == "windows") {
         return Some(origin.clone());
     }

@@ -80,3 +80,4 @@ pub use update::validate_update;
 pub use validate::{has_rules, validate, validate_object};
 pub use version::{Version, VersionError};
 pub use warnings::{object_warnings, request_warnings, warnings, warnings_of_invalid};
+pub use windows_pod::WindowsPod;

@@ -317,22 +317,22 @@ fn join(items: &[&str], separator: &str, quote: fn(&str) -> String) -> String {
 
 /// Whether the plain boolean `key` is true; unset is false.
 pub(crate) fn is_true(node: Node<'_>, key: &str) -> bool {
-    node.field(key).and_then(Node::as_bool).unwrap_or_default()
+    node.get(key).and_then(Node::as_bool).unwrap_or_default()
 }
 
 /// The text of the string `key`; unset is empty, as Go has it.
 pub(crate) fn text<'a>(node: Node<'a>, key: &str) -> &'a str {
-    node.field(key).and_then(Node::as_str).unwrap_or_default()
+    node.get(key).and_then(Node::as_str).unwrap_or_default()
 }
 
 /// The number `key`, where it is set.
 pub(crate) fn int(node: Node<'_>, key: &str) -> Option<i64> {
-    node.field(key).and_then(Node::as_i64)
+    node.get(key).and_then(Node::as_i64)
 }
 
 /// The text of the string behind the pointer `key`, where it is set.
 pub(crate) fn some_text<'a>(node: Node<'a>, key: &str) -> Option<&'a str> {
-    node.field(key).and_then(Node::as_str)
+    node.get(key).and_then(Node::as_str)
 }
 
 /// The texts of the list of strings `key`; unset is empty.
@@ -349,7 +349,7 @@ pub(crate) fn has_items(node: Node<'_>, key: &str) -> bool {
 
 /// The items of the list `key`; unset is empty.
 pub(crate) fn items<'a>(node: Node<'a>, key: &str) -> impl Iterator<Item = Node<'a>> + use<'a> {
-    node.field(key).into_iter().flat_map(Node::items)
+    node.get(key).into_iter().flat_map(Node::items)
 }
 
 /// Where the value of `key` stands, or, where it is not set, what would hold it.

@@ -5,6 +5,7 @@ use porthole_manifest::{Node, PodTemplate};
 use crate::container::{ContainerRef, containers};
 use crate::effective::{EffectiveOptions, Origin, resolve};
 use crate::intent;
+use crate::os::required_os;
 
 /// A container with what its windows options come to.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +24,14 @@ impl<'a> WindowsContainer<'a> {
     }
 }
 
-/// A pod that is meant for Windows.
+/// A pod that is meant for Windows: what [`node::check`](crate::node::check) and [`advice::check`](crate::advice::check) are
+/// asked of. They say nothing of other pods.
 #[derive(Clone, Debug)]
-pub(crate) struct WindowsPod<'a> {
+pub struct WindowsPod<'a> {
     pub(crate) template: PodTemplate<'a>,
     pub(crate) spec: Node<'a>,
+    /// The systems that it requires, and what does.
+    pub(crate) required: Vec<(String, Origin)>,
     /// What says that it is meant for Windows.
     pub(crate) meant: Origin,
     pub(crate) containers: Vec<WindowsContainer<'a>>,
@@ -35,9 +39,11 @@ pub(crate) struct WindowsPod<'a> {
 
 impl<'a> WindowsPod<'a> {
     /// The pod, where something says that it is meant for Windows.
-    pub(crate) fn of(template: &PodTemplate<'a>) -> Option<Self> {
+    #[must_use]
+    pub fn of(template: &PodTemplate<'a>) -> Option<Self> {
         let spec = template.spec?;
-        let meant = intent::windows(template)?;
+        let required = required_os(template);
+        let meant = intent::windows(template, &required)?;
         let containers = containers(template)
             .map(|container| WindowsContainer {
                 container,
@@ -47,6 +53,7 @@ impl<'a> WindowsPod<'a> {
         Some(Self {
             template: *template,
             spec,
+            required,
             meant,
             containers,
         })

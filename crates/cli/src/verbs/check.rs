@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use porthole_check::{File, Settings, Verdict, World, judge};
+use porthole_check::{File, Settings, Verdict, World, judge_documents};
 use porthole_pod::Severity;
 use serde::Deserialize;
 
@@ -134,6 +134,37 @@ impl Outcome<'_> {
     }
 }
 
+/// Judges all files: pieces of them side by side, so that one long file has all processors too.
+fn judge_all<'a>(
+    files: &'a [File],
+    world: &World<'_>,
+    of_file: &(impl Fn(&str) -> Settings + Sync),
+) -> Vec<Judged<'a>> {
+    /// Documents that are judged in one go.
+    const GO: usize = 64;
+    let settings = parallel::map(files, |file| of_file(file.source.name()));
+    let files = files.iter().zip(&settings);
+    let pieces: Vec<_> = files
+        .clone()
+        .flat_map(|(file, settings)| {
+            let goes = file.stream.documents.chunks(GO);
+            goes.map(move |documents| (file, settings, documents))
+        })
+        .collect();
+    let verdicts = parallel::map(&pieces, |(file, settings, documents)| {
+        judge_documents(file, documents, world, settings)
+    });
+    let mut verdicts = verdicts.into_iter();
+    let judged = files.map(|(file, _)| {
+        let goes = file.stream.documents.len().div_ceil(GO);
+        Judged {
+            file,
+            verdicts: verdicts.by_ref().take(goes).flatten().collect(),
+        }
+    });
+    judged.collect()
+}
+
 impl Check {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         if let Some(code) = self.kubectl.then(|| kubectl::missing(&self.paths)).flatten() {
@@ -160,10 +191,7 @@ impl Check {
             files = gather::again(&files)?;
         }
         let world = World::of(&files, &settings).with_old(&old, &settings);
-        let judged = parallel::map(&files, |file| Judged {
-            file,
-            verdicts: judge(file, &world, &of_file(file.source.name())),
-        });
+        let judged = judge_all(&files, &world, &of_file);
         let outcome = Outcome {
             settings: &settings,
             unreadable: &unreadable,

@@ -4,7 +4,7 @@
 use super::setup::NodeSetup;
 use super::{PodName, admit, verify_run_as_non_root};
 use crate::finding::{Finding, Severity};
-use crate::os::{OS_LABELS, required_os};
+use crate::os::OS_LABELS;
 use crate::rule::rules;
 use crate::windows_pod::WindowsPod;
 
@@ -44,9 +44,9 @@ pub(super) fn check(pod: &WindowsPod<'_>, setup: &NodeSetup, findings: &mut Vec<
 
 /// The node that the pod comes to is of the system that selects it, else of the one that `spec.os.name` says.
 fn of_other_os(pod: &WindowsPod<'_>, findings: &mut Vec<Finding>) {
-    let required = required_os(&pod.template);
     let by_spec = pod.path("os.name");
-    let selecting: Vec<_> = required
+    let selecting: Vec<_> = pod
+        .required
         .iter()
         .filter(|(_, origin)| origin.field != by_spec)
         .collect();

@@ -28,17 +28,11 @@ pub struct ApiKind {
 
 /// The kind of that name, where it is one of Kubernetes' own.
 #[must_use]
-pub fn kind(api_version: &str, kind: &str) -> Option<ApiKind> {
-    static LINES: OnceLock<Vec<&'static str>> = OnceLock::new();
-    let lines = LINES.get_or_init(|| lines(TEXT));
-    let key = |line: &'static str| {
-        let mut words = line.split(' ');
-        (words.next().unwrap_or_default(), words.next().unwrap_or_default())
-    };
-    let found = lines
-        .binary_search_by_key(&(api_version, kind), |line| key(line))
-        .ok()?;
-    parse(lines[found])
+pub fn kind(api_version: &str, kind: &str) -> Option<&'static ApiKind> {
+    static ALL: OnceLock<Vec<ApiKind>> = OnceLock::new();
+    let all = ALL.get_or_init(|| lines(TEXT).into_iter().filter_map(parse).collect());
+    let found = all.binary_search_by_key(&(api_version, kind), |known| (known.api_version, known.kind));
+    all.get(found.ok()?)
 }
 
 fn parse(line: &'static str) -> Option<ApiKind> {
@@ -148,7 +142,7 @@ mod tests {
         assert!(all.is_sorted(), "the search needs an order");
         for line in all {
             let read = parse(line).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!(kind(read.api_version, read.kind).as_ref(), Some(&read), "{line}");
+            assert_eq!(kind(read.api_version, read.kind), Some(&read), "{line}");
             for version in Version::all().filter(|version| read.is_known(*version)) {
                 assert!(read.structure(version).is_some(), "{line} in {version}");
             }

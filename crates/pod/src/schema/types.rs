@@ -70,7 +70,7 @@ pub struct Struct {
     pub name: &'static str,
     /// Its fields in order of declaration, those of embedded structs in their places.
     pub fields: Vec<Field>,
-    /// The places of the fields in the order of their names.
+    /// The places of the fields in the order of their names' lengths, then of the names: lengths are compared at once.
     sorted: Vec<u8>,
 }
 
@@ -93,7 +93,10 @@ impl Struct {
     pub fn field(&self, name: &str) -> Option<(usize, &Field)> {
         let found = self
             .sorted
-            .binary_search_by(|place| self.fields[usize::from(*place)].name.cmp(name))
+            .binary_search_by_key(&(name.len(), name), |place| {
+                let name = self.fields[usize::from(*place)].name;
+                (name.len(), name)
+            })
             .ok()?;
         let place = usize::from(self.sorted[found]);
         Some((place, &self.fields[place]))
@@ -104,7 +107,8 @@ impl Struct {
 #[derive(Debug)]
 pub struct Types {
     version: Version,
-    lines: &'static [&'static str],
+    /// The names of the types, in their order, and what stands behind them.
+    lines: &'static [(&'static str, &'static str)],
     definitions: Box<[OnceLock<Definition>]>,
 }
 
@@ -114,11 +118,14 @@ impl Types {
     /// The types of `version`.
     #[must_use]
     pub fn of(version: Version) -> &'static Self {
-        static LINES: OnceLock<Vec<&'static str>> = OnceLock::new();
+        static LINES: OnceLock<Vec<(&'static str, &'static str)>> = OnceLock::new();
         static TABLES: [OnceLock<Types>; VERSIONS] = [const { OnceLock::new() }; VERSIONS];
         let place = usize::from(version.minor() - Version::OLDEST.minor());
         TABLES[place].get_or_init(|| {
-            let lines = LINES.get_or_init(|| lines(TEXT));
+            let lines = LINES.get_or_init(|| {
+                let split = |line: &'static str| line.split_once(' ').unwrap_or((line, ""));
+                lines(TEXT).into_iter().map(split).collect()
+            });
             Self {
                 version,
                 lines,
@@ -130,14 +137,14 @@ impl Types {
     /// The type of that name, such as `core/v1.Container`.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<TypeId> {
-        let found = self.lines.binary_search_by_key(&name, |line| first_word(line));
+        let found = self.lines.binary_search_by_key(&name, |(name, _)| name);
         found.ok().and_then(|place| u16::try_from(place).ok()).map(TypeId)
     }
 
     /// The type's full name, such as `core/v1.Container`.
     #[must_use]
     pub fn name(&self, id: TypeId) -> &'static str {
-        first_word(self.lines[usize::from(id.0)])
+        self.lines[usize::from(id.0)].0
     }
 
     /// What the type is.
@@ -175,8 +182,7 @@ impl Types {
         Shown { types: self, of }
     }
 
-    fn read(&self, line: &'static str) -> Option<Definition> {
-        let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+    fn read(&self, (name, rest): (&'static str, &'static str)) -> Option<Definition> {
         match rest.strip_prefix('=') {
             Some("!") => return Some(Definition::Decodes),
             Some(other) => return self.read_type(other).map(Definition::Other),
@@ -207,7 +213,10 @@ impl Types {
             }
         }
         let mut sorted = (0..u8::try_from(fields.len()).ok()?).collect::<Vec<_>>();
-        sorted.sort_by_key(|place| fields[usize::from(*place)].name);
+        sorted.sort_by_key(|place| {
+            let name = fields[usize::from(*place)].name;
+            (name.len(), name)
+        });
         Some(Definition::Struct(Struct {
             name: name.rsplit_once('.')?.1,
             fields,
@@ -282,13 +291,13 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-fn first_word(line: &'static str) -> &'static str {
-    line.split(' ').next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn first_word(line: &str) -> &str {
+        line.split(' ').next().unwrap_or_default()
+    }
 
     #[test]
     fn every_type_can_be_read_in_every_version() {

@@ -58,7 +58,13 @@ pub(super) fn read(paths: &[PathBuf], config: &Config) -> Result<(Vec<File>, Vec
     }
     let mut files = Vec::new();
     let mut unreadable = Vec::new();
-    for result in parallel::map(&origins, parse) {
+    // One file has all threads; of many each is read by one.
+    let threads = if origins.len() == 1 {
+        parallel::threads()
+    } else {
+        1
+    };
+    for result in parallel::map(&origins, |origin| parse(origin, threads)) {
         match result {
             Ok(file) => files.push(file),
             Err(error) => unreadable.push(error),
@@ -99,7 +105,7 @@ pub(crate) fn manifests(directory: &Path, config: &Config) -> Vec<PathBuf> {
     paths.collect()
 }
 
-fn parse(origin: &Origin) -> Result<File, Unreadable> {
+fn parse(origin: &Origin, threads: usize) -> Result<File, Unreadable> {
     let (name, bytes) = match origin {
         Origin::Path(path) => {
             let name = path.display().to_string();
@@ -114,7 +120,8 @@ fn parse(origin: &Origin) -> Result<File, Unreadable> {
         Origin::Bytes(name, bytes) => (name.clone(), bytes.clone()),
     };
     let source = Source::from_bytes(name.clone(), bytes);
-    source.map(File::of).map_err(|error| Unreadable {
+    let file = source.map(|source| File::read_on(source, threads));
+    file.map_err(|error| Unreadable {
         name,
         reason: error.to_string(),
     })
@@ -132,7 +139,7 @@ pub(super) fn again(files: &[File]) -> Result<Vec<File>, Failure> {
             if !Path::new(name).is_file() {
                 return Ok(File::parse(name, file.source.text()));
             }
-            parse(&Origin::Path(PathBuf::from(name)))
+            parse(&Origin::Path(PathBuf::from(name)), 1)
                 .map_err(|unreadable| Failure::unasked(unreadable.reason))
         })
         .collect()

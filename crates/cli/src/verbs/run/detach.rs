@@ -55,12 +55,7 @@ fn order_one(errand: &Errand, global: &Global) -> Result<File, Failure> {
     let doing = || format!("start a supervisor for the {}", errand.title());
     let executable = std::env::current_exe().attempt(exit::OWN_FAILURE, doing)?;
     let state = std::path::absolute(global.state()).attempt(exit::OWN_FAILURE, doing)?;
-    let arguments = [
-        supervise::VERB.into(),
-        "--state".into(),
-        state.into_os_string(),
-        errand.name().into(),
-    ];
+    let arguments = supervise::arguments(state, &errand.name());
     let text = serde_json::to_vec(errand).attempt(exit::OWN_FAILURE, doing)?;
     let mut detached = os::spawn_detached(&executable, &arguments).attempt(exit::OWN_FAILURE, doing)?;
     // One that ends before it has read all of it says why in its answer.
