@@ -11,6 +11,7 @@ mod demo;
 mod deny;
 mod go;
 mod install;
+mod kubeconform;
 mod kubernetes;
 mod oracle;
 mod place;
@@ -34,6 +35,7 @@ const USAGE: &str = "usage: cargo xtask TASK
                     a real API server on this machine until Ctrl-C, built first where it is missing
   oracle [--count N] [--seed S] [--kubernetes V] [--feature-gates NAME=BOOL,…] [--record FILE] …
                     generated workloads asked of a real API server and of porthole, and what differs made small
+  bench check       `porthole check` of ten thousand pods against kubeconform (go, the network)
   bench image       unpacking a layer against `tar -xzf`
   bench run         all of the following, in one go (root)
   bench start       `porthole run` against `runc run`, and against the least that must be done (root)
@@ -65,6 +67,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["oracle", options @ ..] => return oracle::run(options),
         ["testbed", "kubernetes", options @ ..] => testbed::kubernetes(options)?,
         ["bench", "image"] => bench::image()?,
+        ["bench", "check"] => bench::check()?,
         ["bench", name] if *name == "run" || bench::is_one(name) => bench::run(name)?,
         ["reference"] => reference::write()?,
         ["schema"] => schema::write()?,
