@@ -265,6 +265,7 @@ impl<'t> Builder<'t> {
         if let Some(OpenMapping { merging, keys, .. }) = frame.mapping {
             if merging {
                 raw.shape = Shape::Merging;
+                raw.keys = u16::MAX;
                 self.check_merges(frame.node, after)?;
             }
             self.find_duplicates(keys);

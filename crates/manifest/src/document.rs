@@ -72,7 +72,7 @@ pub(crate) struct Raw {
     pub(crate) shape: Shape,
     /// What a scalar is. Of one that is a string whatever its text says, quoted or not, it is [`Tag::Str`].
     pub(crate) tag: Tag,
-    /// The keys that a mapping may have: the bits ([`key_bit`]) of those that it has.
+    /// The keys that a mapping may have: the bits ([`key_bit`]) of those that it has, or, where it has merge keys, of all.
     pub(crate) keys: u16,
 }
 
@@ -131,14 +131,17 @@ impl Document {
         scalar_text(&self.text, &self.decoded, raw)
     }
 
-    /// The value of `key` in the mapping `id` without merge keys; of several, the last.
-    pub(crate) fn value_of(&self, id: u32, key: &str) -> Option<u32> {
-        let mapping = self.nodes[id as usize];
-        // Most keys that are asked for are not there.
-        if mapping.keys & key_bit(key) == 0 {
-            return None;
+    /// The value of `key` in the mapping `id`, which may have it; of several, the last.
+    pub(crate) fn value_of(&self, id: u32, key: &str) -> Option<Node<'_>> {
+        let Raw {
+            shape, payload: end, ..
+        } = self.nodes[id as usize];
+        if shape == Shape::Merging {
+            let mut entries = Node::new(self, id).entries();
+            return entries
+                .find(|entry| entry.key.is_key(key))
+                .map(|entry| entry.value);
         }
-        let end = mapping.payload;
         let mut found = None;
         let mut at = id + 1;
         while at < end {
@@ -154,7 +157,7 @@ impl Document {
             };
             if is_key {
                 // A key is one node.
-                found = Some(at + 1);
+                found = Some(Node::new(self, at + 1));
                 if self.duplicate_keys.is_empty() {
                     break;
                 }
@@ -175,6 +178,7 @@ impl Document {
 }
 
 /// One of sixteen bits for a key: of two keys with different bits each is not the other.
+#[inline]
 pub(crate) fn key_bit(key: &str) -> u16 {
     let (first, last) = match key.as_bytes() {
         [] => (0, 0),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::document::{Document, Raw, Shape};
+use crate::document::{Document, Raw, Shape, key_bit};
 use crate::mapping::{Entries, Items};
 use crate::scalar::{self, Resolved, Tag};
 use crate::{Span, json, path};
@@ -221,20 +221,19 @@ impl<'a> Node<'a> {
 
     /// The value of `key`, null included; of several, the last, as the decoder does.
     #[must_use]
+    #[inline]
     pub fn get(self, key: &str) -> Option<Node<'a>> {
-        let mapping = self.resolved();
-        match mapping.target().shape {
-            Shape::Mapping => {
-                let value = self.document.value_of(mapping.id, key)?;
-                Some(Node::new(self.document, value))
-            }
-            Shape::Merging => {
-                let mut entries = Entries::new(mapping);
-                let found = entries.find(|entry| entry.key.is_key(key));
-                found.map(|entry| entry.value)
-            }
-            _ => None,
+        let mut id = self.id;
+        let mut raw = self.document.nodes[id as usize];
+        if raw.shape == Shape::Alias {
+            id = raw.payload;
+            raw = self.document.nodes[id as usize];
         }
+        // Most keys that are asked for are not there, and most callers name theirs: this is all that it takes.
+        if self.unset || raw.keys & key_bit(key) == 0 {
+            return None;
+        }
+        self.document.value_of(id, key)
     }
 
     /// The value of `key` where it is set: null is not.
