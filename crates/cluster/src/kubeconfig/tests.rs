@@ -296,7 +296,7 @@ fn a_plug_in_with_a_path_is_beside_its_kubeconfig() {
     let plugin = |command: &str| {
         let user = format!(
             "exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: '{command}', args: \
-             [a, b], env: [{{name: N, value: v}}], provideClusterInfo: true, installHint: get it}}"
+             [a, b], env: [{{name: NAME, value: v}}], provideClusterInfo: true, installHint: get it}}"
         );
         target("server: 'https://a'", &user).unwrap().user.plugin.unwrap()
     };
