@@ -37,6 +37,16 @@ impl Server {
                 let name = path.rsplit('/').next().unwrap_or_default();
                 let (status, body) = if path == "/version" {
                     ("200 OK", format!(r#"{{"gitVersion":"{version}"}}"#))
+                } else if path.contains("reviews") {
+                    (
+                        "405 Method Not Allowed",
+                        r#"{"kind":"Status","code":405}"#.to_owned(),
+                    )
+                } else if path.contains("cronjobs") {
+                    (
+                        "404 Not Found",
+                        r#"{"kind":"Status","reason":"NotFound","details":{}}"#.to_owned(),
+                    )
                 } else {
                     let status =
                         format!(r#"{{"kind":"Status","reason":"NotFound","details":{{"name":"{name}"}}}}"#);
@@ -154,6 +164,22 @@ fn only_what_the_files_refer_to_is_read_in_the_namespace_of_the_context() {
         ["GET /api/v1/namespaces/other HTTP/1.1", "GET /version HTTP/1.1"],
         "no Secret is read, and settings go before the context"
     );
+}
+
+#[test]
+fn kinds_that_no_cluster_keeps_are_no_failure() {
+    let server = Server::start("v1.37.0");
+    let text = "{apiVersion: authentication.k8s.io/v1, kind: TokenReview, metadata: {name: x}, spec: {token: a}}\n---\n{apiVersion: \
+                batch/v1beta1, kind: CronJob, metadata: {name: x, namespace: team}}\n";
+    let output = check(&server.address, text, "", &["--cluster", "-o", "json"]);
+    assert_eq!(self::text(&output.stderr), "");
+    assert!(
+        server.asked().iter().any(|line| line.contains("/tokenreviews/x")),
+        "{:?}",
+        server.asked()
+    );
+    let objects = report(&output)["files"][0]["objects"].as_array().unwrap().len();
+    assert_eq!(objects, 2);
 }
 
 #[test]

@@ -286,6 +286,18 @@ fn of_io(error: &std::io::Error) -> Problem {
     }
 }
 
+/// The standard library has no kind of its own for a name without an address: on Windows there is the socket library's number
+/// (host not found, try again, no data), elsewhere a text.
+fn has_no_address(error: &std::io::Error) -> bool {
+    if cfg!(windows) {
+        matches!(error.raw_os_error(), Some(11001 | 11002 | 11004))
+    } else {
+        error
+            .to_string()
+            .starts_with("failed to lookup address information")
+    }
+}
+
 fn of_tls(error: &rustls::Error) -> Problem {
     use rustls::AlertDescription as Alert;
     match error {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use porthole_check::{File, Live, Needed, Needs, Part};
-use porthole_cluster::{Client, Error, Places, Resource, Target};
+use porthole_cluster::{Client, Error, Places, Problem, Resource, Target};
 use porthole_pod::Version;
 use serde_json::{Value, json};
 
@@ -105,6 +105,8 @@ impl Connected {
             match (answer, part) {
                 (Ok(objects), Some(_)) => found.extend(objects),
                 (Ok(objects), None) => old.extend(objects.into_iter().map(as_applied)),
+                // What can only be sent, or is no longer served, is not there.
+                (Err(error), None) if cannot_be_kept(&error) => {}
                 (Err(error), _) if error.is_of_one_kind() => {
                     if let Some(part) = part {
                         live.complete.remove(part);
@@ -225,6 +227,17 @@ impl Question<'_> {
             Self::Own(object, _) => (object.kind, object.namespace.as_deref()),
         }
     }
+}
+
+/// Whether the cluster keeps no objects of the kind that was asked for, such as reviews.
+fn cannot_be_kept(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Request {
+            problem: Problem::NotServed | Problem::Status { status: 405, .. },
+            ..
+        }
+    )
 }
 
 /// An object of the cluster as `kubectl apply` applied it, where it did: what the server and others have added to it since
