@@ -163,9 +163,12 @@ impl Client {
                 objects.push(as_kind(item, resource));
             }
             let more = list["metadata"]["continue"].as_str().unwrap_or_default();
-            // What goes on from where it began would do so for ever.
-            if more.is_empty() || page.is_none() || more == next {
+            if more.is_empty() || page.is_none() {
                 return Ok(objects);
+            }
+            if more == next {
+                let reason = "a page of the list goes on from where it began".to_owned();
+                return Err(self.error(path, Problem::Strange(reason)));
             }
             more.clone_into(&mut next);
         }
