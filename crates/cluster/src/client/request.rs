@@ -275,13 +275,7 @@ fn of_io(error: &std::io::Error) -> Problem {
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => Problem::Refused,
         std::io::ErrorKind::TimedOut => Problem::Slow("connect".to_owned()),
-        // The standard library has no kind of its own for a name without an address.
-        _ if error
-            .to_string()
-            .starts_with("failed to lookup address information") =>
-        {
-            Problem::NoHost
-        }
+        _ if has_no_address(error) => Problem::NoHost,
         _ => Problem::Broken(error.to_string()),
     }
 }
