@@ -255,10 +255,44 @@ fn check_selector(spec: Node<'_>, class: Node<'_>) -> Option<Denial> {
     })
 }
 
-/// Whether the finding is that a class is not there.
+/// A kind of classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `PriorityClass`.
+    Priority,
+    /// `RuntimeClass`.
+    Runtime,
+}
+
+/// Of which kind the class is that the finding says is not there.
 #[must_use]
-pub fn is_unknown(finding: &Finding) -> bool {
-    [&PRIORITY_CLASS_UNKNOWN, &RUNTIME_CLASS_UNKNOWN].contains(&finding.rule)
+pub fn unknown(finding: &Finding) -> Option<Kind> {
+    if *finding.rule == PRIORITY_CLASS_UNKNOWN {
+        Some(Kind::Priority)
+    } else if *finding.rule == RUNTIME_CLASS_UNKNOWN {
+        Some(Kind::Runtime)
+    } else {
+        None
+    }
+}
+
+/// Whether it depends on the cluster's `PriorityClasses` if the pod is admitted.
+#[must_use]
+pub fn depends_on_priorities(template: &PodTemplate<'_>) -> bool {
+    let Some(spec) = template.spec else { return false };
+    let named = spec.field("priorityClassName").and_then(Node::as_str);
+    let of_cluster = |name: &str| !name.is_empty() && SYSTEM.iter().all(|(known, _)| *known != name);
+    named.is_some_and(of_cluster)
+        || ["priority", "preemptionPolicy"]
+            .into_iter()
+            .any(|key| spec.field(key).is_some())
+}
+
+/// The `RuntimeClass` that a pod names.
+#[must_use]
+pub fn runtime_class<'a>(template: &PodTemplate<'a>) -> Option<&'a str> {
+    let name = template.spec?.field("runtimeClassName")?.as_str();
+    name.filter(|name| !name.is_empty())
 }
 
 /// The name by which a refusal calls the pod: its own, and what one is generated of before it is, or `Unknown`.

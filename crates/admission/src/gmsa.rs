@@ -10,6 +10,8 @@ use porthole_credspec::{GROUP, RESOURCE, contents, same};
 use porthole_manifest::{Node, PodTemplate, Span};
 use porthole_pod::{ContainerKind, Finding, Fix, Rule, Severity, containers};
 
+use crate::service_account;
+
 porthole_pod::rules! { Webhook:
     /// A service account may use a credential spec only where RBAC gives it the verb `use` on that
     /// `gmsacredentialspecs.windows.k8s.io`: by a ClusterRole with the spec in its `resourceNames`, and a RoleBinding in the
@@ -61,8 +63,10 @@ pub struct Surroundings<'a> {
     pub access: &'a Access,
     /// Whether roles for credential specs are known at all.
     pub knows_access: bool,
-    /// How much these are of all that there is.
-    pub knowledge: Knowledge,
+    /// How much of all credential specs these are.
+    pub of_specs: Knowledge,
+    /// How much of all roles and bindings these are.
+    pub of_access: Knowledge,
 }
 
 /// Names and contents at one level of a pod.
@@ -78,21 +82,23 @@ struct Level<'a> {
 /// What the webhook would say of a pod in `namespace`.
 #[must_use]
 pub fn check(template: &PodTemplate<'_>, namespace: &str, around: &Surroundings<'_>) -> Vec<Finding> {
-    let spec = template.prefix.split('.').fold(template.object, Node::child);
-    let account = spec
-        .field("serviceAccountName")
-        .or_else(|| spec.field("serviceAccount"))
-        .and_then(Node::as_str)
-        .filter(|name| !name.is_empty())
-        .unwrap_or("default");
+    let account = service_account::name(template);
     let mut findings = Vec::new();
-    for level in levels(template, spec) {
+    for level in levels(template) {
         check_level(&level, namespace, account, around, &mut findings);
     }
     findings
 }
 
-fn levels<'a>(template: &PodTemplate<'a>, spec: Node<'a>) -> Vec<Level<'a>> {
+/// The names of the credential specs that a pod asks for.
+pub fn names<'a>(template: &PodTemplate<'a>) -> impl Iterator<Item = &'a str> {
+    let name = |level: Level<'a>| level.options.field("gmsaCredentialSpecName")?.as_str();
+    let names = levels(template).into_iter().filter_map(name);
+    names.filter(|name| !name.is_empty())
+}
+
+fn levels<'a>(template: &PodTemplate<'a>) -> Vec<Level<'a>> {
+    let spec = template.prefix.split('.').fold(template.object, Node::child);
     let options = |node: Node<'a>| node.child("securityContext").child("windowsOptions");
     let is_set = |node: Node<'_>| {
         node.field("gmsaCredentialSpecName").is_some() || node.field("gmsaCredentialSpec").is_some()
@@ -211,7 +217,7 @@ fn unauthorized(
     around: &Surroundings<'_>,
     findings: &mut Vec<Finding>,
 ) {
-    if around.knowledge == Knowledge::Files && !around.knows_access {
+    if around.of_access == Knowledge::Files && !around.knows_access {
         return;
     }
     let request = Request::new("use", GROUP, RESOURCE)
@@ -233,13 +239,13 @@ fn unauthorized(
         "bind a ClusterRole with the verb `use` on `{RESOURCE}.{GROUP}` named `{name}` to service account \
          `{account}` in namespace `{namespace}`"
     );
-    let severity = severity(around);
+    let severity = severity(around.of_access);
     findings.push(Finding::remark(&GMSA_UNAUTHORIZED, severity, place, text, span).with_help(help));
 }
 
 /// A spec that is not known.
 fn unknown(name: &str, node: Node<'_>, place: &str, around: &Surroundings<'_>, findings: &mut Vec<Finding>) {
-    if around.knowledge == Knowledge::Files && around.specs.is_empty() {
+    if around.of_specs == Knowledge::Files && around.specs.is_empty() {
         return;
     }
     let near = around
@@ -247,7 +253,13 @@ fn unknown(name: &str, node: Node<'_>, place: &str, around: &Surroundings<'_>, f
         .iter()
         .find(|spec| spec.name.eq_ignore_ascii_case(name));
     let text = format!("cred spec {name} does not exist");
-    let mut finding = Finding::remark(&GMSA_SPEC_UNKNOWN, severity(around), place, text, node.span());
+    let mut finding = Finding::remark(
+        &GMSA_SPEC_UNKNOWN,
+        severity(around.of_specs),
+        place,
+        text,
+        node.span(),
+    );
     if let Some(near) = near {
         finding.help = Some(format!("did you mean `{}`?", near.name));
         finding.fix = porthole_pod::edit::replace(node, near.name).map(|edit| Fix {
@@ -255,7 +267,7 @@ fn unknown(name: &str, node: Node<'_>, place: &str, around: &Surroundings<'_>, f
             safe: false,
             edits: vec![edit],
         });
-    } else if around.knowledge == Knowledge::Files {
+    } else if around.of_specs == Knowledge::Files {
         finding.help = Some("it is not among the files; the cluster may have it".to_owned());
     }
     findings.push(finding);
@@ -292,8 +304,8 @@ fn differing(
 }
 
 /// What the cluster is known to lack is an error; what files lack may be in the cluster.
-fn severity(around: &Surroundings<'_>) -> Severity {
-    match around.knowledge {
+const fn severity(known: Knowledge) -> Severity {
+    match known {
         Knowledge::Cluster => Severity::Error,
         Knowledge::Files => Severity::Warning,
     }

@@ -2,17 +2,20 @@
 //! its pipeline: is it served, can it be read, does admission let it come to validation, is it valid, does admission let it
 //! pass.
 //!
-//! There are two tellings of it. The answer is what the server of an empty cluster says, letter by letter. The findings are
-//! for whoever wrote the object: they know the classes among the files, and what the cluster may have of its own is no error.
+//! There are two tellings of it. The answer is what the server says of each object by itself, letter by letter: that of the
+//! cluster that was read, else that of an empty one. The findings are for whoever wrote the object: they know the classes
+//! among the files, and what the cluster may have of its own is no error.
 
-use porthole_admission::classes::{self, Classes, Denial, Stage};
-use porthole_manifest::{Object, PodTemplate};
+use porthole_admission::classes::{self, Denial, Kind, Stage};
+use porthole_manifest::{Object, PodTemplate, WorkloadKind};
 use porthole_pod::{
     ErrorKind, Finding, Severity, Status, object_status, object_warnings, request_warnings, validate_object,
     validate_update, warnings_of_invalid,
 };
 
 use crate::answer::Answer;
+use crate::existence;
+use crate::live::Part;
 use crate::pod_security;
 use crate::settings::Settings;
 use crate::world::World;
@@ -82,7 +85,7 @@ pub(crate) fn ask(
     };
     // Classes are looked for when a Pod is created, and not again.
     let made = template.filter(|_| old.is_none());
-    let denial = made.and_then(|template| classes::check(template, &Classes::default()));
+    let denial = made.and_then(|template| classes::check(template, world.live_classes()));
     let (early, late) = match denial {
         Some(denial) if denial.stage == Stage::BeforeValidation => (Some(denial), None),
         late => (None, late),
@@ -92,7 +95,14 @@ pub(crate) fn ask(
     } else {
         pod_security::Said::default()
     };
-    if let Some((denial, template)) = early.zip(template) {
+    let existence = if read && old.is_none() {
+        existence::ask(object, template, world, settings)
+    } else {
+        existence::Said::default()
+    };
+    if let Some(status) = existence.refused {
+        asked.refuse(status);
+    } else if let Some((denial, template)) = early.zip(template) {
         asked.refuse(forbidden(template, &denial));
     } else if let Some(status) = object_status(object, &asked.findings) {
         asked.refuse(status);
@@ -108,9 +118,10 @@ pub(crate) fn ask(
         asked.answer.warnings.extend(security.warnings);
     }
     // What is not valid does not come before admission, but whoever mends it wants to know all of it.
-    if let Some(denial) = made.and_then(|template| classes::check(template, world.classes())) {
-        asked.findings.push(told(denial));
-    }
+    asked.findings.extend(existence.findings);
+    asked
+        .findings
+        .extend(made.and_then(|template| of_classes(template, world)));
     asked.findings.extend(of_request);
     asked.findings.extend(of_object);
     asked.findings.extend(security.findings);
@@ -138,12 +149,33 @@ fn forbidden(template: &PodTemplate<'_>, denial: &Denial) -> Status {
     Status::forbidden("pods", &name, &denial.finding.detail)
 }
 
-/// A refusal by admission as the author is told of it: a class that is not among the files may be in the cluster.
-fn told(denial: Denial) -> Finding {
-    let mut finding = denial.finding;
-    if classes::is_unknown(&finding) {
-        finding.severity = Severity::Advice;
-        return finding.with_help("it is not among the files; make sure that the cluster has it");
+/// What admission by classes says to the author of a pod: one that is not among the files may be in the cluster, unless the
+/// cluster is known. Of a workload whose pods would be refused only that is said.
+fn of_classes(template: &PodTemplate<'_>, world: &World<'_>) -> Option<Finding> {
+    let pod = PodTemplate {
+        kind: WorkloadKind::Pod,
+        ..*template
+    };
+    let mut finding = classes::check(&pod, world.classes())?.finding;
+    let is_known = classes::unknown(&finding).map(|kind| {
+        world.knows(match kind {
+            Kind::Priority => Part::PriorityClasses,
+            Kind::Runtime => Part::RuntimeClasses,
+        })
+    });
+    match (template.kind, is_known) {
+        (WorkloadKind::Pod, None) => Some(finding),
+        (WorkloadKind::Pod, Some(false)) => {
+            finding.severity = Severity::Advice;
+            Some(finding.with_help("it is not among the files; make sure that the cluster has it"))
+        }
+        (WorkloadKind::PodTemplate, _) | (_, None | Some(false)) => None,
+        (_, Some(true)) => {
+            // Of a pod its fields begin at its spec.
+            if let Some(below) = finding.field.strip_prefix("spec") {
+                finding.field = format!("{}{below}", template.prefix);
+            }
+            Some(finding.with_help(existence::in_neither(template)))
+        }
     }
-    finding
 }

@@ -26,13 +26,18 @@
 //! );
 //! ```
 //!
+//! Where a cluster is at hand, [`Needs`] says what of it decides about the files, and [`World::in_cluster`] takes what was
+//! read of it as a [`Live`].
+//!
 //! There is no input or output here.
 
 mod answer;
 mod api_server;
+mod existence;
 mod file;
 pub mod fix;
 mod judge;
+mod live;
 mod pod_security;
 mod settings;
 pub mod suppress;
@@ -41,6 +46,7 @@ mod world;
 pub use answer::Answer;
 pub use file::File;
 pub use judge::{Verdict, judge, judge_documents};
+pub use live::{Live, Needed, Needs, Part};
 pub use settings::Settings;
 pub use world::World;
 
@@ -55,6 +61,8 @@ use porthole_pod::Rule;
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let mut all: Vec<&'static Rule> = porthole_pod::rules::all()
         .chain(pod_security::rules().iter().copied())
+        .chain(existence::rules().iter().copied())
+        .chain(porthole_admission::service_account::rules().iter().copied())
         .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())

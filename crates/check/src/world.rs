@@ -1,6 +1,6 @@
 //! What the objects of all files are to each other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use porthole_access::Access;
 use porthole_admission::classes::Classes;
@@ -9,6 +9,7 @@ use porthole_credspec as credspec;
 use porthole_manifest::{Node, Object, PodTemplate, objects, pod_template};
 
 use crate::file::File;
+use crate::live::{Live, Part};
 use crate::settings::Settings;
 
 /// The group, kind, namespace and name of an object.
@@ -23,15 +24,21 @@ fn identity<'a>(object: &Object<'a>, namespace: &'a str) -> Identity<'a> {
     )
 }
 
-/// The objects of the files that others refer to.
-#[derive(Debug)]
+/// The objects that others refer to: those of the files, and those of the cluster where one was read.
+#[derive(Debug, Default)]
 pub struct World<'a> {
     namespaces: HashMap<&'a str, Node<'a>>,
     /// The pods, each with its namespace.
     pods: Vec<PodTemplate<'a>>,
     /// The handlers of RuntimeClasses, by their names.
     handlers: HashMap<&'a str, &'a str>,
+    /// The service accounts, each with its namespace.
+    accounts: HashSet<(&'a str, &'a str)>,
     classes: Classes<'a>,
+    live: Option<&'a Live>,
+    /// What of all that the cluster itself has.
+    live_namespaces: HashSet<&'a str>,
+    live_classes: Classes<'a>,
     /// The objects as the cluster has them, by group, kind, namespace and name.
     old: HashMap<Identity<'a>, Object<'a>>,
     specs: Vec<Spec<'a>>,
@@ -43,22 +50,28 @@ impl<'a> World<'a> {
     /// The world that the files describe.
     #[must_use]
     pub fn of(files: &'a [File], settings: &'a Settings) -> Self {
-        let mut world = Self {
-            namespaces: HashMap::new(),
-            pods: Vec::new(),
-            handlers: HashMap::new(),
-            classes: Classes::default(),
-            old: HashMap::new(),
-            specs: Vec::new(),
-            access: Access::default(),
-            knows_access: false,
-        };
+        Self::default().with(files, settings)
+    }
+
+    /// The same in a cluster that has more. Where both have an object, that of the files counts: it is to take its place.
+    #[must_use]
+    pub fn in_cluster(live: &'a Live, files: &'a [File], settings: &'a Settings) -> Self {
+        let mut world = Self::default().with(&live.files, settings);
+        // Of roles that not all could be read of, only those of the files say anything.
+        world.knows_access = false;
+        world.live_namespaces = world.namespaces.keys().copied().collect();
+        world.live_classes = world.classes.clone();
+        world.live = Some(live);
+        world.with(files, settings).with_old(&live.old, settings)
+    }
+
+    fn with(mut self, files: &'a [File], settings: &'a Settings) -> Self {
         for document in files.iter().flat_map(|file| &file.stream.documents) {
             for object in objects(document) {
-                world.add(&object, &settings.namespace);
+                self.add(&object, &settings.namespace);
             }
         }
-        world
+        self
     }
 
     /// The same where the cluster already has the objects of these files: an object of the same kind, namespace and name is
@@ -100,10 +113,17 @@ impl<'a> World<'a> {
                 self.classes.add_runtime(name, object.node);
             }
             ("scheduling.k8s.io", Some("PriorityClass")) => self.classes.add_priority(name, object.node),
-            (credspec::GROUP, Some(credspec::KIND)) => self.specs.push(Spec {
-                name,
-                credspec: object.node.field("credspec"),
-            }),
+            ("", Some("ServiceAccount")) => {
+                let namespace_of = object.namespace.filter(|name| !name.is_empty());
+                self.accounts.insert((namespace_of.unwrap_or(namespace), name));
+            }
+            (credspec::GROUP, Some(credspec::KIND)) => {
+                self.specs.retain(|spec| spec.name != name);
+                self.specs.push(Spec {
+                    name,
+                    credspec: object.node.field("credspec"),
+                });
+            }
             _ => {
                 self.access.add_in(object, namespace);
                 // Roles that have nothing to do with credential specs say nothing of who may use them.
@@ -112,7 +132,13 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A Namespace that is among the files.
+    /// Whether everything of that part that the files refer to is known: what is in neither files nor cluster is not there.
+    #[must_use]
+    pub fn knows(&self, part: Part) -> bool {
+        self.live.is_some_and(|live| live.complete.contains(&part))
+    }
+
+    /// A Namespace.
     #[must_use]
     pub fn namespace(&self, name: &str) -> Option<Node<'a>> {
         self.namespaces.get(name).copied()
@@ -127,26 +153,52 @@ impl<'a> World<'a> {
             .collect()
     }
 
-    /// The handler of a RuntimeClass that is among the files.
+    /// Whether the cluster has that namespace already.
+    #[must_use]
+    pub fn is_live(&self, namespace: &str) -> bool {
+        self.live_namespaces.contains(namespace)
+    }
+
+    /// Whether that service account is there.
+    #[must_use]
+    pub fn has_account(&self, namespace: &str, name: &str) -> bool {
+        self.accounts.contains(&(namespace, name))
+    }
+
+    /// The handler of a RuntimeClass.
     #[must_use]
     pub fn handler(&self, runtime_class: &str) -> Option<&'a str> {
         self.handlers.get(runtime_class).copied()
     }
 
-    /// The `PriorityClasses` and `RuntimeClasses` among the files.
+    /// The `PriorityClasses` and `RuntimeClasses`.
     #[must_use]
     pub const fn classes(&self) -> &Classes<'a> {
         &self.classes
     }
 
+    /// Those of them that the cluster has already.
+    #[must_use]
+    pub const fn live_classes(&self) -> &Classes<'a> {
+        &self.live_classes
+    }
+
     /// What the GMSA webhook knows here.
     #[must_use]
     pub fn surroundings(&self) -> Surroundings<'_> {
+        let knowledge = |part| {
+            if self.knows(part) {
+                Knowledge::Cluster
+            } else {
+                Knowledge::Files
+            }
+        };
         Surroundings {
             specs: &self.specs,
             access: &self.access,
             knows_access: self.knows_access,
-            knowledge: Knowledge::Files,
+            of_specs: knowledge(Part::CredentialSpecs),
+            of_access: knowledge(Part::Access),
         }
     }
 }

@@ -140,6 +140,13 @@ impl Status {
         Self::failure(403, "Forbidden", message, Some(Self::details_of(resource, name)))
     }
 
+    /// The answer where an object of the core group is not there: `namespaces "team" not found`.
+    #[must_use]
+    pub fn not_found(resource: &'static str, name: &str) -> Self {
+        let message = format!("{resource} {} not found", go_quote(name));
+        Self::failure(404, "NotFound", message, Some(Self::details_of(resource, name)))
+    }
+
     /// Details that only say which object it is.
     pub(crate) fn details_of(resource: &'static str, name: &str) -> Details {
         Details {

@@ -1,5 +1,6 @@
-//! `porthole check`: the cluster's verdict on manifests, offline.
+//! `porthole check`: the cluster's verdict on manifests, offline or with what a live cluster has.
 
+mod cluster;
 pub(super) mod config;
 mod fixing;
 pub(super) mod flags;
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use porthole_check::{File, Settings, Verdict, World, judge_documents};
+use porthole_check::{File, Live, Needs, Settings, Verdict, World, judge_documents};
 use porthole_pod::Severity;
 use serde::Deserialize;
 
@@ -27,6 +28,7 @@ use crate::arguments::Global;
 use crate::exit;
 use crate::failure::Failure;
 use crate::parallel;
+use cluster::ClusterFlags;
 use config::Config;
 use flags::Flags;
 use gather::Unreadable;
@@ -43,6 +45,8 @@ pub(crate) struct Check {
     old: Vec<PathBuf>,
     #[command(flatten)]
     flags: Flags,
+    #[command(flatten)]
+    cluster: ClusterFlags,
     /// From which severity on a finding is a failure [default: error]
     #[arg(long, value_name = "SEVERITY", value_enum)]
     fail_on: Option<FailOn>,
@@ -171,7 +175,12 @@ impl Check {
             return Ok(code);
         }
         let config = Config::find(self.config.as_deref())?;
-        let cluster = self.flags.cluster(&config)?;
+        let connected = self.cluster.connect(&self.flags, global)?;
+        let told = connected
+            .as_ref()
+            .map(cluster::Connected::told)
+            .unwrap_or_default();
+        let cluster = self.flags.cluster(&config, told)?;
         let of_file = |name: &str| self.flags.settings(&config.asked_of(name), &cluster);
         let (mut files, unreadable) = gather::read(&self.paths, &config)?;
         let (old, unread) = gather::read(&self.old, &config)?;
@@ -180,8 +189,12 @@ impl Check {
             return Err(Failure::unasked(format!("--old: {}", unread.reason)));
         }
         let settings = self.flags.settings(config.asked(), &cluster);
+        let live = match &connected {
+            Some(connected) => Some(connected.read(&Needs::of(&files, &of_file), global)?),
+            None => None,
+        };
         if self.diff || self.fix {
-            let world = World::of(&files, &settings).with_old(&old, &settings);
+            let world = world(live.as_ref(), &files, &old, &settings);
             if self.diff {
                 let changes = fixing::show(&files, &world, &of_file, self.unsafe_fixes)?;
                 return Ok(ExitCode::from(if changes > 0 { exit::NO } else { 0 }));
@@ -190,7 +203,7 @@ impl Check {
             // What is said is said of what is there now.
             files = gather::again(&files)?;
         }
-        let world = World::of(&files, &settings).with_old(&old, &settings);
+        let world = world(live.as_ref(), &files, &old, &settings);
         let judged = judge_all(&files, &world, &of_file);
         let outcome = Outcome {
             settings: &settings,
@@ -216,4 +229,18 @@ impl Check {
             ExitCode::SUCCESS
         })
     }
+}
+
+/// What the objects of the files are to each other and to what there is already.
+fn world<'a>(
+    live: Option<&'a Live>,
+    files: &'a [File],
+    old: &'a [File],
+    settings: &'a Settings,
+) -> World<'a> {
+    let world = match live {
+        Some(live) => World::in_cluster(live, files, settings),
+        None => World::of(files, settings),
+    };
+    world.with_old(old, settings)
 }

@@ -48,6 +48,16 @@ pub(crate) struct Flags {
 #[derive(Debug, Default)]
 pub(crate) struct Cluster {
     pod_security: Configuration,
+    told: Told,
+}
+
+/// What a live cluster says of itself, where one is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Its version.
+    pub(super) version: Option<Version>,
+    /// The namespace of whoever names none.
+    pub(super) namespace: Option<String>,
 }
 
 impl Flags {
@@ -55,13 +65,13 @@ impl Flags {
     ///
     /// # Errors
     /// A rule or a feature gate is unknown, or the configuration of Pod Security cannot be read.
-    pub(crate) fn cluster(&self, config: &Config) -> Result<Cluster, Failure> {
+    pub(crate) fn cluster(&self, config: &Config, told: Told) -> Result<Cluster, Failure> {
         self.check_rules()?;
         for asked in config.every_asked() {
-            self.gates(&asked)
+            self.gates(&asked, &told)
                 .map_err(|error| Failure::unasked(format!("read the feature gates: {error}")))?;
         }
-        let version = self.version(config.asked());
+        let version = self.version(config.asked(), &told);
         let file = self
             .pod_security_config
             .clone()
@@ -70,12 +80,12 @@ impl Flags {
             Some(file) => pod_security::read(&file, &Options::of(version))?,
             None => Configuration::default(),
         };
-        Ok(Cluster { pod_security })
+        Ok(Cluster { pod_security, told })
     }
 
-    /// What is asked: flags go before what settings say.
+    /// What is asked: flags go before what a live cluster says of itself, and its version before what settings say.
     pub(crate) fn settings(&self, asked: &Asked, cluster: &Cluster) -> Settings {
-        let version = self.version(asked);
+        let version = self.version(asked, &cluster.told);
         let kubelet = asked
             .kubelet_version
             .as_deref()
@@ -85,10 +95,11 @@ impl Flags {
             .as_deref()
             .and_then(|release| release.parse().ok());
         let namespace = self.namespace.as_ref().or(asked.namespace.as_ref());
+        let namespace = namespace.or(cluster.told.namespace.as_ref());
         let options = Options {
             allow_privileged: !(self.disallow_privileged || asked.disallow_privileged == Some(true)),
             // What is no set of gates was refused when it was read.
-            gates: self.gates(asked).unwrap_or_default(),
+            gates: self.gates(asked, &cluster.told).unwrap_or_default(),
             ..Options::of(version)
         };
         let mut pod_security = cluster.pod_security.clone();
@@ -108,20 +119,23 @@ impl Flags {
         }
     }
 
-    fn version(&self, asked: &Asked) -> Version {
+    fn version(&self, asked: &Asked, told: &Told) -> Version {
         let version = asked
             .kubernetes_version
             .as_deref()
             .and_then(|version| version.parse().ok());
-        self.kubernetes_version.or(version).unwrap_or_default()
+        self.kubernetes_version
+            .or(told.version)
+            .or(version)
+            .unwrap_or_default()
     }
 
-    fn gates(&self, asked: &Asked) -> Result<Gates, porthole_pod::GatesError> {
+    fn gates(&self, asked: &Asked, told: &Told) -> Result<Gates, porthole_pod::GatesError> {
         let text = match &self.feature_gates {
             Some(text) => text.clone(),
             None => asked.gates(),
         };
-        Gates::parse(&text, self.version(asked))
+        Gates::parse(&text, self.version(asked, told))
     }
 
     /// A misspelt rule would be ignored in silence.

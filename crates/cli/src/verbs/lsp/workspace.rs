@@ -9,7 +9,7 @@ use porthole_manifest::objects;
 use super::position::{Encoding, Lines};
 use super::uri;
 use crate::verbs::check::config::Config;
-use crate::verbs::check::flags::{Cluster, Flags};
+use crate::verbs::check::flags::{Cluster, Flags, Told};
 use crate::verbs::check::gather;
 
 /// The longest file that is read.
@@ -60,10 +60,13 @@ impl Workspace {
             told = Some(failure.to_string());
             Config::default()
         });
-        let cluster = self.flags.cluster(&config).unwrap_or_else(|failure| {
-            told = Some(failure.to_string());
-            Cluster::default()
-        });
+        let cluster = self
+            .flags
+            .cluster(&config, Told::default())
+            .unwrap_or_else(|failure| {
+                told = Some(failure.to_string());
+                Cluster::default()
+            });
         for path in gather::manifests(path, &config).into_iter().take(MOST) {
             self.reload(&path);
         }

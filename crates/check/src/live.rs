@@ -1,0 +1,138 @@
+//! What was read of a live cluster.
+
+use std::collections::BTreeSet;
+
+use porthole_admission::{classes, gmsa, service_account};
+use porthole_manifest::{Object, objects, pod_template};
+use porthole_pod::schema;
+
+use crate::file::File;
+use crate::settings::Settings;
+
+/// Objects of a cluster, and how much of all that the files refer to they are.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Objects that those of the files refer to.
+    pub files: Vec<File>,
+    /// Objects that those of the files take the place of, as they were applied.
+    pub old: Vec<File>,
+    /// The parts of which everything is here that files refer to and the cluster has.
+    pub complete: BTreeSet<Part>,
+}
+
+/// What can be read or not, as whoever asks may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Namespaces.
+    Namespaces,
+    /// Service accounts.
+    ServiceAccounts,
+    /// Credential specs.
+    CredentialSpecs,
+    /// Roles and bindings.
+    Access,
+    /// Priority classes.
+    PriorityClasses,
+    /// Runtime classes.
+    RuntimeClasses,
+}
+
+/// What files refer to: what of a cluster decides about them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Namespaces by name, but those among the files.
+    pub namespaces: BTreeSet<String>,
+    /// Service accounts by namespace and name.
+    pub service_accounts: BTreeSet<(String, String)>,
+    /// Credential specs by name.
+    pub credential_specs: BTreeSet<String>,
+    /// The namespaces in which somebody must be allowed to use a credential spec.
+    pub access: BTreeSet<String>,
+    /// Whether priority classes are; of those that nobody names the default one counts.
+    pub priority_classes: bool,
+    /// Runtime classes by name.
+    pub runtime_classes: BTreeSet<String>,
+    /// The objects of the files themselves: what is there already is changed, and not made. Of Secrets nothing is asked.
+    pub objects: BTreeSet<Needed>,
+}
+
+/// One object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Needed {
+    /// `apiVersion`.
+    pub api_version: &'static str,
+    /// The kind.
+    pub kind: &'static str,
+    /// The namespace, for kinds that are in one.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+}
+
+impl Needs {
+    /// What the files refer to; `settings` are those of a file.
+    #[must_use]
+    pub fn of(files: &[File], settings: &dyn Fn(&str) -> Settings) -> Self {
+        let mut needs = Self::default();
+        let mut made = BTreeSet::new();
+        for file in files {
+            let settings = settings(file.source.name());
+            for object in file.stream.documents.iter().flat_map(objects) {
+                needs.add(&object, &settings);
+                if is_namespace(&object) {
+                    made.extend(object.name.map(str::to_owned));
+                }
+            }
+        }
+        needs.namespaces.retain(|name| !made.contains(name));
+        needs
+    }
+
+    fn add(&mut self, object: &Object<'_>, settings: &Settings) {
+        let (version, kind) = (object.api_version, object.kind);
+        let Some(known) = version
+            .zip(kind)
+            .and_then(|(version, kind)| schema::kind(version, kind))
+        else {
+            return;
+        };
+        let namespace = known.namespaced.then(|| namespace_of(object, settings));
+        self.namespaces.extend(namespace.map(str::to_owned));
+        if let Some(name) = object
+            .name
+            .filter(|name| !name.is_empty() && known.kind != "Secret")
+        {
+            self.objects.insert(Needed {
+                api_version: known.api_version,
+                kind: known.kind,
+                namespace: namespace.map(str::to_owned),
+                name: name.to_owned(),
+            });
+        }
+        let Some((template, namespace)) = pod_template(object).zip(namespace) else {
+            return;
+        };
+        let account = service_account::name(&template);
+        self.service_accounts
+            .insert((namespace.to_owned(), account.to_owned()));
+        let mut specs = gmsa::names(&template).peekable();
+        if specs.peek().is_some() {
+            self.access.insert(namespace.to_owned());
+        }
+        self.credential_specs.extend(specs.map(str::to_owned));
+        self.priority_classes |= classes::depends_on_priorities(&template);
+        self.runtime_classes
+            .extend(classes::runtime_class(&template).map(str::to_owned));
+    }
+}
+
+/// Whether the object is a Namespace.
+fn is_namespace(object: &Object<'_>) -> bool {
+    (object.group(), object.kind) == ("", Some("Namespace"))
+}
+
+/// The namespace that an object is in or goes to.
+pub(crate) fn namespace_of<'n>(object: &Object<'n>, settings: &'n Settings) -> &'n str {
+    let own = object.namespace.filter(|name| !name.is_empty());
+    own.unwrap_or(&settings.namespace)
+}

@@ -1,0 +1,335 @@
+//! `--cluster`: what a live cluster has that the files refer to, read and never changed.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::Args;
+use porthole_check::{File, Live, Needed, Needs, Part};
+use porthole_cluster::{Client, Error, Places, Problem, Resource, Target};
+use porthole_pod::Version;
+use serde_json::{Value, json};
+
+use super::flags::{Flags, Told};
+use super::kinds;
+use crate::arguments::Global;
+use crate::failure::Failure;
+use crate::{note, parallel};
+
+/// What `kubectl apply` keeps of the manifest that it applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The flags that name a live cluster.
+#[derive(Debug, Args)]
+pub(super) struct ClusterFlags {
+    /// Read from the cluster what the files refer to and do not contain, and its version. Nothing of it is changed
+    #[arg(long, conflicts_with = "kubectl")]
+    cluster: bool,
+    /// The kubeconfig of the cluster [default: those that KUBECONFIG lists, else ~/.kube/config]
+    #[arg(long, value_name = "FILE", requires = "cluster")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    context: Option<String>,
+}
+
+/// A cluster that has answered.
+pub(super) struct Connected {
+    client: Client,
+    version: Option<Version>,
+}
+
+impl ClusterFlags {
+    /// Asks the cluster for its version, if one is to be asked.
+    pub(super) fn connect(&self, flags: &Flags, global: &Global) -> Result<Option<Connected>, Failure> {
+        if !self.cluster {
+            return Ok(None);
+        }
+        let places = Places::of_environment(self.kubeconfig.clone());
+        let target = Target::find(&places, self.context.as_deref()).map_err(failure)?;
+        let client = Client::new(target).map_err(failure)?;
+        let said = match client.version() {
+            Ok(said) => said,
+            Err(error) if error.is_of_one_kind() => {
+                unread(&error, global);
+                return Ok(Some(Connected {
+                    client,
+                    version: None,
+                }));
+            }
+            Err(error) => return Err(failure(error)),
+        };
+        if global.verbose > 0 {
+            let target = client.target();
+            note(&format!(
+                "the cluster is {} ({}), {said}",
+                target.server(),
+                target.origin()
+            ));
+        }
+        let version = known(&said);
+        if flags.kubernetes_version.is_none() && version.is_none() && !global.quiet {
+            note(&format!(
+                "the rules of {said} are not known; those of Kubernetes {} are asked, or of what --kubernetes-version says",
+                Version::NEWEST
+            ));
+        }
+        Ok(Some(Connected { client, version }))
+    }
+}
+
+/// The version that a server calls itself, such as `v1.34.2-eks-1a2b`, where its rules are known.
+fn known(said: &str) -> Option<Version> {
+    said.split(['-', '+']).next()?.parse().ok()
+}
+
+impl Connected {
+    /// What the cluster says of itself.
+    pub(super) fn told(&self) -> Told {
+        Told {
+            version: self.version,
+            namespace: self.client.target().namespace().map(str::to_owned),
+        }
+    }
+
+    /// Reads what files need. What whoever asks may not read, and what the cluster does not know, is told and left out.
+    pub(super) fn read(&self, needs: &Needs, global: &Global) -> Result<Live, Failure> {
+        let questions = questions(needs);
+        let answers = parallel::map(&questions, |(_, question)| question.ask(&self.client));
+        let mut live = Live {
+            complete: PARTS.into_iter().collect(),
+            ..Live::default()
+        };
+        let (mut found, mut old) = (Vec::new(), Vec::new());
+        let mut told = BTreeSet::new();
+        for ((part, question), answer) in questions.iter().zip(answers) {
+            match (answer, part) {
+                (Ok(objects), Some(_)) => found.extend(objects),
+                (Ok(objects), None) => old.extend(objects.into_iter().map(as_applied)),
+                // What can only be sent, or is no longer served, is not there.
+                (Err(error), None) if cannot_be_kept(&error) => {}
+                (Err(error), _) if error.is_of_one_kind() => {
+                    if let Some(part) = part {
+                        live.complete.remove(part);
+                    }
+                    // Of one kind one is told.
+                    if told.insert(question.place()) {
+                        unread(&error, global);
+                    }
+                }
+                (Err(error), _) => return Err(failure(error)),
+            }
+        }
+        live.files.push(file(&found)?);
+        live.old.push(file(&old)?);
+        if global.verbose > 0 {
+            note(&format!(
+                "{} objects of the cluster were read for the files, and {} that they change",
+                found.len(),
+                old.len()
+            ));
+        }
+        Ok(live)
+    }
+}
+
+const PARTS: [Part; 6] = [
+    Part::Namespaces,
+    Part::ServiceAccounts,
+    Part::CredentialSpecs,
+    Part::Access,
+    Part::PriorityClasses,
+    Part::RuntimeClasses,
+];
+
+/// What the cluster is asked for.
+enum Question<'n> {
+    /// Everything of a kind, in a namespace or in the whole cluster.
+    All(Resource<'static>, Option<&'n str>),
+    /// Everything of a kind, or only these names, as whoever asks may.
+    AllOrNamed(Resource<'static>, &'n BTreeSet<String>),
+    /// One object.
+    One(Resource<'static>, Option<&'n str>, &'n str),
+    /// One of the files' own objects, and the plural of its kind.
+    Own(&'n Needed, String),
+}
+
+/// What is to be asked, and of which part it is; the files' own objects are of none.
+fn questions(needs: &Needs) -> Vec<(Option<Part>, Question<'_>)> {
+    let mut questions = Vec::new();
+    let mut ask = |part, question| questions.push((Some(part), question));
+    for name in &needs.namespaces {
+        ask(Part::Namespaces, Question::One(Resource::NAMESPACES, None, name));
+    }
+    for (namespace, name) in &needs.service_accounts {
+        let question = Question::One(Resource::SERVICE_ACCOUNTS, Some(namespace), name);
+        ask(Part::ServiceAccounts, question);
+    }
+    if !needs.credential_specs.is_empty() {
+        let question = Question::AllOrNamed(Resource::CREDENTIAL_SPECS, &needs.credential_specs);
+        ask(Part::CredentialSpecs, question);
+    }
+    if !needs.access.is_empty() {
+        for resource in [Resource::CLUSTER_ROLES, Resource::CLUSTER_ROLE_BINDINGS] {
+            ask(Part::Access, Question::All(resource, None));
+        }
+    }
+    for namespace in &needs.access {
+        for resource in [Resource::ROLES, Resource::ROLE_BINDINGS] {
+            ask(Part::Access, Question::All(resource, Some(namespace)));
+        }
+    }
+    if needs.priority_classes {
+        ask(
+            Part::PriorityClasses,
+            Question::All(Resource::PRIORITY_CLASSES, None),
+        );
+    }
+    for name in &needs.runtime_classes {
+        ask(
+            Part::RuntimeClasses,
+            Question::One(Resource::RUNTIME_CLASSES, None, name),
+        );
+    }
+    let own = needs.objects.iter();
+    questions.extend(own.map(|object| (None, Question::Own(object, kinds::resource(object.kind)))));
+    questions
+}
+
+impl Question<'_> {
+    fn ask(&self, client: &Client) -> Result<Vec<Value>, Error> {
+        let one = |resource: &Resource<'_>, namespace: Option<&str>, name: &str| {
+            let found = client.get(resource, namespace, name)?;
+            Ok(found.into_iter().collect::<Vec<_>>())
+        };
+        match self {
+            Self::All(resource, namespace) => client.list(resource, *namespace),
+            Self::AllOrNamed(resource, names) => match client.list(resource, None) {
+                Err(error) if error.is_of_one_kind() => {
+                    let found: Result<Vec<_>, Error> =
+                        names.iter().map(|name| one(resource, None, name)).collect();
+                    Ok(found?.concat())
+                }
+                other => other,
+            },
+            Self::One(resource, namespace, name) => one(resource, *namespace, name),
+            Self::Own(object, plural) => {
+                let resource = Resource::new(object.api_version, object.kind, plural);
+                one(&resource, object.namespace.as_deref(), &object.name)
+            }
+        }
+    }
+
+    /// The kind and the namespace that are asked about.
+    fn place(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::All(resource, namespace) | Self::One(resource, namespace, _) => (resource.kind, *namespace),
+            Self::AllOrNamed(resource, _) => (resource.kind, None),
+            Self::Own(object, _) => (object.kind, object.namespace.as_deref()),
+        }
+    }
+}
+
+/// Whether the cluster keeps no objects of the kind that was asked for, such as reviews.
+fn cannot_be_kept(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Request {
+            problem: Problem::NotServed | Problem::Status { status: 405, .. },
+            ..
+        }
+    )
+}
+
+/// An object of the cluster as `kubectl apply` applied it, where it did: what the server and others have added to it since
+/// is no change of the manifest's.
+fn as_applied(object: Value) -> Value {
+    let text = object["metadata"]["annotations"][LAST_APPLIED].as_str();
+    let applied: Option<Value> = text.and_then(|text| serde_json::from_str(text).ok());
+    let Some(mut applied) = applied.filter(|applied| applied["metadata"].is_object()) else {
+        return object;
+    };
+    for key in ["apiVersion", "kind"] {
+        applied[key] = object[key].clone();
+    }
+    for key in ["name", "namespace"] {
+        if !object["metadata"][key].is_null() {
+            applied["metadata"][key] = object["metadata"][key].clone();
+        }
+    }
+    applied
+}
+
+/// Objects of the cluster as a file.
+fn file(objects: &[Value]) -> Result<File, Failure> {
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+    let file = File::parse("the cluster", list.to_string());
+    match file.stream.errors.first() {
+        None => Ok(file),
+        Some(error) => Err(Failure::unasked(format!(
+            "read the objects of the cluster: {}",
+            error.reason
+        ))),
+    }
+}
+
+/// Tells what cannot be read of the cluster.
+fn unread(error: &Error, global: &Global) {
+    if !global.quiet {
+        note(&format!(
+            "could not {error}; it is judged as if it might be there"
+        ));
+    }
+}
+
+fn failure(error: Error) -> Failure {
+    let help = error.help().map(str::to_owned);
+    let failure = Failure::unasked(error);
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_known_by_its_number() {
+        for (said, version) in [
+            ("v1.37.0", Some("1.37")),
+            ("v1.30.14-eks-1a2b3c", Some("1.30")),
+            ("v1.28.3+k3s1", Some("1.28")),
+            ("v1.99.0", None),
+            ("v1.10.0", None),
+            ("", None),
+        ] {
+            let version = version.map(|version| version.parse().unwrap());
+            assert_eq!(known(said), version, "{said}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_taken_as_it_was_applied() {
+        let live = |annotation: &str| {
+            json!({
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "web", "namespace": "team", "annotations": {LAST_APPLIED: annotation}},
+                "spec": {"replicas": 3, "revisionHistoryLimit": 10},
+            })
+        };
+        let applied = as_applied(live(
+            r#"{"apiVersion":"apps/v1beta1","kind":"Deployment","metadata":{"name":"web"},"spec":{"replicas":1}}"#,
+        ));
+        assert_eq!(
+            applied,
+            json!({
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "web", "namespace": "team"}, "spec": {"replicas": 1},
+            })
+        );
+        for broken in ["", "[]", r#"{"metadata":1}"#] {
+            assert_eq!(as_applied(live(broken)), live(broken));
+        }
+    }
+}

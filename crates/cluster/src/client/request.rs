@@ -1,0 +1,310 @@
+//! One request, and its answer.
+
+use std::io::Read as _;
+use std::thread;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use serde_json::Value;
+use ureq::http::{HeaderName, HeaderValue, Request, header};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
+use ureq::{Agent, Proxy};
+
+use super::Bounds;
+use crate::connector::Tls;
+use crate::credential::{self, Credential};
+use crate::error::{Error, Problem, Result};
+use crate::resource::encoded;
+use crate::target::Target;
+use crate::tls;
+
+/// How much of a server's own words is told.
+const LONGEST_MESSAGE: usize = 400;
+
+/// Connections of somebody.
+#[derive(Debug)]
+pub(super) struct Session {
+    agent: Agent,
+    credential: Credential,
+}
+
+/// What a server has answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    body: Vec<u8>,
+    location: Option<String>,
+}
+
+/// The name by which the kubeconfig says that the server is verified.
+pub(super) fn server_name(target: &Target) -> Result<Option<ServerName<'static>>> {
+    let name = target.cluster.tls_server_name.clone();
+    name.map(ServerName::try_from)
+        .transpose()
+        .map_err(|_| target.of_cluster("its tls-server-name is no name of DNS and no address"))
+}
+
+/// What goes wrong with a request to `path`.
+pub(super) fn error(target: &Target, path: &str, problem: Problem) -> Error {
+    let path = path.split('?').next().unwrap_or_default();
+    Error::Request {
+        doing: format!("read {}{path}", target.server),
+        problem,
+    }
+}
+
+impl Session {
+    /// Finds out who one is. Nothing is sent yet.
+    pub(super) fn begin(target: &Target, bounds: &Bounds) -> Result<Self> {
+        let credential = credential::of(target)?;
+        let proxy = match &target.cluster.proxy {
+            Some(url) => Some(Proxy::new(url).map_err(|_| target.of_cluster("its proxy-url is no URL"))?),
+            // What is on this machine passes by no proxy.
+            None if is_local(target) => None,
+            None => Proxy::try_from_env(),
+        };
+        if proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.protocol() != ureq::ProxyProtocol::Http)
+        {
+            return Err(target.of_cluster(
+                "of proxies those at http:// can be used; HTTPS_PROXY or ALL_PROXY names another",
+            ));
+        }
+        let config = Agent::config_builder()
+            .user_agent(concat!("porthole/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .https_only(target.is_encrypted())
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_response_header_size(64 << 10)
+            .timeout_resolve(Some(bounds.connect))
+            .timeout_connect(Some(bounds.connect))
+            .timeout_global(Some(bounds.total))
+            .proxy(proxy)
+            .build();
+        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+        let agent = if target.is_encrypted() {
+            let tls = Tls::new(tls::config(target, &credential)?, server_name(target)?);
+            Agent::with_parts(config, connector.chain(tls), DefaultResolver::default())
+        } else {
+            Agent::with_parts(config, connector, DefaultResolver::default())
+        };
+        Ok(Self { agent, credential })
+    }
+
+    /// Whether a plug-in has said who one is.
+    pub(super) const fn is_of_plugin(&self) -> bool {
+        self.credential.is_of_plugin
+    }
+
+    /// Sends a GET, again where the server is busy.
+    pub(super) fn get(&self, target: &Target, bounds: &Bounds, path: &str) -> Result<Answer> {
+        let mut attempt = 1;
+        loop {
+            let (answer, wait) = self.get_once(target, bounds, path)?;
+            let busy = answer.status == 429 && attempt < bounds.attempts;
+            match wait.filter(|_| busy) {
+                Some(wait) if wait <= bounds.wait => thread::sleep(wait),
+                _ => return Ok(answer),
+            }
+            attempt += 1;
+        }
+    }
+
+    fn get_once(&self, target: &Target, bounds: &Bounds, path: &str) -> Result<(Answer, Option<Duration>)> {
+        let wrong = |problem| error(target, path, problem);
+        let mut request =
+            Request::get(format!("{}{path}", target.server)).header(header::ACCEPT, "application/json");
+        if let Some(value) = credential::authorization(target, &self.credential)? {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        for (name, value) in impersonation(target)? {
+            request = request.header(name, value);
+        }
+        let request = request
+            .body(())
+            .map_err(|error| wrong(Problem::Broken(error.to_string())))?;
+        let response = self.agent.run(request).map_err(|error| wrong(problem(error)))?;
+        let status = response.status().as_u16();
+        let text = |name| {
+            let value: Option<&HeaderValue> = response.headers().get(name);
+            value.and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let location = text(header::LOCATION);
+        let wait = text(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+        let mut body = Vec::new();
+        let reader = response
+            .into_body()
+            .into_with_config()
+            .limit(bounds.answer + 2)
+            .reader();
+        reader
+            .take(bounds.answer + 1)
+            .read_to_end(&mut body)
+            .map_err(|error| wrong(problem(error.into())))?;
+        if body.len() as u64 > bounds.answer {
+            return Err(wrong(Problem::TooLong(bounds.answer)));
+        }
+        let answer = Answer {
+            status,
+            body,
+            location,
+        };
+        Ok((answer, wait.map(Duration::from_secs)))
+    }
+}
+
+fn is_local(target: &Target) -> bool {
+    let uri: Option<ureq::http::Uri> = target.server.parse().ok();
+    let host = uri.as_ref().and_then(ureq::http::Uri::host).unwrap_or_default();
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// The headers that say as whom one acts.
+fn impersonation(target: &Target) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let as_whom = &target.user.impersonation;
+    let named = [
+        ("Impersonate-User", &as_whom.user),
+        ("Impersonate-Uid", &as_whom.uid),
+    ];
+    let mut headers: Vec<(String, &str)> = Vec::new();
+    headers.extend(
+        named
+            .iter()
+            .filter_map(|(name, value)| Some(((*name).to_owned(), value.as_deref()?))),
+    );
+    headers.extend(
+        as_whom
+            .groups
+            .iter()
+            .map(|group| ("Impersonate-Group".to_owned(), group.as_str())),
+    );
+    let extra = as_whom.extra.iter();
+    headers.extend(extra.map(|(key, value)| (format!("Impersonate-Extra-{}", encoded(key)), value.as_str())));
+    headers
+        .into_iter()
+        .map(|(name, value)| {
+            let name = HeaderName::try_from(name).ok()?;
+            Some((name, HeaderValue::try_from(value).ok()?))
+        })
+        .collect::<Option<_>>()
+        .ok_or_else(|| target.of_user("what it says of impersonation has characters that no header can have"))
+}
+
+impl Answer {
+    /// Whether the answer is that there is no such object, and not that there is no such kind.
+    pub(super) fn lacks_object(&self, name: &str) -> bool {
+        let status: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        status["reason"] == "NotFound" && status["details"]["name"] == name
+    }
+
+    /// Its length and its JSON, where it is good.
+    pub(super) fn json(self) -> Result<(u64, Value), Problem> {
+        match self.status {
+            200 => {}
+            301..=308 => {
+                let to = self.location.as_deref().and_then(|to| to.split('?').next());
+                return Err(Problem::Redirect(clean(to.unwrap_or("nowhere"))));
+            }
+            401 => return Err(Problem::Unauthorized),
+            status => {
+                let said: Option<Value> = serde_json::from_slice(&self.body).ok();
+                let is_status = said.as_ref().is_some_and(|said| said["kind"] == "Status");
+                let message = said.as_ref().and_then(|said| said["message"].as_str());
+                let message = clean(message.filter(|_| is_status).unwrap_or_default());
+                return Err(match status {
+                    403 if !message.is_empty() => Problem::Forbidden(message),
+                    404 if is_status => Problem::NotServed,
+                    status => Problem::Status { status, message },
+                });
+            }
+        }
+        // The parser ends where values nest deeper than 128.
+        let value = serde_json::from_slice(&self.body).map_err(|error| {
+            Problem::Strange(format!(
+                "no JSON (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        Ok((self.body.len() as u64, value))
+    }
+}
+
+/// A server's words as they can be printed.
+pub(super) fn clean(text: &str) -> String {
+    let mut clean: String = text
+        .chars()
+        .take(LONGEST_MESSAGE)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
+    if text.chars().nth(LONGEST_MESSAGE).is_some() {
+        clean.push('…');
+    }
+    clean
+}
+
+/// The HTTP client's error in this crate's words.
+fn problem(error: ureq::Error) -> Problem {
+    use ureq::Error as E;
+    match error {
+        E::HostNotFound => Problem::NoHost,
+        E::Timeout(what) => Problem::Slow(what.to_string()),
+        E::Rustls(error) => of_tls(&error),
+        E::Io(error) => of_io(&error),
+        other => Problem::Broken(other.to_string()),
+    }
+}
+
+fn of_io(error: &std::io::Error) -> Problem {
+    let inner = error.get_ref();
+    if let Some(error) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return of_tls(error);
+    }
+    match inner.and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        Some(ureq::Error::Timeout(what)) => return Problem::Slow(what.to_string()),
+        Some(ureq::Error::Rustls(error)) => return of_tls(error),
+        _ => {}
+    }
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => Problem::Refused,
+        std::io::ErrorKind::TimedOut => Problem::Slow("connect".to_owned()),
+        _ if has_no_address(error) => Problem::NoHost,
+        _ => Problem::Broken(error.to_string()),
+    }
+}
+
+/// The standard library has no kind of its own for a name without an address: on Windows there is the socket library's number
+/// (host not found, try again, no data), elsewhere a text.
+fn has_no_address(error: &std::io::Error) -> bool {
+    if cfg!(windows) {
+        matches!(error.raw_os_error(), Some(11001 | 11002 | 11004))
+    } else {
+        error
+            .to_string()
+            .starts_with("failed to lookup address information")
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> Problem {
+    use rustls::AlertDescription as Alert;
+    match error {
+        rustls::Error::InvalidCertificate(why) => Problem::Certificate(why.to_string()),
+        rustls::Error::AlertReceived(
+            alert @ (Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::CertificateRequired),
+        ) => Problem::ClientCertificate(format!("{alert:?}")),
+        other => Problem::Broken(other.to_string()),
+    }
+}

@@ -1,0 +1,36 @@
+//! Reading a live cluster.
+//!
+//! [`Places`] knows where kubeconfigs are; [`Kubeconfig::load`] reads and merges them as kubectl does. A context of it is a
+//! [`Target`]: a server, whom to trust, and who one is. A [`Client`] of that target reads objects by GET and LIST, within
+//! limits of size and time, and never sends anything else: nothing here can change a cluster.
+//!
+//! ```no_run
+//! use porthole_cluster::{Client, Places, Resource, Target};
+//!
+//! # fn main() -> Result<(), porthole_cluster::Error> {
+//! let target = Target::find(&Places::of_environment(None), None)?;
+//! let client = Client::new(target)?;
+//! let classes = client.list(&Resource::RUNTIME_CLASSES, None)?;
+//! println!("{}: {} classes", client.version()?, classes.len());
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod connector;
+mod credential;
+mod error;
+mod kubeconfig;
+mod places;
+mod plugin;
+mod resource;
+mod secret;
+mod target;
+mod tls;
+
+pub use client::{Bounds, Client};
+pub use error::{Error, Problem, Result};
+pub use kubeconfig::Kubeconfig;
+pub use places::Places;
+pub use resource::Resource;
+pub use target::Target;

@@ -1,0 +1,290 @@
+//! `porthole check --cluster`, held against the dry run of the very cluster that it reads.
+
+#![cfg(unix)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use porthole_manifest::{Limits, objects, parse};
+use porthole_tests::kubernetes::{ApiServer, Client, Settings, collection};
+use porthole_tests::{program, wait};
+use serde_json::{Value, json};
+
+/// What the cluster has before anything is checked.
+const CLUSTER: &str = include_str!("kubernetes_cluster/cluster.yaml");
+/// What is checked.
+const FILES: &str = include_str!("kubernetes_cluster/files.yaml");
+
+/// A cluster with the objects of [`CLUSTER`], and a user `reader` without any right.
+struct Cluster {
+    server: ApiServer,
+    client: Client,
+    directory: tempfile::TempDir,
+}
+
+impl Cluster {
+    /// One for all tests.
+    fn newest() -> &'static Self {
+        static NEWEST: OnceLock<Cluster> = OnceLock::new();
+        NEWEST.get_or_init(|| {
+            let settings = Settings::default().service_accounts(true).user("reader", &[]);
+            let server = ApiServer::start(&settings).unwrap();
+            let client = Client::new(&server).unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            let cluster = Self {
+                server,
+                client,
+                directory,
+            };
+            cluster.fill();
+            cluster
+        })
+    }
+
+    fn fill(&self) {
+        let file = self.file("cluster.yaml", CLUSTER);
+        let path = file.to_str().unwrap();
+        // The kind of credential specs is served a moment after its definition is there.
+        let apply = ["apply", "-f", path];
+        let mut said = String::new();
+        wait::until("the cluster to be filled", Duration::from_mins(3), || {
+            let output = self.server.kubectl(&apply).output().unwrap();
+            said = String::from_utf8_lossy(&output.stderr).into_owned();
+            Ok(output.status.success().then_some(()))
+        })
+        .unwrap_or_else(|failure| panic!("{failure}\n{said}"));
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// `porthole check --cluster` of a file with this text, as whoever that kubeconfig says.
+    fn check(&self, kubeconfig: &Path, text: &str, arguments: &[&str]) -> Output {
+        let file = tempfile::Builder::new()
+            .suffix(".yaml")
+            .tempfile_in(self.directory.path())
+            .unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Command::new(program::host("porthole").unwrap())
+            .args(["check", "--cluster", "--kubeconfig"])
+            .arg(kubeconfig)
+            .arg(file.path())
+            .args(arguments)
+            .env_remove("KUBECONFIG")
+            .current_dir(&self.directory)
+            .output()
+            .unwrap()
+    }
+
+    /// A kubeconfig of a user with that token, whose context `reader` has the namespace `team`.
+    fn kubeconfig(&self, name: &str, token: &str) -> PathBuf {
+        let text = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "other",
+            "clusters": [{"name": "c", "cluster": {
+                "server": self.server.address(), "certificate-authority": self.server.certificates(),
+            }}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "reader", "context": {"cluster": "c", "user": "u", "namespace": "team"}}],
+        });
+        self.file(name, &text.to_string())
+    }
+
+    /// The server's answer to an object: as it is created, or, where it is there already, as it is replaced.
+    fn dry_run(&self, object: &Value) -> Value {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
+        let path = collection(&version, &kind, Some(namespace));
+        let query = "?dryRun=All&fieldValidation=Strict";
+        let own = format!("{path}/{}", text(&object["metadata"]["name"]));
+        let answer = if self.client.get(&own).unwrap().code == 200 {
+            self.client.put(&format!("{own}{query}"), &object.to_string())
+        } else {
+            self.client.post(&format!("{path}{query}"), &object.to_string())
+        };
+        let answer = answer.unwrap();
+        let status = if answer.code < 300 {
+            Value::Null
+        } else {
+            answer.json().unwrap()
+        };
+        json!({ "code": answer.code, "status": status, "warnings": answer.warnings })
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The findings of `-o json`: object, severity and rule, but advice of porthole's own.
+fn findings(output: &Output) -> Vec<String> {
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+    let objects = report["files"][0]["objects"].as_array().unwrap().iter();
+    objects
+        .flat_map(|object| {
+            let name = object["name"].as_str().unwrap();
+            let findings = object["findings"].as_array().unwrap().iter();
+            findings
+                .filter(|finding| finding["enforcer"] == "api-server" || finding["enforcer"] == "webhook")
+                .map(move |finding| {
+                    let [severity, rule] = ["severity", "rule"].map(|key| finding[key].as_str().unwrap());
+                    format!("{name} {severity} {rule}")
+                })
+        })
+        .collect()
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn each_answer_is_that_of_the_cluster_s_own_dry_run() {
+    let cluster = Cluster::newest();
+    let output = cluster.check(&cluster.server.kubeconfig(), FILES, &["-o", "status"]);
+    assert_eq!(text(&output.stderr), "");
+    let lines: Vec<Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let stream = parse(FILES, &Limits::default());
+    let documents: Vec<Value> = stream
+        .documents
+        .iter()
+        .flat_map(|document| objects(document).into_iter().map(|object| object.node.to_json()))
+        .collect();
+    assert_eq!(lines.len(), documents.len());
+    let mut codes = Vec::new();
+    for (line, document) in lines.iter().zip(&documents) {
+        let ours = json!({ "code": line["code"], "status": line["status"], "warnings": line["warnings"] });
+        assert_eq!(ours, cluster.dry_run(document), "{}", document["metadata"]);
+        codes.push(line["code"].as_u64().unwrap());
+    }
+    for code in [200, 201, 403, 404, 422] {
+        assert!(
+            codes.contains(&code),
+            "one of them is answered with {code}: {codes:?}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn findings_know_what_the_cluster_has_and_what_it_lacks() {
+    let cluster = Cluster::newest();
+    let output = cluster.check(&cluster.server.kubeconfig(), FILES, &["-o", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        findings(&output),
+        [
+            "no-namespace error namespace-unknown",
+            "no-account error service-account-unknown",
+            "no-class error runtime-class-unknown",
+            "no-priority error priority-class-unknown",
+            "wrong-priority error priority-differs",
+            "other-system error runtime-class-conflict",
+            "unauthorized error gmsa-unauthorized",
+            "no-spec error gmsa-unauthorized",
+            "no-spec error gmsa-spec-unknown",
+            "fixed error immutable-data",
+            "workload error service-account-unknown",
+            "workload error runtime-class-unknown",
+        ]
+    );
+    let output = cluster.check(&cluster.server.kubeconfig(), FILES, &["-v"]);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains(&format!(
+            "the cluster is {} (context \"testbed\"), v1.37.0",
+            cluster.server.address()
+        )),
+        "{said}"
+    );
+    let said = text(&output.stdout);
+    assert!(said.contains("cred spec none does not exist"), "{said}");
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn what_one_may_not_read_is_told_and_may_be_there() {
+    let cluster = Cluster::newest();
+    let token = cluster.server.token_of("reader").unwrap();
+    let kubeconfig = cluster.kubeconfig("reader", token);
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  serviceAccountName: none\n  runtimeClassName: none\n  \
+               securityContext: {windowsOptions: {gmsaCredentialSpecName: none}}\n  containers: [{name: c, image: i}]\n";
+    let output = cluster.check(&kubeconfig, pod, &["--context", "reader", "-o", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert_eq!(findings(&output), ["p advice runtime-class-unknown"]);
+    let said = text(&output.stderr);
+    for wanted in [
+        "namespaces \"team\" is forbidden: User \"reader\" cannot get resource \"namespaces\"",
+        "serviceaccounts \"none\" is forbidden: User \"reader\"",
+        "gmsacredentialspecs.windows.k8s.io \"none\" is forbidden: User \"reader\"",
+        "clusterroles.rbac.authorization.k8s.io is forbidden: User \"reader\"",
+        "rolebindings.rbac.authorization.k8s.io is forbidden: User \"reader\"",
+        "runtimeclasses.node.k8s.io \"none\" is forbidden: User \"reader\"",
+        "pods \"p\" is forbidden: User \"reader\" cannot get resource \"pods\" in API group \"\" in the namespace \"team\"",
+    ] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    assert!(!said.contains(token), "{said}");
+    let quiet = cluster.check(&kubeconfig, pod, &["--context", "reader", "-q"]);
+    assert_eq!(text(&quiet.stderr), "");
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn a_cluster_that_cannot_be_asked_is_told_in_plain_words() {
+    let cluster = Cluster::newest();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers: [{name: c, image: i}]\n";
+    let expired = cluster.kubeconfig("expired", "hunter2");
+    let strange = cluster.kubeconfig("strange", "hunter2");
+    let text_of = std::fs::read_to_string(&strange).unwrap();
+    let certificates = cluster.server.certificates();
+    let unknown = text_of.replace(
+        &format!("\"certificate-authority\":\"{}\"", certificates.display()),
+        "\"proxy-url\":null",
+    );
+    assert_ne!(unknown, text_of);
+    std::fs::write(&strange, unknown).unwrap();
+    let nobody = cluster.kubeconfig("nobody", "hunter2");
+    let elsewhere = std::fs::read_to_string(&nobody)
+        .unwrap()
+        .replace(cluster.server.address(), "https://127.0.0.1:1");
+    std::fs::write(&nobody, elsewhere).unwrap();
+    for (kubeconfig, arguments, wanted) in [
+        (
+            &expired,
+            &["--context", "reader"][..],
+            "the server does not take the credentials (401 Unauthorized)",
+        ),
+        (&expired, &[], "there is no context \"other\""),
+        (
+            &strange,
+            &["--context", "reader"],
+            "the server's certificate is not trusted",
+        ),
+        (
+            &nobody,
+            &["--context", "reader"],
+            "the connection is refused: nobody listens there",
+        ),
+        (
+            &cluster.directory.path().join("none"),
+            &[],
+            "read the kubeconfig ",
+        ),
+    ] {
+        let output = cluster.check(kubeconfig, pod, arguments);
+        let said = text(&output.stderr);
+        assert_eq!(
+            (output.status.code(), text(&output.stdout)),
+            (Some(2), ""),
+            "{said}"
+        );
+        assert!(said.contains(wanted) && !said.contains("hunter2"), "{said}");
+    }
+}
