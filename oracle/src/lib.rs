@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod author;
+pub mod beside;
 pub mod careless;
 pub mod coverage;
 pub mod generator;

@@ -5,6 +5,7 @@ use porthole_tests::kubernetes::{Client, collection};
 use serde_json::Value;
 
 use crate::answer::Answer;
+use crate::beside;
 use crate::namespaces;
 use crate::tree::Tree;
 
@@ -32,7 +33,10 @@ pub fn ask(client: &Client, object: &Tree, namespace: &str) -> Result<Answer> {
     let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
         return Err(Failure::new("create an object", "it has no apiVersion or kind"));
     };
-    let path = collection(api_version, kind, Some(namespace));
+    let cluster = beside::KINDS
+        .iter()
+        .any(|known| known.kind == kind && !known.namespaced);
+    let path = collection(api_version, kind, (!cluster).then_some(namespace));
     let answer = client.post(
         &format!("{path}?dryRun=All&fieldValidation=Strict"),
         &object.to_json(),

@@ -22,7 +22,13 @@ pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>
     if !items(metadata, "managedFields").all(is_readable) {
         return;
     }
-    for (index, entry) in items(metadata, "managedFields").enumerate() {
+    // Of records without fields nothing is left.
+    let written = items(metadata, "managedFields").filter(|entry| {
+        entry
+            .field("fieldsV1")
+            .is_some_and(|fields| fields.entries().next().is_some())
+    });
+    for (index, entry) in written.enumerate() {
         let path = path.index(index);
         let manager = text(entry, "manager");
         let field = path.child("manager");
