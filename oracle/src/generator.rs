@@ -121,6 +121,13 @@ impl Generator {
         }
         Self::grow_metadata(&mut object, random, mistakes, "");
         spoil(&mut object, random, mistakes, namespace);
+        // Which ports of nodes the cluster gives to ports that are there twice, it alone knows.
+        let ports = object
+            .at_mut("spec.ports")
+            .map_or(0, |ports| ports.items_mut().count());
+        if let Some(spec) = object.at_mut("spec").filter(|_| ports > 1) {
+            spec.remove("type");
+        }
         (object, namespace)
     }
 

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod author;
 pub mod beside;
 pub mod careless;
+pub mod change;
 pub mod coverage;
 pub mod generator;
 pub mod growth;
@@ -20,6 +21,7 @@ pub mod run;
 pub mod server;
 pub mod shrink;
 pub mod tree;
+pub mod updates;
 pub mod values;
 pub mod yaml;
 

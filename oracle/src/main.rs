@@ -19,6 +19,7 @@ const USAGE: &str = "usage: cargo xtask oracle [OPTION VALUE]…
   --kubernetes V        the server's version (the newest)
   --feature-gates …     NAME=true|false, with commas between
   --kinds …             the kinds of the objects, with commas between (all that hold pods)
+  --ask WHAT            `creations` or `changes`: the objects are created then, and deleted (creations)
   --server URL          a server that runs already, with --token; else one is started
   --token TOKEN         of one who may do everything there
   --record FILE         keeps the answers
@@ -34,6 +35,7 @@ struct Command {
     kubernetes: String,
     gates: String,
     kinds: Vec<String>,
+    changes: bool,
     server: Option<String>,
     token: String,
     record: Option<PathBuf>,
@@ -50,6 +52,7 @@ impl Command {
             kubernetes: NEWEST.to_owned(),
             gates: String::new(),
             kinds: Vec::new(),
+            changes: false,
             server: None,
             token: String::new(),
             record: None,
@@ -68,6 +71,9 @@ impl Command {
                 "--kubernetes" => value.trim_start_matches('v').clone_into(&mut command.kubernetes),
                 "--feature-gates" => command.gates = value,
                 "--kinds" => command.kinds = value.split(',').map(str::to_owned).collect(),
+                "--ask" if matches!(value.as_str(), "creations" | "changes") => {
+                    command.changes = value == "changes";
+                }
                 "--server" => command.server = Some(value),
                 "--token" => command.token = value,
                 "--record" => command.record = Some(value.into()),
@@ -130,7 +136,11 @@ impl Command {
             client: &client,
             options,
         };
-        let outcome = pair.run(&generator, 0..self.count)?;
+        let outcome = if self.changes {
+            pair.run_changes(&generator, 0..self.count)?
+        } else {
+            pair.run(&generator, 0..self.count)?
+        };
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/oracle");
         let directory = directory.join(match self.gates.as_str() {
             "" => version.to_string(),
@@ -171,7 +181,11 @@ impl Command {
                 found.ours.code,
                 found.ours.lines().join("\n            ")
             );
-            let path = directory.join(format!("seed-{}-object-{}.jsonl", self.seed, found.index));
+            if let Some(old) = &found.least.old {
+                println!("  it was    {old}");
+            }
+            let what = if self.changes { "change" } else { "object" };
+            let path = directory.join(format!("seed-{}-{what}-{}.jsonl", self.seed, found.index));
             record::write(&path, std::slice::from_ref(&found.least))?;
         }
         let Outcome {

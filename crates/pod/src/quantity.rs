@@ -164,6 +164,15 @@ impl<'a> Quantity<'a> {
         }
     }
 
+    /// The same text for the same amount, however it is written.
+    pub(crate) fn amount(&self) -> String {
+        if self.is_zero() {
+            return "0".to_owned();
+        }
+        let (digits, exponent) = self.decimal().engineering();
+        format!("{digits}e{exponent}")
+    }
+
     /// Whether it is less than nothing.
     #[must_use]
     pub fn is_negative(&self) -> bool {

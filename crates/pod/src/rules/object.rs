@@ -77,7 +77,7 @@ impl Known {
         Some(found.2)
     }
 
-    fn demands(self, options: &Options) -> Demands {
+    pub(crate) fn demands(self, options: &Options) -> Demands {
         let name = match self {
             Self::ClusterRole | Self::ClusterRoleBinding | Self::Role | Self::RoleBinding => {
                 NameForm::PathSegment
@@ -108,6 +108,11 @@ impl Known {
     pub(crate) fn check(self, report: &mut Report<'_>, object: Node<'_>) {
         let demands = self.demands(report.options);
         metadata::check(report, object, demands, None);
+        self.check_rest(report, object);
+    }
+
+    /// All that is asked beside the metadata.
+    fn check_rest(self, report: &mut Report<'_>, object: Node<'_>) {
         match self {
             Self::ClusterRole => role::check_cluster(report, object),
             Self::ClusterRoleBinding => binding::check(report, object, false),

@@ -240,7 +240,12 @@ fn check_size(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
         pass.required(&EPHEMERAL_CLAIM, &field, "", place(spec, "resources"));
         return;
     };
-    if let Some(Ok(size)) = Quantity::of(node)
+    let size = if node.is_null() {
+        Some(Quantity::parse("0"))
+    } else {
+        Quantity::of(node)
+    };
+    if let Some(Ok(size)) = size
         && (size.is_negative() || size.is_zero())
     {
         let value = size.to_string();
