@@ -7,6 +7,25 @@ use crate::generator::{Generator, Sample};
 use crate::random::Random;
 use crate::tree::Tree;
 
+/// What stays as it is: names, what is written and never read, and the older one of two names of a field.
+const KEPT: &[(&str, &[&str])] = &[
+    ("metadata", &["name", "namespace", "ownerReferences"]),
+    ("", &["stringData"]),
+    ("spec", &["serviceAccount"]),
+];
+
+/// Takes nulls away: in a patch they are no values.
+fn without_nulls(tree: &mut Tree) {
+    match tree {
+        Tree::Leaf(_) => {}
+        Tree::List(items) => items.iter_mut().for_each(without_nulls),
+        Tree::Map(entries) => {
+            entries.retain(|(_, value)| *value != Tree::Leaf(Value::Null));
+            entries.iter_mut().for_each(|(_, value)| without_nulls(value));
+        }
+    }
+}
+
 /// What an object becomes, by its number: a few fields of it are written anew, taken away or added.
 #[must_use]
 pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
@@ -31,17 +50,23 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
             }
         }
     }
-    // It is the same object.
-    for key in ["name", "namespace"] {
-        let path = format!("metadata.{key}");
-        let kept = sample.object.clone().at_mut(&path).cloned();
-        if let Some(metadata) = changed.at_mut("metadata") {
-            match kept {
-                Some(kept) => metadata.set(key, kept),
-                None => metadata.remove(key),
+    // It is the same object, and what only the server makes something of stays.
+    for (place, keys) in KEPT {
+        for key in *keys {
+            let kept = sample
+                .object
+                .clone()
+                .at_mut(place)
+                .and_then(|there| there.get(key).cloned());
+            if let Some(there) = changed.at_mut(place) {
+                match kept {
+                    Some(kept) => there.set(key, kept),
+                    None => there.remove(key),
+                }
             }
         }
     }
+    without_nulls(&mut changed);
     changed
 }
 

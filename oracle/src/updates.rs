@@ -24,18 +24,20 @@ struct Live {
 }
 
 impl Live {
-    /// Creates the object of that number under a name of its own. None where the server does not take it, or where it would
+    /// Creates an object under a name that begins so: claims stay for a while under theirs. None where the server does not take it, or where it would
     /// change what becomes of others.
-    fn create(pair: &Pair<'_>, sample: &Sample, index: u64) -> Result<Option<Self>> {
+    fn create(pair: &Pair<'_>, sample: &Sample, name: &str) -> Result<Option<Self>> {
         let mut object = sample.object.clone();
         let kind = object.get("kind").and_then(Tree::text).unwrap_or_default();
-        let name = format!("u-{}-{index}", kind.to_lowercase());
+        let name = format!("{name}-{}", kind.to_lowercase());
         let others = kind == "Namespace" || object.get("globalDefault") == Some(&true.into());
         let Some(metadata @ Tree::Map(_)) = object.at_mut("metadata").filter(|_| !others) else {
             return Ok(None);
         };
         metadata.set("name", name.as_str());
         metadata.remove("namespace");
+        // A patch is warned of them in other cases than a whole object.
+        metadata.remove("ownerReferences");
         let taken = server::create(pair.client, &object, namespaces::DEFAULT)?;
         Ok(taken.then_some(Self { object, name }))
     }
@@ -73,7 +75,7 @@ impl Pair<'_> {
         let mut kinds = Kinds::new();
         for index in numbers {
             let mut sample = generator.sample(index);
-            let Some(live) = Live::create(self, &sample, index)? else {
+            let Some(live) = Live::create(self, &sample, &format!("u-{index}"))? else {
                 continue;
             };
             sample.object = live.object.clone();
@@ -114,7 +116,7 @@ impl Pair<'_> {
         index: u64,
     ) -> Result<Option<Disagreement>> {
         let mut sample = generator.sample(index);
-        let Some(live) = Live::create(self, &sample, index)? else {
+        let Some(live) = Live::create(self, &sample, &format!("v-{index}"))? else {
             return Ok(None);
         };
         sample.object = live.object.clone();

@@ -8,8 +8,8 @@
 use porthole_admission::classes::{self, Classes, Denial, Stage};
 use porthole_manifest::{Object, PodTemplate};
 use porthole_pod::{
-    ErrorKind, Finding, Severity, Status, object_status, object_warnings, request_warnings, validate_object,
-    validate_update, warnings_of_invalid,
+    ErrorKind, Finding, Severity, Status, change_warnings, object_status, object_warnings, request_warnings,
+    validate_object, validate_update, warnings_of_invalid,
 };
 
 use crate::answer::Answer;
@@ -76,7 +76,11 @@ pub(crate) fn ask(
     };
     asked.warn(&of_request);
     let of_object = match template {
-        _ if valid => object_warnings(object, options),
+        _ if valid => match old {
+            Some(old) => change_warnings(old, object, options),
+            None => object_warnings(object, options),
+        },
+        _ if old.is_some() => Vec::new(),
         Some(template) => warnings_of_invalid(template, options),
         None => Vec::new(),
     };

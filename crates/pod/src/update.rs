@@ -8,7 +8,7 @@ mod pod;
 mod same;
 mod workload;
 
-use porthole_manifest::{Node, Object, pod_template};
+use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 
 use crate::finding::Finding;
 use crate::options::Options;
@@ -17,6 +17,7 @@ use crate::report::{Report, Shown, place, text};
 use crate::rule::rules;
 use crate::rules::object::Known;
 use crate::validate::{Pass, check_decoding};
+use crate::warnings::{object_warnings, warnings};
 
 rules! { ApiServer:
     /// A field of an object stays as it was when the object was created. Delete the object and create it anew, or give the new
@@ -67,6 +68,29 @@ pub fn validate_update(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
         object::check(&mut report, known, change);
     }
     report.into_findings()
+}
+
+/// The warnings of the API server when `new` takes the place of `old`: of what pods are made of, where it is another.
+#[must_use]
+pub fn change_warnings(old: &Object<'_>, new: &Object<'_>, options: &Options) -> Vec<Finding> {
+    let Some(template) = pod_template(new) else {
+        return object_warnings(new, options);
+    };
+    let (group, kind) = (new.group(), template.kind);
+    let changed = workload::is_changed(old.node, new.node, group, kind, options);
+    let of = match (kind, pod_template(old)) {
+        (WorkloadKind::Pod, _) => return Vec::new(),
+        // The server has the two of them the wrong way round.
+        (WorkloadKind::ReplicationController, Some(old)) => old,
+        _ => template,
+    };
+    let mut found = warnings(&of, options);
+    found.retain(|finding| match finding.rule.name {
+        "all-revisions" | "zone-in-schedule" => true,
+        "workload-name-as-hostname" => false,
+        _ => changed,
+    });
+    found
 }
 
 /// An object, or a part of one, as it was and as it shall be.

@@ -5,9 +5,9 @@ mod config_map;
 mod namespace;
 mod priority_class;
 mod role;
-mod runtime_class;
+pub(crate) mod runtime_class;
 mod secret;
-mod service;
+pub(crate) mod service;
 
 use porthole_manifest::Node;
 

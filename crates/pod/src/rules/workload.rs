@@ -97,12 +97,13 @@ fn check_spec(pass: &mut Pass<'_>, path: &Path<'_>) {
     }
 }
 
-/// What is asked of the spec of a workload that is changed.
-pub(crate) fn check_changed(pass: &mut Pass<'_>) {
+/// What is asked of the spec of a workload that is changed. `generated` says of a Job whether it has a selector that was
+/// generated for it, and whether its template still has the labels of that.
+pub(crate) fn check_changed(pass: &mut Pass<'_>, generated: (bool, bool)) {
     let path = Path::root("spec");
     match pass.template.kind {
         WorkloadKind::ReplicationController => replication_controller::check_spec(pass, &path),
-        WorkloadKind::Job => job::check_changed(pass, &path),
+        WorkloadKind::Job => job::check_changed(pass, &path, generated),
         WorkloadKind::StatefulSet => stateful_set::check_changed(pass, &path),
         _ => check_spec(pass, &path),
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use porthole_manifest::Node;
+use serde_json::Value;
 
 use super::same::{Reader, differences};
 use super::{CLAIM_CHANGED, Change, IMMUTABLE, IMMUTABLE_DATA, IMMUTABLE_FIELD};
@@ -12,7 +13,7 @@ use crate::quantity::Quantity;
 use crate::render::{go_json, go_quote};
 use crate::report::{Report, Shown, int, is_true, place, some_text, text};
 use crate::rules::metadata;
-use crate::rules::object::Known;
+use crate::rules::object::{Known, runtime_class};
 
 /// All that is asked of an object of the kind that is changed, in the API server's order.
 pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_>) {
@@ -31,13 +32,10 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
             change.check_role(report);
         }
         Known::RuntimeClass => {
-            known.check(report, object);
+            metadata::check(report, object, demands, None);
+            runtime_class::check_changed(report, object);
             metadata::check_changed(report, object, None);
-            if change.changes("handler", "") {
-                let span = place(object, "handler");
-                let given = Shown::Str(text(object, "handler"));
-                report.invalid(&IMMUTABLE_FIELD, &Path::root("handler"), given, IMMUTABLE, span);
-            }
+            change.check_handler(report);
         }
         Known::ConfigMap => {
             metadata::check_changed(report, object, None);
@@ -67,6 +65,26 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
 }
 
 impl Change<'_, '_> {
+    /// The handler of a `RuntimeClass`.
+    fn check_handler(self, report: &mut Report<'_>) {
+        if !self.changes("handler", "") {
+            return;
+        }
+        let found = report.count();
+        let given = text(self.new, "handler");
+        // Since 1.37 the value is not shown.
+        let value = if report.at_least(37) {
+            Shown::Null
+        } else {
+            Shown::Str(given)
+        };
+        let span = place(self.new, "handler");
+        report.invalid(&IMMUTABLE_FIELD, &Path::root("handler"), value, IMMUTABLE, span);
+        if report.at_least(37) && given.is_empty() {
+            report.move_before(found, &["handler"]);
+        }
+    }
+
     /// The type of a Secret.
     fn fix_type(self, report: &mut Report<'_>) {
         if self.changes("type", "Opaque") {
@@ -89,7 +107,9 @@ impl Change<'_, '_> {
             report.forbidden(&IMMUTABLE_DATA, &Path::root("immutable"), detail, span);
         }
         for key in keys {
-            if Data::of(self.old, key) != Data::of(self.new, key) {
+            let mut after = Data::of(self.old, "stringData");
+            after.0.extend(Data::of(self.new, key).0);
+            if Data::of(self.old, key) != after {
                 report.forbidden(&IMMUTABLE_DATA, &Path::root(key), detail, place(self.new, key));
             }
         }
@@ -158,8 +178,14 @@ impl Change<'_, '_> {
     fn check_claim(self, report: &mut Report<'_>) {
         let spec = self.child("spec");
         let reader = Reader::new(report.options);
-        let [mut old, new] =
-            [spec.old, spec.new].map(|node| reader.read("core/v1.PersistentVolumeClaimSpec", node));
+        let read = |node, filled: bool| {
+            let mut spec = reader.read("core/v1.PersistentVolumeClaimSpec", node);
+            fill_sources(report, &mut spec, filled);
+            spec
+        };
+        let mut old = read(spec.old, false);
+        let filled = old.get("dataSource").or(old.get("dataSourceRef")).is_some();
+        let new = read(spec.new, filled);
         // The volume is named once.
         if text(spec.old, "volumeName").is_empty()
             && let (Some(old), Some(name)) = (old.as_object_mut(), new.get("volumeName"))
@@ -178,14 +204,17 @@ impl Change<'_, '_> {
                 format!("spec is immutable after creation except {most} for bound claims\n{changes}");
             report.forbidden(&CLAIM_CHANGED, &path, detail, spec.new.span());
         }
-        let recovers = report.enabled("RecoverVolumeExpansionFailure") || report.at_least(37);
-        if let (Some(before), Some(after)) = (size_of(spec.old), size_of(spec.new))
-            && after < before
-            && !recovers
-        {
+        // One that is not bound has no capacity below which it cannot go.
+        let recovers = report.feature("RecoverVolumeExpansionFailure", 37);
+        let (before, after) = (size_of(spec.old), size_of(spec.new));
+        if after < before && (!recovers || after.is_none_or(|size| size.is_zero() || size.is_negative())) {
             let resources = path.child("resources");
             let requests = resources.child("requests");
-            let detail = "field can not be less than previous value";
+            let detail = if recovers {
+                "field can not be less than status.capacity"
+            } else {
+                "field can not be less than previous value"
+            };
             let span = spec.new.child("resources").span();
             report.forbidden(&CLAIM_CHANGED, &requests.child("storage"), detail, span);
         }
@@ -204,6 +233,47 @@ impl Change<'_, '_> {
     }
 }
 
+/// The data sources of a claim as the API server makes them: one that is neither a claim nor a snapshot is dropped where the
+/// old claim is filled with nothing, and where one field is set, so is the other.
+fn fill_sources(report: &Report<'_>, spec: &mut Value, filled: bool) {
+    let Value::Object(spec) = spec else { return };
+    let of = |source: &Value, key: &str| source[key].as_str().unwrap_or_default().to_owned();
+    let any = report.feature("AnyVolumeDataSource", 33);
+    let far = |source: &Value| !of(source, "namespace").is_empty();
+    let drops = |source: &Value| !any || far(source) && !report.enabled("CrossNamespaceVolumeDataSource");
+    if spec
+        .get("dataSourceRef")
+        .is_some_and(|source| !filled && drops(source))
+    {
+        spec.remove("dataSourceRef");
+    }
+    let known = |source: &Value| match of(source, "apiGroup").as_str() {
+        "" => of(source, "kind") == "PersistentVolumeClaim",
+        group => group == "snapshot.storage.k8s.io" && of(source, "kind") == "VolumeSnapshot",
+    };
+    let alone = !filled && !spec.contains_key("dataSourceRef");
+    if spec
+        .get("dataSource")
+        .is_some_and(|source| alone && !known(source))
+    {
+        spec.remove("dataSource");
+    }
+    if !any {
+        return;
+    }
+    let (source, reference) = (
+        spec.get("dataSource").cloned(),
+        spec.get("dataSourceRef").cloned(),
+    );
+    match (source, reference) {
+        (Some(source), None) => drop(spec.insert("dataSourceRef".to_owned(), source)),
+        (None, Some(reference)) if !far(&reference) => {
+            spec.insert("dataSource".to_owned(), reference);
+        }
+        _ => {}
+    }
+}
+
 /// The size that a claim's spec asks for.
 fn size_of(spec: Node<'_>) -> Option<Quantity<'_>> {
     let requests = spec.child("resources").child("requests");
@@ -218,7 +288,8 @@ struct Data(BTreeMap<String, Vec<u8>>);
 impl Data {
     fn of(object: Node<'_>, key: &str) -> Self {
         let mut data = BTreeMap::new();
-        let encoded = key == "binaryData" || object.child("kind").as_str() == Some("Secret");
+        let secret = object.child("kind").as_str() == Some("Secret");
+        let encoded = key == "binaryData" || key == "data" && secret;
         for entry in object.child(key).entries() {
             let text = entry.value.as_str().unwrap_or_default();
             let bytes = if encoded {

@@ -121,11 +121,8 @@ impl Change<'_, '_> {
 
     /// Tolerations may be added. Whether none was taken away.
     fn check_tolerations(self, pass: &mut Pass<'_>) -> bool {
-        let parts = |toleration: Node<'_>| {
-            ["key", "operator", "value", "effect"].map(|key| text(toleration, key).to_owned())
-        };
-        let kept = |old| items(self.new, "tolerations").any(|new| parts(new) == parts(old));
-        if items(self.old, "tolerations").all(kept) {
+        let (old, new) = (tolerations_of(self.old), tolerations_of(self.new));
+        if old.iter().all(|old| new.contains(old)) {
             return true;
         }
         let spec = pass.spec_path();
@@ -259,6 +256,23 @@ impl Change<'_, '_> {
     }
 }
 
+/// The key, the operator, the value and the effect of a Pod's tolerations, and of those that every Pod is given that does not
+/// speak of the same.
+fn tolerations_of(spec: Node<'_>) -> Vec<[&str; 4]> {
+    let mut all: Vec<[&str; 4]> = items(spec, "tolerations")
+        .map(|toleration| ["key", "operator", "value", "effect"].map(|key| text(toleration, key)))
+        .collect();
+    for given in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let speaks = |[key, _, _, effect]: &[&str; 4]| {
+            (key.is_empty() || *key == given) && matches!(*effect, "" | "NoExecute")
+        };
+        if !all.iter().any(speaks) {
+            all.push([given, "Exists", "", "NoExecute"]);
+        }
+    }
+    all
+}
+
 fn annotations_of(object: Node<'_>) -> Option<Node<'_>> {
     object.child("metadata").field("annotations")
 }
@@ -276,6 +290,8 @@ fn only_adds(old: &Value, new: &Value) -> bool {
 /// What the API server fills into Pods only.
 fn fill_in(spec: &mut Map<String, Value>) {
     spec.entry("enableServiceLinks").or_insert_with(|| true.into());
+    spec.entry("preemptionPolicy")
+        .or_insert_with(|| "PreemptLowerPriority".into());
     let host = spec.get("hostNetwork") == Some(&Value::Bool(true));
     for list in ["containers", "initContainers"] {
         let containers = spec.get_mut(list).and_then(Value::as_array_mut);

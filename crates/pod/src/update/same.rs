@@ -151,6 +151,23 @@ fn fill_in(name: &str, map: &mut Map<String, Value>) {
             let image = map.get("reference").and_then(Value::as_str).unwrap_or_default();
             json!({"pullPolicy": if is_latest(image) { "Always" } else { "IfNotPresent" }})
         }
+        "DeploymentSpec" => {
+            json!({"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600})
+        }
+        "ReplicaSetSpec" | "ReplicationControllerSpec" => json!({"replicas": 1}),
+        "StatefulSetSpec" => {
+            json!({"replicas": 1, "podManagementPolicy": "OrderedReady", "revisionHistoryLimit": 10})
+        }
+        "DaemonSetSpec" => json!({"revisionHistoryLimit": 10}),
+        "JobSpec" => {
+            json!({"backoffLimit": 6, "completionMode": "NonIndexed", "parallelism": 1, "suspend": false})
+        }
+        "CronJobSpec" => json!({
+            "concurrencyPolicy": "Allow",
+            "failedJobsHistoryLimit": 1,
+            "successfulJobsHistoryLimit": 3,
+            "suspend": false,
+        }),
         "Probe" => {
             json!({"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3})
         }
@@ -187,14 +204,37 @@ fn fill_in(name: &str, map: &mut Map<String, Value>) {
     }
 }
 
-/// Whether an image is pulled each time where nobody says otherwise: it has the tag `latest`, or neither tag nor digest.
+/// Whether an image is pulled each time where nobody says otherwise: it has the tag `latest`, or neither tag nor digest. Of
+/// what is no image's name the API server reads neither.
 fn is_latest(image: &str) -> bool {
-    let name = image.rsplit_once('/').map_or(image, |(_, name)| name);
-    match (name.contains('@'), name.rsplit_once(':')) {
-        (true, _) => false,
-        (false, Some((_, tag))) => tag == "latest",
-        (false, None) => true,
+    let (rest, name) = image.rsplit_once('/').unwrap_or(("", image));
+    if name.contains('@') {
+        return false;
     }
+    let (name, tag) = name.split_once(':').unwrap_or((name, "latest"));
+    let host = |part: &str| part.contains(['.', ':']) || part == "localhost";
+    let mut parts = rest.split('/').filter(|_| !rest.is_empty()).enumerate();
+    // The library of Docker's own images stands before a name alone.
+    let length = if rest.is_empty() {
+        "library/".len() + name.len()
+    } else {
+        rest.len() + 1 + name.len()
+    };
+    let readable =
+        length <= 255 && is_path(name) && parts.all(|(at, part)| at == 0 && host(part) || is_path(part));
+    readable && tag == "latest"
+}
+
+/// Whether it is a part of an image's name: small letters and digits, with single periods, one or two underscores or
+/// dashes between them.
+fn is_path(part: &str) -> bool {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let between = |text: &str| {
+        matches!(text, "." | "_" | "__") || !text.is_empty() && text.bytes().all(|byte| byte == b'-')
+    };
+    part.starts_with(word)
+        && part.ends_with(word)
+        && part.split(word).filter(|text| !text.is_empty()).all(between)
 }
 
 /// What differs, a line each: the path, what was there and what is.
@@ -268,6 +308,11 @@ mod tests {
             ("r:5000/i", true),
             ("i:1", false),
             ("i@sha256:0", false),
+            ("mcr.microsoft.com/windows/nanoserver", true),
+            ("", false),
+            ("..", false),
+            ("Image", false),
+            ("a__b/c--d", true),
         ] {
             assert_eq!(is_latest(image), latest, "{image}");
         }

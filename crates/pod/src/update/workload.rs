@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::same::Reader;
 use super::{Change, IMMUTABLE, IMMUTABLE_FIELD, pod};
+use crate::options::Options;
 use crate::path::Path;
-use crate::report::{Report, Shown, int, is_true, place, text};
+use crate::report::{Report, Shown, int, is_true, place, some_text, text};
 use crate::rules::{labels, metadata, workload};
 use crate::validate::Pass;
 
@@ -24,38 +25,70 @@ pub(super) fn check(pass: &mut Pass<'_>, change: Change<'_, '_>) {
         return;
     }
     metadata::check_changed(pass, object, labels);
+    let generated = (!is_true(spec.old, "manualSelector"), spec.keeps_labels());
     match kind {
         WorkloadKind::Deployment | WorkloadKind::ReplicaSet => {
-            workload::check_changed(pass);
-            spec.fix_selector(pass, &path);
+            workload::check_changed(pass, generated);
+            spec.fix_selector(pass, &path, &[]);
         }
         WorkloadKind::DaemonSet => {
-            spec.fix_selector(pass, &path);
-            workload::check_changed(pass);
+            spec.fix_selector(pass, &path, &[]);
+            workload::check_changed(pass, generated);
         }
         WorkloadKind::StatefulSet if pass.at_least(27) => {
-            workload::check_changed(pass);
+            workload::check_changed(pass, generated);
             spec.check_stateful_set(pass, &path);
         }
         WorkloadKind::StatefulSet => {
             spec.check_stateful_set(pass, &path);
-            workload::check_changed(pass);
+            workload::check_changed(pass, generated);
         }
         WorkloadKind::Job => {
-            workload::check_changed(pass);
+            workload::check_changed(pass, generated);
             spec.check_job(pass, &path);
             workload::job::check_changed_name(pass);
         }
-        _ => workload::check_changed(pass),
+        _ => workload::check_changed(pass, generated),
     }
 }
 
+/// Whether what makes the server look at the pods of a workload anew is another.
+pub(super) fn is_changed(
+    old: Node<'_>,
+    new: Node<'_>,
+    group: &str,
+    kind: WorkloadKind,
+    options: &Options,
+) -> bool {
+    let reader = Reader::new(options);
+    let group = if group.is_empty() { "core" } else { group };
+    let (name, path) = match kind {
+        WorkloadKind::PodTemplate => ("core/v1.PodTemplateSpec".to_owned(), &["template"][..]),
+        WorkloadKind::DaemonSet => ("core/v1.PodTemplateSpec".to_owned(), &["spec", "template"][..]),
+        _ => (format!("{group}/v1.{}Spec", kind.name()), &["spec"][..]),
+    };
+    let read = |node: Node<'_>| reader.read(&name, path.iter().fold(node, |node, key| node.child(key)));
+    let annotations = |node: Node<'_>| node.child("metadata").child("annotations").to_json();
+    read(old) != read(new) || kind == WorkloadKind::Deployment && annotations(old) != annotations(new)
+}
+
 impl Change<'_, '_> {
-    fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>) {
+    /// Whether labels that the API server has added to the template are still there: what the old manifest has around them
+    /// and the new one has not is taken away, and they with it.
+    fn keeps_labels(self) -> bool {
+        let mut change = self;
+        ["template", "metadata", "labels"].iter().all(|key| {
+            change = change.child(key);
+            change.old.is_null() || !change.new.is_null()
+        })
+    }
+
+    /// Refuses another selector; `made` are labels that are in it without being written.
+    fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>, made: &[labels::Pair<'_>]) {
         let reader = Reader::new(report.options);
         if self.differs(reader, "meta/v1.LabelSelector", "selector") {
             let value = match self.new.field("selector") {
-                Some(selector) => labels::shown_selector(report, selector),
+                Some(selector) => labels::shown_selector_of(report, selector, made),
                 None => report.render(Shown::Null),
             };
             let span = place(self.new, "selector");
@@ -108,7 +141,7 @@ impl Change<'_, '_> {
     fn check_stateful_set(self, report: &mut Report<'_>, path: &Path<'_>) {
         let claims = self.claims_differ(report);
         if report.at_least(37) {
-            self.fix_selector(report, path);
+            self.fix_selector(report, path, &[]);
             if claims {
                 let value = self.new.child("volumeClaimTemplates").to_json().to_string();
                 let span = place(self.new, "volumeClaimTemplates");
@@ -156,7 +189,13 @@ impl Change<'_, '_> {
 
     fn check_job(self, report: &mut Report<'_>, path: &Path<'_>) {
         self.check_completions(report, path);
-        self.fix_selector(report, path);
+        let made = workload::job::made_selector(report);
+        let made = if is_true(self.old, "manualSelector") {
+            &[]
+        } else {
+            &made[..]
+        };
+        self.fix_selector(report, path, made);
         self.check_job_template(report, path);
         self.fix_text(report, path, "completionMode", "NonIndexed");
         if report.at_least(25) && report.feature("JobPodFailurePolicy", 31) {
@@ -166,7 +205,12 @@ impl Change<'_, '_> {
             self.fix_int(report, path, "backoffLimitPerIndex");
         }
         if report.at_least(30) && report.feature("JobManagedBy", 35) {
-            self.fix_text(report, path, "managedBy", "");
+            let manager = |node| some_text(node, "managedBy");
+            if manager(self.old) != manager(self.new) {
+                let value = manager(self.new).map_or(Shown::Null, Shown::Named);
+                let span = place(self.new, "managedBy");
+                report.invalid(&IMMUTABLE_FIELD, &path.child("managedBy"), value, IMMUTABLE, span);
+            }
         }
         if report.at_least(30) && report.feature("JobSuccessPolicy", 33) {
             self.fix(report, path, "batch/v1.SuccessPolicy", "successPolicy");
@@ -175,10 +219,12 @@ impl Change<'_, '_> {
 
     /// How many pods of a Job have to succeed. That of an indexed one changes with how many there are at a time.
     fn check_completions(self, report: &mut Report<'_>, path: &Path<'_>) {
-        let given = |node: Node<'_>| {
-            int(node, "completions").or_else(|| int(node, "parallelism").is_none().then_some(1))
+        // What was filled in for the old one stays where the new one says nothing of it either.
+        let filled = |node: Node<'_>| int(node, "parallelism").is_none().then_some(1);
+        let (old, new) = match (int(self.old, "completions"), int(self.new, "completions")) {
+            (None, None) => return,
+            (old, new) => (old.or(filled(self.old)), new.or(filled(self.new))),
         };
-        let (old, new) = (given(self.old), given(self.new));
         if old == new {
             return;
         }
@@ -211,7 +257,7 @@ impl Change<'_, '_> {
                 free_resources(template);
             }
         }
-        if old != new {
+        if old != new || !is_true(self.old, "manualSelector") && !self.keeps_labels() {
             let value = self.new.child("template").to_json().to_string();
             let span = place(self.new, "template");
             report.invalid(
