@@ -21,6 +21,7 @@ pub mod run;
 pub mod server;
 pub mod shrink;
 pub mod tree;
+pub mod unseen;
 pub mod updates;
 pub mod values;
 pub mod yaml;

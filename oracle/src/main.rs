@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use porthole_oracle::coverage::Counts;
 use porthole_oracle::record;
 use porthole_oracle::run::{Outcome, Pair};
 use porthole_oracle::{Generator, server};
@@ -24,7 +25,8 @@ const USAGE: &str = "usage: cargo xtask oracle [OPTION VALUE]…
   --token TOKEN         of one who may do everything there
   --record FILE         keeps the answers
   --save DIRECTORY      where the least of each disagreement is kept (tests/fixtures/oracle/1.NN)
-  --report FILE         where the counts of the rules are written";
+  --report FILE         where the counts of the rules are written, added to those that are there
+  --allow-privileged B  `false` for a server that takes no privileged containers (true)";
 
 /// Answers of more bytes are not kept: the files are in the repository.
 const RECORDED: usize = 4000;
@@ -36,6 +38,7 @@ struct Command {
     gates: String,
     kinds: Vec<String>,
     changes: bool,
+    privileged: bool,
     server: Option<String>,
     token: String,
     record: Option<PathBuf>,
@@ -53,6 +56,7 @@ impl Command {
             gates: String::new(),
             kinds: Vec::new(),
             changes: false,
+            privileged: true,
             server: None,
             token: String::new(),
             record: None,
@@ -73,6 +77,9 @@ impl Command {
                 "--kinds" => command.kinds = value.split(',').map(str::to_owned).collect(),
                 "--ask" if matches!(value.as_str(), "creations" | "changes") => {
                     command.changes = value == "changes";
+                }
+                "--allow-privileged" => {
+                    command.privileged = value.parse().doing(format!("read `{option} {value}`"))?;
                 }
                 "--server" => command.server = Some(value),
                 "--token" => command.token = value,
@@ -105,7 +112,7 @@ impl Command {
     }
 
     fn start(&self) -> Result<ApiServer> {
-        let mut settings = Settings::of(&self.kubernetes);
+        let mut settings = Settings::of(&self.kubernetes).allow_privileged(self.privileged);
         for gate in self.gates.split(',').filter(|gate| !gate.is_empty()) {
             let (name, on) = gate.split_once('=').unwrap_or((gate, "true"));
             settings = settings.feature_gate(name, on == "true");
@@ -118,6 +125,7 @@ impl Command {
         let options = Options {
             gates: Gates::parse(&self.gates, version)
                 .doing(format!("read `--feature-gates {}`", self.gates))?,
+            allow_privileged: self.privileged,
             ..Options::of(version)
         };
         let started = self.server.is_none().then(|| self.start()).transpose()?;
@@ -155,7 +163,7 @@ impl Command {
             record::write(path, &short.cloned().collect::<Vec<_>>())?;
         }
         if let Some(path) = &self.report {
-            std::fs::write(path, outcome.coverage.report()).doing(format!("write `{}`", path.display()))?;
+            report(path, &outcome)?;
         }
         Ok(if outcome.different == 0 {
             ExitCode::SUCCESS
@@ -200,6 +208,19 @@ impl Command {
         );
         Ok(())
     }
+}
+
+/// Adds the counts of a run to those of a file, and says what was seen in all.
+fn report(path: &Path, outcome: &Outcome) -> Result<()> {
+    let mut counts = if path.exists() {
+        let text = std::fs::read_to_string(path).doing(format!("read `{}`", path.display()))?;
+        Counts::read(&text)
+    } else {
+        Counts::default()
+    };
+    counts.add(&outcome.coverage);
+    println!("{}", counts.summary());
+    std::fs::write(path, counts.table()).doing(format!("write `{}`", path.display()))
 }
 
 /// A seed of the clock's.

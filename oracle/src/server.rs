@@ -2,7 +2,7 @@
 
 use porthole_tests::failure::{Failure, Result};
 use porthole_tests::kubernetes::{Client, collection};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::beside;
@@ -87,10 +87,11 @@ pub fn ask_to_change(
 }
 
 fn settled(answer: &porthole_tests::kubernetes::Answer) -> Result<Answer> {
-    let status = if answer.code < 300 {
-        Value::Null
-    } else {
-        answer.json()?
+    let status = match answer.code {
+        ..300 => Value::Null,
+        // Where there is nothing the server speaks no JSON, and clients say so.
+        404 => answer.json().unwrap_or_else(|_| not_found()),
+        _ => answer.json()?,
     };
     Ok(Answer {
         code: answer.code,
@@ -98,4 +99,18 @@ fn settled(answer: &porthole_tests::kubernetes::Answer) -> Result<Answer> {
         warnings: answer.warnings.clone(),
     }
     .settled())
+}
+
+/// What clients make of an address at which there is nothing.
+fn not_found() -> Value {
+    json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "the server could not find the requested resource",
+        "reason": "NotFound",
+        "details": {},
+        "code": 404,
+    })
 }

@@ -20,6 +20,18 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
     let object = change.new;
     let demands = known.demands(report.options);
     metadata::check_common(report, object, demands, None);
+    let twice = matches!(
+        known,
+        Known::ClusterRole
+            | Known::ClusterRoleBinding
+            | Known::PersistentVolumeClaim
+            | Known::Role
+            | Known::RoleBinding
+    );
+    if twice && !report.at_least(35) {
+        // It is asked all that a new one is, and then once more.
+        known.check(report, object);
+    }
     match known {
         // These are asked as they are first, and then what has changed.
         Known::ClusterRole | Known::Role | Known::Namespace => {
@@ -153,9 +165,10 @@ impl Change<'_, '_> {
         let value = |node: Node<'_>| int(node, "value").unwrap_or_default();
         if value(self.old) != value(self.new) {
             let detail = "may not be changed in an update.";
+            let field = if report.at_least(25) { "value" } else { "Value" };
             report.forbidden(
                 &IMMUTABLE_FIELD,
-                &Path::root("value"),
+                &Path::root(field),
                 detail,
                 place(self.new, "value"),
             );

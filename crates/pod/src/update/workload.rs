@@ -24,16 +24,28 @@ pub(super) fn check(pass: &mut Pass<'_>, change: Change<'_, '_>) {
         pod::check(pass, change);
         return;
     }
+    let twice = match kind {
+        WorkloadKind::DaemonSet | WorkloadKind::ReplicaSet => !pass.at_least(34),
+        WorkloadKind::ReplicationController => !pass.at_least(35),
+        WorkloadKind::StatefulSet => !pass.at_least(25),
+        WorkloadKind::Job => !pass.at_least(37),
+        _ => false,
+    };
+    if twice {
+        // It is asked all that a new one is, and then once more what a changed one is.
+        workload::check(pass);
+        pass.made_labels.clear();
+    }
     metadata::check_changed(pass, object, labels);
     let generated = (!is_true(spec.old, "manualSelector"), spec.keeps_labels());
     match kind {
-        WorkloadKind::Deployment | WorkloadKind::ReplicaSet => {
-            workload::check_changed(pass, generated);
+        WorkloadKind::DaemonSet if pass.at_least(34) => {
             spec.fix_selector(pass, &path, &[]);
+            workload::check_changed(pass, generated);
         }
-        WorkloadKind::DaemonSet => {
-            spec.fix_selector(pass, &path, &[]);
+        WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::DaemonSet => {
             workload::check_changed(pass, generated);
+            spec.fix_selector(pass, &path, &[]);
         }
         WorkloadKind::StatefulSet if pass.at_least(27) => {
             workload::check_changed(pass, generated);
