@@ -7,11 +7,15 @@ use crate::generator::{Generator, Sample};
 use crate::random::Random;
 use crate::tree::Tree;
 
-/// What stays as it is: names, what is written and never read, and the older one of two names of a field.
+/// What stays as it is: names, what is written and never read, the older one of two names of a field, and what the server
+/// has filled in so that a patch of it is another thing than the manifest: strategies, and the labels of a Job.
 const KEPT: &[(&str, &[&str])] = &[
     ("metadata", &["name", "namespace", "ownerReferences"]),
     ("", &["stringData"]),
-    ("spec", &["serviceAccount"]),
+    (
+        "spec",
+        &["serviceAccount", "strategy", "updateStrategy", "manualSelector"],
+    ),
 ];
 
 /// Takes nulls away: in a patch they are no values.
@@ -64,6 +68,24 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
                     None => there.remove(key),
                 }
             }
+        }
+    }
+    if sample.object.get("kind").and_then(Tree::text) == Some("Job")
+        && let Some(template) = sample.object.clone().at_mut("spec.template")
+        && let Some(metadata) = template.get("metadata")
+    {
+        let spec = changed.at_mut("spec");
+        match spec.map(|spec| (spec.get("template").is_some(), spec)) {
+            Some((true, spec)) => {
+                if let Some(template) = spec.get_mut("template") {
+                    template.set("metadata", metadata.clone());
+                }
+            }
+            Some((false, spec)) => spec.set("template", template.clone()),
+            None => changed.set(
+                "spec",
+                sample.object.get("spec").cloned().unwrap_or_else(Tree::map),
+            ),
         }
     }
     without_nulls(&mut changed);

@@ -100,7 +100,14 @@ impl Change<'_, '_> {
         let reader = Reader::new(report.options);
         if self.differs(reader, "meta/v1.LabelSelector", "selector") {
             let value = match self.new.field("selector") {
-                Some(selector) => labels::shown_selector_of(report, selector, made),
+                Some(selector) if made.is_empty() => labels::shown_selector(report, selector),
+                Some(selector) => {
+                    let mut pairs = made.to_vec();
+                    for entry in selector.child("matchLabels").entries() {
+                        pairs.push((entry.key.key_text(), entry.value.as_str().unwrap_or_default()));
+                    }
+                    labels::shown_selector_of(report, selector, &pairs)
+                }
                 None => report.render(Shown::Null),
             };
             let span = place(self.new, "selector");
@@ -258,10 +265,12 @@ impl Change<'_, '_> {
         let read = |node: Node<'_>| reader.read("core/v1.PodTemplateSpec", node.child("template"));
         let (mut old, mut new) = (read(self.old), read(self.new));
         let suspended = is_true(self.old, "suspend");
+        let mut labelled = is_true(self.old, "manualSelector") || self.keeps_labels();
         if suspended && (report.at_least(24) || report.enabled("JobMutableNodeSchedulingDirectives")) {
             for template in [&mut old, &mut new] {
                 free(template, report);
             }
+            labelled = true;
         }
         let resources = suspended && report.enabled("MutablePodResourcesForSuspendedJobs");
         if resources {
@@ -269,7 +278,7 @@ impl Change<'_, '_> {
                 free_resources(template);
             }
         }
-        if old != new || !is_true(self.old, "manualSelector") && !self.keeps_labels() {
+        if old != new || !labelled {
             let value = self.new.child("template").to_json().to_string();
             let span = place(self.new, "template");
             report.invalid(
