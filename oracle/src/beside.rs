@@ -147,7 +147,7 @@ impl Kind {
     /// What stands beside the metadata.
     fn rest(&self) -> Value {
         let rule = json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]});
-        let role = |kind: &str| json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "r"}});
+        let binding = |kind: &str| json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "r"}});
         match self.kind {
             "ConfigMap" => json!({"data": {"a": "b"}}),
             "Secret" => json!({"stringData": {"a": "b"}}),
@@ -158,8 +158,8 @@ impl Kind {
                 "resources": {"requests": {"storage": "1Gi"}}
             }}),
             "Role" | "ClusterRole" => json!({"rules": [rule]}),
-            "RoleBinding" => role("Role"),
-            "ClusterRoleBinding" => role("ClusterRole"),
+            "RoleBinding" => binding("Role"),
+            "ClusterRoleBinding" => binding("ClusterRole"),
             "PriorityClass" => json!({"value": 5}),
             "RuntimeClass" => json!({"handler": "runhcs-wcow-process"}),
             _ => json!({}),

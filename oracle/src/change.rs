@@ -18,6 +18,9 @@ const KEPT: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What is not taken away from a Pod: where the new manifest does not have it, what the cluster has is taken to stay.
+const STAYS: &[&str] = &["nodeName", "priority", "preemptionPolicy", "serviceAccountName"];
+
 /// Takes nulls away: in a patch they are no values.
 fn without_nulls(tree: &mut Tree) {
     match tree {
@@ -25,7 +28,9 @@ fn without_nulls(tree: &mut Tree) {
         Tree::List(items) => items.iter_mut().for_each(without_nulls),
         Tree::Map(entries) => {
             entries.retain(|(_, value)| *value != Tree::Leaf(Value::Null));
-            entries.iter_mut().for_each(|(_, value)| without_nulls(value));
+            for (_, value) in entries {
+                without_nulls(value);
+            }
         }
     }
 }
@@ -86,6 +91,13 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
                 "spec",
                 sample.object.get("spec").cloned().unwrap_or_else(Tree::map),
             ),
+        }
+    }
+    if let (Some(old), Some(new)) = (sample.object.get("spec"), changed.at_mut("spec")) {
+        for key in STAYS {
+            if let Some(value) = old.get(key).filter(|_| new.get(key).is_none()) {
+                new.set(key, value.clone());
+            }
         }
     }
     without_nulls(&mut changed);

@@ -80,9 +80,9 @@ pub fn ask_to_change(
     namespace: &str,
     patch: &Value,
 ) -> Result<Answer> {
-    let path = place(object, namespace)?;
+    let list = place(object, namespace)?;
     let kind = "application/merge-patch+json";
-    let answer = client.patch(&format!("{path}/{name}?{DRY_RUN}"), kind, &patch.to_string())?;
+    let answer = client.patch(&format!("{list}/{name}?{DRY_RUN}"), kind, &patch.to_string())?;
     settled(&answer)
 }
 

@@ -220,8 +220,12 @@ fn is_latest(image: &str) -> bool {
     } else {
         rest.len() + 1 + name.len()
     };
-    let readable =
-        length <= 255 && is_path(name) && parts.all(|(at, part)| at == 0 && host(part) || is_path(part));
+    // What looks like a digest is no name.
+    let digest = rest.is_empty() && name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let readable = length <= 255
+        && !digest
+        && is_path(name)
+        && parts.all(|(at, part)| at == 0 && host(part) || is_path(part));
     readable && tag == "latest"
 }
 
@@ -311,6 +315,10 @@ mod tests {
             ("mcr.microsoft.com/windows/nanoserver", true),
             ("", false),
             ("..", false),
+            (
+                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+                false,
+            ),
             ("Image", false),
             ("a__b/c--d", true),
         ] {
