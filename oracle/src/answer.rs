@@ -75,6 +75,7 @@ const DIFFERENCES: &[&str] = &[
 /// Fields whose values are shown as Go's own types.
 const TYPES: &[&str] = &[
     "spec.template",
+    "spec.template.spec",
     "spec.volumeClaimTemplates",
     "spec.podFailurePolicy",
     "spec.successPolicy",

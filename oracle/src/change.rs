@@ -10,7 +10,10 @@ use crate::tree::Tree;
 /// What stays as it is: names, what is written and never read, the older one of two names of a field, and what the server
 /// has filled in so that a patch of it is another thing than the manifest: strategies, and the labels of a Job.
 const KEPT: &[(&str, &[&str])] = &[
-    ("metadata", &["name", "namespace", "ownerReferences"]),
+    (
+        "metadata",
+        &["name", "namespace", "ownerReferences", "managedFields"],
+    ),
     ("", &["stringData"]),
     (
         "spec",

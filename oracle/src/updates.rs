@@ -36,8 +36,9 @@ impl Live {
         };
         metadata.set("name", name.as_str());
         metadata.remove("namespace");
-        // A patch is warned of them in other cases than a whole object.
+        // A patch is warned of owners in other cases than a whole object, and changes the records of who wrote what.
         metadata.remove("ownerReferences");
+        metadata.remove("managedFields");
         let taken = server::create(pair.client, &object, namespaces::DEFAULT)?;
         Ok(taken.then_some(Self { object, name }))
     }

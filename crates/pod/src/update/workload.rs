@@ -272,11 +272,16 @@ impl Change<'_, '_> {
             }
             labelled = true;
         }
-        let resources = suspended && report.enabled("MutablePodResourcesForSuspendedJobs");
-        if resources {
-            for template in [&mut old, &mut new] {
-                free_resources(template);
+        if suspended && report.enabled("MutablePodResourcesForSuspendedJobs") {
+            free_resources(&mut old, &mut new);
+            if old["spec"] != new["spec"] {
+                let template = self.child("template");
+                let value = template.new.child("spec").to_json().to_string();
+                let span = place(template.new, "spec");
+                let field = path.child("template.spec");
+                report.invalid(&IMMUTABLE_FIELD, &field, Shown::Raw(value), IMMUTABLE, span);
             }
+            return;
         }
         if old != new || !labelled {
             let value = self.new.child("template").to_json().to_string();
@@ -318,12 +323,22 @@ fn free(template: &mut Value, report: &Report<'_>) {
     }
 }
 
-/// Takes away what the containers ask for.
-fn free_resources(template: &mut Value) {
+/// Takes away what the containers ask for that are the same in both templates.
+fn free_resources(old: &mut Value, new: &mut Value) {
     for list in ["containers", "initContainers"] {
-        let containers = template["spec"].get_mut(list).and_then(Value::as_array_mut);
-        for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
-            container.remove("resources");
+        let containers = |template: &Value| template["spec"][list].as_array().map_or(0, Vec::len);
+        if containers(old) != containers(new) {
+            continue;
+        }
+        for at in 0..containers(old) {
+            if old["spec"][list][at]["name"] != new["spec"][list][at]["name"] {
+                continue;
+            }
+            for template in [&mut *old, &mut *new] {
+                if let Some(container) = template["spec"][list][at].as_object_mut() {
+                    container.remove("resources");
+                }
+            }
         }
     }
 }
