@@ -83,14 +83,17 @@ impl Generator {
             self.grow_workload(&mut object, &mut random, mistakes, chosen);
         }
         spoil(&mut object, &mut random, mistakes, namespace);
-        // At an empty one the server fails itself (500).
+        // At one that is no part of a path the server fails itself (500).
         let path = if chosen.2.is_empty() {
             "spec".to_owned()
         } else {
             format!("{}.spec", chosen.2)
         };
         if let Some(spec) = object.at_mut(&path)
-            && spec.get("runtimeClassName").and_then(Tree::text) == Some("")
+            && spec
+                .get("runtimeClassName")
+                .and_then(Tree::text)
+                .is_some_and(|name| matches!(name, "" | "." | "..") || name.contains(['/', '%']))
         {
             spec.remove("runtimeClassName");
         }

@@ -52,6 +52,8 @@ pub(crate) struct Demands {
     pub(crate) writes_generation: bool,
     /// Whether finalizers without a domain are those that Kubernetes knows.
     pub(crate) knows_finalizers: bool,
+    /// The finalizer that admission adds to those of a new object.
+    pub(crate) added_finalizer: Option<&'static str>,
 }
 
 impl Demands {
@@ -61,6 +63,7 @@ impl Demands {
         scope: Scope::Namespaced,
         writes_generation: false,
         knows_finalizers: true,
+        added_finalizer: None,
     };
 }
 
@@ -202,7 +205,12 @@ fn check_rest(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, pat
         annotations::check_keys(report, given, &path.child("annotations"));
     }
     owners::check(report, metadata, &path.child("ownerReferences"));
-    finalizers::check(report, metadata, &path.child("finalizers"));
+    finalizers::check(
+        report,
+        metadata,
+        demands.added_finalizer,
+        &path.child("finalizers"),
+    );
     managed_fields::check(report, metadata, &path.child("managedFields"));
     if demands.knows_finalizers {
         finalizers::check_known(report, metadata, &path.child("finalizers"));

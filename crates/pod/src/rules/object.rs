@@ -101,6 +101,7 @@ impl Known {
             scope,
             writes_generation: self == Self::PriorityClass,
             knows_finalizers: self != Self::RuntimeClass,
+            added_finalizer: (self == Self::PersistentVolumeClaim).then_some("kubernetes.io/pvc-protection"),
         }
     }
 
