@@ -231,6 +231,11 @@ impl Generator {
         } else {
             format!("{place}.metadata")
         };
+        let version = object
+            .get("apiVersion")
+            .and_then(Tree::text)
+            .unwrap_or_default()
+            .to_owned();
         let Some(metadata) = object.at_mut(&place) else {
             return;
         };
@@ -254,6 +259,14 @@ impl Generator {
         };
         if let Some(value) = random.pick(from) {
             metadata.set(field, value.clone());
+        }
+        // A record of a version of another group is dropped by rules of its own.
+        for record in metadata
+            .get_mut("managedFields")
+            .into_iter()
+            .flat_map(Tree::items_mut)
+        {
+            record.set("apiVersion", version.as_str());
         }
     }
 
