@@ -68,12 +68,9 @@ pub(crate) fn ask(
     };
     let template = template.filter(|_| read);
     let valid = asked.findings.is_empty();
-    // Whatever becomes of a request that can be read, its warnings are sent.
-    let of_request = if read {
-        request_warnings(object, options)
-    } else {
-        Vec::new()
-    };
+    // Whatever becomes of a request that can be read, its warnings are sent; of one that cannot, that of its version.
+    let mut of_request = request_warnings(object, options);
+    of_request.retain(|finding| read || finding.rule.name == "api-version-deprecated");
     asked.warn(&of_request);
     let of_object = match template {
         _ if valid => match old {

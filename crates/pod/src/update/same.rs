@@ -154,7 +154,17 @@ fn fill_in(name: &str, map: &mut Map<String, Value>) {
         "DeploymentSpec" => {
             json!({"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600})
         }
-        "ReplicaSetSpec" | "ReplicationControllerSpec" => json!({"replicas": 1}),
+        "ReplicaSetSpec" => json!({"replicas": 1}),
+        "ReplicationControllerSpec" => {
+            let labels = map
+                .get("template")
+                .map(|template| template["metadata"]["labels"].clone());
+            let mut defaults = json!({"replicas": 1});
+            if let Some(labels @ Value::Object(_)) = labels {
+                defaults["selector"] = labels;
+            }
+            defaults
+        }
         "StatefulSetSpec" => {
             json!({"replicas": 1, "podManagementPolicy": "OrderedReady", "revisionHistoryLimit": 10})
         }

@@ -34,7 +34,7 @@ pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>
         let field = path.child("manager");
         let span = place(entry, "manager");
         if manager.len() > MANAGER_LIMIT {
-            report.too_long_name(&MANAGED_FIELDS, &field, MANAGER_LIMIT, span);
+            report.too_long(&MANAGED_FIELDS, &field, MANAGER_LIMIT, span);
         }
         for (at, c) in manager.char_indices().filter(|(_, c)| !is_printable(*c)) {
             let detail = format!("invalid character {} (at position {at})", code_point(c));
@@ -42,7 +42,7 @@ pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>
         }
         if text(entry, "subresource").len() > SUBRESOURCE_LIMIT {
             let span = place(entry, "subresource");
-            report.too_long_name(
+            report.too_long(
                 &MANAGED_FIELDS,
                 &path.child("subresource"),
                 SUBRESOURCE_LIMIT,
