@@ -16,9 +16,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// As it is compared: addresses of Go's memory and the UIDs of Jobs, which differ each time, are one.
+    /// As it is compared: addresses of Go's memory and the UIDs of Jobs, which differ each time, are one, and what only the
+    /// server's own types show is left out.
     #[must_use]
     pub fn settled(mut self) -> Self {
+        leave_out(&mut self.status);
         settle(&mut self.status);
         for warning in &mut self.warnings {
             *warning = without_addresses(warning);
@@ -62,6 +64,53 @@ impl Answer {
         }
         lines.extend(self.warnings.iter().map(|warning| format!("Warning: {warning}")));
         lines
+    }
+}
+
+/// Texts of a cause behind which there is a list of differences, which Go makes of its own types.
+const DIFFERENCES: &[&str] = &[
+    "pod updates may not change fields other than",
+    "is immutable after creation",
+];
+/// Fields whose values are shown as Go's own types.
+const TYPES: &[&str] = &[
+    "spec.template",
+    "spec.template.spec",
+    "spec.volumeClaimTemplates",
+    "spec.podFailurePolicy",
+    "spec.successPolicy",
+    "nodeSelectorTerms",
+];
+
+/// Leaves out of a `Status` what porthole says in words of its own.
+fn leave_out(status: &mut Value) {
+    let mut shorter = Vec::new();
+    let causes = status["details"]["causes"].as_array_mut();
+    for cause in causes.into_iter().flatten() {
+        let field = cause["field"].as_str().unwrap_or_default().to_owned();
+        let Some(text) = cause["message"].as_str().map(str::to_owned) else {
+            continue;
+        };
+        let of_types = TYPES
+            .iter()
+            .any(|of| field == *of || field.contains(of) && !of.contains('.'));
+        let short = if DIFFERENCES.iter().any(|words| text.contains(words)) {
+            text.lines().next().unwrap_or_default().to_owned()
+        } else if let Some((_, detail)) = text.rsplit_once(": ").filter(|_| of_types)
+            && text.starts_with("Invalid value: ")
+        {
+            format!("Invalid value: …: {detail}")
+        } else {
+            continue;
+        };
+        shorter.push((format!("{field}: {text}"), format!("{field}: {short}")));
+        cause["message"] = short.into();
+    }
+    if let Some(message) = status["message"].as_str().map(str::to_owned) {
+        let message = shorter
+            .iter()
+            .fold(message, |message, (long, short)| message.replace(long, short));
+        status["message"] = message.into();
     }
 }
 

@@ -120,6 +120,11 @@ pub fn workload(
     namespace: Option<&str>,
     spec: Tree,
 ) -> Tree {
+    // Some manifests are older than the cluster.
+    let api_version = match kind {
+        "CronJob" if random.chance(8) => "batch/v1beta1",
+        _ => api_version,
+    };
     let mut object: Tree = json!({"apiVersion": api_version, "kind": kind}).into();
     object.set("metadata", metadata(random, namespace));
     if place.is_empty() {

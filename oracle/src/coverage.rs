@@ -8,6 +8,7 @@ use porthole_pod::{Enforcer, rules};
 
 use crate::porthole::Verdict;
 use crate::tree::Tree;
+use crate::unseen;
 
 /// What was seen of the rules in a run.
 #[derive(Debug, Default)]
@@ -65,7 +66,8 @@ impl Coverage {
                 } else if fields.is_some_and(|fields| {
                     // What is missing has its place in what would hold it.
                     fields.iter().any(|field| {
-                        field.is_empty() || seen.fields.contains(*field) || {
+                        let holder = field.trim_end_matches("[*]");
+                        field.is_empty() || seen.fields.contains(*field) || seen.fields.contains(holder) || {
                             let above = field.rsplit_once('.').map_or("", |(above, _)| above);
                             seen.fields.contains(above.trim_end_matches("[*]"))
                         }
@@ -78,27 +80,62 @@ impl Coverage {
         }
         counts
     }
+}
 
-    /// The counts as a table, and the rules of which a side was not seen.
+/// The counts of several runs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Counts(BTreeMap<String, Count>);
+
+impl Counts {
+    /// Reads the counts that [`Self::table`] has written.
     #[must_use]
-    pub fn report(&self) -> String {
-        let counts = self.counts();
+    pub fn read(table: &str) -> Self {
+        let counts = table.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (rule, fired, silent) = (words.next()?, words.next()?, words.next()?);
+            let count = Count {
+                fired: fired.parse().ok()?,
+                silent: silent.parse().ok()?,
+            };
+            words.next().is_none().then(|| (rule.to_owned(), count))
+        });
+        Self(counts.collect())
+    }
+
+    /// Adds what was seen in a run.
+    pub fn add(&mut self, coverage: &Coverage) {
+        for (rule, count) in coverage.counts() {
+            let sum = self.0.entry(rule.to_owned()).or_default();
+            sum.fired += count.fired;
+            sum.silent += count.silent;
+        }
+    }
+
+    /// The counts as a table.
+    #[must_use]
+    pub fn table(&self) -> String {
         let mut text = format!("{:<52}{:>9}{:>9}\n", "rule", "found", "silent");
-        for (rule, count) in &counts {
+        for (rule, count) in &self.0 {
             let _ = writeln!(text, "{rule:<52}{:>9}{:>9}", count.fired, count.silent);
         }
-        let never: Vec<&str> = counts
+        text
+    }
+
+    /// Of how many rules both sides were seen, and of which not, and why.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let unseen: Vec<&str> = self
+            .0
             .iter()
             .filter(|(_, count)| count.fired == 0 || count.silent == 0)
-            .map(|(rule, _)| *rule)
+            .map(|(rule, _)| rule.as_str())
             .collect();
-        let _ = writeln!(
-            text,
-            "{} rules, both sides seen of {}; not of: {}",
-            counts.len(),
-            counts.len() - never.len(),
-            never.join(", ")
-        );
+        let both = self.0.len() - unseen.len();
+        let mut text = format!("{} rules, both sides seen of {both}\n", self.0.len());
+        for rule in unseen {
+            let why = unseen::why(rule).unwrap_or("by chance: no object of these runs shows it");
+            let _ = writeln!(text, "  {rule}: {why}");
+        }
         text
     }
 }
@@ -124,4 +161,22 @@ fn general(field: &str) -> String {
         }
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_as_they_are_written() {
+        let counts = Counts(BTreeMap::from([
+            ("a".to_owned(), Count { fired: 3, silent: 0 }),
+            ("b".to_owned(), Count { fired: 1, silent: 7 }),
+        ]));
+        assert_eq!(Counts::read(&counts.table()), counts);
+        assert_eq!(
+            counts.summary(),
+            "2 rules, both sides seen of 1\n  a: by chance: no object of these runs shows it\n"
+        );
+    }
 }

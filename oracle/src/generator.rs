@@ -6,6 +6,7 @@ use porthole_pod::Version;
 use porthole_pod::schema::{Struct, Types};
 
 use crate::author;
+use crate::beside;
 use crate::careless;
 use crate::growth::Growth;
 use crate::namespaces;
@@ -48,20 +49,30 @@ impl Generator {
     #[must_use]
     pub fn sample(&self, index: u64) -> Sample {
         let mut random = Random::of(self.seed, index);
+        let beside: Vec<_> = beside::KINDS
+            .iter()
+            .filter(|kind| self.makes(kind.kind))
+            .collect();
+        let style = index ^ self.seed.rotate_left(17);
+        let only = !author::KINDS.iter().any(|(_, kind, _)| self.makes(kind));
+        if (only || random.chance(20))
+            && let Some(kind) = random.pick(&beside)
+        {
+            let (object, namespace) = self.beside(kind, &mut random);
+            return Sample {
+                object,
+                namespace,
+                style,
+            };
+        }
         let kinds: Vec<_> = author::KINDS
             .iter()
-            .filter(|(_, kind, _)| self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind))
+            .filter(|(_, kind, _)| self.makes(kind))
             .collect();
         let usual = kinds.first().filter(|_| random.chance(40));
         let chosen = **usual.or(random.pick(&kinds)).unwrap_or(&&author::KINDS[0]);
         let namespace = namespaces::choose(&mut random);
-        // How careful the author is.
-        let mistakes = match random.below(100) {
-            0..35 => 0,
-            35..55 => 6,
-            55..80 => 20,
-            _ => 45,
-        };
+        let mistakes = carelessness(&mut random);
         let mut spec = author::spec(&mut random, chosen.1);
         self.grow(&mut spec, &mut random, mistakes);
         settle(&mut spec, &mut random);
@@ -71,35 +82,56 @@ impl Generator {
         if chosen.1 != "Pod" {
             self.grow_workload(&mut object, &mut random, mistakes, chosen);
         }
-        if mistakes > 0 && random.chance(35) {
-            let decodes = random.chance(60);
-            for _ in 0..=random.below(2) {
-                careless::spoil(&mut object, &mut random, decodes);
-            }
-        }
-        // Another namespace than that of the request is no question of the object alone.
-        if let Some(there) = object.at_mut("metadata.namespace")
-            && there.text().is_some()
-        {
-            *there = namespace.into();
-        }
-        // At an empty one the server fails itself (500).
+        spoil(&mut object, &mut random, mistakes, namespace);
+        // At one that is no part of a path the server fails itself (500).
         let path = if chosen.2.is_empty() {
             "spec".to_owned()
         } else {
             format!("{}.spec", chosen.2)
         };
         if let Some(spec) = object.at_mut(&path)
-            && spec.get("runtimeClassName").and_then(Tree::text) == Some("")
+            && spec
+                .get("runtimeClassName")
+                .and_then(Tree::text)
+                .is_some_and(|name| matches!(name, "" | "." | "..") || name.contains(['/', '%']))
         {
             spec.remove("runtimeClassName");
         }
-        let style = index ^ self.seed.rotate_left(17);
         Sample {
             object,
             namespace,
             style,
         }
+    }
+
+    fn makes(&self, kind: &str) -> bool {
+        self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind)
+    }
+
+    /// An object of a kind that stands beside pods, and the namespace of the request.
+    fn beside(&self, kind: &beside::Kind, random: &mut Random) -> (Tree, &'static str) {
+        let namespace = namespaces::DEFAULT;
+        let mistakes = carelessness(random);
+        let named = random.chance(40).then_some(namespace);
+        let mut object = kind.object(random, named);
+        for _ in 0..random.below(4) {
+            let Some((place, structure, fields)) = random.pick(kind.grows) else {
+                continue;
+            };
+            if let Some(there) = object.at_mut(place) {
+                self.add_one_of(structure, fields, there, random, mistakes);
+            }
+        }
+        Self::grow_metadata(&mut object, random, mistakes, "");
+        spoil(&mut object, random, mistakes, namespace);
+        // Which ports of nodes the cluster gives to ports that are there twice, it alone knows.
+        let ports = object
+            .at_mut("spec.ports")
+            .map_or(0, |ports| ports.items_mut().count());
+        if let Some(spec) = object.at_mut("spec").filter(|_| ports > 1) {
+            spec.remove("type");
+        }
+        (object, namespace)
     }
 
     fn structure(&self, name: &str) -> Option<&'static Struct> {
@@ -157,14 +189,25 @@ impl Generator {
 
     /// Adds one field, or writes it anew.
     fn add(&self, name: &str, to: &mut Tree, random: &mut Random, mistakes: usize) {
+        self.add_one_of(name, &[], to, random, mistakes);
+    }
+
+    /// Adds one of these fields; of all fields where none is named.
+    fn add_one_of(&self, name: &str, only: &[&str], to: &mut Tree, random: &mut Random, mistakes: usize) {
         let Some(structure) = self.structure(name) else {
             return;
         };
-        let Some(field) = random.pick(&structure.fields) else {
+        let fields = structure.fields.iter();
+        let fields: Vec<_> = fields
+            .filter(|field| only.is_empty() || only.contains(&field.name))
+            .collect();
+        let Some(field) = random.pick(&fields) else {
             return;
         };
-        if matches!(field.name, "containers" | "metadata" | "template" | "status")
-            || (field.name == "ephemeralContainers" && !random.chance(10))
+        if matches!(
+            field.name,
+            "containers" | "metadata" | "template" | "status" | "apiVersion" | "kind"
+        ) || (field.name == "ephemeralContainers" && !random.chance(10))
         {
             return;
         }
@@ -188,10 +231,24 @@ impl Generator {
         } else {
             format!("{place}.metadata")
         };
+        let version = object
+            .get("apiVersion")
+            .and_then(Tree::text)
+            .unwrap_or_default()
+            .to_owned();
         let Some(metadata) = object.at_mut(&place) else {
             return;
         };
-        let field = ["name", "labels", "annotations"][random.below(3)];
+        let fields = [
+            "name",
+            "labels",
+            "annotations",
+            "ownerReferences",
+            "finalizers",
+            "generation",
+            "managedFields",
+        ];
+        let field = fields[random.below(fields.len())];
         let Some(values) = crate::values::of("ObjectMeta", field) else {
             return;
         };
@@ -202,6 +259,14 @@ impl Generator {
         };
         if let Some(value) = random.pick(from) {
             metadata.set(field, value.clone());
+        }
+        // A record of a version of another group is dropped by rules of its own.
+        for record in metadata
+            .get_mut("managedFields")
+            .into_iter()
+            .flat_map(Tree::items_mut)
+        {
+            record.set("apiVersion", version.as_str());
         }
     }
 
@@ -225,6 +290,32 @@ impl Generator {
                 self.add("batch/v1.JobSpec", spec, random, mistakes);
             }
         }
+    }
+}
+
+/// How careless the author is: so many of a hundred values are wrong.
+fn carelessness(random: &mut Random) -> usize {
+    match random.below(100) {
+        0..35 => 0,
+        35..55 => 6,
+        55..80 => 20,
+        _ => 45,
+    }
+}
+
+/// What the careless do to an object in the end.
+fn spoil(object: &mut Tree, random: &mut Random, mistakes: usize, namespace: &str) {
+    if mistakes > 0 && random.chance(35) {
+        let decodes = random.chance(60);
+        for _ in 0..=random.below(2) {
+            careless::spoil(object, random, decodes);
+        }
+    }
+    // Another namespace than that of the request is no question of the object alone.
+    if let Some(there) = object.at_mut("metadata.namespace")
+        && there.text().is_some()
+    {
+        *there = namespace.into();
     }
 }
 

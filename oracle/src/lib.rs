@@ -7,7 +7,9 @@
 
 pub mod answer;
 pub mod author;
+pub mod beside;
 pub mod careless;
+pub mod change;
 pub mod coverage;
 pub mod generator;
 pub mod growth;
@@ -19,6 +21,8 @@ pub mod run;
 pub mod server;
 pub mod shrink;
 pub mod tree;
+pub mod unseen;
+pub mod updates;
 pub mod values;
 pub mod yaml;
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use porthole_oracle::coverage::Counts;
 use porthole_oracle::record;
 use porthole_oracle::run::{Outcome, Pair};
 use porthole_oracle::{Generator, server};
@@ -19,11 +20,13 @@ const USAGE: &str = "usage: cargo xtask oracle [OPTION VALUE]…
   --kubernetes V        the server's version (the newest)
   --feature-gates …     NAME=true|false, with commas between
   --kinds …             the kinds of the objects, with commas between (all that hold pods)
+  --ask WHAT            `creations` or `changes`: the objects are created then, and deleted (creations)
   --server URL          a server that runs already, with --token; else one is started
   --token TOKEN         of one who may do everything there
   --record FILE         keeps the answers
   --save DIRECTORY      where the least of each disagreement is kept (tests/fixtures/oracle/1.NN)
-  --report FILE         where the counts of the rules are written";
+  --report FILE         where the counts of the rules are written, added to those that are there
+  --allow-privileged B  `false` for a server that takes no privileged containers (true)";
 
 /// Answers of more bytes are not kept: the files are in the repository.
 const RECORDED: usize = 4000;
@@ -34,6 +37,8 @@ struct Command {
     kubernetes: String,
     gates: String,
     kinds: Vec<String>,
+    changes: bool,
+    privileged: bool,
     server: Option<String>,
     token: String,
     record: Option<PathBuf>,
@@ -50,6 +55,8 @@ impl Command {
             kubernetes: NEWEST.to_owned(),
             gates: String::new(),
             kinds: Vec::new(),
+            changes: false,
+            privileged: true,
             server: None,
             token: String::new(),
             record: None,
@@ -68,6 +75,12 @@ impl Command {
                 "--kubernetes" => value.trim_start_matches('v').clone_into(&mut command.kubernetes),
                 "--feature-gates" => command.gates = value,
                 "--kinds" => command.kinds = value.split(',').map(str::to_owned).collect(),
+                "--ask" if matches!(value.as_str(), "creations" | "changes") => {
+                    command.changes = value == "changes";
+                }
+                "--allow-privileged" => {
+                    command.privileged = value.parse().doing(format!("read `{option} {value}`"))?;
+                }
                 "--server" => command.server = Some(value),
                 "--token" => command.token = value,
                 "--record" => command.record = Some(value.into()),
@@ -99,7 +112,7 @@ impl Command {
     }
 
     fn start(&self) -> Result<ApiServer> {
-        let mut settings = Settings::of(&self.kubernetes);
+        let mut settings = Settings::of(&self.kubernetes).allow_privileged(self.privileged);
         for gate in self.gates.split(',').filter(|gate| !gate.is_empty()) {
             let (name, on) = gate.split_once('=').unwrap_or((gate, "true"));
             settings = settings.feature_gate(name, on == "true");
@@ -112,6 +125,7 @@ impl Command {
         let options = Options {
             gates: Gates::parse(&self.gates, version)
                 .doing(format!("read `--feature-gates {}`", self.gates))?,
+            allow_privileged: self.privileged,
             ..Options::of(version)
         };
         let started = self.server.is_none().then(|| self.start()).transpose()?;
@@ -130,7 +144,11 @@ impl Command {
             client: &client,
             options,
         };
-        let outcome = pair.run(&generator, 0..self.count)?;
+        let outcome = if self.changes {
+            pair.run_changes(&generator, 0..self.count)?
+        } else {
+            pair.run(&generator, 0..self.count)?
+        };
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/oracle");
         let directory = directory.join(match self.gates.as_str() {
             "" => version.to_string(),
@@ -145,7 +163,7 @@ impl Command {
             record::write(path, &short.cloned().collect::<Vec<_>>())?;
         }
         if let Some(path) = &self.report {
-            std::fs::write(path, outcome.coverage.report()).doing(format!("write `{}`", path.display()))?;
+            report(path, &outcome)?;
         }
         Ok(if outcome.different == 0 {
             ExitCode::SUCCESS
@@ -171,7 +189,11 @@ impl Command {
                 found.ours.code,
                 found.ours.lines().join("\n            ")
             );
-            let path = directory.join(format!("seed-{}-object-{}.jsonl", self.seed, found.index));
+            if let Some(old) = &found.least.old {
+                println!("  it was    {old}");
+            }
+            let what = if self.changes { "change" } else { "object" };
+            let path = directory.join(format!("seed-{}-{what}-{}.jsonl", self.seed, found.index));
             record::write(&path, std::slice::from_ref(&found.least))?;
         }
         let Outcome {
@@ -186,6 +208,19 @@ impl Command {
         );
         Ok(())
     }
+}
+
+/// Adds the counts of a run to those of a file, and says what was seen in all.
+fn report(path: &Path, outcome: &Outcome) -> Result<()> {
+    let mut counts = if path.exists() {
+        let text = std::fs::read_to_string(path).doing(format!("read `{}`", path.display()))?;
+        Counts::read(&text)
+    } else {
+        Counts::default()
+    };
+    counts.add(&outcome.coverage);
+    println!("{}", counts.summary());
+    std::fs::write(path, counts.table()).doing(format!("write `{}`", path.display()))
 }
 
 /// A seed of the clock's.

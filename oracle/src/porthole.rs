@@ -24,6 +24,18 @@ pub struct Verdict {
 /// # Errors
 /// The text is no YAML, or holds no object.
 pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict> {
+    verdict(text, None, namespace, options)
+}
+
+/// The answer to the change of the object that `old` holds into the one that `text` does.
+///
+/// # Errors
+/// One of them is no YAML, or holds no object.
+pub fn answer_to_change(old: &str, text: &str, namespace: &str, options: &Options) -> Result<Verdict> {
+    verdict(text, Some(old), namespace, options)
+}
+
+fn verdict(text: &str, old: Option<&str>, namespace: &str, options: &Options) -> Result<Verdict> {
     let what = "read the object as porthole does";
     let settings = Settings {
         options: options.clone(),
@@ -38,7 +50,8 @@ pub fn answer(text: &str, namespace: &str, options: &Options) -> Result<Verdict>
     if let Some(error) = files[0].stream.errors.first() {
         return Err(Failure::new(what, format!("{error:?}")));
     }
-    let world = World::of(&files, &settings);
+    let cluster: Vec<_> = old.map(|old| File::parse("old.yaml", old)).into_iter().collect();
+    let world = World::of(&files, &settings).with_old(&cluster, &settings);
     let verdict = judge(&files[0], &world, &settings).into_iter().next();
     let verdict = verdict.ok_or_else(|| Failure::new(what, "it holds none"))?;
     let status = match &verdict.answer.status {

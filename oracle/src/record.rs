@@ -12,6 +12,8 @@ use crate::answer::Answer;
 pub struct Recorded {
     /// The object as JSON text, repeated keys and all.
     pub object: String,
+    /// The object that it takes the place of, where it is a change.
+    pub old: Option<String>,
     /// The namespace that it was to be created in.
     pub namespace: String,
     /// What the server answered.
@@ -23,6 +25,9 @@ impl Recorded {
     #[must_use]
     pub fn line(&self) -> String {
         let mut line = json!({"object": self.object, "namespace": self.namespace});
+        if let Some(old) = &self.old {
+            line["old"] = old.as_str().into();
+        }
         if let (Value::Object(line), Value::Object(answer)) = (&mut line, self.answer.to_json()) {
             line.extend(answer);
         }
@@ -33,6 +38,7 @@ impl Recorded {
         let value: Value = serde_json::from_str(line).ok()?;
         Some(Self {
             object: value["object"].as_str()?.to_owned(),
+            old: value["old"].as_str().map(str::to_owned),
             namespace: value["namespace"].as_str()?.to_owned(),
             answer: Answer::from_json(&value)?.settled(),
         })

@@ -18,9 +18,12 @@ use crate::tree::Tree;
 /// How often a server is asked again that says things in an order of chance.
 const REPEATS: usize = 12;
 /// How often a server is asked to make a disagreement small.
-const SHRINKING: usize = 250;
+pub(crate) const SHRINKING: usize = 250;
 /// How many kinds of disagreements are made small; those beyond are counted.
 const SHOWN: usize = 10;
+
+/// What was different, how often and where first.
+pub(crate) type Kinds = BTreeMap<String, (usize, u64)>;
 
 /// A server, and porthole's options for the same.
 #[derive(Debug)]
@@ -65,6 +68,13 @@ pub struct Outcome {
     pub recorded: Vec<Recorded>,
 }
 
+/// The most frequent kinds of disagreements, each with how often it was seen and where first.
+pub(crate) fn most_frequent(kinds: Kinds) -> impl Iterator<Item = (String, (usize, u64))> {
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, (count, _))| usize::MAX - count);
+    kinds.into_iter().take(SHOWN)
+}
+
 impl Pair<'_> {
     /// Both answers to an object. The server is asked again where they differ in what may be chance.
     fn both(&self, sample: &Sample) -> Result<(Answer, porthole::Verdict)> {
@@ -90,7 +100,7 @@ impl Pair<'_> {
     /// There is no answer.
     pub fn run(&self, generator: &Generator, numbers: std::ops::Range<u64>) -> Result<Outcome> {
         let mut outcome = Outcome::default();
-        let mut kinds: BTreeMap<String, (usize, u64)> = BTreeMap::new();
+        let mut kinds = Kinds::new();
         for index in numbers {
             let sample = generator.sample(index);
             let (theirs, ours) = self.both(&sample)?;
@@ -103,14 +113,13 @@ impl Pair<'_> {
             }
             outcome.recorded.push(Recorded {
                 object: sample.object.to_json(),
+                old: None,
                 namespace: sample.namespace.to_owned(),
                 answer: theirs,
             });
         }
-        let mut kinds: Vec<_> = kinds.into_iter().collect();
-        kinds.sort_by_key(|(_, (count, _))| usize::MAX - count);
         outcome.kinds = kinds.len();
-        for (what, (count, index)) in kinds.into_iter().take(SHOWN) {
+        for (what, (count, index)) in most_frequent(kinds) {
             outcome
                 .disagreements
                 .push(self.shrunk(generator, what, count, index)?);
@@ -136,6 +145,7 @@ impl Pair<'_> {
             index,
             least: Recorded {
                 object: sample.object.to_json(),
+                old: None,
                 namespace: sample.namespace.to_owned(),
                 answer: theirs,
             },

@@ -2,11 +2,15 @@
 
 use porthole_tests::failure::{Failure, Result};
 use porthole_tests::kubernetes::{Client, collection};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::beside;
 use crate::namespaces;
 use crate::tree::Tree;
+
+/// Asked without being done, and strictly.
+const DRY_RUN: &str = "dryRun=All&fieldValidation=Strict";
 
 /// Creates the namespaces of [`namespaces`] on a server.
 ///
@@ -23,29 +27,90 @@ pub fn prepare(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Where the objects of an object's kind are.
+fn place(object: &Tree, namespace: &str) -> Result<String> {
+    let text = |key| object.get(key).and_then(Tree::text);
+    let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+        return Err(Failure::new("create an object", "it has no apiVersion or kind"));
+    };
+    let cluster = beside::KINDS
+        .iter()
+        .any(|known| known.kind == kind && !known.namespaced);
+    Ok(collection(api_version, kind, (!cluster).then_some(namespace)))
+}
+
 /// Asks a server to create an object, without doing it.
 ///
 /// # Errors
 /// There is no answer, or the object does not say what it is.
 pub fn ask(client: &Client, object: &Tree, namespace: &str) -> Result<Answer> {
-    let text = |key| object.get(key).and_then(Tree::text);
-    let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
-        return Err(Failure::new("create an object", "it has no apiVersion or kind"));
-    };
-    let path = collection(api_version, kind, Some(namespace));
-    let answer = client.post(
-        &format!("{path}?dryRun=All&fieldValidation=Strict"),
-        &object.to_json(),
-    )?;
-    let status = if answer.code < 300 {
-        Value::Null
-    } else {
-        answer.json()?
+    let path = place(object, namespace)?;
+    let answer = client.post(&format!("{path}?{DRY_RUN}"), &object.to_json())?;
+    settled(&answer)
+}
+
+/// Creates an object. Whether the server takes it.
+///
+/// # Errors
+/// There is no answer, or the object does not say what it is.
+pub fn create(client: &Client, object: &Tree, namespace: &str) -> Result<bool> {
+    let path = place(object, namespace)?;
+    Ok(client.post(&path, &object.to_json())?.code == 201)
+}
+
+/// Deletes an object that was created under that name.
+///
+/// # Errors
+/// There is no answer.
+pub fn delete(client: &Client, object: &Tree, name: &str, namespace: &str) -> Result<()> {
+    let path = place(object, namespace)?;
+    client
+        .delete(&format!("{path}/{name}?gracePeriodSeconds=0"))
+        .map(drop)
+}
+
+/// Asks a server to apply a patch to the object of that name, without doing it.
+///
+/// # Errors
+/// There is no answer.
+pub fn ask_to_change(
+    client: &Client,
+    object: &Tree,
+    name: &str,
+    namespace: &str,
+    patch: &Value,
+) -> Result<Answer> {
+    let list = place(object, namespace)?;
+    let kind = "application/merge-patch+json";
+    let answer = client.patch(&format!("{list}/{name}?{DRY_RUN}"), kind, &patch.to_string())?;
+    settled(&answer)
+}
+
+fn settled(answer: &porthole_tests::kubernetes::Answer) -> Result<Answer> {
+    let status = match answer.code {
+        ..300 => Value::Null,
+        // Where there is nothing the server speaks no JSON, and clients say so.
+        404 => answer.json().unwrap_or_else(|_| not_found()),
+        _ => answer.json()?,
     };
     Ok(Answer {
         code: answer.code,
         status,
-        warnings: answer.warnings,
+        warnings: answer.warnings.clone(),
     }
     .settled())
+}
+
+/// What clients make of an address at which there is nothing.
+fn not_found() -> Value {
+    json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "the server could not find the requested resource",
+        "reason": "NotFound",
+        "details": {},
+        "code": 404,
+    })
 }

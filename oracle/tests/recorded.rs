@@ -18,7 +18,11 @@ fn compare(path: &Path, options: &Options) -> (usize, Vec<String>) {
     let recorded = record::read(path).expect("the file is in the checkout");
     let mut different = Vec::new();
     for kept in &recorded {
-        let ours = porthole::answer(&kept.object, &kept.namespace, options).expect("it can be read");
+        let ours = match &kept.old {
+            Some(old) => porthole::answer_to_change(old, &kept.object, &kept.namespace, options),
+            None => porthole::answer(&kept.object, &kept.namespace, options),
+        };
+        let ours = ours.expect("it can be read");
         if let Some(what) = difference(&kept.answer, &ours.answer) {
             different.push(format!(
                 "{what}\n  {}\n  server    {:?}\n  porthole  {:?}",

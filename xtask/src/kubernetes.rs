@@ -64,7 +64,7 @@ fn build(version: &str, names: &[&str]) -> Result<()> {
     );
     let program = go::program()?;
     let work = place::fresh(&format!("kubernetes-{version}-{}", std::process::id()))?;
-    write_module(&program, &work, version)?;
+    write_module(&program, &work, version, &missing)?;
     command::run(&mut go::go(&program, &work, &["mod", "tidy"]))?;
     let flags = linker_flags(version)?;
     for name in missing {
@@ -80,8 +80,9 @@ fn build(version: &str, names: &[&str]) -> Result<()> {
     std::fs::remove_dir_all(&work).doing(format!("remove `{}`", work.display()))
 }
 
-/// Writes the module that requires Kubernetes of a version.
-fn write_module(program: &Path, work: &Path, version: &str) -> Result<()> {
+/// Writes the module that requires Kubernetes of a version, and what the commands of these names use of it: others may need
+/// modules that nobody has any more.
+fn write_module(program: &Path, work: &Path, version: &str, names: &[&str]) -> Result<()> {
     let download = ["mod", "download", "-json", &format!("{MODULE}@v{version}")];
     let said = command::output(&mut go::go(program, work, &download))?;
     let theirs = go::read(Path::new(go::field(&said, "GoMod")?))?;
@@ -91,12 +92,11 @@ fn write_module(program: &Path, work: &Path, version: &str) -> Result<()> {
     };
     write("go.mod", &module(&theirs, version)?)?;
     // Never compiled: it says to `go mod tidy` what is used.
-    let names = WANTED.iter().flat_map(|(_, names)| *names);
     let mut imports: Vec<String> = names
+        .iter()
         .map(|name| format!("\t_ \"{MODULE}/cmd/{name}\"\n"))
         .collect();
     imports.sort();
-    imports.dedup();
     let imports = imports.concat();
     write(
         "programs.go",

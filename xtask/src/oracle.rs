@@ -7,6 +7,7 @@ use porthole_tests::kubernetes::programs::{NEWEST, OLDEST};
 use crate::cargo::Target;
 use crate::command::{self, Failure, Result};
 use crate::kubernetes;
+use crate::place;
 use crate::report::Outcome;
 
 /// The gate without which servers of 1.24 know no HostProcess containers.
@@ -30,13 +31,31 @@ pub(crate) fn run(options: &[&str]) -> Result<ExitCode> {
     Ok(command::run(&mut cargo).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
 }
 
-/// A few thousand objects that are the same each time, and some that are not, for each server that the tests have.
+/// What the tier asks a server: its version, its gates, further options, and how many objects that are the same each time
+/// and how many that are not.
+const RUNS: &[(&str, &str, &[&str], [u64; 2])] = &[
+    (NEWEST, "", &[], [2000, 500]),
+    (OLDEST, "", &[], [2000, 500]),
+    (OLDEST, WITHOUT, &[], [2000, 500]),
+    (NEWEST, "", &["--allow-privileged", "false"], [500, 0]),
+    (NEWEST, "", &["--ask", "changes"], [2000, 500]),
+    (OLDEST, "", &["--ask", "changes"], [2000, 500]),
+];
+
+/// Asks all servers that the tests have, and says of which rules both sides were seen.
 pub(crate) fn tier() -> Result<Outcome> {
+    let counts = place::fresh("oracle-counts")?.join("rules");
+    let report = counts.to_string_lossy();
     let mut asked = 0;
-    for (version, gates) in [(NEWEST, ""), (OLDEST, ""), (OLDEST, WITHOUT)] {
-        for (count, seed) in [(2000, "1"), (500, "fresh")] {
+    for (version, gates, more, [same, fresh]) in RUNS {
+        for (count, seed) in [(same, "1"), (fresh, "fresh")] {
+            if *count == 0 {
+                continue;
+            }
             let number = count.to_string();
-            let mut options = vec!["--kubernetes", version, "--count", &number, "--seed", seed];
+            let mut options = vec!["--kubernetes", *version, "--count", &number, "--seed", seed];
+            options.extend(["--report", &*report]);
+            options.extend(*more);
             if !gates.is_empty() {
                 options.extend(["--feature-gates", gates]);
             }

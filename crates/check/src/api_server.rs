@@ -9,8 +9,8 @@
 use porthole_admission::classes::{self, Denial, Kind, Stage};
 use porthole_manifest::{Object, PodTemplate, WorkloadKind};
 use porthole_pod::{
-    ErrorKind, Finding, Severity, Status, object_status, object_warnings, request_warnings, validate_object,
-    validate_update, warnings_of_invalid,
+    ErrorKind, Finding, Severity, Status, change_warnings, object_status, object_warnings, request_warnings,
+    validate_object, validate_update, warnings_of_invalid,
 };
 
 use crate::answer::Answer;
@@ -71,15 +71,16 @@ pub(crate) fn ask(
     };
     let template = template.filter(|_| read);
     let valid = asked.findings.is_empty();
-    // Whatever becomes of a request that can be read, its warnings are sent.
-    let of_request = if read {
-        request_warnings(object, options)
-    } else {
-        Vec::new()
-    };
+    // Whatever becomes of a request that can be read, its warnings are sent; of one that cannot, that of its version.
+    let mut of_request = request_warnings(object, options);
+    of_request.retain(|finding| read || finding.rule.name == "api-version-deprecated");
     asked.warn(&of_request);
     let of_object = match template {
-        _ if valid => object_warnings(object, options),
+        _ if valid => match old {
+            Some(old) => change_warnings(old, object, options),
+            None => object_warnings(object, options),
+        },
+        _ if old.is_some() => Vec::new(),
         Some(template) => warnings_of_invalid(template, options),
         None => Vec::new(),
     };

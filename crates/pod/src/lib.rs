@@ -76,7 +76,7 @@ pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
 pub use rules::metadata::created_name;
 pub use status::{Cause, Details, Empty, Status, object_status, status, status_message};
-pub use update::validate_update;
+pub use update::{change_warnings, validate_update};
 pub use validate::{has_rules, validate, validate_object};
 pub use version::{Version, VersionError};
 pub use warnings::{object_warnings, request_warnings, warnings, warnings_of_invalid};

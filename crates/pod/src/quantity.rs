@@ -143,6 +143,36 @@ impl<'a> Quantity<'a> {
         self
     }
 
+    /// The sum of both, in the way of writing of the first one that is not zero.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let format = if self.is_zero() { other.format } else { self.format };
+        let amount = match (&self.amount, &other.amount) {
+            (
+                Amount::Whole { value, scale },
+                Amount::Whole {
+                    value: more,
+                    scale: of,
+                },
+            ) => add_whole((*value, *scale), (*more, *of)),
+            _ => None,
+        };
+        Self {
+            amount: amount.unwrap_or_else(|| Amount::Decimal(self.decimal().plus(&other.decimal()))),
+            format,
+            written: None,
+        }
+    }
+
+    /// The same text for the same amount, however it is written.
+    pub(crate) fn amount(&self) -> String {
+        if self.is_zero() {
+            return "0".to_owned();
+        }
+        let (digits, exponent) = self.decimal().engineering();
+        format!("{digits}e{exponent}")
+    }
+
     /// Whether it is less than nothing.
     #[must_use]
     pub fn is_negative(&self) -> bool {
@@ -247,6 +277,26 @@ impl<'a> Quantity<'a> {
             }
         }
     }
+}
+
+/// The sum of two whole numbers and their powers of ten, where 64 bits hold it.
+fn add_whole((value, scale): (i64, i32), (more, of): (i64, i32)) -> Option<Amount> {
+    if more == 0 {
+        return Some(Amount::Whole { value, scale });
+    }
+    if value == 0 {
+        return Some(Amount::Whole {
+            value: more,
+            scale: of,
+        });
+    }
+    let finer = scale.min(of);
+    let scaled = |value: i64, scale: i32| {
+        let factor = 10_i64.checked_pow((scale - finer).unsigned_abs())?;
+        value.checked_mul(factor)
+    };
+    let value = scaled(value, scale)?.checked_add(scaled(more, of)?)?;
+    Some(Amount::Whole { value, scale: finer })
 }
 
 fn signed(length: usize) -> i32 {
@@ -401,5 +451,28 @@ mod tests {
         assert_eq!(quantity("1.5Gi").scaled(0), 1_610_612_736);
         assert_eq!(quantity("1500m").scaled(0), 2);
         assert_eq!(quantity("-1500m").scaled(0), -2);
+    }
+
+    #[test]
+    fn sums_are_exact_and_written_as_the_first() {
+        for (one, other, sum) in [
+            ("500m", "500m", "1"),
+            ("1Gi", "512Mi", "1536Mi"),
+            ("0", "64Mi", "64Mi"),
+            ("1", "0.1", "1100m"),
+            ("9223372036854775807", "1", "9223372036854775808"),
+            ("9223372036854775808", "-1", "9223372036854775807"),
+            ("-9223372036854775809", "9223372036854775809", "0"),
+            ("9999999999999999999", "0.5", "9999999999999999999500m"),
+            ("10000000000000000000", "-0.5", "9999999999999999999500m"),
+        ] {
+            let read = |text| Quantity::parse(text).expect("it is one");
+            assert_eq!(read(one).plus(&read(other)).to_string(), sum, "{one} + {other}");
+            assert_eq!(
+                read(other).plus(&read(one)),
+                read(one).plus(&read(other)),
+                "{one} + {other}"
+            );
+        }
     }
 }

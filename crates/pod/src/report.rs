@@ -66,6 +66,14 @@ impl<'a> Report<'a> {
         });
     }
 
+    /// Moves the findings from the place `start` on before the first one of these fields, or of something in them.
+    pub(crate) fn move_before(&mut self, start: usize, fields: &[&str]) {
+        let later = |finding: &Finding| fields.iter().any(|field| finding.field.starts_with(field));
+        if let Some(at) = self.findings[..start].iter().position(later) {
+            self.findings[at..].rotate_left(start - at);
+        }
+    }
+
     /// How many findings there are so far.
     pub(crate) const fn count(&self) -> usize {
         self.findings.len()

@@ -119,7 +119,7 @@ pub fn has_rules(object: &Object<'_>) -> bool {
 }
 
 /// What keeps the object from being decoded: the server does not serve it, or cannot read it.
-fn check_decoding(
+pub(crate) fn check_decoding(
     object: Node<'_>,
     api_version: &str,
     kind: &str,
@@ -140,7 +140,17 @@ fn check_pod(pass: &mut Pass<'_>) {
     let demands = workload::demands(WorkloadKind::Pod, pass.options);
     let object = pass.template.object;
     metadata::check(pass, object, demands, None);
+    let given = pass.count();
     annotations::check_made_keys(pass);
+    // They stand among the annotations that are given.
+    pass.move_before(
+        given,
+        &[
+            "metadata.ownerReferences",
+            "metadata.finalizers",
+            "metadata.managedFields",
+        ],
+    );
     annotations::check(pass);
     check_spec(pass);
     pod::check_only_pods(pass);
@@ -160,7 +170,7 @@ pub(crate) fn check_template(pass: &mut Pass<'_>) {
 }
 
 /// `ValidatePodSpec`.
-fn check_spec(pass: &mut Pass<'_>) {
+pub(crate) fn check_spec(pass: &mut Pass<'_>) {
     volumes::check(pass);
     resource_claims::check(pass);
     container::check(pass);

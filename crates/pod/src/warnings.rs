@@ -6,6 +6,7 @@ use crate::decode;
 use crate::finding::{ErrorKind, Finding};
 use crate::options::Options;
 use crate::report::Report;
+use crate::rules::object::service;
 use crate::rules::{container, metadata, warnings, workload};
 use crate::validate::Pass;
 
@@ -30,7 +31,14 @@ pub fn warnings(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
 /// is valid.
 #[must_use]
 pub fn object_warnings(object: &Object<'_>, options: &Options) -> Vec<Finding> {
-    pod_template(object).map_or_else(Vec::new, |template| warnings(&template, options))
+    if let Some(template) = pod_template(object) {
+        return warnings(&template, options);
+    }
+    let mut report = Report::new(options);
+    if (object.group(), object.kind) == ("", Some("Service")) {
+        service::warn(&mut report, object.node);
+    }
+    report.into_findings()
 }
 
 /// The warnings of the API server on reading the request, whatever becomes of it: that the `apiVersion` will not be served

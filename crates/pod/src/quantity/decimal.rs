@@ -50,6 +50,40 @@ impl Decimal {
         }
     }
 
+    /// The sum of both, exactly.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        let scale = self.scale.max(other.scale);
+        let (more, less) = match self.compare_amount(other) {
+            Ordering::Less => (other, self),
+            _ => (self, other),
+        };
+        // The digits of both from the last one on, in units of 10^-`scale`.
+        let aligned = |number: &Self| -> Vec<u8> {
+            let zeros = usize::try_from(scale - number.scale).unwrap_or_default();
+            std::iter::repeat_n(0, zeros)
+                .chain(number.digits.iter().rev().copied())
+                .collect()
+        };
+        let (more_digits, less_digits) = (aligned(more), aligned(less));
+        let adds = more.negative == less.negative;
+        let mut digits = Vec::with_capacity(more_digits.len() + 1);
+        let mut carry = 0_i8;
+        for at in 0..more_digits.len().max(less_digits.len()) {
+            let digit = |digits: &[u8]| digits.get(at).copied().unwrap_or_default().cast_signed();
+            let change = digit(&less_digits);
+            let sum = digit(&more_digits) + carry + if adds { change } else { -change };
+            carry = sum.div_euclid(10);
+            digits.push(sum.rem_euclid(10).cast_unsigned());
+        }
+        digits.push(carry.max(0).cast_unsigned());
+        let digits = digits.into_iter().rev();
+        Self {
+            negative: more.negative,
+            digits: digits.skip_while(|digit| *digit == 0).collect(),
+            scale,
+        }
+    }
+
     /// The place of the highest digit: the number is below 10^`magnitude`.
     fn magnitude(&self) -> i64 {
         i64::try_from(self.digits.len()).unwrap_or(i64::MAX) - i64::from(self.scale)

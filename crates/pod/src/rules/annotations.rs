@@ -254,11 +254,17 @@ fn check_made_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path
         let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
         (key, container.security_context())
     });
+    let mut made = Vec::new();
     for (key, context) in pod.chain(others) {
         let Some(profile) = context.and_then(|context| context.field("seccompProfile")) else {
             continue;
         };
-        let given = annotations.is_some_and(|annotations| annotations.get(&key).is_some());
+        // Of containers of one name the first one's counts.
+        let given =
+            annotations.is_some_and(|annotations| annotations.get(&key).is_some()) || made.contains(&key);
+        if becomes_annotation(profile) {
+            made.push(key.clone());
+        }
         if let Some(file) = some_text(profile, "localhostProfile")
             && text(profile, "type") == "Localhost"
             && !given

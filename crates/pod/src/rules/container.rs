@@ -267,6 +267,14 @@ pub(crate) fn check_only_pods(pass: &mut Pass<'_>) {
     }
 }
 
+/// The image of a Pod's container once more, where the Pod is changed.
+pub(crate) fn check_changed_image(pass: &mut Pass<'_>, at: &Path<'_>, container: Node<'_>) {
+    if text(container, "image").is_empty() {
+        pass.required(&IMAGE_REQUIRED, &at.child("image"), "", place(container, "image"));
+    }
+    check_image_blanks(pass, at, container);
+}
+
 fn check_image_blanks(pass: &mut Pass<'_>, at: &Path<'_>, container: Node<'_>) {
     let image = text(container, "image");
     if image.trim().len() != image.len() {

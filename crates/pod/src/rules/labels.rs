@@ -36,8 +36,14 @@ pub(crate) fn check_value(report: &mut Report<'_>, value: &str, path: &Path<'_>,
 
 /// A mapping of labels. All errors stand at the mapping, as the API server has it.
 pub(crate) fn check(report: &mut Report<'_>, labels: Node<'_>, path: &Path<'_>) {
-    for entry in labels.entries() {
-        check_key(report, &entry.key.key_text(), path, entry.key.span());
+    let entries: Vec<_> = labels.entries().collect();
+    for (at, entry) in entries.iter().enumerate() {
+        let key = entry.key.key_text();
+        // Of a repeated key the last value counts, where the API server takes it at all.
+        if entries[at + 1..].iter().any(|later| later.key.key_text() == key) {
+            continue;
+        }
+        check_key(report, &key, path, entry.key.span());
         let value = entry.value.as_str().unwrap_or_default();
         check_value(report, value, path, entry.value.span());
     }

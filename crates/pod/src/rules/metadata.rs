@@ -52,6 +52,8 @@ pub(crate) struct Demands {
     pub(crate) writes_generation: bool,
     /// Whether finalizers without a domain are those that Kubernetes knows.
     pub(crate) knows_finalizers: bool,
+    /// The finalizer that admission adds to those of a new object.
+    pub(crate) added_finalizer: Option<&'static str>,
 }
 
 impl Demands {
@@ -61,6 +63,7 @@ impl Demands {
         scope: Scope::Namespaced,
         writes_generation: false,
         knows_finalizers: true,
+        added_finalizer: None,
     };
 }
 
@@ -164,13 +167,50 @@ fn check_place(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, pa
     }
 }
 
+/// What is asked of the metadata of every object that is changed, before its kind is asked (`validateCommonFields`).
+pub(crate) fn check_common(
+    report: &mut Report<'_>,
+    object: Node<'_>,
+    demands: Demands,
+    labels: Option<Node<'_>>,
+) {
+    let common = Demands {
+        name: NameForm::PathSegment,
+        knows_finalizers: false,
+        writes_generation: true,
+        ..demands
+    };
+    check(report, object, common, labels);
+    check_changed(report, object, labels);
+}
+
+/// What is asked of metadata that takes the place of older (`ValidateObjectMetaUpdate`), as far as it is a manifest's:
+/// the API server keeps what is its own.
+pub(crate) fn check_changed(report: &mut Report<'_>, object: Node<'_>, labels: Option<Node<'_>>) {
+    let path = Path::root("metadata");
+    let metadata = object.child("metadata");
+    if let Some(given) = own_labels(metadata).or(labels) {
+        labels::check(report, given, &path.child("labels"));
+    }
+    if let Some(given) = metadata.field("annotations") {
+        annotations::check_keys(report, given, &path.child("annotations"));
+    }
+    owners::check(report, metadata, &path.child("ownerReferences"));
+    managed_fields::check(report, metadata, &path.child("managedFields"));
+}
+
 /// Annotations and what comes after them.
 fn check_rest(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, path: &Path<'_>) {
     if let Some(given) = metadata.field("annotations") {
         annotations::check_keys(report, given, &path.child("annotations"));
     }
     owners::check(report, metadata, &path.child("ownerReferences"));
-    finalizers::check(report, metadata, &path.child("finalizers"));
+    finalizers::check(
+        report,
+        metadata,
+        demands.added_finalizer,
+        &path.child("finalizers"),
+    );
     managed_fields::check(report, metadata, &path.child("managedFields"));
     if demands.knows_finalizers {
         finalizers::check_known(report, metadata, &path.child("finalizers"));

@@ -5,9 +5,9 @@ mod config_map;
 mod namespace;
 mod priority_class;
 mod role;
-mod runtime_class;
+pub(crate) mod runtime_class;
 mod secret;
-mod service;
+pub(crate) mod service;
 
 use porthole_manifest::Node;
 
@@ -77,7 +77,7 @@ impl Known {
         Some(found.2)
     }
 
-    fn demands(self, options: &Options) -> Demands {
+    pub(crate) fn demands(self, options: &Options) -> Demands {
         let name = match self {
             Self::ClusterRole | Self::ClusterRoleBinding | Self::Role | Self::RoleBinding => {
                 NameForm::PathSegment
@@ -101,6 +101,7 @@ impl Known {
             scope,
             writes_generation: self == Self::PriorityClass,
             knows_finalizers: self != Self::RuntimeClass,
+            added_finalizer: (self == Self::PersistentVolumeClaim).then_some("kubernetes.io/pvc-protection"),
         }
     }
 
@@ -108,6 +109,11 @@ impl Known {
     pub(crate) fn check(self, report: &mut Report<'_>, object: Node<'_>) {
         let demands = self.demands(report.options);
         metadata::check(report, object, demands, None);
+        self.check_rest(report, object);
+    }
+
+    /// All that is asked beside the metadata.
+    fn check_rest(self, report: &mut Report<'_>, object: Node<'_>) {
         match self {
             Self::ClusterRole => role::check_cluster(report, object),
             Self::ClusterRoleBinding => binding::check(report, object, false),
@@ -115,7 +121,7 @@ impl Known {
             Self::Namespace => namespace::check(report, object),
             Self::PersistentVolumeClaim => {
                 let path = crate::path::Path::root("spec");
-                volumes::claim::check_spec(report, object.child("spec"), &path);
+                volumes::claim::check_object(report, object.child("spec"), &path);
             }
             Self::PriorityClass => priority_class::check(report, object),
             Self::Role => role::check(report, object),

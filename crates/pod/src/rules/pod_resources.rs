@@ -2,7 +2,6 @@
 
 use porthole_manifest::Node;
 
-use crate::container::{ContainerKind, containers};
 use crate::path::Path;
 use crate::report::{Shown, items, text};
 use crate::rule::rules;
@@ -59,8 +58,8 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
             claims.span(),
         );
     }
-    let (limits, mut requests) = resources::limits_and_requests(own, false);
-    fill_in(pass, &limits, &mut requests);
+    let (mut limits, mut requests) = resources::limits_and_requests(own, false);
+    fill_in(pass, &mut limits, &mut requests);
     resources::check_amounts(pass, &path, (&limits, &requests), resources::check_pod_name);
     let names = items(pass.spec, "resourceClaims").map(|claim| text(claim, "name"));
     let mut known: Vec<_> = names.filter(|name| !name.is_empty()).collect();
@@ -78,75 +77,104 @@ fn is_of_pods(pass: &Pass<'_>, name: &str) -> bool {
     matches!(name, "cpu" | "memory") || (pass.at_least(33) && resources::is_huge_pages(name))
 }
 
-/// The requests that the API server fills in in Pods: what the containers ask for, else the limits.
-fn fill_in<'n>(pass: &Pass<'n>, limits: &[Entry<'n>], requests: &mut Vec<Entry<'n>>) {
-    let given = !limits.is_empty() || (pass.at_least(37) && !requests.is_empty());
-    if !pass.is_pod() || !given {
+/// The limits and the requests that the API server fills in in Pods: limits of huge pages by what the containers have
+/// together; then requests by what the containers ask for together, else by the limits.
+fn fill_in<'n>(pass: &Pass<'n>, limits: &mut Vec<Entry<'n>>, requests: &mut Vec<Entry<'n>>) {
+    if !pass.is_pod() || (limits.is_empty() && requests.is_empty()) {
         return;
     }
-    let of_containers = of_containers(pass);
-    for (entry, alone) in &of_containers {
-        let missing = !requests.iter().any(|request| request.name == entry.name);
-        if missing && *alone && is_of_pods(pass, &entry.name) && !resources::is_huge_pages(&entry.name) {
-            requests.push(copy(entry));
-        }
-    }
-    for limit in limits {
-        let missing = !requests.iter().any(|request| request.name == limit.name);
-        let summed = of_containers.iter().any(|(entry, _)| entry.name == limit.name);
-        if missing && !summed && is_of_pods(pass, &limit.name) {
-            requests.push(copy(limit));
-        }
-    }
-}
-
-fn copy<'n>(entry: &Entry<'n>) -> Entry<'n> {
-    Entry {
-        name: entry.name.clone(),
-        quantity: entry.quantity.clone(),
-        span: entry.span,
-    }
-}
-
-/// What containers request, each resource with whether one of them alone does: sums are not made.
-fn of_containers<'n>(pass: &Pass<'n>) -> Vec<(Entry<'n>, bool)> {
-    let mut found: Vec<(Entry<'n>, bool)> = Vec::new();
-    for container in containers(&pass.template) {
-        if container.kind == ContainerKind::Ephemeral {
-            continue;
-        }
-        let (_, requests) = resources::limits_and_requests(container.node.child("resources"), pass.is_pod());
-        for request in requests {
-            match found.iter_mut().find(|(entry, _)| entry.name == request.name) {
-                Some((_, alone)) => *alone = false,
-                None => found.push((request, true)),
+    if pass.at_least(33) {
+        for limit in of_containers(pass, Amounts::Limits) {
+            let set = |entries: &[Entry<'_>]| entries.iter().any(|entry| entry.name == limit.name);
+            let requested = pass.at_least(34) && set(requests);
+            if resources::is_huge_pages(&limit.name) && !requested && !set(limits) {
+                limits.push(limit);
             }
         }
     }
-    found
+    if limits.is_empty() && !pass.enabled("PodLevelResourcesFixDefaulting") {
+        return;
+    }
+    let missing = |requests: &[Entry<'_>], name: &str| !requests.iter().any(|request| request.name == name);
+    for request in of_containers(pass, Amounts::Requests) {
+        let name = &request.name;
+        if missing(requests, name) && is_of_pods(pass, name) && !resources::is_huge_pages(name) {
+            requests.push(request);
+        }
+    }
+    for limit in &*limits {
+        if missing(requests, &limit.name) && is_of_pods(pass, &limit.name) {
+            requests.push(limit.clone());
+        }
+    }
+}
+
+/// Which of a container's amounts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Amounts {
+    Limits,
+    Requests,
+}
+
+/// What the containers ask for together (`AggregateContainerRequests`, `AggregateContainerLimits`): all that run side by
+/// side, or, where it is more, an init container beside the sidecars that were started before it.
+fn of_containers<'n>(pass: &Pass<'n>, amounts: Amounts) -> Vec<Entry<'n>> {
+    let of = |container: Node<'n>| {
+        let resources = container.child("resources");
+        let (limits, requests) = resources::limits_and_requests(resources, pass.is_pod());
+        if amounts == Amounts::Limits {
+            limits
+        } else {
+            requests
+        }
+    };
+    let mut together: Vec<Entry<'n>> = Vec::new();
+    for container in items(pass.spec, "containers") {
+        add(&mut together, &of(container));
+    }
+    let (mut sidecars, mut most) = (Vec::new(), Vec::new());
+    for container in items(pass.spec, "initContainers") {
+        let own = of(container);
+        if text(container, "restartPolicy") == "Always" {
+            add(&mut together, &own);
+            add(&mut sidecars, &own);
+            raise(&mut most, &sidecars);
+        } else {
+            let mut beside = own;
+            add(&mut beside, &sidecars);
+            raise(&mut most, &beside);
+        }
+    }
+    raise(&mut together, &most);
+    together
+}
+
+/// Adds amounts to those of the same name.
+fn add<'n>(to: &mut Vec<Entry<'n>>, entries: &[Entry<'n>]) {
+    for entry in entries {
+        match to.iter_mut().find(|there| there.name == entry.name) {
+            Some(there) => there.quantity = there.quantity.plus(&entry.quantity),
+            None => to.push(entry.clone()),
+        }
+    }
+}
+
+/// Makes amounts at least those of the same name.
+fn raise<'n>(to: &mut Vec<Entry<'n>>, entries: &[Entry<'n>]) {
+    for entry in entries {
+        match to.iter_mut().find(|there| there.name == entry.name) {
+            Some(there) if entry.quantity > there.quantity => there.quantity = entry.quantity.clone(),
+            Some(_) => {}
+            None => to.push(entry.clone()),
+        }
+    }
 }
 
 /// `validatePodResourceConsistency`.
 fn check_containers(pass: &mut Pass<'_>, path: &Path<'_>, limits: &[Entry<'_>], requests: &[Entry<'_>]) {
-    let list = path.child("requests");
-    for (entry, alone) in of_containers(pass) {
-        let request = requests.iter().find(|request| request.name == entry.name);
-        let Some(request) = request.filter(|request| alone && entry.quantity > request.quantity) else {
-            continue;
-        };
-        let shown = request.quantity.to_string();
-        let detail = format!(
-            "must be greater than or equal to aggregate container requests of {}",
-            entry.quantity
-        );
-        let field = list.key(&entry.name);
-        pass.invalid(
-            &POD_RESOURCES_TOO_SMALL,
-            &field,
-            Shown::Str(&shown),
-            detail,
-            request.span,
-        );
+    check_together(pass, &path.child("requests"), Amounts::Requests, requests);
+    if pass.at_least(34) {
+        check_together(pass, &path.child("limits"), Amounts::Limits, limits);
     }
     let list = path.child("containers");
     for (index, container) in items(pass.spec, "containers").enumerate() {
@@ -168,5 +196,34 @@ fn check_containers(pass: &mut Pass<'_>, path: &Path<'_>, limits: &[Entry<'_>], 
                 limit.span,
             );
         }
+    }
+}
+
+/// The pod as a whole has at least what its containers have together; of limits that is asked of huge pages only.
+fn check_together(pass: &mut Pass<'_>, list: &Path<'_>, amounts: Amounts, own: &[Entry<'_>]) {
+    let word = if amounts == Amounts::Limits {
+        "limits"
+    } else {
+        "requests"
+    };
+    for entry in of_containers(pass, amounts) {
+        let given = own.iter().find(|given| given.name == entry.name);
+        let counts = amounts == Amounts::Requests || resources::is_huge_pages(&entry.name);
+        let Some(given) = given.filter(|given| counts && entry.quantity > given.quantity) else {
+            continue;
+        };
+        let shown = given.quantity.to_string();
+        let detail = format!(
+            "must be greater than or equal to aggregate container {word} of {}",
+            entry.quantity
+        );
+        let field = list.key(&entry.name);
+        pass.invalid(
+            &POD_RESOURCES_TOO_SMALL,
+            &field,
+            Shown::Str(&shown),
+            detail,
+            given.span,
+        );
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn check_gates(pass: &mut Pass<'_>) {
 }
 
 /// Whether there are scheduling gates that the API server keeps.
-fn has_scheduling_gates(pass: &Pass<'_>) -> bool {
+pub(crate) fn has_scheduling_gates(pass: &Pass<'_>) -> bool {
     pass.at_least(26)
         && pass.feature("PodSchedulingReadiness", 30)
         && items(pass.spec, "schedulingGates").next().is_some()

@@ -6,7 +6,7 @@ mod daemon_set;
 mod deployment;
 mod failure_policy;
 mod indexes;
-mod job;
+pub(crate) mod job;
 mod replication_controller;
 mod schedule;
 mod schedule_field;
@@ -82,14 +82,40 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
         WorkloadKind::Job => return job::check(pass, demands, &path),
         _ => metadata::check(pass, object, demands, None),
     }
-    match kind {
-        WorkloadKind::Deployment => deployment::check(pass, &path),
-        WorkloadKind::ReplicaSet => deployment::check_replica_set(pass, &path),
-        WorkloadKind::DaemonSet => daemon_set::check(pass, &path),
-        WorkloadKind::StatefulSet => stateful_set::check(pass, &path),
-        WorkloadKind::CronJob => cron_job::check(pass, &path),
+    check_spec(pass, &path);
+}
+
+/// The spec of a workload that is neither a Job nor a `ReplicationController`.
+fn check_spec(pass: &mut Pass<'_>, path: &Path<'_>) {
+    match pass.template.kind {
+        WorkloadKind::Deployment => deployment::check(pass, path),
+        WorkloadKind::ReplicaSet => deployment::check_replica_set(pass, path),
+        WorkloadKind::DaemonSet => daemon_set::check(pass, path),
+        WorkloadKind::StatefulSet => stateful_set::check(pass, path),
+        WorkloadKind::CronJob => cron_job::check(pass, path),
         _ => check_template(pass),
     }
+}
+
+/// What is asked of the spec of a workload that is changed. `generated` says of a Job whether it has a selector that was
+/// generated for it, and whether its template still has the labels of that.
+pub(crate) fn check_changed(pass: &mut Pass<'_>, generated: (bool, bool)) {
+    let path = Path::root("spec");
+    match pass.template.kind {
+        WorkloadKind::ReplicationController => replication_controller::check_spec(pass, &path),
+        WorkloadKind::Job => job::check_changed(pass, &path, generated),
+        WorkloadKind::StatefulSet => stateful_set::check_changed(pass, &path),
+        _ => check_spec(pass, &path),
+    }
+}
+
+/// The labels that an object without its own has: those of its template, in kinds of old.
+pub(crate) fn default_labels<'a>(pass: &Pass<'a>) -> Option<Node<'a>> {
+    let defaults = matches!(
+        pass.template.kind,
+        WorkloadKind::Job | WorkloadKind::ReplicationController
+    );
+    defaults.then(|| selector::template_labels(pass)).flatten()
 }
 
 /// The spec of a workload.

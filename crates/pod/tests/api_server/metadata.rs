@@ -174,15 +174,17 @@ fn a_finalizer_has_a_domain() {
 
 #[test]
 fn managed_fields_that_cannot_be_read_are_dropped() {
-    let entry = |operation: &str| {
+    let entry = |operation: &str, fields: &str| {
         let manager = "m".repeat(129);
         format!(
-            "{{name: a, managedFields: [{{operation: {operation}, apiVersion: v1, fieldsType: FieldsV1, manager: {manager}}}]}}"
+            "{{name: a, managedFields: [{{operation: {operation}, apiVersion: v1, fieldsType: FieldsV1, manager: {manager}, \
+             fieldsV1: {fields}}}]}}"
         )
     };
-    assert_eq!(texts(37, &entry("Write")), [""; 0]);
+    assert_eq!(texts(37, &entry("Write", "{'f:data': {}}")), [""; 0]);
+    assert_eq!(texts(37, &entry("Update", "{}")), [""; 0], "it has no fields");
     assert_eq!(
-        texts(37, &entry("Update")),
+        texts(37, &entry("Update", "{'f:data': {}}")),
         ["metadata.managedFields[0].manager: Too long: may not be more than 128 bytes"]
     );
 }

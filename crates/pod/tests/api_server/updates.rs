@@ -146,3 +146,151 @@ fn a_binding_keeps_its_role() {
         [format!("roleRef: Invalid value: {value}: cannot change roleRef")]
     );
 }
+
+const POD: &str = "apiVersion: v1, kind: Pod, metadata: {name: x}";
+
+/// The spec of a Pod with one container and these fields.
+fn pod(fields: &str) -> String {
+    format!("spec: {{containers: [{{name: c, image: 'i:1'}}]{fields}}}")
+}
+
+#[test]
+fn of_a_pod_little_may_change() {
+    let image = pod("").replace("i:1", "i:2");
+    assert_eq!(texts(37, POD, &pod(""), &image), [""; 0]);
+    assert_eq!(
+        texts(37, POD, &pod(", nodeName: n, priority: 0"), &pod("")),
+        [""; 0],
+        "the cluster has written them"
+    );
+    let found = texts(37, POD, &pod(""), &pod(", hostNetwork: true"));
+    assert_eq!(
+        found,
+        ["spec: Forbidden: pod updates may not change fields other than \
+          `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only \
+          additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
+          previously negative)\n+spec.hostNetwork: true"]
+    );
+    let found = texts(24, POD, &pod(""), &pod(", hostNetwork: true"));
+    assert!(
+        found[0].contains("to existing tolerations) or `spec.terminationGrace"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_pod_that_is_pulled_otherwise_is_another() {
+    let latest = pod("").replace("i:1", "i:latest");
+    let found = texts(37, POD, &pod(""), &latest);
+    assert!(
+        found[0].ends_with("+spec.containers[0].imagePullPolicy: \"Always\""),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn the_deadline_of_a_pod_is_only_shortened() {
+    let deadline = |seconds| pod(&format!(", activeDeadlineSeconds: {seconds}"));
+    assert_eq!(texts(37, POD, &deadline(9), &deadline(8)), [""; 0]);
+    assert_eq!(texts(37, POD, &pod(""), &deadline(8)), [""; 0]);
+    assert_eq!(
+        texts(37, POD, &deadline(8), &deadline(9)),
+        ["spec.activeDeadlineSeconds: Invalid value: 9: must be less than or equal to previous value"]
+    );
+    assert_eq!(
+        texts(37, POD, &deadline(8), &pod("")),
+        [
+            "spec.activeDeadlineSeconds: Invalid value: null: must not update from a positive integer to nil value"
+        ]
+    );
+}
+
+#[test]
+fn tolerations_are_added_and_gates_taken_away() {
+    let one = pod(", tolerations: [{key: a, operator: Exists}]");
+    let two = pod(", tolerations: [{key: b, operator: Exists}, {key: a, operator: Exists}]");
+    assert_eq!(texts(37, POD, &one, &two), [""; 0]);
+    assert_eq!(
+        texts(37, POD, &two, &one),
+        ["spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"]
+    );
+    let gate = pod(", schedulingGates: [{name: g}]");
+    assert_eq!(texts(37, POD, &gate, &pod("")), [""; 0]);
+    assert_eq!(
+        texts(37, POD, &pod(""), &gate),
+        [
+            "spec.schedulingGates[0].name: Forbidden: only deletion is allowed, but found new scheduling gate 'g'"
+        ]
+    );
+}
+
+#[test]
+fn a_pod_that_waits_may_go_to_fewer_nodes() {
+    let waits = |selector| {
+        pod(&format!(
+            ", schedulingGates: [{{name: g}}], nodeSelector: {{{selector}}}"
+        ))
+    };
+    assert_eq!(texts(37, POD, &waits("a: b"), &waits("a: b, c: d")), [""; 0]);
+    assert_eq!(
+        texts(37, POD, &waits("a: b"), &waits("c: d")),
+        [
+            "spec.nodeSelector: Invalid value: {\"c\":\"d\"}: only additions to spec.nodeSelector are allowed (no mutations or \
+          deletions)"
+        ]
+    );
+}
+
+#[test]
+fn a_job_keeps_its_template_until_it_may_be_started() {
+    let head = "apiVersion: batch/v1, kind: Job, metadata: {name: x}";
+    let job = |rest: &str, selector: &str| {
+        format!(
+            "spec: {{template: {{spec: {{containers: [{{name: c, image: i}}], restartPolicy: Never, nodeSelector: \
+             {{{selector}}}}}}}{rest}}}"
+        )
+    };
+    let found = texts(37, head, &job("", "a: b"), &job("", "a: c"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("spec.template: Invalid value: "),
+        "{found:?}"
+    );
+    let suspended = ", suspend: true";
+    assert_eq!(
+        texts(37, head, &job(suspended, "a: b"), &job(suspended, "a: c")),
+        [""; 0]
+    );
+    let of = |count: &str| job(&format!(", completions: {count}"), "");
+    assert_eq!(
+        texts(37, head, &of("2"), &of("3")),
+        ["spec.completions: Invalid value: 3: field is immutable"]
+    );
+}
+
+#[test]
+fn a_claim_stays_as_it_is() {
+    let head = "apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: x}";
+    let claim = |size: &str, rest: &str| {
+        format!("spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: {size}}}}}{rest}}}")
+    };
+    assert_eq!(
+        texts(37, head, &claim("1Gi", ""), &claim("1024Mi", ", volumeName: v")),
+        [""; 0]
+    );
+    let found = texts(33, head, &claim("1Gi", ""), &claim("2Gi", ""));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0]
+            .starts_with("spec: Forbidden: spec is immutable after creation except resources.requests and"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_as_often_as_it_is_asked() {
+    let head = "apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: x}";
+    let bad = "rules: [{apiGroups: [''], resources: [pods], verbs: []}]";
+    let count = |minor| texts(minor, head, "rules: []", bad).len();
+    assert_eq!((count(37), count(35), count(34)), (1, 1, 2));
+}

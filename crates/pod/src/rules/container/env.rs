@@ -8,6 +8,7 @@ use crate::names::{self, Faults};
 use crate::path::Path;
 use crate::report::{Shown, items, place, text};
 use crate::rule::rules;
+use crate::rules::volumes;
 use crate::syntax;
 use crate::validate::Pass;
 
@@ -122,6 +123,14 @@ pub(crate) fn check_file_volumes(pass: &mut Pass<'_>) {
 fn check_file_volume(pass: &mut Pass<'_>, field: &Path<'_>, source: Node<'_>) {
     let name = text(source, "volumeName");
     let span = place(source, "volumeName");
+    let made = volumes::claims(pass);
+    let mut made = made.into_iter().map(volumes::claim_name);
+    if made.any(|claim| claim == name) {
+        // A `StatefulSet` takes its own claim for whatever volume has that name.
+        let detail = "referenced volume must be of type emptyDir";
+        pass.invalid(&ENV_FILE_VOLUME, field, Shown::Str(name), detail, span);
+        return;
+    }
     let volume = items(pass.spec, "volumes").filter(|volume| text(*volume, "name") == name);
     match volume.last() {
         None => pass.not_found(&ENV_FILE_VOLUME, field, Shown::Str(name), span),

@@ -72,6 +72,7 @@ const COUNTED: [&str; 9] = [
 ];
 
 /// A resource with its amount as the API server has it after defaulting.
+#[derive(Clone)]
 pub(crate) struct Entry<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) quantity: Quantity<'a>,

@@ -13,8 +13,13 @@ rules! { ApiServer:
     FINALIZERS = "finalizers";
 }
 
-/// The form of the names.
-pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>) {
+/// The form of the names. `added` is one that admission adds to a new object's.
+pub(super) fn check(
+    report: &mut Report<'_>,
+    metadata: Node<'_>,
+    added: Option<&'static str>,
+    path: &Path<'_>,
+) {
     let (mut orphans, mut deletes) = (false, false);
     for item in items(metadata, "finalizers") {
         let name = item.as_str().unwrap_or_default();
@@ -24,7 +29,8 @@ pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>
         deletes |= name == "foregroundDeletion";
     }
     if orphans && deletes {
-        let all = texts(metadata, "finalizers");
+        let mut all = texts(metadata, "finalizers");
+        all.extend(added.filter(|added| !all.contains(added)));
         let detail = "finalizer orphan and foregroundDeletion cannot be both set";
         let span = place(metadata, "finalizers");
         report.invalid(&FINALIZERS, path, Shown::Strings(&all), detail, span);

@@ -22,13 +22,19 @@ pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>
     if !items(metadata, "managedFields").all(is_readable) {
         return;
     }
-    for (index, entry) in items(metadata, "managedFields").enumerate() {
+    // Of records without fields nothing is left.
+    let written = items(metadata, "managedFields").filter(|entry| {
+        entry
+            .field("fieldsV1")
+            .is_some_and(|fields| fields.entries().next().is_some())
+    });
+    for (index, entry) in written.enumerate() {
         let path = path.index(index);
         let manager = text(entry, "manager");
         let field = path.child("manager");
         let span = place(entry, "manager");
         if manager.len() > MANAGER_LIMIT {
-            report.too_long_name(&MANAGED_FIELDS, &field, MANAGER_LIMIT, span);
+            report.too_long(&MANAGED_FIELDS, &field, MANAGER_LIMIT, span);
         }
         for (at, c) in manager.char_indices().filter(|(_, c)| !is_printable(*c)) {
             let detail = format!("invalid character {} (at position {at})", code_point(c));
@@ -36,7 +42,7 @@ pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>
         }
         if text(entry, "subresource").len() > SUBRESOURCE_LIMIT {
             let span = place(entry, "subresource");
-            report.too_long_name(
+            report.too_long(
                 &MANAGED_FIELDS,
                 &path.child("subresource"),
                 SUBRESOURCE_LIMIT,

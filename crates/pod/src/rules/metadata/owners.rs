@@ -184,7 +184,7 @@ fn shown_owner(report: &Report<'_>, owner: Node<'_>) -> String {
         json.push('}');
         return json;
     }
-    let pointer = |key| flag(key).map_or("(*bool)(nil)".to_owned(), |value| format!("(*bool)({value})"));
+    let pointer = |key| flag(key).map_or("(*bool)(nil)", |_| "(*bool)(0xc000000000)");
     let listed = format!(
         "APIVersion:{}, Kind:{}, Name:{}, UID:{}, Controller:{}, BlockOwnerDeletion:{}",
         go_quote(text(owner, "apiVersion")),

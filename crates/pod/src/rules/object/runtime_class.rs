@@ -20,12 +20,31 @@ pub(super) fn check(report: &mut Report<'_>, object: Node<'_>) {
     if !late {
         check_handler(report, object);
     }
+    check_selector(report, object);
+    if late {
+        check_handler(report, object);
+    }
+}
+
+/// One that is changed. In every version the handler comes first, in the words of old.
+pub(crate) fn check_changed(report: &mut Report<'_>, object: Node<'_>) {
+    let handler = text(object, "handler");
+    let faults = names::dns1123_label(handler, report.options.kubernetes_version);
+    let given = !handler.is_empty() || !report.at_least(36);
+    if given {
+        let span = place(object, "handler");
+        report.faults(&RUNTIME_HANDLER, &Path::root("handler"), handler, faults, span);
+    }
+    check_selector(report, object);
+    if !given {
+        check_handler(report, object);
+    }
+}
+
+fn check_selector(report: &mut Report<'_>, object: Node<'_>) {
     if let Some(labels) = object.child("scheduling").field("nodeSelector") {
         let root = Path::root("scheduling");
         labels::check(report, labels, &root.child("nodeSelector"));
-    }
-    if late {
-        check_handler(report, object);
     }
 }
 

@@ -20,6 +20,49 @@ rules! { ApiServer:
     SERVICE_TYPE = "service-type";
     /// A service sends a client always to the same pod (`ClientIP`) or to any (`None`).
     SESSION_AFFINITY = "session-affinity";
+    /// A field of a service means something for some types of services: `externalName` for an `ExternalName`, addresses and
+    /// affinity for one that has an address of its own. Elsewhere it is ignored.
+    SERVICE_FIELD_IGNORED = "service-field-ignored";
+}
+
+/// What the API server warns of in a service that it takes.
+pub(crate) fn warn(report: &mut Report<'_>, object: Node<'_>) {
+    let spec = object.child("spec");
+    let path = Path::root("spec");
+    let external = text(spec, "type") == "ExternalName";
+    let headless = matches!(text(spec, "type"), "" | "ClusterIP") && text(spec, "clusterIP") == "None";
+    if headless && report.at_least(34) {
+        for (key, name) in [
+            ("loadBalancerIP", "loadBalancerIP"),
+            ("externalIPs", "externalIPs"),
+            ("sessionAffinity", "SessionAffinity"),
+        ] {
+            let set = match key {
+                "externalIPs" => has_items(spec, key),
+                "sessionAffinity" => !matches!(text(spec, key), "" | "None"),
+                _ => !text(spec, key).is_empty(),
+            };
+            if set {
+                let warning = format!("spec.{name} is ignored for headless services");
+                report.warn(
+                    &SERVICE_FIELD_IGNORED,
+                    &path.child(key),
+                    warning,
+                    place(spec, key),
+                );
+            }
+        }
+    }
+    if external && has_items(spec, "externalIPs") && report.at_least(28) {
+        let warning = "spec.externalIPs is ignored when spec.type is \"ExternalName\"";
+        let span = place(spec, "externalIPs");
+        report.warn(&SERVICE_FIELD_IGNORED, &path.child("externalIPs"), warning, span);
+    }
+    if !external && !text(spec, "externalName").is_empty() && report.at_least(28) {
+        let warning = "spec.externalName is ignored when spec.type is not \"ExternalName\"";
+        let span = place(spec, "externalName");
+        report.warn(&SERVICE_FIELD_IGNORED, &path.child("externalName"), warning, span);
+    }
 }
 
 pub(super) fn check(report: &mut Report<'_>, object: Node<'_>) {

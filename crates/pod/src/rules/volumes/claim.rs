@@ -123,6 +123,53 @@ fn check_metadata(pass: &mut Pass<'_>, metadata: Node<'_>, path: &Path<'_>) {
 
 /// `ValidatePersistentVolumeClaimSpec`.
 pub(crate) fn check_spec(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
+    let sources = Sources {
+        source: spec.field("dataSource"),
+        reference: spec.field("dataSourceRef"),
+    };
+    check_fields(pass, spec, sources, path);
+}
+
+/// The spec of a claim that is an object of its own: the API server has looked at its data sources before.
+pub(crate) fn check_object(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
+    let sources = Sources::of_object(pass, spec);
+    check_fields(pass, spec, sources, path);
+}
+
+/// What a claim is filled with: the old field and the new one.
+#[derive(Clone, Copy)]
+struct Sources<'n> {
+    source: Option<Node<'n>>,
+    reference: Option<Node<'n>>,
+}
+
+impl<'n> Sources<'n> {
+    /// As the API server makes them of a new claim's: an old field that names neither a claim nor a snapshot is dropped, and
+    /// where one field is set, so is the other.
+    fn of_object(pass: &Report<'_>, spec: Node<'n>) -> Self {
+        let any = pass.feature("AnyVolumeDataSource", 33);
+        let far = |reference: &Node<'_>| pass.at_least(26) && !text(*reference, "namespace").is_empty();
+        let reference = spec
+            .field("dataSourceRef")
+            .filter(|reference| any && (!far(reference) || pass.enabled("CrossNamespaceVolumeDataSource")));
+        let known = |source: &Node<'_>| match text(*source, "apiGroup") {
+            "" => text(*source, "kind") == "PersistentVolumeClaim",
+            group => group == "snapshot.storage.k8s.io" && text(*source, "kind") == "VolumeSnapshot",
+        };
+        let source = spec
+            .field("dataSource")
+            .filter(|source| reference.is_some() || known(source));
+        if !any {
+            return Self { source, reference };
+        }
+        Self {
+            source: source.or(reference.filter(|reference| !far(reference))),
+            reference: reference.or(source),
+        }
+    }
+}
+
+fn check_fields(pass: &mut Report<'_>, spec: Node<'_>, sources: Sources<'_>, path: &Path<'_>) {
     check_access_modes(pass, spec, path);
     check_size(pass, spec, path);
     check_class(pass, spec, path, "storageClassName");
@@ -136,12 +183,13 @@ pub(crate) fn check_spec(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>)
             place(spec, "volumeMode"),
         );
     }
-    for key in ["dataSource", "dataSourceRef"] {
-        if let Some(source) = spec.field(key) {
-            check_data_source(pass, source, &path.child(key), key == "dataSourceRef");
-        }
+    if let Some(source) = sources.source {
+        check_data_source(pass, source, &path.child("dataSource"), false);
     }
-    check_data_sources(pass, spec, path);
+    if let Some(reference) = sources.reference {
+        check_data_source(pass, reference, &path.child("dataSourceRef"), true);
+    }
+    check_data_sources(pass, sources, path);
     if pass.at_least(29) && pass.enabled("VolumeAttributesClass") {
         check_class(pass, spec, path, "volumeAttributesClassName");
     }
@@ -192,7 +240,12 @@ fn check_size(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
         pass.required(&EPHEMERAL_CLAIM, &field, "", place(spec, "resources"));
         return;
     };
-    if let Some(Ok(size)) = Quantity::of(node)
+    let size = if node.is_null() {
+        Some(Quantity::parse("0"))
+    } else {
+        Quantity::of(node)
+    };
+    if let Some(Ok(size)) = size
         && (size.is_negative() || size.is_zero())
     {
         let value = size.to_string();
@@ -251,8 +304,8 @@ fn check_data_source(pass: &mut Report<'_>, source: Node<'_>, path: &Path<'_>, r
 }
 
 /// The old field and the new one say the same.
-fn check_data_sources(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
-    let (Some(source), Some(reference)) = (spec.field("dataSource"), spec.field("dataSourceRef")) else {
+fn check_data_sources(pass: &mut Report<'_>, sources: Sources<'_>, path: &Path<'_>) {
+    let (Some(source), Some(reference)) = (sources.source, sources.reference) else {
         return;
     };
     let namespaced = pass.at_least(26) && !text(reference, "namespace").is_empty();

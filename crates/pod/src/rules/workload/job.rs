@@ -56,19 +56,53 @@ pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
     let mut selector = node.map(Selector::of);
     if generates {
         let mut made = selector.unwrap_or_else(|| Selector::of(spec.child("selector")));
-        let key = if pass.at_least(27) {
-            UID_LABELS[1]
-        } else {
-            UID_LABELS[0]
-        };
-        let uid = made.labels.entry(Cow::Borrowed(key));
-        uid.or_insert(Cow::Borrowed(GENERATED_UID));
+        for (key, value) in made_selector(pass) {
+            made.labels.entry(key).or_insert(Cow::Borrowed(value));
+        }
         check_generated(pass, given, &made, &name, path);
         selector = Some(made);
     }
     check_spec(pass, spec, path);
     check_selector(pass, spec, selector.as_ref(), path);
     check_indexed_name(pass, object, spec, &name);
+}
+
+/// A Job that is changed: it has the selector and the labels that were generated before.
+pub(super) fn check_changed(pass: &mut Pass<'_>, path: &Path<'_>, (generated, labelled): (bool, bool)) {
+    let spec = spec_of(pass);
+    let object = pass.template.object;
+    let name = created_name(object.child("metadata"));
+    let mut selector = spec.field("selector").map(Selector::of);
+    if generated {
+        if labelled {
+            let given = template_labels(pass);
+            make_labels(pass, given, &name);
+        }
+        let mut made = selector.unwrap_or_else(|| Selector::of(spec.child("selector")));
+        for (key, value) in made_selector(pass) {
+            made.labels.entry(key).or_insert(Cow::Borrowed(value));
+        }
+        selector = Some(made);
+    }
+    check_spec(pass, spec, path);
+    check_selector(pass, spec, selector.as_ref(), path);
+}
+
+/// The labels of a generated selector.
+pub(crate) fn made_selector(report: &Report<'_>) -> [labels::Pair<'static>; 1] {
+    let key = if report.at_least(27) {
+        UID_LABELS[1]
+    } else {
+        UID_LABELS[0]
+    };
+    [(Cow::Borrowed(key), GENERATED_UID)]
+}
+
+/// The names of the pods of an indexed Job that is changed.
+pub(crate) fn check_changed_name(pass: &mut Pass<'_>) {
+    let object = pass.template.object;
+    let name = created_name(object.child("metadata"));
+    check_indexed_name(pass, object, spec_of(pass), &name);
 }
 
 /// How many of the generated labels there are of a kind.

@@ -8,10 +8,15 @@ use crate::rules::metadata::{self, Demands, check_not_negative};
 use crate::validate::{Pass, check_template};
 
 pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
-    let spec = spec_of(pass);
-    let object = pass.template.object;
     let labels = template_labels(pass);
+    let object = pass.template.object;
     metadata::check(pass, object, demands, labels);
+    check_spec(pass, path);
+}
+
+pub(super) fn check_spec(pass: &mut Pass<'_>, path: &Path<'_>) {
+    let spec = spec_of(pass);
+    let labels = template_labels(pass);
     check_not_negative(pass, &NEGATIVE_NUMBER, spec, "minReadySeconds", path);
     let own = spec
         .field("selector")

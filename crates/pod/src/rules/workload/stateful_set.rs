@@ -25,6 +25,26 @@ rules! { ApiServer:
 }
 
 pub(super) fn check(pass: &mut Pass<'_>, path: &Path<'_>) {
+    check_fields(pass, path, true);
+}
+
+/// One that is changed. What may not change is not asked again; up to 1.26 little else is.
+pub(super) fn check_changed(pass: &mut Pass<'_>, path: &Path<'_>) {
+    if pass.at_least(27) {
+        check_fields(pass, path, false);
+        return;
+    }
+    let spec = spec_of(pass);
+    check_not_negative(pass, &NEGATIVE_NUMBER, spec, "replicas", path);
+    if pass.at_least(25) || pass.enabled("StatefulSetMinReadySeconds") {
+        check_not_negative(pass, &NEGATIVE_NUMBER, spec, "minReadySeconds", path);
+    }
+    if pass.at_least(23) {
+        check_retention(pass, spec, path);
+    }
+}
+
+fn check_fields(pass: &mut Pass<'_>, path: &Path<'_>, created: bool) {
     let spec = spec_of(pass);
     let policy = text(spec, "podManagementPolicy");
     if !matches!(policy, "" | "OrderedReady" | "Parallel") {
@@ -35,7 +55,7 @@ pub(super) fn check(pass: &mut Pass<'_>, path: &Path<'_>) {
     }
     check_strategy(pass, spec.child("updateStrategy"), &path.child("updateStrategy"));
     check_retention(pass, spec, path);
-    if pass.at_least(34) {
+    if pass.at_least(34) && created {
         let list = path.child("volumeClaimTemplates");
         for (index, claim) in items(spec, "volumeClaimTemplates").enumerate() {
             let claim_path = list.index(index);
@@ -51,7 +71,7 @@ pub(super) fn check(pass: &mut Pass<'_>, path: &Path<'_>) {
         check_not_negative(pass, &NEGATIVE_NUMBER, spec.child("ordinals"), "start", &ordinals);
     }
     let service = text(spec, "serviceName");
-    if pass.at_least(33) && !service.is_empty() {
+    if pass.at_least(33) && created && !service.is_empty() {
         let faults = names::dns1123_label(service, pass.options.kubernetes_version);
         let span = place(spec, "serviceName");
         pass.faults(&SERVICE_NAME, &path.child("serviceName"), service, faults, span);

@@ -1,0 +1,323 @@
+//! The change of objects that stand beside pods.
+
+use std::collections::BTreeMap;
+
+use porthole_manifest::Node;
+use serde_json::Value;
+
+use super::same::{Reader, differences};
+use super::{CLAIM_CHANGED, Change, IMMUTABLE, IMMUTABLE_DATA, IMMUTABLE_FIELD};
+use crate::base64;
+use crate::path::Path;
+use crate::quantity::Quantity;
+use crate::render::{go_json, go_quote};
+use crate::report::{Report, Shown, int, is_true, place, some_text, text};
+use crate::rules::metadata;
+use crate::rules::object::{Known, runtime_class};
+
+/// All that is asked of an object of the kind that is changed, in the API server's order.
+pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_>) {
+    let object = change.new;
+    let demands = known.demands(report.options);
+    metadata::check_common(report, object, demands, None);
+    let twice = matches!(
+        known,
+        Known::ClusterRole
+            | Known::ClusterRoleBinding
+            | Known::PersistentVolumeClaim
+            | Known::Role
+            | Known::RoleBinding
+    );
+    if twice && !report.at_least(35) {
+        // It is asked all that a new one is, and then once more.
+        known.check(report, object);
+    }
+    match known {
+        // These are asked as they are first, and then what has changed.
+        Known::ClusterRole | Known::Role | Known::Namespace => {
+            known.check(report, object);
+            metadata::check_changed(report, object, None);
+        }
+        Known::ClusterRoleBinding | Known::RoleBinding => {
+            known.check(report, object);
+            metadata::check_changed(report, object, None);
+            change.check_role(report);
+        }
+        Known::RuntimeClass => {
+            metadata::check(report, object, demands, None);
+            runtime_class::check_changed(report, object);
+            metadata::check_changed(report, object, None);
+            change.check_handler(report);
+        }
+        Known::ConfigMap => {
+            metadata::check_changed(report, object, None);
+            change.check_data(report, &["data", "binaryData"]);
+            known.check(report, object);
+        }
+        Known::Secret => {
+            metadata::check_changed(report, object, None);
+            change.fix_type(report);
+            change.check_data(report, &["data"]);
+            known.check(report, object);
+        }
+        Known::PriorityClass => {
+            metadata::check_changed(report, object, None);
+            change.check_priority(report);
+        }
+        Known::PersistentVolumeClaim => {
+            metadata::check_changed(report, object, None);
+            known.check(report, object);
+            change.check_claim(report);
+        }
+        Known::ServiceAccount | Known::Service => {
+            metadata::check_changed(report, object, None);
+            known.check(report, object);
+        }
+    }
+}
+
+impl Change<'_, '_> {
+    /// The handler of a `RuntimeClass`.
+    fn check_handler(self, report: &mut Report<'_>) {
+        if !self.changes("handler", "") {
+            return;
+        }
+        let found = report.count();
+        let given = text(self.new, "handler");
+        // Since 1.37 the value is not shown.
+        let value = if report.at_least(37) {
+            Shown::Null
+        } else {
+            Shown::Str(given)
+        };
+        let span = place(self.new, "handler");
+        report.invalid(&IMMUTABLE_FIELD, &Path::root("handler"), value, IMMUTABLE, span);
+        if report.at_least(37) && given.is_empty() {
+            report.move_before(found, &["handler"]);
+        }
+    }
+
+    /// The type of a Secret.
+    fn fix_type(self, report: &mut Report<'_>) {
+        if self.changes("type", "Opaque") {
+            let given = text(self.new, "type");
+            let given = if given.is_empty() { "Opaque" } else { given };
+            let span = place(self.new, "type");
+            let field = Path::root("type");
+            report.invalid(&IMMUTABLE_FIELD, &field, Shown::Named(given), IMMUTABLE, span);
+        }
+    }
+
+    /// Data that is set to stay as it is.
+    fn check_data(self, report: &mut Report<'_>, keys: &[&str]) {
+        if !is_true(self.old, "immutable") {
+            return;
+        }
+        let detail = "field is immutable when `immutable` is set";
+        if !is_true(self.new, "immutable") {
+            let span = place(self.new, "immutable");
+            report.forbidden(&IMMUTABLE_DATA, &Path::root("immutable"), detail, span);
+        }
+        for key in keys {
+            let mut after = Data::of(self.old, "stringData");
+            after.0.extend(Data::of(self.new, key).0);
+            if Data::of(self.old, key) != after {
+                report.forbidden(&IMMUTABLE_DATA, &Path::root(key), detail, place(self.new, key));
+            }
+        }
+    }
+
+    /// The role of a binding.
+    fn check_role(self, report: &mut Report<'_>) {
+        const GROUP: &str = "rbac.authorization.k8s.io";
+        let role = self.child("roleRef");
+        if !["kind", "name"].into_iter().any(|key| role.changes(key, "")) && !role.changes("apiGroup", GROUP)
+        {
+            return;
+        }
+        let group = some_text(role.new, "apiGroup")
+            .filter(|group| !group.is_empty())
+            .unwrap_or(GROUP);
+        let (kind, name) = (text(role.new, "kind"), text(role.new, "name"));
+        let value = if report.at_least(34) {
+            let (group, kind, name) = (go_json(group), go_json(kind), go_json(name));
+            format!("{{\"APIGroup\":{group},\"Kind\":{kind},\"Name\":{name}}}")
+        } else {
+            let (group, kind, name) = (go_quote(group), go_quote(kind), go_quote(name));
+            format!("rbac.RoleRef{{APIGroup:{group}, Kind:{kind}, Name:{name}}}")
+        };
+        let detail = if report.at_least(37) {
+            IMMUTABLE
+        } else {
+            "cannot change roleRef"
+        };
+        let span = place(self.new, "roleRef");
+        report.invalid(
+            &IMMUTABLE_FIELD,
+            &Path::root("roleRef"),
+            Shown::Raw(value),
+            detail,
+            span,
+        );
+    }
+
+    fn check_priority(self, report: &mut Report<'_>) {
+        let value = |node: Node<'_>| int(node, "value").unwrap_or_default();
+        if value(self.old) != value(self.new) {
+            let detail = "may not be changed in an update.";
+            let field = if report.at_least(25) { "value" } else { "Value" };
+            report.forbidden(
+                &IMMUTABLE_FIELD,
+                &Path::root(field),
+                detail,
+                place(self.new, "value"),
+            );
+        }
+        let policy = |node| some_text(node, "preemptionPolicy").unwrap_or("PreemptLowerPriority");
+        if policy(self.old) != policy(self.new) {
+            let span = place(self.new, "preemptionPolicy");
+            let field = Path::root("preemptionPolicy");
+            report.invalid(
+                &IMMUTABLE_FIELD,
+                &field,
+                Shown::Named(policy(self.new)),
+                IMMUTABLE,
+                span,
+            );
+        }
+    }
+
+    /// A claim that is not bound.
+    fn check_claim(self, report: &mut Report<'_>) {
+        let spec = self.child("spec");
+        let reader = Reader::new(report.options);
+        let read = |node, filled: bool| {
+            let mut spec = reader.read("core/v1.PersistentVolumeClaimSpec", node);
+            fill_sources(report, &mut spec, filled);
+            spec
+        };
+        let mut old = read(spec.old, false);
+        let filled = old.get("dataSource").or(old.get("dataSourceRef")).is_some();
+        let new = read(spec.new, filled);
+        // The volume is named once.
+        if text(spec.old, "volumeName").is_empty()
+            && let (Some(old), Some(name)) = (old.as_object_mut(), new.get("volumeName"))
+        {
+            old.insert("volumeName".to_owned(), name.clone());
+        }
+        let path = Path::root("spec");
+        if old != new {
+            let most = if report.at_least(29) {
+                "resources.requests and volumeAttributesClassName"
+            } else {
+                "resources.requests"
+            };
+            let changes = differences("spec", &old, &new).join("\n");
+            let detail =
+                format!("spec is immutable after creation except {most} for bound claims\n{changes}");
+            report.forbidden(&CLAIM_CHANGED, &path, detail, spec.new.span());
+        }
+        // One that is not bound has no capacity below which it cannot go.
+        let recovers = report.feature("RecoverVolumeExpansionFailure", 37);
+        let (before, after) = (size_of(spec.old), size_of(spec.new));
+        if after < before && (!recovers || after.is_none_or(|size| size.is_zero() || size.is_negative())) {
+            let resources = path.child("resources");
+            let requests = resources.child("requests");
+            let detail = if recovers {
+                "field can not be less than status.capacity"
+            } else {
+                "field can not be less than previous value"
+            };
+            let span = spec.new.child("resources").span();
+            report.forbidden(&CLAIM_CHANGED, &requests.child("storage"), detail, span);
+        }
+        let mode = |node| some_text(node, "volumeMode").unwrap_or("Filesystem");
+        if mode(spec.old) != mode(spec.new) {
+            let span = place(spec.new, "volumeMode");
+            let field = Path::root("volumeMode");
+            report.invalid(
+                &IMMUTABLE_FIELD,
+                &field,
+                Shown::Named(mode(spec.new)),
+                IMMUTABLE,
+                span,
+            );
+        }
+    }
+}
+
+/// The data sources of a claim as the API server makes them: one that is neither a claim nor a snapshot is dropped where the
+/// old claim is filled with nothing, and where one field is set, so is the other.
+fn fill_sources(report: &Report<'_>, spec: &mut Value, filled: bool) {
+    let Value::Object(spec) = spec else { return };
+    let of = |source: &Value, key: &str| source[key].as_str().unwrap_or_default().to_owned();
+    let any = report.feature("AnyVolumeDataSource", 33);
+    let far = |source: &Value| !of(source, "namespace").is_empty();
+    let drops = |source: &Value| !any || far(source) && !report.enabled("CrossNamespaceVolumeDataSource");
+    if spec
+        .get("dataSourceRef")
+        .is_some_and(|source| !filled && drops(source))
+    {
+        spec.remove("dataSourceRef");
+    }
+    let known = |source: &Value| match of(source, "apiGroup").as_str() {
+        "" => of(source, "kind") == "PersistentVolumeClaim",
+        group => group == "snapshot.storage.k8s.io" && of(source, "kind") == "VolumeSnapshot",
+    };
+    let alone = !filled && !spec.contains_key("dataSourceRef");
+    if spec
+        .get("dataSource")
+        .is_some_and(|source| alone && !known(source))
+    {
+        spec.remove("dataSource");
+    }
+    if !any {
+        return;
+    }
+    let (source, reference) = (
+        spec.get("dataSource").cloned(),
+        spec.get("dataSourceRef").cloned(),
+    );
+    match (source, reference) {
+        (Some(source), None) => drop(spec.insert("dataSourceRef".to_owned(), source)),
+        (None, Some(reference)) if !far(&reference) => {
+            spec.insert("dataSource".to_owned(), reference);
+        }
+        _ => {}
+    }
+}
+
+/// The size that a claim's spec asks for.
+fn size_of(spec: Node<'_>) -> Option<Quantity<'_>> {
+    let requests = spec.child("resources").child("requests");
+    let size = Quantity::of(requests.field("storage")?)?;
+    size.ok().map(Quantity::rounded)
+}
+
+/// The data of a `ConfigMap` or Secret, texts as what they stand for.
+#[derive(PartialEq, Eq)]
+struct Data(BTreeMap<String, Vec<u8>>);
+
+impl Data {
+    fn of(object: Node<'_>, key: &str) -> Self {
+        let mut data = BTreeMap::new();
+        let secret = object.child("kind").as_str() == Some("Secret");
+        let encoded = key == "binaryData" || key == "data" && secret;
+        for entry in object.child(key).entries() {
+            let text = entry.value.as_str().unwrap_or_default();
+            let bytes = if encoded {
+                base64::decode(text)
+            } else {
+                text.as_bytes().to_vec()
+            };
+            data.insert(entry.key.key_text().into_owned(), bytes);
+        }
+        if key == "data" && encoded {
+            for entry in object.child("stringData").entries() {
+                let text = entry.value.as_str().unwrap_or_default();
+                data.insert(entry.key.key_text().into_owned(), text.as_bytes().to_vec());
+            }
+        }
+        Self(data)
+    }
+}

@@ -1,0 +1,188 @@
+//! Objects that are changed: a field or a few of one that a server has taken.
+
+use serde_json::{Map, Value};
+
+use crate::careless;
+use crate::generator::{Generator, Sample};
+use crate::random::Random;
+use crate::tree::Tree;
+
+/// What stays as it is: names, what is written and never read, the older one of two names of a field, and what the server
+/// has filled in so that a patch of it is another thing than the manifest: strategies, and the labels of a Job.
+const KEPT: &[(&str, &[&str])] = &[
+    (
+        "metadata",
+        &["name", "namespace", "ownerReferences", "managedFields"],
+    ),
+    ("", &["stringData"]),
+    (
+        "spec",
+        &["serviceAccount", "strategy", "updateStrategy", "manualSelector"],
+    ),
+];
+
+/// What is not taken away from a Pod: where the new manifest does not have it, what the cluster has is taken to stay.
+const STAYS: &[&str] = &["nodeName", "priority", "preemptionPolicy", "serviceAccountName"];
+
+/// Takes nulls away: in a patch they are no values.
+fn without_nulls(tree: &mut Tree) {
+    match tree {
+        Tree::Leaf(_) => {}
+        Tree::List(items) => items.iter_mut().for_each(without_nulls),
+        Tree::Map(entries) => {
+            entries.retain(|(_, value)| *value != Tree::Leaf(Value::Null));
+            for (_, value) in entries {
+                without_nulls(value);
+            }
+        }
+    }
+}
+
+/// What an object becomes, by its number: a few fields of it are written anew, taken away or added.
+#[must_use]
+pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
+    let mut random = Random::of(generator.seed.rotate_left(7), index);
+    let mut changed = sample.object.clone();
+    match random.below(10) {
+        0 => {}
+        1..6 => {
+            for _ in 0..=random.below(2) {
+                careless::spoil(&mut changed, &mut random, true);
+            }
+        }
+        // What another object of the kind has.
+        _ => {
+            let other = (1..40).map(|step| generator.sample(index + step)).find(|other| {
+                ["apiVersion", "kind"].iter().all(|key| {
+                    other.object.get(key).and_then(Tree::text) == sample.object.get(key).and_then(Tree::text)
+                })
+            });
+            if let Some(other) = other {
+                take_over(&mut changed, &other.object, &mut random);
+            }
+        }
+    }
+    // It is the same object, and what only the server makes something of stays.
+    for (place, keys) in KEPT {
+        for key in *keys {
+            let kept = sample
+                .object
+                .clone()
+                .at_mut(place)
+                .and_then(|there| there.get(key).cloned());
+            if let Some(there) = changed.at_mut(place) {
+                match kept {
+                    Some(kept) => there.set(key, kept),
+                    None => there.remove(key),
+                }
+            }
+        }
+    }
+    if sample.object.get("kind").and_then(Tree::text) == Some("Job")
+        && let Some(template) = sample.object.clone().at_mut("spec.template")
+        && let Some(metadata) = template.get("metadata")
+    {
+        let spec = changed.at_mut("spec");
+        match spec.map(|spec| (spec.get("template").is_some(), spec)) {
+            Some((true, spec)) => {
+                if let Some(template) = spec.get_mut("template") {
+                    template.set("metadata", metadata.clone());
+                }
+            }
+            Some((false, spec)) => spec.set("template", template.clone()),
+            None => changed.set(
+                "spec",
+                sample.object.get("spec").cloned().unwrap_or_else(Tree::map),
+            ),
+        }
+    }
+    if let (Some(old), Some(new)) = (sample.object.get("spec"), changed.at_mut("spec")) {
+        for key in STAYS {
+            if let Some(value) = old.get(key).filter(|_| new.get(key).is_none()) {
+                new.set(key, value.clone());
+            }
+        }
+    }
+    without_nulls(&mut changed);
+    changed
+}
+
+/// Gives an entry of a mapping, or the whole of a list, what another object has in its place.
+fn take_over(tree: &mut Tree, other: &Tree, random: &mut Random) {
+    let Tree::Map(entries) = other else { return };
+    let entries: Vec<_> = entries
+        .iter()
+        .filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind" | "metadata"))
+        .collect();
+    let Some((key, value)) = random.pick(&entries) else {
+        return;
+    };
+    match tree.get_mut(key) {
+        Some(there @ Tree::Map(_)) if matches!(value, Tree::Map(_)) && random.chance(85) => {
+            take_over(there, value, random);
+        }
+        Some(Tree::List(items)) if random.chance(60) => {
+            if let (Some(there @ Tree::Map(_)), Tree::List(others)) = (items.first_mut(), value)
+                && let Some(item @ Tree::Map(_)) = others.first()
+            {
+                take_over(there, item, random);
+            }
+        }
+        _ => tree.set(key, value.clone()),
+    }
+}
+
+/// The patch (`application/merge-patch+json`) by which `kubectl apply` makes the one of the other: what is not in the new
+/// manifest goes, lists are those of the new one.
+#[must_use]
+pub fn patch(old: &Value, new: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else {
+        return new.clone();
+    };
+    let mut patch = Map::new();
+    for (key, value) in new {
+        match old.get(key) {
+            Some(before) if before == value => {}
+            Some(before) => drop(patch.insert(key.clone(), self::patch(before, value))),
+            None => drop(patch.insert(key.clone(), value.clone())),
+        }
+    }
+    for key in old.keys().filter(|key| !new.contains_key(*key)) {
+        patch.insert(key.clone(), Value::Null);
+    }
+    Value::Object(patch)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_patch_says_what_goes_and_what_comes() {
+        let old = json!({"a": {"b": 1, "c": 2}, "d": [1, 2], "e": "x"});
+        let new = json!({"a": {"b": 1, "f": 3}, "d": [1], "e": "x"});
+        assert_eq!(patch(&old, &new), json!({"a": {"c": null, "f": 3}, "d": [1]}));
+    }
+
+    #[test]
+    fn a_changed_object_keeps_its_name() {
+        let generator = Generator {
+            version: porthole_pod::Version::NEWEST,
+            seed: 1,
+            kinds: Vec::new(),
+        };
+        for index in 0..300 {
+            let sample = generator.sample(index);
+            let mut changed = change(&generator, &sample, index);
+            let name = sample.object.clone().at_mut("metadata.name").cloned();
+            if changed
+                .at_mut("metadata")
+                .is_some_and(|metadata| matches!(metadata, Tree::Map(_)))
+            {
+                assert_eq!(changed.at_mut("metadata.name").cloned(), name, "object {index}");
+            }
+        }
+    }
+}
