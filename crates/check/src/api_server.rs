@@ -13,6 +13,7 @@ use porthole_pod::{
 };
 
 use crate::answer::Answer;
+use crate::foreign;
 use crate::pod_security;
 use crate::settings::Settings;
 use crate::world::World;
@@ -60,7 +61,11 @@ pub(crate) fn ask(
     });
     let mut asked = Asked {
         answer: Answer {
-            code: Some(if old.is_some() { 200 } else { 201 }),
+            code: match old {
+                _ if foreign::is_no_object(object) => None,
+                Some(_) => Some(200),
+                None => Some(201),
+            },
             ..Answer::default()
         },
         findings: errors,

@@ -32,6 +32,7 @@ mod answer;
 mod api_server;
 mod file;
 pub mod fix;
+mod foreign;
 mod judge;
 mod pod_security;
 mod settings;
@@ -40,7 +41,7 @@ mod world;
 
 pub use answer::Answer;
 pub use file::File;
-pub use judge::{Verdict, judge};
+pub use judge::{Checked, Verdict, judge};
 pub use settings::Settings;
 pub use world::World;
 
@@ -58,6 +59,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())
+        .chain(foreign::RULES.iter().copied())
         .collect();
     all.sort_by_key(|rule| rule.enforcer as u8);
     all.into_iter()
