@@ -10,6 +10,7 @@ pub mod bench;
 pub mod cache;
 pub mod containerd;
 pub mod failure;
+pub mod fuzz;
 pub mod guardian;
 pub mod kubernetes;
 pub mod program;

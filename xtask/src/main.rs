@@ -9,6 +9,7 @@ mod command;
 mod debian;
 mod demo;
 mod deny;
+mod fuzz;
 mod go;
 mod install;
 mod kubeconform;
@@ -17,6 +18,7 @@ mod oracle;
 mod place;
 mod reference;
 mod report;
+mod sarif;
 mod schema;
 mod test;
 mod testbed;
@@ -35,6 +37,8 @@ const USAGE: &str = "usage: cargo xtask TASK
                     a real API server on this machine until Ctrl-C, built first where it is missing
   oracle [--count N] [--seed S] [--kubernetes V] [--feature-gates NAME=BOOL,…] [--record FILE] …
                     generated workloads asked of a real API server and of porthole, and what differs made small
+  fuzz [--seconds N] [--target T] [--seed S]
+                    texts that nobody writes, guided by coverage: every target for a minute, or one
   bench check       `porthole check` of ten thousand pods against kubeconform (go, the network)
   bench image       unpacking a layer against `tar -xzf`
   bench run         all of the following, in one go (root)
@@ -42,7 +46,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   bench exec        `porthole exec` against `runc exec` (root)
   bench logs        a gigabyte of lines out of a container into its log against `cat > file` (root)
   bench pods        an idle detached pod, and 200 of them (root)
-  reference         writes docs/cli.md and docs/rules.md anew from what the program says of itself
+  reference         writes docs/cli.md, docs/rules.md and docs/pictures anew from what the program says
   schema            writes the API's schema and the feature gates anew from Kubernetes' Go modules (go, the network)
   install [PREFIX]  porthole, its man pages and completions below PREFIX (default /usr/local)";
 
@@ -64,6 +68,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["demo", "--windows"] => demo::run(demo::Host::Wine)?,
         ["test", "--list"] => test::list(),
         ["test", tiers @ ..] => return test::run(tiers),
+        ["fuzz", options @ ..] => return fuzz::run(options),
         ["oracle", options @ ..] => return oracle::run(options),
         ["testbed", "kubernetes", options @ ..] => testbed::kubernetes(options)?,
         ["bench", "image"] => bench::image()?,

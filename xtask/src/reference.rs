@@ -1,4 +1,5 @@
-//! docs/cli.md: the command line's own help, verb by verb; docs/rules.md: the rules' own explanations.
+//! docs/cli.md: the command line's own help, verb by verb; docs/rules.md: the rules' own explanations; docs/pictures: what
+//! is seen of it in a terminal.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ type Page = (&'static str, fn() -> Result<String>);
 
 const PAGES: [Page; 2] = [("cli.md", text), ("rules.md", rules)];
 
+/// Where the pictures are, and a manifest for them.
+const PICTURES: &str = "pictures";
+
 fn path(name: &str) -> PathBuf {
     place::root().join("docs").join(name)
 }
@@ -36,20 +40,64 @@ pub(crate) fn write() -> Result<()> {
         let path = path(name);
         std::fs::write(&path, text()?).doing(format!("write `{}`", path.display()))?;
     }
+    draw(&path(PICTURES))
+}
+
+/// Refuses pages and pictures that are not what the program says.
+pub(crate) fn compare() -> Result<()> {
+    for (name, text) in PAGES {
+        compare_page(&path(name), &text()?)?;
+    }
+    let now = place::fresh("pictures")?;
+    draw(&now)?;
+    let (now, written) = (pictures(&now)?, pictures(&path(PICTURES))?);
+    if now.iter().map(name).ne(written.iter().map(name)) {
+        let reason = "there are others; run `cargo xtask reference`, and remove those that are none any more";
+        return Err(Failure::new("compare the pictures with the program", reason));
+    }
+    for (now, written) in now.iter().zip(&written) {
+        let text = std::fs::read_to_string(now).doing(format!("read `{}`", now.display()))?;
+        compare_page(written, &text)?;
+    }
     Ok(())
 }
 
-/// Refuses pages that are not what the program says.
-pub(crate) fn compare() -> Result<()> {
-    PAGES
-        .into_iter()
-        .try_for_each(|(name, text)| compare_page(&path(name), text))
+/// Has the pictures drawn: what prints in colour is drawn by a program that knows colours.
+fn draw(into: &Path) -> Result<()> {
+    let mut cargo = Target::Host.cargo("run");
+    let example = [
+        "--quiet",
+        "--locked",
+        "--package",
+        "porthole-tests",
+        "--example",
+        "pictures",
+        "--",
+    ];
+    command::run(cargo.args(example).arg(into))
 }
 
-fn compare_page(path: &Path, text: fn() -> Result<String>) -> Result<()> {
+/// The pictures of a directory, by name.
+fn pictures(directory: &Path) -> Result<Vec<PathBuf>> {
+    let what = format!("list `{}`", directory.display());
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(directory).doing(&what)? {
+        let path = file.doing(&what)?.path();
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn name(path: &PathBuf) -> Option<&std::ffi::OsStr> {
+    path.file_name()
+}
+
+fn compare_page(path: &Path, now: &str) -> Result<()> {
     let what = format!("compare `{}` with the program", path.display());
     let written = std::fs::read_to_string(path).doing(&what)?;
-    let now = text()?;
     let differs = written
         .lines()
         .zip(now.lines())

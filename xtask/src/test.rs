@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::cargo::{self, Target, Toolchain};
 use crate::command::{self, Doing, Failure, Result};
 use crate::report::{self, Count, Line, Outcome};
-use crate::{debian, demo, deny, kubernetes, oracle, place, reference};
+use crate::{debian, demo, deny, fuzz, kubernetes, oracle, place, reference, sarif};
 
 /// One kind of test.
 struct Tier {
@@ -54,8 +54,13 @@ const TIERS: &[Tier] = &[
     },
     Tier {
         name: "reference",
-        what: "docs/cli.md and docs/rules.md are what the program says of itself",
+        what: "docs/cli.md, docs/rules.md and docs/pictures are what the program says",
         run: reference_tier,
+    },
+    Tier {
+        name: "sarif",
+        what: "what `check -o sarif` prints is what the schema of SARIF 2.1.0 takes",
+        run: sarif::tier,
     },
     Tier {
         name: "seeds",
@@ -76,6 +81,11 @@ const TIERS: &[Tier] = &[
         name: "oracle",
         what: "generated workloads, as real API servers and as porthole judge them",
         run: oracle::tier,
+    },
+    Tier {
+        name: "fuzz",
+        what: "every target of the crate `fuzz` for a minute",
+        run: fuzz::tier,
     },
     Tier {
         name: "unit-windows",

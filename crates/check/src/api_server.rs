@@ -15,6 +15,7 @@ use porthole_pod::{
 
 use crate::answer::Answer;
 use crate::existence;
+use crate::foreign;
 use crate::live::Part;
 use crate::pod_security;
 use crate::settings::Settings;
@@ -63,7 +64,11 @@ pub(crate) fn ask(
     });
     let mut asked = Asked {
         answer: Answer {
-            code: Some(if old.is_some() { 200 } else { 201 }),
+            code: match old {
+                _ if foreign::is_no_object(object) => None,
+                Some(_) => Some(200),
+                None => Some(201),
+            },
             ..Answer::default()
         },
         findings: errors,

@@ -2,6 +2,14 @@
 
 use porthole_pod::{Edit, Finding};
 
+use crate::file::File;
+use crate::judge::judge;
+use crate::settings::Settings;
+use crate::world::World;
+
+/// How often a text is looked at again for changes that others have made possible.
+const ROUNDS: usize = 10;
+
 /// A text with changes applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixed {
@@ -48,6 +56,33 @@ pub fn apply<'f>(text: &str, findings: impl IntoIterator<Item = &'f Finding>, un
         applied,
         left,
     }
+}
+
+/// Applies the changes of everything that is said of a file, and then those that are proposed of the new text, until there
+/// is none.
+#[must_use]
+pub fn settle(file: &File, world: &World<'_>, settings: &Settings, unsafe_too: bool) -> Fixed {
+    let name = file.source.name();
+    let mut settled = Fixed {
+        text: file.source.text().to_owned(),
+        applied: 0,
+        left: 0,
+    };
+    for _ in 0..ROUNDS {
+        let now = File::parse(name, settled.text.as_str());
+        let verdicts = judge(&now, world, settings);
+        let findings = verdicts.iter().flat_map(|verdict| &verdict.findings);
+        let fixed = apply(&settled.text, findings, unsafe_too);
+        settled.left = fixed.left;
+        // A change that makes the file unreadable is none.
+        let broken = File::parse(name, fixed.text.as_str()).stream.errors.len() > now.stream.errors.len();
+        if fixed.applied == 0 || broken {
+            break;
+        }
+        settled.applied += fixed.applied;
+        settled.text = fixed.text;
+    }
+    settled
 }
 
 /// Whether two edits cannot both be made: they overlap, or insert at one place.

@@ -3,11 +3,12 @@
 use porthole_admission::gmsa;
 use porthole_credspec as credspec;
 use porthole_manifest::{Document, Node, Object, PodTemplate, objects, pod_template};
-use porthole_pod::{Finding, Severity, WindowsPod, advice, node};
+use porthole_pod::{Finding, Severity, WindowsPod, advice, has_rules, node, schema};
 
 use crate::answer::Answer;
 use crate::api_server;
 use crate::file::File;
+use crate::foreign;
 use crate::settings::Settings;
 use crate::suppress::Suppressions;
 use crate::world::World;
@@ -25,6 +26,34 @@ pub struct Verdict<'a> {
     pub findings: Vec<Finding>,
     /// How many findings comments and settings have suppressed.
     pub suppressed: usize,
+    /// How much of the object was looked at.
+    pub checked: Checked,
+}
+
+/// How much of an object was looked at: what has no finding is only as good as this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// Everything: there are rules for its kind.
+    Rules,
+    /// It was decoded as the API server does, and nothing else: there are no rules for its kind.
+    Decoding,
+    /// Nothing: it is of no kind of Kubernetes' own, or could not be decoded.
+    Nothing,
+}
+
+impl Checked {
+    fn of(object: &Object<'_>, read: bool) -> Self {
+        let own = (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND));
+        let known = object
+            .api_version
+            .zip(object.kind)
+            .is_some_and(|(version, kind)| schema::kind(version, kind).is_some());
+        match read {
+            true if own || has_rules(object) => Self::Rules,
+            true if known => Self::Decoding,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 /// The verdicts on the objects of a file, in their order. What cannot be read of it is in its stream.
@@ -80,6 +109,7 @@ fn judge_object<'a>(
         answer: asked.answer,
         findings: asked.findings,
         suppressed: 0,
+        checked: Checked::of(&object, asked.read),
     };
     if let Some(template) = template {
         if asked.read {
@@ -94,6 +124,7 @@ fn judge_object<'a>(
             .findings
             .extend(credspec::lint(object.node.child("credspec"), "credspec"));
     }
+    verdict.findings.extend(foreign::check(&object));
     verdict
 }
 

@@ -36,6 +36,7 @@ mod api_server;
 mod existence;
 mod file;
 pub mod fix;
+mod foreign;
 mod judge;
 mod live;
 mod pod_security;
@@ -45,7 +46,7 @@ mod world;
 
 pub use answer::Answer;
 pub use file::File;
-pub use judge::{Verdict, judge, judge_documents};
+pub use judge::{Checked, Verdict, judge, judge_documents};
 pub use live::{Live, Needed, Needs, Part};
 pub use settings::Settings;
 pub use world::World;
@@ -66,6 +67,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())
+        .chain(foreign::RULES.iter().copied())
         .collect();
     all.sort_by_key(|rule| rule.enforcer as u8);
     all.into_iter()

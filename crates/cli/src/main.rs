@@ -4,6 +4,7 @@ mod arguments;
 mod exit;
 mod failure;
 mod fetch;
+mod intake;
 mod limits;
 mod manifests;
 mod parallel;

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use porthole_manifest::{Limits, Node, Object, PodTemplate, Source, Span, Stream, objects, pod_template};
@@ -10,6 +9,7 @@ use porthole_manifest::{Limits, Node, Object, PodTemplate, Source, Span, Stream,
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::fetch::{self, Address};
+use crate::intake;
 
 /// One file, read and parsed.
 pub(crate) struct File {
@@ -61,10 +61,8 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<File>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut bytes)
-                .attempt(exit::UNASKED, || "read standard input".to_owned())?;
+            let bytes =
+                intake::standard_input().attempt(exit::UNASKED, || "read standard input".to_owned())?;
             files.push(parse("-", bytes)?);
         } else if let Some(address) = path.to_str().and_then(Address::parse) {
             let address = address?;
@@ -107,7 +105,7 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
-    let bytes = fs::read(path).attempt(exit::UNASKED, || format!("read `{}`", path.display()))?;
+    let bytes = intake::file(path).attempt(exit::UNASKED, || format!("read `{}`", path.display()))?;
     parse(&path.display().to_string(), bytes)
 }
 

@@ -150,11 +150,10 @@ fn check_size(object: Node<'_>) -> Option<Finding> {
     })
 }
 
-/// What the server says to an object's `apiVersion` and `kind`, where they are Kubernetes' own: that it does not serve
-/// them, or that they are deprecated. `span` is the place of `apiVersion`.
+/// What the server says to an object's `apiVersion` and `kind`, where that version is Kubernetes' own: that it does not
+/// serve them, or that they are deprecated. `span` is the place of `apiVersion`.
 #[must_use]
 pub fn check_api_version(api_version: &str, kind: &str, span: Span, options: &Options) -> Option<Finding> {
-    let known = schema::kind(api_version, kind)?;
     let version = options.kubernetes_version;
     let finding = |rule, severity, kind, detail, help| Finding {
         rule,
@@ -167,6 +166,18 @@ pub fn check_api_version(api_version: &str, kind: &str, span: Span, options: &Op
         related: Vec::new(),
         help,
         fix: None,
+    };
+    let not_served = |help: String| {
+        finding(
+            &NOT_SERVED,
+            Severity::Error,
+            ErrorKind::NotServed,
+            "the server could not find the requested resource".to_owned(),
+            Some(help),
+        )
+    };
+    let Some(known) = schema::kind(api_version, kind) else {
+        return lacks(api_version, kind).then(|| not_served(help::unknown_kind(api_version, kind, version)));
     };
     if known.is_served(version) {
         let warning = known.deprecation_warning(version)?;
@@ -191,12 +202,11 @@ pub fn check_api_version(api_version: &str, kind: &str, span: Span, options: &Op
         .map_or_else(String::new, |(api_version, kind)| {
             format!("; use {api_version} {kind}")
         });
-    let help = format!("{api_version} {kind} {when}{instead}");
-    Some(finding(
-        &NOT_SERVED,
-        Severity::Error,
-        ErrorKind::NotServed,
-        "the server could not find the requested resource".to_owned(),
-        Some(help),
-    ))
+    Some(not_served(format!("{api_version} {kind} {when}{instead}")))
+}
+
+/// Whether no cluster can have the kind: definitions of others' resources add none to Kubernetes' own versions of its
+/// groups. Its `Binding` is created of a pod alone and is no part of the schema here.
+fn lacks(api_version: &str, kind: &str) -> bool {
+    schema::kinds::of_version(api_version).next().is_some() && (api_version, kind) != ("v1", "Binding")
 }

@@ -15,6 +15,7 @@ mod pod_security;
 mod sarif;
 mod snippet;
 mod status;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +66,9 @@ pub(crate) struct Check {
     /// Print what `kubectl apply --dry-run=server` would, and exit as it does
     #[arg(long, conflicts_with_all = ["output", "fix", "diff", "fail_on"])]
     kubectl: bool,
+    /// Check again whenever a file changes, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["kubectl", "fix", "diff"])]
+    watch: bool,
     /// How the findings are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -174,6 +178,18 @@ impl Check {
         if let Some(code) = self.kubectl.then(|| kubectl::missing(&self.paths)).flatten() {
             return Ok(code);
         }
+        if self.watch {
+            return watch::run(self, global);
+        }
+        self.once(global, Self::print)
+    }
+
+    /// Checks once, and lets `print` say what there is to say.
+    fn once(
+        &self,
+        global: &Global,
+        print: impl Fn(&Self, &Outcome<'_>, &Global) -> Result<(), Failure>,
+    ) -> Result<ExitCode, Failure> {
         let config = Config::find(self.config.as_deref())?;
         let connected = self.cluster.connect(&self.flags, global)?;
         let told = connected
@@ -214,20 +230,24 @@ impl Check {
             let enforced = self.flags.namespace.as_deref();
             return kubectl::print(&outcome, &world, &of_file, enforced);
         }
-        match self.output {
-            Output::Human => human::print(&outcome, global)?,
-            Output::Json => json::print_json(&outcome)?,
-            Output::Yaml => json::print_yaml(&outcome)?,
-            Output::Sarif => sarif::print(&outcome)?,
-            Output::Github => github::print(&outcome)?,
-            Output::Status => status::print(&outcome)?,
-        }
+        print(self, &outcome, global)?;
         let fail_on = self.fail_on.or(config.fail_on).unwrap_or_default();
         Ok(if outcome.has(fail_on.severity()) {
             ExitCode::from(exit::NO)
         } else {
             ExitCode::SUCCESS
         })
+    }
+
+    fn print(&self, outcome: &Outcome<'_>, global: &Global) -> Result<(), Failure> {
+        match self.output {
+            Output::Human => human::print(outcome, global),
+            Output::Json => json::print_json(outcome),
+            Output::Yaml => json::print_yaml(outcome),
+            Output::Sarif => sarif::print(outcome),
+            Output::Github => github::print(outcome),
+            Output::Status => status::print(outcome),
+        }
     }
 }
 

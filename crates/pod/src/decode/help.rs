@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use porthole_manifest::{Node, Value};
 
-use crate::schema::{Struct, Type, TypeId, Types};
+use crate::schema::{Struct, Type, TypeId, Types, kinds};
 use crate::version::Version;
 
 /// A struct on the way to a field.
@@ -35,12 +35,33 @@ pub(super) fn unknown(key: &str, owners: &[Owner<'_>], types: &Types, version: V
     if let Some(place) = elsewhere(key, owners, types) {
         return Some(format!("it belongs to {place}"));
     }
-    let allowed = key.len().div_ceil(4).min(3);
-    names()
-        .map(|name| (distance(key, name), name))
+    nearest(key, names()).map(|name| format!("did you mean {name}?"))
+}
+
+/// What is meant by the name of a kind that no server serves in that version of its group.
+pub(super) fn unknown_kind(api_version: &str, kind: &str, version: Version) -> String {
+    let elsewhere: Vec<&str> = kinds::of_name(kind)
+        .filter(|known| known.is_served(version))
+        .map(|known| known.api_version)
+        .collect();
+    if !elsewhere.is_empty() {
+        return format!("{kind} is of {}", elsewhere.join(" and "));
+    }
+    let names: Vec<&str> = kinds::of_version(api_version).map(|known| known.kind).collect();
+    match nearest(kind, names.into_iter()) {
+        Some(name) => format!("{api_version} has no {kind}: did you mean {name}?"),
+        None => format!("{api_version} has no {kind}"),
+    }
+}
+
+/// The name that is nearest to what is written, if that is near.
+fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let allowed = written.len().div_ceil(4).min(3);
+    names
+        .map(|name| (distance(written, name), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| format!("did you mean {name}?"))
+        .map(|(_, name)| name)
 }
 
 fn other_version(key: &str, owner: &Owner<'_>, types: &Types, version: Version) -> Option<String> {

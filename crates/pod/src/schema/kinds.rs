@@ -35,6 +35,18 @@ pub fn kind(api_version: &str, kind: &str) -> Option<&'static ApiKind> {
     all.get(found.ok()?)
 }
 
+/// The kinds of that version of a group, where it is one of Kubernetes' own.
+pub fn of_version(api_version: &str) -> impl Iterator<Item = ApiKind> {
+    let of = |line: &&str| line.split(' ').next() == Some(api_version);
+    lines(TEXT).into_iter().filter(of).filter_map(parse)
+}
+
+/// The kinds of that name, in all versions of all groups.
+pub fn of_name(kind: &str) -> impl Iterator<Item = ApiKind> {
+    let of = |line: &&str| line.split(' ').nth(1) == Some(kind);
+    lines(TEXT).into_iter().filter(of).filter_map(parse)
+}
+
 fn parse(line: &'static str) -> Option<ApiKind> {
     let mut words = line.split(' ');
     let mut parsed = ApiKind {

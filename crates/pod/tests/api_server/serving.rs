@@ -39,6 +39,23 @@ fn what_a_server_does_not_serve_is_not_found_and_what_ends_is_warned_of() {
             Some("autoscaling/v2 HorizontalPodAutoscaler is served from Kubernetes 1.23 on".to_owned())
         ))
     );
+    for (api_version, kind, help) in [
+        ("v1", "Deployment", "Deployment is of apps/v1"),
+        ("v1", "Pdo", "v1 has no Pdo: did you mean Pod?"),
+        ("apps/v1", "Whatever", "apps/v1 has no Whatever"),
+    ] {
+        assert_eq!(
+            say(api_version, kind, 37),
+            Some((
+                "api-version-not-served",
+                not_found.to_owned(),
+                Some(help.to_owned())
+            ))
+        );
+    }
+    // Others' groups may have any kind.
+    assert_eq!(say("windows.k8s.io/v1", "GMSACredentialSpec", 37), None);
+    assert_eq!(say("example.com/v1", "Pod", 37), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::FailOn;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
+use crate::intake;
 
 /// The name of the file.
 const NAME: &str = ".porthole.yaml";
@@ -124,9 +125,18 @@ impl Config {
         }
     }
 
+    /// The settings files that may decide: the named one, else those of this directory and of all above it, there or not.
+    pub(super) fn candidates(named: Option<&Path>) -> Vec<PathBuf> {
+        match (named, std::env::current_dir()) {
+            (Some(path), _) => vec![path.to_owned()],
+            (None, Ok(directory)) => directory.ancestors().map(|above| above.join(NAME)).collect(),
+            (None, Err(_)) => Vec::new(),
+        }
+    }
+
     fn read(path: &Path) -> Result<Self, Failure> {
         let doing = || format!("read the settings `{}`", path.display());
-        let text = std::fs::read_to_string(path).attempt(exit::UNASKED, doing)?;
+        let text = intake::settings(path).attempt(exit::UNASKED, doing)?;
         let written: Written = if text.trim().is_empty() {
             Written::default()
         } else {

@@ -5,15 +5,12 @@ use std::io::Write as _;
 use std::path::Path;
 
 use porthole_check::fix::{self, Fixed};
-use porthole_check::{File, Settings, World, judge};
+use porthole_check::{File, Settings, World};
 use similar::TextDiff;
 
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::print;
-
-/// How often a file is looked at again for changes that others have made possible.
-const ROUNDS: usize = 10;
 
 /// A file whose text changes.
 struct Changed<'a> {
@@ -86,27 +83,8 @@ fn changed<'a>(
     files
         .iter()
         .filter_map(|file| {
-            let name = file.source.name();
-            let settings = settings(name);
-            let mut text = file.source.text().to_owned();
-            let mut applied = 0;
-            for _ in 0..ROUNDS {
-                let now = File::parse(name, text.as_str());
-                let verdicts = judge(&now, world, &settings);
-                let findings = verdicts.iter().flat_map(|verdict| &verdict.findings);
-                let fixed: Fixed = fix::apply(&text, findings, unsafe_too);
-                // A change that makes the file unreadable is none.
-                let broken =
-                    File::parse(name, fixed.text.as_str()).stream.errors.len() > now.stream.errors.len();
-                if fixed.applied == 0 || broken {
-                    break;
-                }
-                applied += fixed.applied;
-                text = fixed.text;
-                if fixed.left == 0 {
-                    break;
-                }
-            }
+            let settings = settings(file.source.name());
+            let Fixed { text, applied, .. } = fix::settle(file, world, &settings, unsafe_too);
             (applied > 0).then_some(Changed { file, text, applied })
         })
         .collect()

@@ -1,6 +1,5 @@
 //! The files that are checked: whatever of them can be read.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use porthole_check::File;
@@ -10,6 +9,7 @@ use super::config::Config;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::fetch::{self, Address};
+use crate::intake;
 use crate::parallel;
 
 /// A file that is no text, or cannot be opened.
@@ -33,10 +33,8 @@ pub(super) fn read(paths: &[PathBuf], config: &Config) -> Result<(Vec<File>, Vec
     let mut origins = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut bytes)
-                .attempt(exit::UNASKED, || "read standard input".to_owned())?;
+            let bytes =
+                intake::standard_input().attempt(exit::UNASKED, || "read standard input".to_owned())?;
             origins.push(Origin::Bytes("-".to_owned(), bytes));
         } else if let Some(address) = path.to_str().and_then(Address::parse) {
             let address = address?;
@@ -109,7 +107,7 @@ fn parse(origin: &Origin, threads: usize) -> Result<File, Unreadable> {
     let (name, bytes) = match origin {
         Origin::Path(path) => {
             let name = path.display().to_string();
-            match std::fs::read(path) {
+            match intake::file(path) {
                 Ok(bytes) => (name, bytes),
                 Err(error) => {
                     let reason = format!("read `{name}`: {error}");

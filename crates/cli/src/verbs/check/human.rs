@@ -2,14 +2,16 @@
 
 use annotate_snippets::Renderer;
 use anstyle::{AnsiColor, Style};
+use porthole_check::Checked;
 use porthole_pod::Severity;
 
-use super::{Outcome, snippet};
+use super::{Judged, Outcome, snippet};
 use crate::arguments::Global;
 use crate::failure::Failure;
 use crate::print;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 
 /// What is counted for the last line.
 #[derive(Default)]
@@ -50,10 +52,37 @@ pub(super) fn print(outcome: &Outcome<'_>, global: &Global) -> Result<(), Failur
                 }
             }
         }
+        if global.verbose > 0 {
+            let notes = outcome.files.iter().flat_map(uncovered);
+            for note in notes {
+                writeln!(out, "{NOTE}note{NOTE:#}: {note}\n")?;
+            }
+        }
         if !global.quiet {
             writeln!(out, "{}", last_line(&count, outcome))?;
         }
         Ok(())
+    })
+}
+
+/// What of a file no rules are asked of. It may be good; porthole does not say that it is.
+fn uncovered<'a>(judged: &'a Judged<'_>) -> impl Iterator<Item = String> {
+    judged.verdicts.iter().filter_map(|verdict| {
+        let object = &verdict.object;
+        let what = match verdict.checked {
+            Checked::Rules => return None,
+            Checked::Decoding => {
+                "is decoded as the API server does, and not validated: there are no rules for its kind"
+            }
+            Checked::Nothing if verdict.findings.is_empty() => {
+                "is not checked: it is of no kind that is known"
+            }
+            Checked::Nothing => "is not checked any further",
+        };
+        let place = judged.file.source.place(object.node.span());
+        let kind = object.kind.unwrap_or("an object without a kind");
+        let name = object.name.map_or_else(String::new, |name| format!(" `{name}`"));
+        Some(format!("{place}: {kind}{name} {what}"))
     })
 }
 

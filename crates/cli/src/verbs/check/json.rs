@@ -49,6 +49,8 @@ struct ObjectReport<'a> {
     kind: Option<&'a str>,
     namespace: Option<&'a str>,
     name: Option<&'a str>,
+    /// How much of it was looked at.
+    checked: &'static str,
     /// What the API server answers.
     answer: &'a Answer,
     findings: Vec<FindingReport<'a>>,
@@ -126,6 +128,13 @@ pub(super) fn print_json(outcome: &Outcome<'_>) -> Result<(), Failure> {
     write(&format!("{text}\n"))
 }
 
+/// Prints everything as JSON in one line, as one of several documents.
+pub(super) fn print_line(outcome: &Outcome<'_>) -> Result<(), Failure> {
+    let doing = || "print the findings".to_owned();
+    let text = serde_json::to_string(&report(outcome)).attempt(exit::UNASKED, doing)?;
+    write(&format!("{text}\n"))
+}
+
 /// Prints everything as YAML.
 pub(super) fn print_yaml(outcome: &Outcome<'_>) -> Result<(), Failure> {
     let doing = || "print the findings".to_owned();
@@ -168,6 +177,7 @@ fn of_file<'a>(judged: &'a Judged<'a>) -> FileReport<'a> {
         kind: verdict.object.kind,
         namespace: verdict.object.namespace,
         name: verdict.object.name,
+        checked: names::checked(verdict.checked),
         answer: &verdict.answer,
         findings: verdict
             .findings

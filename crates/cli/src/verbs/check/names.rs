@@ -1,5 +1,6 @@
 //! What things are called in every output.
 
+use porthole_check::Checked;
 use porthole_pod::{Enforcer, Severity};
 
 /// A severity in one word.
@@ -19,5 +20,14 @@ pub(crate) const fn enforcer(enforcer: Enforcer) -> &'static str {
         Enforcer::Webhook => "webhook",
         Enforcer::Node => "node",
         Enforcer::Advice => "porthole",
+    }
+}
+
+/// How much of an object was looked at, in one word.
+pub(super) const fn checked(checked: Checked) -> &'static str {
+    match checked {
+        Checked::Rules => "rules",
+        Checked::Decoding => "decoding",
+        Checked::Nothing => "nothing",
     }
 }

@@ -9,6 +9,7 @@ use porthole_pod::pod_security::{Configuration, ConfigurationError};
 
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
+use crate::intake;
 
 /// How many files may name each other.
 const STEPS: usize = 4;
@@ -21,7 +22,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Configuration, Fail
     let mut path = path.to_owned();
     for _ in 0..STEPS {
         let doing = || format!("read the configuration of Pod Security `{}`", path.display());
-        let bytes = std::fs::read(&path).attempt(exit::UNASKED, doing)?;
+        let bytes = intake::file(&path).attempt(exit::UNASKED, doing)?;
         let source = Source::from_bytes(path.display().to_string(), bytes).attempt(exit::UNASKED, doing)?;
         let file = File::of(source);
         if let Some(error) = file.stream.errors.first() {

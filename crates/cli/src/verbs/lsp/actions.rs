@@ -1,14 +1,13 @@
 //! What can be done about findings: their own changes, all safe ones at once, or a comment that suppresses.
 
-use porthole_check::{File, Settings, Verdict, World, fix, judge};
+use porthole_check::fix::{self, Fixed};
+use porthole_check::{File, Settings, Verdict, World, judge};
 use porthole_pod::Finding;
 use serde_json::{Value, json};
 
 use super::diagnostics::{self, Abilities};
 use super::position::Lines;
 
-/// How often a text is looked at again for changes that others have made possible.
-const ROUNDS: usize = 10;
 /// The kind of the action that makes all safe changes.
 pub(super) const FIX_ALL: &str = "source.fixAll.porthole";
 
@@ -124,22 +123,8 @@ fn suppress(subject: &Subject<'_>, finding: &Finding) -> Option<Value> {
 }
 
 fn mend_all(subject: &Subject<'_>) -> Option<Value> {
-    let name = subject.file.source.name();
     let old = subject.file.source.text();
-    let mut text = old.to_owned();
-    let mut applied = 0;
-    for _ in 0..ROUNDS {
-        let now = File::parse(name, text.as_str());
-        let verdicts = judge(&now, subject.world, subject.settings);
-        let findings = verdicts.iter().flat_map(|verdict| &verdict.findings);
-        let fixed = fix::apply(&text, findings, false);
-        let broken = File::parse(name, fixed.text.as_str()).stream.errors.len() > now.stream.errors.len();
-        if fixed.applied == 0 || broken {
-            break;
-        }
-        applied += fixed.applied;
-        text = fixed.text;
-    }
+    let Fixed { text, applied, .. } = fix::settle(subject.file, subject.world, subject.settings, false);
     if applied == 0 {
         return None;
     }

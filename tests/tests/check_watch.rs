@@ -1,0 +1,147 @@
+//! `porthole check --watch`: what is said after each change.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use porthole_tests::program;
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+/// As long as several looks: what would be said of a change that there was not.
+const SILENCE: Duration = Duration::from_secs(1);
+const GOOD: &str =
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'i:1'}]}\n";
+
+struct Watch {
+    porthole: Child,
+    lines: Receiver<String>,
+}
+
+impl Watch {
+    fn start(directory: &Path, arguments: &[&str]) -> Self {
+        let mut porthole = Command::new(program::host("porthole").unwrap())
+            .args(["check", "--watch"])
+            .args(arguments)
+            .current_dir(directory)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(porthole.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in out.lines() {
+                if sender.send(line.unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { porthole, lines }
+    }
+
+    /// The next run, of JSON.
+    fn report(&self) -> Value {
+        let line = self.lines.recv_timeout(PATIENCE).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// How many errors the next run has, and in how many files.
+    fn count(&self) -> (usize, usize) {
+        let report = self.report();
+        let files = report["files"].as_array().unwrap();
+        let text = report.to_string();
+        (text.matches("\"severity\":\"error\"").count(), files.len())
+    }
+
+    fn is_silent(&self) {
+        let said = self.lines.recv_timeout(SILENCE);
+        assert!(said.is_err(), "nothing has changed, and it says {said:?}");
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.porthole.kill();
+        let _ = self.porthole.wait();
+    }
+}
+
+#[test]
+fn every_way_of_changing_files_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("pod.yaml"), GOOD).unwrap();
+    let watch = Watch::start(directory.path(), &[".", "-o", "json"]);
+    assert_eq!(watch.count(), (0, 1));
+    watch.is_silent();
+
+    // In place.
+    std::fs::write(path("pod.yaml"), GOOD.replace("image", "imag")).unwrap();
+    assert_eq!(watch.count(), (1, 1));
+    // By another file that takes its name, as editors do.
+    std::fs::write(path(".pod.yaml.swp"), GOOD).unwrap();
+    watch.is_silent();
+    std::fs::rename(path(".pod.yaml.swp"), path("pod.yaml")).unwrap();
+    assert_eq!(watch.count(), (0, 1));
+    // Another file, in a new directory; then it goes.
+    std::fs::create_dir(path("more")).unwrap();
+    std::fs::write(path("more/other.yaml"), GOOD.replace("name: c", "name: C")).unwrap();
+    assert_eq!(watch.count(), (1, 2));
+    std::fs::remove_file(path("more/other.yaml")).unwrap();
+    assert_eq!(watch.count(), (0, 1));
+    // The settings; broken ones end nothing.
+    std::fs::write(path(".porthole.yaml"), "kubernetesVersion: '1.30'\n").unwrap();
+    assert_eq!(watch.report()["kubernetesVersion"], "1.30");
+    std::fs::write(path(".porthole.yaml"), "kubernetesVersion: nonsense\n").unwrap();
+    watch.is_silent();
+    std::fs::remove_file(path(".porthole.yaml")).unwrap();
+    assert_eq!(watch.report()["kubernetesVersion"], "1.37");
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_it_well() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("pod.yaml"), GOOD.replace("image", "imag")).unwrap();
+    let mut watch = Watch::start(directory.path(), &["pod.yaml", "-o", "json"]);
+    assert_eq!(watch.count(), (1, 1));
+    let process = i32::try_from(watch.porthole.id()).unwrap();
+    let process = rustix::process::Pid::from_raw(process).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    assert_eq!(watch.porthole.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_cannot_be_watched_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("pod.yaml"), GOOD).unwrap();
+    for (arguments, reason) in [
+        (&["-"][..], "watch `-`: it is no file of this machine"),
+        (
+            &["https://example.com/pod.yaml"],
+            "watch `https://example.com/pod.yaml`: it is no file",
+        ),
+        (&["none.yaml"], "read `none.yaml`"),
+        (
+            &["pod.yaml", "-o", "sarif"],
+            "--watch: this output has no place for more than one run",
+        ),
+        (&["pod.yaml", "--fix"], "cannot be used with"),
+        (&["pod.yaml", "--kubectl"], "cannot be used with"),
+    ] {
+        let said = Command::new(program::host("porthole").unwrap())
+            .args(["check", "--watch"])
+            .args(arguments)
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&said.stderr);
+        assert!(errors.contains(reason), "{arguments:?}: {errors}");
+        assert_eq!(said.status.code(), Some(2), "{arguments:?}");
+    }
+}
