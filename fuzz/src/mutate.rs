@@ -137,7 +137,7 @@ pub fn mutate(text: &str, random: &mut Rng) -> String {
             12 => cut(&text, random),
             13 => repeat(&text, random),
             14 => nest(&text, random),
-            _ => whole(text, random),
+            _ => whole(&text, random),
         };
     }
     let end = text.floor_char_boundary(LONGEST);
@@ -296,7 +296,7 @@ fn nest(text: &str, random: &mut Rng) -> String {
 }
 
 /// Changes all of the text in one way.
-fn whole(text: String, random: &mut Rng) -> String {
+fn whole(text: &str, random: &mut Rng) -> String {
     match random.u8(0..6) {
         0 => text.replace('\n', "\r\n"),
         1 => text.replace('\n', "\r"),

@@ -1,5 +1,6 @@
 //! `porthole check` on what is no manifest, or hardly one: each is told of at its place, and everything else is checked.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -109,7 +110,7 @@ fn enormous_files_deep_ones_and_bombs_are_refused_by_their_limits() {
     for pair in ["ab", "bc", "cd", "de", "ef", "fg"] {
         let (of, name) = pair.split_at(1);
         let items = vec![format!("*{of}"); 10].join(",");
-        bomb.push_str(&format!("{name}: &{name} [{items}]\n"));
+        writeln!(bomb, "{name}: &{name} [{items}]").unwrap();
     }
     std::fs::write(directory.path().join("bomb.yaml"), bomb).unwrap();
     let (out, code) = run(directory.path(), &[]);

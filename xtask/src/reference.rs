@@ -1,6 +1,7 @@
 //! docs/cli.md: the command line's own help, verb by verb; docs/rules.md: the rules' own explanations; docs/pictures: what
 //! is seen of it in a terminal.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -51,7 +52,7 @@ pub(crate) fn compare() -> Result<()> {
     let now = place::fresh("pictures")?;
     draw(&now)?;
     let (now, written) = (pictures(&now)?, pictures(&path(PICTURES))?);
-    if now.iter().map(name).ne(written.iter().map(name)) {
+    if names(&now).ne(names(&written)) {
         let reason = "there are others; run `cargo xtask reference`, and remove those that are none any more";
         return Err(Failure::new("compare the pictures with the program", reason));
     }
@@ -91,8 +92,9 @@ fn pictures(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn name(path: &PathBuf) -> Option<&std::ffi::OsStr> {
-    path.file_name()
+/// The names of files, without their directories.
+fn names(paths: &[PathBuf]) -> impl Iterator<Item = Option<&OsStr>> {
+    paths.iter().map(|path| path.file_name())
 }
 
 fn compare_page(path: &Path, now: &str) -> Result<()> {

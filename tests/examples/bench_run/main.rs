@@ -84,7 +84,7 @@ fn compare() -> Result<[f64; 2]> {
             let elapsed = start.elapsed();
             if round >= WARM {
                 times[index].push(elapsed);
-                processor[index] += processor_time()? - before;
+                processor[index] += processor_time()?.saturating_sub(before);
             }
         }
     }

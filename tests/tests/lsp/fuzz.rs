@@ -121,7 +121,7 @@ fn written(editor: &mut Editor, encoding: &'static str, number: u64, random: &mu
         let answer = editor.answer(id(question));
         assert!(answer["error"].is_null(), "{answer}\nof {:?}", text.text);
     }
-    let changed = editor.diagnostics(2);
+    let edited = editor.diagnostics(2);
     let close = |uri: &str| json!({"jsonrpc": "2.0", "method": "textDocument/didClose", "params": {"textDocument": {"uri": uri}}});
     editor.send(&[close(&uri)]);
     // The same name, since findings carry it.
@@ -132,7 +132,7 @@ fn written(editor: &mut Editor, encoding: &'static str, number: u64, random: &mu
     ]);
     let fresh = editor.diagnostics(3);
     assert_eq!(
-        changed, fresh,
+        edited, fresh,
         "the server's text differs from the editor's after {changes:?} of {began:?}, counted in {encoding}"
     );
     editor.send(&[close(&uri)]);

@@ -66,7 +66,7 @@ pub(super) fn print(outcome: &Outcome<'_>, global: &Global) -> Result<(), Failur
 }
 
 /// What of a file no rules are asked of. It may be good; porthole does not say that it is.
-fn uncovered<'a>(judged: &'a Judged<'_>) -> impl Iterator<Item = String> {
+fn uncovered(judged: &Judged<'_>) -> impl Iterator<Item = String> {
     judged.verdicts.iter().filter_map(|verdict| {
         let object = &verdict.object;
         let what = match verdict.checked {
