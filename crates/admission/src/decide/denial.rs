@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind of thing, in kebab-case: for audit annotations and metrics.
+    /// What kind of thing, in kebab-case: for audit annotations and metrics. Where `check` finds the same, the name of its
+    /// rule.
     pub id: &'static str,
     /// The HTTP status that it has alone.
     pub code: u16,

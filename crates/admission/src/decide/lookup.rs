@@ -8,6 +8,7 @@ use porthole_credspec::{GROUP, RESOURCE, canonical};
 use porthole_pod::go_quote;
 use serde_json::Value;
 
+use crate::gmsa::{GMSA_SPEC_EMPTY, GMSA_SPEC_UNKNOWN};
 use crate::words;
 
 /// The cluster's `GMSACredentialSpec`s.
@@ -60,10 +61,10 @@ pub enum SpecError {
 
 impl SpecError {
     /// The problem of a pod that names the spec.
-    pub(super) const fn id(&self) -> &'static str {
+    pub(super) fn id(&self) -> &'static str {
         match self {
-            Self::Unknown => "gmsa-spec-unknown",
-            Self::Empty => "gmsa-spec-empty",
+            Self::Unknown => GMSA_SPEC_UNKNOWN.name,
+            Self::Empty => GMSA_SPEC_EMPTY.name,
             Self::Unavailable(_) => "gmsa-spec-unavailable",
         }
     }

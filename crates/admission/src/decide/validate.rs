@@ -7,6 +7,7 @@ use super::denial::{Problem, Problems};
 use super::lookup::{Answer, Specs, Uses};
 use super::pod::Pod;
 use super::{Around, annotation};
+use crate::gmsa::{GMSA_CONTENTS_DIFFER, GMSA_NAME_MISSING, GMSA_UNAUTHORIZED};
 use crate::level::{CONTENTS, Level, NAME};
 use crate::words;
 
@@ -63,7 +64,7 @@ impl Judge<'_, '_> {
             Some(name) => self.check_named(level, name.as_str().unwrap_or_default()),
             None => level.held().map(|_| {
                 let text = words::nameless(level.word(), level.name);
-                Problem::new("gmsa-name-missing", 422, level.field(NAME), text)
+                Problem::new(GMSA_NAME_MISSING.name, 422, level.field(NAME), text)
             }),
         };
         problem.map(|problem| problem.own_if(level.is_ephemeral()))
@@ -77,7 +78,7 @@ impl Judge<'_, '_> {
             Ok(Answer::Refused(reason)) => {
                 let text = words::unauthorized(self.account, spec, &reason);
                 let help = words::grant(self.account, self.namespace, spec);
-                return Some(Problem::new("gmsa-unauthorized", 403, field, text).with_help(help));
+                return Some(Problem::new(GMSA_UNAUTHORIZED.name, 403, field, text).with_help(help));
             }
             Err(error) => {
                 let text = format!(
@@ -116,7 +117,7 @@ impl Judge<'_, '_> {
         };
         let text = words::differs(level.word(), level.name, spec, reason.as_deref());
         let remedy = "leave the contents out: the webhook fills them in".to_owned();
-        Some(Problem::new("gmsa-contents-differ", 422, level.field(CONTENTS), text).with_help(remedy))
+        Some(Problem::new(GMSA_CONTENTS_DIFFER.name, 422, level.field(CONTENTS), text).with_help(remedy))
     }
 }
 

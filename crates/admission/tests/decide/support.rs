@@ -15,10 +15,13 @@ pub(crate) const APP: &str =
     r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"NetBiosName":"\u003cCORP\u003e"}}"#;
 /// What the spec `other` holds.
 pub(crate) const OTHER: &str = r#"{"CmsPlugins":["Other"]}"#;
+/// How many bytes the spec `large` has in a pod.
+pub(crate) const LARGE: usize = 1 << 18;
+const LARGE_REST: &str = r#"{"CmsPlugins":[""]}"#;
 /// The class of the pods that porthole runs on Linux.
 pub(crate) const CLASS: &str = "porthole";
 
-/// Specs `app` and `other`, `empty` without contents, `list` with a list, `away` that nobody can tell of. The service
+/// Specs `app` and `other`, `empty` without contents, `list` with a list, `large`, `away` that nobody can tell of. The service
 /// account `web` of `shop` may use all of them but `secret`; of `unsure` nobody can tell.
 #[derive(Default)]
 pub(crate) struct Cluster {
@@ -36,6 +39,7 @@ impl CredentialSpecs for Cluster {
             }),
             "other" => json!({"CmsPlugins": ["Other"]}),
             "list" => json!([1]),
+            "large" => json!({"CmsPlugins": ["x".repeat(LARGE - LARGE_REST.len())]}),
             "empty" => return contents_of(&json!({"metadata": {}})),
             "away" => return Err(CannotTell("etcdserver: request timed out".to_owned()).into()),
             _ => return Err(SpecError::Unknown),
