@@ -143,7 +143,7 @@ fn hostnames_by_chance_are_for_pods_with_a_gmsa_and_without_a_hostname() {
     {
         pod["spec"]["hostname"] = json!("");
         let decision = cluster().decide(Mutate, &create(&pod));
-        assert_eq!(patch(&decision), [hostname.clone()], "{word}");
+        assert_eq!(patch(&decision), std::slice::from_ref(&hostname), "{word}");
         assert_eq!(decision.notes, [""; 0]);
         pod["spec"]["hostname"] = json!("mine");
         let decision = cluster().decide(Mutate, &create(&pod));

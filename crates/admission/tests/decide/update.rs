@@ -60,7 +60,7 @@ fn what_an_update_drops_is_noticed() {
         },
     ];
     for (word, place, old) in at_each_level(&set) {
-        let pointer = format!("/{}", place.replace('.', "/").replace('[', "/").replace(']', ""));
+        let pointer = format!("/{}", place.replace(['.', '['], "/").replace(']', ""));
         for drop in drop {
             let mut new = old.clone();
             drop(new.pointer_mut(&pointer).unwrap());
