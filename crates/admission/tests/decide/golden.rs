@@ -1,6 +1,7 @@
 //! Reviews as an API server writes them, and the answers as it reads them: the files in `tests/reviews`.
 //!
-//! The answers are compared as they are but for the patch, which stands there decoded.
+//! The answers are compared as they are but for the patch, which stands there decoded. What is called `recorded` came from a
+//! kube-apiserver 1.37 that asked both endpoints, and took their answers.
 
 use std::fs;
 use std::path::Path;
@@ -79,4 +80,24 @@ fn a_pod_of_portholes_runtime_class() {
 #[test]
 fn an_ephemeral_container() {
     check("ephemeral");
+}
+
+#[test]
+fn a_pod_that_has_been_filled_in() {
+    check("recorded-filled");
+}
+
+#[test]
+fn an_ephemeral_container_that_has_been_filled_in() {
+    check("recorded-ephemeral");
+}
+
+#[test]
+fn a_binding_with_portholes_annotation() {
+    check("recorded-binding");
+}
+
+#[test]
+fn a_status_that_drops_portholes_annotation() {
+    check("recorded-status");
 }
