@@ -74,7 +74,7 @@ pub struct Around<'a> {
     pub specs: &'a dyn CredentialSpecs,
     /// Who may use them. `/mutate` does not ask.
     pub access: &'a dyn AccessReviews,
-    /// Bits by chance, fresh for each review, where pods with a gMSA are to have a hostname by chance.
+    /// Random bits, fresh for each review, where pods with a gMSA are to have a random hostname.
     pub hostname: Option<[u8; 6]>,
     /// The names of the `RuntimeClass`es whose runtime is porthole's.
     pub runtime_classes: &'a [String],

@@ -4,6 +4,9 @@
 //! into an annotation, which the runtime obeys. So nobody else may write it: else every author of a pod could become SYSTEM.
 //! The whole prefix is kept for admission, for the status of a pod and for bindings as well, which both can carry
 //! annotations.
+//!
+//! What comes of a pod after the annotation is written, other webhooks' containers above all, has to be seen again:
+//! porthole's webhook is registered with `reinvocationPolicy: IfNeeded`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

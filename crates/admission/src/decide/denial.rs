@@ -63,22 +63,24 @@ impl Problem {
 /// How many problems an answer tells of.
 const MOST: usize = 100;
 
-/// What has been found to be wrong: the first of it, and what it is refused for.
+/// What has been found to be wrong.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     told: Vec<Problem>,
-    /// The first that the existing webhook has as well: it stops there, so its message and code are the answer's.
-    known: Option<Problem>,
 }
 
 impl Problems {
+    /// Adds one, unless there are enough.
     pub(super) fn push(&mut self, problem: Problem) {
-        if self.known.is_none() && problem.known_upstream {
-            self.known = Some(problem.clone());
-        }
-        if self.told.len() < MOST {
+        if !self.are_enough() {
             self.told.push(problem);
         }
+    }
+
+    /// Whether no more are told. Then nobody is to be asked for more, either: a pod may name a spec in each of thousands of
+    /// containers.
+    pub(super) fn are_enough(&self) -> bool {
+        self.told.len() >= MOST
     }
 }
 
@@ -99,11 +101,13 @@ pub struct Denial {
 impl Denial {
     /// A refusal of the object called `name`, where there are problems.
     pub(super) fn of(problems: Problems, name: &str) -> Option<Self> {
-        let Problems { told, known } = problems;
-        let first = known.or_else(|| told.first().cloned())?;
+        let problems = problems.told;
+        // The existing webhook stops at the first that it knows: its message and code are the answer's.
+        let known = problems.iter().find(|problem| problem.known_upstream);
+        let first = known.or_else(|| problems.first())?.clone();
         Some(Self {
             first,
-            problems: told,
+            problems,
             name: name.to_owned(),
         })
     }

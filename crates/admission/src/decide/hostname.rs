@@ -1,4 +1,4 @@
-//! Hostnames by chance, for pods with a gMSA.
+//! Random hostnames, for pods with a gMSA.
 //!
 //! Containers of one gMSA and one hostname lose the trust of the domain to each other, and a computer's NetBIOS name has 15
 //! characters at most.

@@ -74,6 +74,9 @@ fn fill(level: &Level<'_>, specs: &mut Specs<'_>, patch: &mut Patch, problems: &
     let Some(name) = level.named().filter(|_| level.held().is_none()) else {
         return;
     };
+    if problems.are_enough() {
+        return;
+    }
     let name = name.as_str().unwrap_or_default();
     match specs.contents(name) {
         Ok(contents) if patch.text_len() + contents.len() > MOST => {

@@ -22,6 +22,9 @@ pub(super) struct Judge<'a, 's> {
 /// A new pod.
 pub(super) fn create(pod: &Pod<'_>, around: &Around<'_>, judge: &mut Judge<'_, '_>, problems: &mut Problems) {
     for level in &pod.levels {
+        if problems.are_enough() {
+            return;
+        }
         problems.extend(judge.check(level));
     }
     annotation::check(pod, None, around.runtime_classes, true, problems);
@@ -39,6 +42,9 @@ pub(super) fn update(
 ) {
     let (was, is) = (old.by_key(), pod.by_key());
     for level in &pod.levels {
+        if problems.are_enough() {
+            return;
+        }
         let before = was.get(&level.key()).copied();
         if is_ephemeral && level.is_ephemeral() && before.is_none() {
             problems.extend(judge.check(level));

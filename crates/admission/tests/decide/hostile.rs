@@ -108,6 +108,22 @@ fn many_containers_are_answered_at_once() {
 }
 
 #[test]
+fn the_cluster_is_not_asked_for_more_than_is_told() {
+    for (endpoint, contents, asked) in [(Mutate, json!(null), 100), (Validate, json!(APP), 200)] {
+        let containers: Vec<Value> = (0..2_000)
+            .map(|index| {
+                let options = json!({"gmsaCredentialSpecName": format!("gone-{index}"), "gmsaCredentialSpec": contents});
+                json!({"name": format!("c{index}"), "securityContext": windows(&options)})
+            })
+            .collect();
+        let cluster = Cluster::default();
+        let decision = cluster.decide(endpoint, &create(&pod(&json!({"containers": containers}))));
+        assert_eq!(decision.denial().unwrap().problems().len(), 100);
+        assert_eq!(cluster.asked.take().len(), asked);
+    }
+}
+
+#[test]
 fn a_patch_is_no_larger_than_a_pod_may_be() {
     let options = windows(&json!({"gmsaCredentialSpecName": "large"}));
     let most = (3 << 20) / LARGE;

@@ -125,7 +125,7 @@ fn the_first_error_is_the_answer_and_all_are_told() {
 }
 
 #[test]
-fn hostnames_by_chance_are_for_pods_with_a_gmsa_and_without_a_hostname() {
+fn random_hostnames_are_for_pods_with_a_gmsa_and_without_a_hostname() {
     let cluster = || Cluster {
         hostname: Some([0x53, 0x13, 0x52, 0x1c, 0x1b, 0x05]),
         ..Cluster::default()
