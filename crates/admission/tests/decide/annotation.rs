@@ -140,6 +140,15 @@ fn nobody_changes_it() {
 }
 
 #[test]
+fn an_update_takes_nothing_from_it() {
+    let right = json!({ WINDOWS_OPTIONS: WANTED });
+    let part = json!({ WINDOWS_OPTIONS: "{}" });
+    for endpoint in [Mutate, Validate] {
+        assert!(is_refused(endpoint, &update("", &ours(&right), &ours(&part))));
+    }
+}
+
+#[test]
 fn an_update_that_would_drop_it_has_it_again() {
     let right = json!({ WINDOWS_OPTIONS: WANTED });
     for sub_resource in ["", "status"] {

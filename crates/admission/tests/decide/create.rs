@@ -204,6 +204,18 @@ fn the_first_error_is_the_existing_webhooks_and_all_are_told() {
 }
 
 #[test]
+fn a_spec_that_the_existing_webhook_does_not_look_up_is_not_its_first_error() {
+    let spec = json!({
+        "securityContext": windows(&json!({"gmsaCredentialSpecName": "gone"})),
+        "containers": [{"name": "c", "securityContext": windows(&json!({"gmsaCredentialSpec": APP}))}],
+    });
+    let decision = Cluster::default().decide(Validate, &create(&pod(&spec)));
+    let codes: Vec<u16> = problems(&decision).into_iter().map(|(code, ..)| code).collect();
+    assert_eq!(codes, [404, 422]);
+    assert_eq!(decision.denial().unwrap().code(), 422);
+}
+
+#[test]
 fn each_spec_is_asked_for_once() {
     let options = windows(&json!({"gmsaCredentialSpecName": "app", "gmsaCredentialSpec": "{}"}));
     let spec = json!({"securityContext": options, "containers": [
