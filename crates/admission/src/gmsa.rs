@@ -8,7 +8,10 @@
 use porthole_access::{Access, Request, User};
 use porthole_credspec::{GROUP, RESOURCE, contents, same};
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::{ContainerKind, Finding, Fix, Rule, Severity, containers};
+use porthole_pod::{ContainerKind, Finding, Fix, Rule, Severity};
+
+use crate::level::{CONTENTS, Level, NAME, levels};
+use crate::words;
 
 use crate::service_account;
 
@@ -69,16 +72,6 @@ pub struct Surroundings<'a> {
     pub of_access: Knowledge,
 }
 
-/// Names and contents at one level of a pod.
-struct Level<'a> {
-    /// `pod`, `container` or `initContainer`, as the webhook's messages have it.
-    word: &'static str,
-    name: &'a str,
-    path: String,
-    options: Node<'a>,
-    looked_at: bool,
-}
-
 /// What the webhook would say of a pod in `namespace`.
 #[must_use]
 pub fn check(template: &PodTemplate<'_>, namespace: &str, around: &Surroundings<'_>) -> Vec<Finding> {
@@ -92,44 +85,10 @@ pub fn check(template: &PodTemplate<'_>, namespace: &str, around: &Surroundings<
 
 /// The names of the credential specs that a pod asks for.
 pub fn names<'a>(template: &PodTemplate<'a>) -> impl Iterator<Item = &'a str> {
-    let name = |level: Level<'a>| level.options.field("gmsaCredentialSpecName")?.as_str();
-    let names = levels(template).into_iter().filter_map(name);
+    let names = levels(template)
+        .into_iter()
+        .filter_map(|level| level.named()?.as_str());
     names.filter(|name| !name.is_empty())
-}
-
-fn levels<'a>(template: &PodTemplate<'a>) -> Vec<Level<'a>> {
-    let spec = template.prefix.split('.').fold(template.object, Node::child);
-    let options = |node: Node<'a>| node.child("securityContext").child("windowsOptions");
-    let is_set = |node: Node<'_>| {
-        node.field("gmsaCredentialSpecName").is_some() || node.field("gmsaCredentialSpec").is_some()
-    };
-    let mut levels = Vec::new();
-    let of_pod = options(spec);
-    if is_set(of_pod) {
-        levels.push(Level {
-            word: "pod",
-            name: template.name.unwrap_or_default(),
-            path: format!("{}.securityContext.windowsOptions", template.prefix),
-            options: of_pod,
-            looked_at: true,
-        });
-    }
-    for container in containers(template) {
-        let of_container = options(container.node);
-        if is_set(of_container) {
-            levels.push(Level {
-                word: match container.kind {
-                    ContainerKind::Init => "initContainer",
-                    ContainerKind::Main | ContainerKind::Ephemeral => "container",
-                },
-                name: container.name.unwrap_or_default(),
-                path: format!("{}.securityContext.windowsOptions", container.path()),
-                options: of_container,
-                looked_at: container.kind == ContainerKind::Main,
-            });
-        }
-    }
-    levels
 }
 
 fn check_level(
@@ -139,16 +98,11 @@ fn check_level(
     around: &Surroundings<'_>,
     findings: &mut Vec<Finding>,
 ) {
-    let named = level.options.field("gmsaCredentialSpecName");
-    let held = level.options.field("gmsaCredentialSpec");
-    let field = |key: &str| format!("{}.{key}", level.path);
-    let Some(node) = named else {
+    let held = level.held();
+    let Some(node) = level.named() else {
         if let Some(held) = held {
-            let text = format!(
-                "{} \"{}\" has a GMSA cred spec set, but does not define the name of the corresponding resource",
-                level.word, level.name
-            );
-            let place = field("gmsaCredentialSpecName");
+            let place = level.field(NAME);
+            let text = words::nameless(level.word(), level.name);
             findings.push(Finding::remark(
                 &GMSA_NAME_MISSING,
                 Severity::Error,
@@ -162,11 +116,12 @@ fn check_level(
     let Some(name) = node.as_str().filter(|name| !name.is_empty()) else {
         return;
     };
-    let place = field("gmsaCredentialSpecName");
-    if !level.looked_at {
+    let place = level.field(NAME);
+    if !matches!(level.kind(), None | Some(ContainerKind::Main)) {
         let text = format!(
             "the credential spec of {} \"{}\" is not filled in by releases of the GMSA webhook up to 0.13",
-            level.word, level.name
+            level.word(),
+            level.name
         );
         findings.push(
             Finding::remark(
@@ -185,7 +140,7 @@ fn check_level(
         return;
     };
     let Some(credspec) = spec.credspec else {
-        let text = format!("cred spec {name} does not have a credspec key");
+        let text = words::empty(name);
         findings.push(Finding::remark(
             &GMSA_SPEC_EMPTY,
             Severity::Error,
@@ -196,14 +151,7 @@ fn check_level(
         return;
     };
     if let Some(held) = held {
-        differing(
-            level,
-            name,
-            held,
-            credspec,
-            &field("gmsaCredentialSpec"),
-            findings,
-        );
+        differing(level, name, held, credspec, &level.field(CONTENTS), findings);
     }
 }
 
@@ -229,16 +177,8 @@ fn unauthorized(
     if verdict.allowed {
         return;
     }
-    let mut text =
-        format!("service account \"{account}\" is not authorized to `use` GMSA cred spec \"{name}\"");
-    if !verdict.reason.is_empty() {
-        text.push_str(", reason: ");
-        text.push_str(&porthole_pod::go_quote(&verdict.reason));
-    }
-    let help = format!(
-        "bind a ClusterRole with the verb `use` on `{RESOURCE}.{GROUP}` named `{name}` to service account \
-         `{account}` in namespace `{namespace}`"
-    );
+    let text = words::unauthorized(account, name, &verdict.reason);
+    let help = words::grant(account, namespace, name);
     let severity = severity(around.of_access);
     findings.push(Finding::remark(&GMSA_UNAUTHORIZED, severity, place, text, span).with_help(help));
 }
@@ -252,7 +192,7 @@ fn unknown(name: &str, node: Node<'_>, place: &str, around: &Surroundings<'_>, f
         .specs
         .iter()
         .find(|spec| spec.name.eq_ignore_ascii_case(name));
-    let text = format!("cred spec {name} does not exist");
+    let text = words::unknown(name);
     let mut finding = Finding::remark(
         &GMSA_SPEC_UNKNOWN,
         severity(around.of_specs),
@@ -282,15 +222,12 @@ fn differing(
     findings: &mut Vec<Finding>,
 ) {
     let Some(text) = held.as_str() else { return };
-    let mut message = format!(
-        "the GMSA cred spec contents for {} \"{}\" does not match the contents of GMSA resource \"{name}\"",
-        level.word, level.name
-    );
-    match same(text, &contents(credspec)) {
+    let reason = match same(text, &contents(credspec)) {
         Ok(true) => return,
-        Ok(false) => {}
-        Err(error) => message = format!("{message}: {error}"),
-    }
+        Ok(false) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    let message = words::differs(level.word(), level.name, name, reason.as_deref());
     findings.push(
         Finding::remark(
             &GMSA_CONTENTS_DIFFER,

@@ -1,12 +1,17 @@
 //! What admission decides of a Windows pod.
 //!
-//! [`gmsa`] is the view of the GMSA webhook: may this pod's service account use the credential specs that the pod names, and
-//! does the pod hold what those specs hold? It is asked of manifests; a server asks the same.
+//! [`decide`] answers the API server's admission reviews as the GMSA webhook does, for every kind of container, and guards
+//! porthole's annotation. [`gmsa`] is the same webhook's view of a manifest: may this pod's service account use the
+//! credential specs that the pod names, and does the pod hold what those specs hold? Both say what they refuse in the same
+//! words.
 //!
 //! [`classes`] is what the built-in plug-ins `Priority` and `RuntimeClass` say, [`service_account`] what `ServiceAccount` does.
 //!
 //! There is no input or output here.
 
 pub mod classes;
+pub mod decide;
 pub mod gmsa;
+mod level;
 pub mod service_account;
+mod words;

@@ -1,13 +1,13 @@
 //! Two contents, compared as the webhook compares them.
 
-use porthole_pod::{DecodeError, decode_object};
+use porthole_pod::{DecodeError, decode_object, go_quote};
 use serde_json::{Map, Number, Value};
 
 /// Which side is no JSON object, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Incomparable {
     /// The pod's.
-    #[error("unable to parse \"{contents}\" as a JSON object: {error}")]
+    #[error("unable to parse {} as a JSON object: {error}", go_quote(contents))]
     Pod {
         /// What it holds.
         contents: String,
@@ -15,7 +15,7 @@ pub enum Incomparable {
         error: DecodeError,
     },
     /// The resource's.
-    #[error("unable to parse CRD \"{contents}\" as a JSON object: {error}")]
+    #[error("unable to parse CRD {} as a JSON object: {error}", go_quote(contents))]
     Resource {
         /// What it holds.
         contents: String,
@@ -102,6 +102,11 @@ mod tests {
                 "{}x",
                 "{ }",
                 "unable to parse \"{}x\" as a JSON object: invalid character 'x' after top-level value",
+            ),
+            (
+                "{\"a\"}",
+                "{}",
+                "unable to parse \"{\\\"a\\\"}\" as a JSON object: invalid character '}' after object key",
             ),
             (
                 "{}",

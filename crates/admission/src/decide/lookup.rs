@@ -1,0 +1,224 @@
+//! What a decision asks of the cluster, and answers that are none.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use porthole_access::{Access, Request, User};
+use porthole_credspec::{GROUP, RESOURCE, canonical};
+use porthole_pod::go_quote;
+use serde_json::Value;
+
+use crate::gmsa::{GMSA_SPEC_EMPTY, GMSA_SPEC_UNKNOWN};
+use crate::words;
+
+/// The cluster's `GMSACredentialSpec`s.
+pub trait CredentialSpecs {
+    /// What a pod holds of the spec of that name: see [`contents_of`].
+    ///
+    /// # Errors
+    ///
+    /// There is no such spec, it has no contents, or nobody can tell.
+    fn contents(&self, name: &str) -> Result<Arc<str>, SpecError>;
+}
+
+/// Access reviews: who may do what.
+pub trait AccessReviews {
+    /// Whether the user may `use` the credential spec of that name in the namespace.
+    ///
+    /// # Errors
+    ///
+    /// Nobody can tell.
+    fn may_use(&self, user: &User, namespace: &str, spec: &str) -> Result<Answer, CannotTell>;
+}
+
+/// The answer of an access review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The user may.
+    Allowed,
+    /// The user may not. The authoriser's reason may be empty.
+    Refused(String),
+}
+
+/// Nobody can tell: the API is away, or refuses to say. Holds the reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CannotTell(pub String);
+
+/// Why there are no contents of a credential spec.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// There is no such resource.
+    #[error("not found")]
+    Unknown,
+    /// The resource has no `credspec`.
+    #[error("no credspec key")]
+    Empty,
+    /// Nobody can tell.
+    #[error(transparent)]
+    Unavailable(#[from] CannotTell),
+}
+
+impl SpecError {
+    /// The problem of a pod that names the spec.
+    pub(super) fn id(&self) -> &'static str {
+        match self {
+            Self::Unknown => GMSA_SPEC_UNKNOWN.name,
+            Self::Empty => GMSA_SPEC_EMPTY.name,
+            Self::Unavailable(_) => "gmsa-spec-unavailable",
+        }
+    }
+
+    /// The code and the words of the webhook for the spec `name` that cannot be had.
+    pub(super) fn describe(&self, name: &str) -> (u16, String) {
+        match self {
+            Self::Unknown => (404, words::unknown(name)),
+            Self::Empty => (417, words::empty(name)),
+            Self::Unavailable(reason) => (500, words::unavailable(name, &reason.0)),
+        }
+    }
+}
+
+/// What a pod holds of a `GMSACredentialSpec` that the API server has given: its `credspec` as Go's encoder writes it.
+///
+/// # Errors
+///
+/// There is no `credspec`, or it is the empty string.
+pub fn contents_of(resource: &Value) -> Result<Arc<str>, SpecError> {
+    match resource.get("credspec") {
+        None => Err(SpecError::Empty),
+        Some(Value::String(text)) if text.is_empty() => Err(SpecError::Empty),
+        Some(credspec) => Ok(canonical(credspec).into()),
+    }
+}
+
+/// RBAC alone, without the cluster's other authorisers.
+impl AccessReviews for Access {
+    fn may_use(&self, user: &User, namespace: &str, spec: &str) -> Result<Answer, CannotTell> {
+        let request = Request::new("use", GROUP, RESOURCE)
+            .named(spec)
+            .in_namespace(namespace);
+        let verdict = self.authorize(user, &request);
+        Ok(if verdict.allowed {
+            Answer::Allowed
+        } else {
+            Answer::Refused(verdict.reason)
+        })
+    }
+}
+
+/// Contents by name, each asked for once a review.
+pub(super) struct Specs<'a> {
+    of: &'a dyn CredentialSpecs,
+    known: HashMap<String, Result<Arc<str>, SpecError>>,
+}
+
+impl<'a> Specs<'a> {
+    pub(super) fn new(of: &'a dyn CredentialSpecs) -> Self {
+        let known = HashMap::new();
+        Self { of, known }
+    }
+
+    /// The names of those that could be had, in their order.
+    pub(super) fn found(&self) -> Vec<&str> {
+        let found = self.known.iter().filter(|(_, contents)| contents.is_ok());
+        let mut names: Vec<&str> = found.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(super) fn contents(&mut self, name: &str) -> Result<Arc<str>, SpecError> {
+        if let Some(known) = self.known.get(name) {
+            return known.clone();
+        }
+        let found = match not_askable(name) {
+            Some(reason) => Err(CannotTell(reason).into()),
+            None => self.of.contents(name),
+        };
+        self.known.insert(name.to_owned(), found.clone());
+        found
+    }
+}
+
+/// Answers of access reviews by name of the spec, each asked for once a review: the service account is one.
+pub(super) struct Uses<'a> {
+    of: &'a dyn AccessReviews,
+    user: User,
+    namespace: &'a str,
+    known: HashMap<String, Result<Answer, CannotTell>>,
+}
+
+impl<'a> Uses<'a> {
+    pub(super) fn new(of: &'a dyn AccessReviews, account: &str, namespace: &'a str) -> Self {
+        Self {
+            of,
+            user: User::service_account(namespace, account),
+            namespace,
+            known: HashMap::new(),
+        }
+    }
+
+    pub(super) fn may_use(&mut self, spec: &str) -> Result<Answer, CannotTell> {
+        if let Some(known) = self.known.get(spec) {
+            return known.clone();
+        }
+        let answer = self.of.may_use(&self.user, self.namespace, spec);
+        self.known.insert(spec.to_owned(), answer.clone());
+        answer
+    }
+}
+
+/// Why no API server can be asked for an object of that name, in the words of Go's client.
+fn not_askable(name: &str) -> Option<String> {
+    let faults: Vec<String> = match name {
+        "" => return Some("name is required".to_owned()),
+        "." | ".." => vec![format!("may not be '{name}'")],
+        _ => ['/', '%']
+            .into_iter()
+            .filter(|c| name.contains(*c))
+            .map(|c| format!("may not contain '{c}'"))
+            .collect(),
+    };
+    (!faults.is_empty()).then(|| format!("invalid resource name {}: [{}]", go_quote(name), faults.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn contents_are_those_that_go_writes() {
+        for (resource, expected) in [
+            (
+                json!({"credspec": {"b": "<&>", "a": 1.0}}),
+                Ok(r#"{"a":1,"b":"\u003c\u0026\u003e"}"#),
+            ),
+            (json!({"credspec": {}}), Ok("{}")),
+            (json!({"credspec": null}), Ok("null")),
+            (json!({"credspec": "x"}), Ok("\"x\"")),
+            (json!({"credspec": ""}), Err(SpecError::Empty)),
+            (json!({"spec": {}}), Err(SpecError::Empty)),
+            (json!([]), Err(SpecError::Empty)),
+        ] {
+            assert_eq!(contents_of(&resource), expected.map(Arc::from), "{resource}");
+        }
+    }
+
+    #[test]
+    fn names_that_cannot_be_asked_for_are_told_in_the_words_of_gos_client() {
+        for (name, expected) in [
+            ("", "name is required"),
+            ("a/b", "invalid resource name \"a/b\": [may not contain '/']"),
+            (
+                "%/",
+                "invalid resource name \"%/\": [may not contain '/' may not contain '%']",
+            ),
+            ("..", "invalid resource name \"..\": [may not be '..']"),
+        ] {
+            assert_eq!(not_askable(name).as_deref(), Some(expected));
+        }
+        assert_eq!(not_askable("Web app.1"), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! The levels of a pod at which a credential spec can be named: the pod itself, and each of its containers.
+
+use porthole_manifest::{Node, PodTemplate};
+use porthole_pod::{ContainerKind, ContainerRef, containers_of};
+
+/// The name of a credential spec.
+pub(crate) const NAME: &str = "gmsaCredentialSpecName";
+/// Its contents.
+pub(crate) const CONTENTS: &str = "gmsaCredentialSpec";
+
+/// A level, whether it names a credential spec or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Level<'a> {
+    /// The container, or nothing where this is the pod.
+    pub(crate) container: Option<ContainerRef<'a>>,
+    /// The name by which messages call it. That of a pod is empty until one is generated.
+    pub(crate) name: &'a str,
+    /// Its `windowsOptions`, written or not.
+    pub(crate) options: Node<'a>,
+    prefix: &'static str,
+}
+
+impl<'a> Level<'a> {
+    fn of_pod(template: &PodTemplate<'a>) -> Self {
+        let spec = template.prefix.split('.').fold(template.object, Node::child);
+        Self {
+            container: None,
+            name: template.name.unwrap_or_default(),
+            options: options_of(spec),
+            prefix: template.prefix,
+        }
+    }
+
+    fn of_container(container: ContainerRef<'a>) -> Self {
+        Self {
+            container: Some(container),
+            name: container.name.unwrap_or_default(),
+            options: options_of(container.node),
+            prefix: container.prefix,
+        }
+    }
+
+    /// What the webhook's messages call it.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.kind() {
+            None => "pod",
+            Some(ContainerKind::Main) => "container",
+            Some(ContainerKind::Init) => "initContainer",
+            Some(ContainerKind::Ephemeral) => "ephemeralContainer",
+        }
+    }
+
+    /// The list that the container stands in, or nothing where this is the pod.
+    pub(crate) fn kind(&self) -> Option<ContainerKind> {
+        self.container.map(|container| container.kind)
+    }
+
+    /// Whether it is an ephemeral container.
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        self.kind() == Some(ContainerKind::Ephemeral)
+    }
+
+    /// The name of its credential spec, where it has one.
+    pub(crate) fn named(&self) -> Option<Node<'a>> {
+        self.options.field(NAME)
+    }
+
+    /// The contents of its credential spec, where it has them.
+    pub(crate) fn held(&self) -> Option<Node<'a>> {
+        self.options.field(CONTENTS)
+    }
+
+    /// The path of one of its `windowsOptions`.
+    pub(crate) fn field(&self, key: &str) -> String {
+        let owner = self
+            .container
+            .map_or_else(|| self.prefix.to_owned(), |container| container.path());
+        format!("{owner}.securityContext.windowsOptions.{key}")
+    }
+
+    /// The same as a JSON pointer into a Pod.
+    pub(crate) fn pointer(&self, key: &str) -> String {
+        let owner = self
+            .container
+            .map(|container| format!("/{}/{}", container.kind.field(), container.index))
+            .unwrap_or_default();
+        format!("/spec{owner}/securityContext/windowsOptions/{key}")
+    }
+
+    /// What tells it from the other levels of its pod, and is the same in the pod as it was.
+    pub(crate) fn key(&self) -> (Option<ContainerKind>, &'a str) {
+        match self.container {
+            None => (None, ""),
+            Some(container) => (Some(container.kind), self.name),
+        }
+    }
+}
+
+fn options_of(node: Node<'_>) -> Node<'_> {
+    node.child("securityContext").child("windowsOptions")
+}
+
+/// Every level, in the order of the webhook: the pod, `containers`, `initContainers`, `ephemeralContainers`.
+pub(crate) fn levels<'a>(template: &PodTemplate<'a>) -> Vec<Level<'a>> {
+    let lists = [ContainerKind::Main, ContainerKind::Init, ContainerKind::Ephemeral];
+    let containers = lists
+        .into_iter()
+        .flat_map(|kind| containers_of(template, kind))
+        .map(Level::of_container);
+    std::iter::once(Level::of_pod(template))
+        .chain(containers)
+        .collect()
+}

@@ -1,0 +1,165 @@
+//! A cluster to ask, and reviews to ask with.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use porthole_access::User;
+use porthole_admission::decide::{
+    AccessReviews, Answer, Around, CannotTell, CredentialSpecs, Decision, Endpoint, LIMITS, Review,
+    SpecError, contents_of, decide,
+};
+use serde_json::{Value, json};
+
+/// What the spec `app` holds in a pod.
+pub(crate) const APP: &str =
+    r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"NetBiosName":"\u003cCORP\u003e"}}"#;
+/// What the spec `other` holds.
+pub(crate) const OTHER: &str = r#"{"CmsPlugins":["Other"]}"#;
+/// How many bytes the spec `large` has in a pod.
+pub(crate) const LARGE: usize = 1 << 18;
+const LARGE_REST: &str = r#"{"CmsPlugins":[""]}"#;
+/// The class of the pods that porthole runs on Linux.
+pub(crate) const CLASS: &str = "porthole";
+
+/// Specs `app` and `other`, `empty` without contents, `list` with a list, `large`, `away` that nobody can tell of. The service
+/// account `web` of `shop` may use all of them but `secret`; of `unsure` nobody can tell.
+#[derive(Default)]
+pub(crate) struct Cluster {
+    /// What it was asked, in that order.
+    pub(crate) asked: RefCell<Vec<String>>,
+    pub(crate) hostname: Option<[u8; 6]>,
+}
+
+impl CredentialSpecs for Cluster {
+    fn contents(&self, name: &str) -> Result<Arc<str>, SpecError> {
+        self.asked.borrow_mut().push(format!("get {name}"));
+        let credspec = match name {
+            "app" | "secret" | "unsure" => json!({
+                "DomainJoinConfig": {"NetBiosName": "<CORP>"}, "CmsPlugins": ["ActiveDirectory"],
+            }),
+            "other" => json!({"CmsPlugins": ["Other"]}),
+            "list" => json!([1]),
+            "large" => json!({"CmsPlugins": ["x".repeat(LARGE - LARGE_REST.len())]}),
+            "empty" => return contents_of(&json!({"metadata": {}})),
+            "away" => return Err(CannotTell("etcdserver: request timed out".to_owned()).into()),
+            _ => return Err(SpecError::Unknown),
+        };
+        contents_of(&json!({"kind": "GMSACredentialSpec", "credspec": credspec}))
+    }
+}
+
+impl AccessReviews for Cluster {
+    fn may_use(&self, user: &User, namespace: &str, spec: &str) -> Result<Answer, CannotTell> {
+        self.asked.borrow_mut().push(format!("use {spec}"));
+        assert_eq!(user, &User::service_account("shop", "web"));
+        assert_eq!(namespace, "shop");
+        match spec {
+            "secret" => Ok(Answer::Refused("dummy reason".to_owned())),
+            "quiet" => Ok(Answer::Refused(String::new())),
+            "unsure" => Err(CannotTell("connection refused".to_owned())),
+            _ => Ok(Answer::Allowed),
+        }
+    }
+}
+
+impl Cluster {
+    pub(crate) fn decide(&self, endpoint: Endpoint, review: &Value) -> Decision {
+        let review = Review::read(review.to_string().as_bytes(), &LIMITS).expect("it is a review");
+        let around = Around {
+            specs: self,
+            access: self,
+            hostname: self.hostname,
+            runtime_classes: &[CLASS.to_owned()],
+        };
+        decide(endpoint, &review, &around)
+    }
+}
+
+/// A review of a pod in `shop` that comes.
+pub(crate) fn create(pod: &Value) -> Value {
+    review("CREATE", "", pod, &Value::Null)
+}
+
+/// A review of a pod that changes.
+pub(crate) fn update(sub_resource: &str, old: &Value, new: &Value) -> Value {
+    review("UPDATE", sub_resource, new, old)
+}
+
+pub(crate) fn review(operation: &str, sub_resource: &str, object: &Value, old: &Value) -> Value {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "operation": operation, "subResource": sub_resource, "namespace": "shop", "name": "p",
+        "userInfo": {"username": "alice", "groups": ["system:authenticated"]},
+        "object": object, "oldObject": old, "dryRun": false,
+    }})
+}
+
+/// A pod `p` of the service account `web`, with `spec` and one container, unless `spec` has its own.
+pub(crate) fn pod(spec: &Value) -> Value {
+    let mut whole = json!({"serviceAccountName": "web", "containers": [{"name": "c", "image": "i"}]});
+    for (key, value) in spec.as_object().expect("a spec is an object") {
+        whole[key] = value.clone();
+    }
+    json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p", "namespace": "shop"}, "spec": whole})
+}
+
+/// A `securityContext` with these `windowsOptions`.
+pub(crate) fn windows(options: &Value) -> Value {
+    json!({"windowsOptions": options})
+}
+
+/// The levels of a pod at which specs are named: the word for it, its field, and a pod with these `windowsOptions` there.
+pub(crate) fn at_each_level(options: &Value) -> [(&'static str, &'static str, Value); 4] {
+    let container = |name: &str| json!([{"name": name, "image": "i", "securityContext": windows(options)}]);
+    [
+        (
+            "pod \"p\"",
+            "spec",
+            pod(&json!({"securityContext": windows(options)})),
+        ),
+        (
+            "container \"x\"",
+            "spec.containers[0]",
+            pod(&json!({"containers": container("x")})),
+        ),
+        (
+            "initContainer \"x\"",
+            "spec.initContainers[0]",
+            pod(&json!({"initContainers": container("x")})),
+        ),
+        (
+            "ephemeralContainer \"x\"",
+            "spec.ephemeralContainers[0]",
+            pod(&json!({"ephemeralContainers": container("x")})),
+        ),
+    ]
+}
+
+/// The code and the message of a refusal.
+pub(crate) fn refusal(decision: &Decision) -> Option<(u16, String)> {
+    let denial = decision.denial()?;
+    Some((denial.code(), denial.message().to_owned()))
+}
+
+/// Codes, fields and messages of all that is wrong.
+pub(crate) fn problems(decision: &Decision) -> Vec<(u16, String, String)> {
+    let denial = decision.denial().expect("it is refused");
+    let problems = denial.problems().iter();
+    problems
+        .map(|problem| (problem.code, problem.field.clone(), problem.message.clone()))
+        .collect()
+}
+
+/// Paths and values of the patch of what is admitted.
+#[track_caller]
+pub(crate) fn patch(decision: &Decision) -> Vec<(String, Value)> {
+    let Some(patch) = decision.patch() else {
+        panic!("refused: {:?}", refusal(decision));
+    };
+    let operations = patch.operations().iter();
+    operations
+        .map(|operation| (operation.path.clone(), operation.value.clone()))
+        .collect()
+}
