@@ -225,7 +225,7 @@ pub(super) fn claim(state: &Path, shelf: Shelf, identity: &PodIdentity) -> Resul
             if has_ended(&other) {
                 return Err(taken(false));
             }
-            match take_over(&other)? {
+            match take_over_left(&other)? {
                 // It died before it had anything to be found by.
                 Found::Dead(held) if !has_record(&other) => held.remove()?,
                 Found::Gone => {}
@@ -422,6 +422,29 @@ pub(super) fn has_record(directory: &Path) -> bool {
 /// Whether a directory has a lock; one that has none is half made, or half removed.
 pub(super) fn has_lock(directory: &Path) -> bool {
     directory.join(LOCK).exists()
+}
+
+/// As [`take_over`]; but where whoever had the directory has died, the lock is only held by one who looks, and is waited for.
+fn take_over_left(directory: &Path) -> Result<Found, PodsError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match take_over(directory)? {
+            Found::Alive if is_left(directory) && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            found => return Ok(found),
+        }
+    }
+}
+
+/// Whether the process that made the lock is known to have died.
+fn is_left(directory: &Path) -> bool {
+    let holder = fs::read_to_string(directory.join(LOCK)).unwrap_or_default();
+    // Elsewhere nobody reads it as long as it is locked.
+    cfg!(target_os = "linux")
+        && holder
+            .parse::<u32>()
+            .is_ok_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
 }
 
 /// Waits until nobody else gives a name away, and keeps it so until the answer is dropped.

@@ -5,6 +5,8 @@ use std::sync::Barrier;
 use serde_json::{Value, json};
 
 mod jobs;
+#[cfg(target_os = "linux")]
+mod left;
 
 use super::*;
 use crate::conduct::{ContainerPlan, RestartPolicy};
