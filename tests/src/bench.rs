@@ -48,6 +48,20 @@ pub fn work(name: &str) -> Result<std::path::PathBuf> {
     Ok(work)
 }
 
+/// The processor time of all processes that this one has waited for, and of those that they waited for: in hundredths of a
+/// second, the kernel's ticks (`USER_HZ`).
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn processor_time() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").doing("read `/proc/self/stat`")?;
+    // Fields 16 and 17, counted after the name, which may contain anything (proc_pid_stat(5)).
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let fields = fields.split_whitespace().skip(13).take(2);
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(10 * ticks))
+}
+
 /// The median of the ratios of pairs, each of which ran in one and the same moment of a machine that may be busy.
 #[must_use]
 pub fn ratio(one: &[Duration], other: &[Duration]) -> f64 {

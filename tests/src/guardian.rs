@@ -130,12 +130,24 @@ mod tests {
 
     #[test]
     fn kills_what_a_killed_program_has_started() {
-        let mut victim = Command::new("sleep").arg("600").spawn().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let told = directory.path().join("told");
+        let mut victim = Command::new("sleep")
+            .arg("600")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         // What holds the pipe is another program here, which is killed as a test may be.
-        let will = format!("echo 'kill -s KILL {}'; exec sleep 600", victim.id());
+        let will = format!(
+            "echo 'kill -s KILL {}'; : > {}; exec sleep 600",
+            victim.id(),
+            quoted(&told.to_string_lossy())
+        );
         let mut holder = Command::new("sh")
             .args(["-c", &will])
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut shell = Command::new("sh")
@@ -147,6 +159,10 @@ mod tests {
             victim.try_wait().unwrap().is_none(),
             "it runs as long as the program"
         );
+        wait::until("the guardian to be told", Duration::from_secs(20), || {
+            Ok(told.exists().then_some(()))
+        })
+        .unwrap();
         holder.kill().unwrap();
         holder.wait().unwrap();
         wait::until("the victim to end", Duration::from_secs(20), || {

@@ -18,4 +18,5 @@ pub mod seeds;
 pub mod session;
 pub mod traces;
 pub mod wait;
+pub mod windows_pods;
 pub mod wine;

@@ -28,10 +28,27 @@ impl Registry {
     /// # Errors
     /// It is not installed, or does not start.
     pub fn start(directory: &Path, closed: bool) -> Result<Self> {
+        Self::start_with(directory, closed, "")
+    }
+
+    /// As [`start`](Self::start), over TLS with the certificate and key in these files.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_encrypted(directory: &Path, closed: bool, certificate: &Path, key: &Path) -> Result<Self> {
+        let tls = format!(
+            ", tls: {{certificate: '{}', key: '{}'}}",
+            certificate.display(),
+            key.display()
+        );
+        Self::start_with(directory, closed, &tls)
+    }
+
+    fn start_with(directory: &Path, closed: bool, http: &str) -> Result<Self> {
         let configuration = directory.join("registry.yml");
         let mut text = format!(
             "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\n\
-             http: {{addr: '127.0.0.1:0'}}\n",
+             http: {{addr: '127.0.0.1:0'{http}}}\n",
             directory.join("registry").display()
         );
         if closed {
@@ -50,7 +67,7 @@ impl Registry {
         let host = said
             .split("listening on ")
             .nth(1)
-            .and_then(|rest| rest.split(['"', ' ', '\n']).next())
+            .and_then(|rest| rest.split(['"', ' ', ',', '\n']).next())
             .ok_or_else(|| Failure::new("find where the registry listens", &said))?;
         Ok(Self {
             host: host.to_owned(),

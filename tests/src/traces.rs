@@ -21,13 +21,19 @@ impl Traces {
         cgroups(Path::new("/sys/fs/cgroup"), &mut traces);
         // The place of a container's rootfs in its own view: on the host it is at most an empty mount point.
         traces.extend(Path::new("/hpc").exists().then(|| "directory /hpc".to_owned()));
-        for dir in ["containers", "pods", "jobs", "claims"] {
-            traces.extend(
-                entries(&state.join(dir))
-                    .iter()
-                    .map(|entry| format!("file {}", entry.display())),
+        let mut kept: Vec<PathBuf> = ["containers", "pods", "jobs"]
+            .iter()
+            .flat_map(|dir| entries(&state.join(dir)))
+            .collect();
+        // Of every kind of claim; whoever changes them takes a lock, which stays.
+        for kind in entries(&state.join("claims")) {
+            kept.extend(
+                entries(&kind)
+                    .into_iter()
+                    .filter(|claim| !claim.ends_with("lock")),
             );
         }
+        traces.extend(kept.iter().map(|entry| format!("file {}", entry.display())));
         Ok(Self(traces))
     }
 

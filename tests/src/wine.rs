@@ -1,7 +1,7 @@
 //! A Wine prefix in which the Windows programs run.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::cache;
 use crate::failure::{Doing, Failure, Result};
@@ -20,6 +20,18 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE buffer, SIZE_T length)
 #[derive(Clone, Debug)]
 pub struct Prefix {
     dir: PathBuf,
+}
+
+/// A program of Wine's that does nothing.
+#[derive(Debug)]
+pub struct StaysUp(Child);
+
+impl Drop for StaysUp {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended and been waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Prefix {
@@ -65,6 +77,19 @@ impl Prefix {
         let mut wine = Command::new("wine");
         self.enter(&mut wine).arg(program);
         wine
+    }
+
+    /// Keeps Wine's server and services up, which every program that finds none starts for itself, until this is dropped.
+    ///
+    /// # Errors
+    /// Wine does not start.
+    pub fn stay_up(&self) -> Result<StaysUp> {
+        let mut ping = self.command(Path::new("ping"));
+        ping.args(["-n", "3600", "127.0.0.1"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        ping.spawn().doing("keep Wine up").map(StaysUp)
     }
 
     /// The place of a path on drive C, as in `users/azureuser`.

@@ -9,3 +9,5 @@ mod reading;
 #[path = "pods_linux/room.rs"]
 #[allow(dead_code, reason = "other tests use what these do not")]
 mod room;
+#[path = "logs_linux/terminals.rs"]
+mod terminals;

@@ -12,6 +12,8 @@ mod jobs;
 mod life;
 #[path = "pods_linux/names.rs"]
 mod names;
+#[path = "pods_linux/play.rs"]
+mod play;
 #[path = "pods_linux/room.rs"]
 mod room;
 #[path = "pods_linux/steps.rs"]

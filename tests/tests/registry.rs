@@ -3,6 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "registry/encrypted.rs"]
+mod encrypted;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -16,6 +19,7 @@ use porthole_tests::containerd::Containerd;
 use porthole_tests::registry::{LOGIN, Registry};
 use porthole_tests::session::Session;
 use porthole_tests::{program, wait};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -37,6 +41,35 @@ impl Room {
     fn new(closed: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let registry = Registry::start(directory.path(), closed).unwrap();
+        Self::with(directory, registry)
+    }
+
+    /// With a registry over TLS, for 127.0.0.1 and registry.invalid, whose authority is in `ca.pem`.
+    fn encrypted(closed: bool) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = authority.self_signed(&authority_key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let names = ["127.0.0.1", "registry.invalid"].map(str::to_owned);
+        let certificate = CertificateParams::new(names)
+            .unwrap()
+            .signed_by(&key, &Issuer::new(authority, authority_key))
+            .unwrap();
+        for (name, text) in [
+            ("ca.pem", ca.pem()),
+            ("tls.pem", certificate.pem()),
+            ("tls.key", key.serialize_pem()),
+        ] {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        let (certificate, key) = (directory.path().join("tls.pem"), directory.path().join("tls.key"));
+        let registry = Registry::start_encrypted(directory.path(), closed, &certificate, &key).unwrap();
+        Self::with(directory, registry)
+    }
+
+    fn with(directory: tempfile::TempDir, registry: Registry) -> Self {
         let room = Self { directory, registry };
         fs::write(room.path("app"), "#!/bin/sh\necho from the registry\nexit 9\n").unwrap();
         fs::set_permissions(room.path("app"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -75,6 +108,8 @@ impl Room {
             .env("PORTHOLE_STATE", self.path(state))
             .env("HOME", self.path("home"))
             .env("NO_COLOR", "1")
+            .env_remove("HTTPS_PROXY")
+            .env_remove("https_proxy")
             .env_remove("DOCKER_CONFIG")
             .env_remove("REGISTRY_AUTH_FILE");
         command
@@ -405,5 +440,41 @@ fn a_pods_own_pull_secret_opens_a_closed_registry() {
         (pulled.code, pulled.out.as_str()),
         (Some(9), "from the registry"),
         "{pulled:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs root and the Debian packages docker-registry and skopeo"]
+fn layers_that_builders_compress_by_zstd_are_pulled_and_unpacked() {
+    let room = Room::new(false);
+    let build = "image build --platform linux/amd64 -t one --output one --add app:/bin/";
+    room.good("state", &build.split(' ').collect::<Vec<_>>());
+    let name = room.name("team/one:zstd");
+    room.skopeo(&[
+        "copy",
+        "--dest-compress-format",
+        "zstd",
+        "--dest-compress",
+        "--dest-tls-verify=false",
+        "oci:one:one",
+        &format!("docker://{name}"),
+    ]);
+    let manifest = room.skopeo(&[
+        "inspect",
+        "--raw",
+        "--tls-verify=false",
+        &format!("docker://{name}"),
+    ]);
+    assert!(manifest.contains("tar+zstd"), "{manifest}");
+    room.good("other", &["image", "pull", &name]);
+    room.good("other", &["image", "unpack", &name, "out"]);
+    let unpacked = fs::read(room.path("out/bin/app")).unwrap();
+    assert_eq!(unpacked, fs::read(room.path("app")).unwrap());
+    let pod = room.pod(&name, "", "    command: [/bin/app]\n");
+    let ran = room.porthole("other", &["run", &pod]);
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (Some(9), "from the registry"),
+        "{ran:?}"
     );
 }

@@ -4,151 +4,15 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "rootless/user.rs"]
+mod user;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::path::Path;
+use std::process::Command;
 
-use porthole_tests::{program, wait};
-
-const LIMIT: Duration = Duration::from_mins(1);
-
-/// Nobody's on any system: each test has a user of its own, whose processes are all the test's.
-static NEXT: AtomicU32 = AtomicU32::new(0x7002_0000);
-
-/// One user with a home.
-struct User {
-    directory: tempfile::TempDir,
-    uid: u32,
-}
-
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl User {
-    fn new() -> Self {
-        let uid = NEXT.fetch_add(1, Ordering::Relaxed) + (std::process::id() % 1000) * 16;
-        let directory = tempfile::tempdir().unwrap();
-        let user = Self { directory, uid };
-        fs::set_permissions(user.path(""), fs::Permissions::from_mode(0o755)).unwrap();
-        for name in ["home", "image", "image/bin"] {
-            fs::create_dir(user.path(name)).unwrap();
-            chown(user.path(name), Some(uid), Some(uid)).unwrap();
-        }
-        // The checkout may be where this user cannot go. Not copied by this process: while it has the copy open to write,
-        // another test's child may have it open too, and what is open to write cannot be executed.
-        let copied = Command::new("cp")
-            .arg(program::host("porthole").unwrap())
-            .arg(user.path("porthole"))
-            .status();
-        assert!(copied.unwrap().success());
-        user
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let uid = self.uid.to_string();
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--reuid", &uid, "--regid", &uid, "--clear-groups"])
-            .arg(self.path("porthole"))
-            .args(arguments)
-            .env_remove("PORTHOLE_FAULT")
-            .env_remove("PORTHOLE_STATE")
-            .env_remove("XDG_STATE_HOME")
-            .env("HOME", self.path("home"))
-            .env("NO_COLOR", "1")
-            .current_dir(self.directory.path())
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn porthole(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().unwrap();
-        Ended {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    fn good(&self, arguments: &[&str]) -> String {
-        let ended = self.porthole(arguments);
-        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
-        ended.out
-    }
-
-    fn run(&self, pod: &str, options: &[&str]) -> Ended {
-        fs::write(self.path("pod.yaml"), pod).unwrap();
-        let mut arguments = vec!["run", "--image", "i=image", "pod.yaml"];
-        arguments.extend(options);
-        self.porthole(&arguments)
-    }
-
-    /// The processes of this user, by their ids, with their names. What has ended does not count.
-    fn processes(&self) -> Vec<(i32, String)> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            let owner = entry.metadata().map(|there| there.uid());
-            let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
-                continue;
-            };
-            let Some((name, rest)) = stat.rsplit_once(')') else {
-                continue;
-            };
-            if owner.is_ok_and(|owner| owner == self.uid) && !rest.starts_with(" Z") {
-                found.push((pid, name.split_once('(').unwrap().1.to_owned()));
-            }
-        }
-        found
-    }
-
-    fn finds_no_process(&self) {
-        until(
-            &format!("the last process of {}: {:?}", self.uid, self.processes()),
-            || self.processes().is_empty(),
-        );
-    }
-
-    fn containers(&self) -> usize {
-        let containers = self.path("home/.local/state/porthole/containers");
-        fs::read_dir(containers).map_or(0, Iterator::count)
-    }
-}
-
-impl Drop for User {
-    fn drop(&mut self) {
-        for (pid, _) in self.processes() {
-            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
-        }
-    }
-}
-
-fn until(what: &str, mut so: impl FnMut() -> bool) {
-    wait::until(what, LIMIT, || Ok(so().then_some(()))).unwrap();
-}
-
-/// A pod of one container, which runs a script. `more` belongs to the container, `volumes` to the pod.
-fn pod(script: &str, more: &str, volumes: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  securityContext: {{windowsOptions: {{hostProcess: true, \
-         runAsUserName: 'NT AUTHORITY\\SYSTEM'}}}}\n  hostNetwork: true\n  restartPolicy: Never\n{volumes}\n  containers:\n  \
-         - name: c\n    image: i\n    command: [sh, -c, {}]\n{more}\n",
-        format_args!("{script:?}")
-    )
-}
+use user::{User, pod, until};
 
 #[test]
 #[ignore = "needs root"]
@@ -289,6 +153,32 @@ fn a_detached_pod_is_listed_heard_entered_counted_stopped_and_removed() {
     assert_eq!(user.containers(), 0);
 }
 
+#[test]
+#[ignore = "needs root"]
+fn a_further_program_is_asked_to_stop_with_its_container() {
+    let user = User::new();
+    // Ends in its grace only if the further program was asked as well.
+    let script = "trap 'until test -e asked; do sleep 0.01; done; exit 5' TERM; until test -e entered; do sleep 0.01; done; \
+                  echo entered; while :; do sleep 0.1; done";
+    assert_eq!(
+        user.run(&pod(script, "", ""), &["--detach", "--inherit-user"])
+            .code,
+        Some(0)
+    );
+    let program = "trap 'touch asked; exit 6' TERM; touch entered; while :; do sleep 0.1; done";
+    let mut program = user
+        .command(&["exec", "p", "--", "sh", "-c", program])
+        .spawn()
+        .unwrap();
+    until("the program to run", || user.good(&["logs", "p"]) == "entered\n");
+    user.good(&["stop", "p"]);
+    assert_eq!(user.porthole(&["wait", "p"]).code, Some(5));
+    program.wait().unwrap();
+    user.finds_no_process();
+    user.good(&["rm", "p"]);
+    assert_eq!(user.containers(), 0);
+}
+
 /// The first number of this name in a JSON text.
 fn number(text: &str, name: &str) -> Option<u64> {
     let (_, value) = text.split_once(&format!("\"{name}\":"))?;
@@ -403,4 +293,121 @@ fn a_delegated_cgroup_holds_containers_together() {
     let place = format!("/porthole-rootless-{}/porthole/", user.uid);
     assert!(output.status.success() && out.contains(&place), "{output:?}");
     assert_eq!(left, ["own"], "containers' cgroups are gone");
+}
+
+/// An OCI layout of one image with a program, made as this user.
+fn layered(user: &User) {
+    fs::write(
+        user.path("home/app"),
+        "#!/bin/sh\necho from a layer; echo more > /hpc/own; cat /hpc/own; exit 6\n",
+    )
+    .unwrap();
+    fs::set_permissions(user.path("home/app"), fs::Permissions::from_mode(0o755)).unwrap();
+    chown(user.path("home/app"), Some(user.uid), Some(user.uid)).unwrap();
+    let text = "FROM scratch\nCOPY app /bin/app\nCOPY app /bin/gone\n";
+    fs::write(user.path("home/Dockerfile"), text).unwrap();
+    user.good(&[
+        "image",
+        "build",
+        "--platform",
+        "linux/amd64",
+        "-t",
+        "layered:1",
+        "home",
+    ]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn images_with_layers_are_built_and_run_and_their_rootfs_is_each_container_s_own() {
+    let user = User::new();
+    layered(&user);
+    let text = pod("x", "", "")
+        .replace("image: i", "image: layered:1")
+        .replace("command: [sh, -c, \"x\"]", "command: [/bin/app]");
+    for _ in 0..2 {
+        let ended = user.run(&text, &["--inherit-user"]);
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (Some(6), "from a layer\nmore\n"),
+            "{ended:?}"
+        );
+    }
+    assert_eq!(user.containers(), 0);
+    user.finds_no_process();
+    // What is in the store is the user's, and goes by its own hand.
+    user.good(&["image", "rm", "layered:1"]);
+    let layers = user.path("home/.local/state/porthole/images/layers/linux");
+    assert_eq!(fs::read_dir(layers).map_or(0, Iterator::count), 0);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn probes_ask_restart_and_end_as_they_do_for_root() {
+    let user = User::new();
+    let probes = "    startupProbe: {exec: {command: [test, -e, /hpc/begun]}, periodSeconds: 1, failureThreshold: 60}\n    \
+                  readinessProbe: {exec: {command: [sh, -c, 'test -e /hpc/ready']}, periodSeconds: 1}\n    \
+                  livenessProbe: {exec: {command: [sh, -c, 'test ! -e /hpc/sick']}, periodSeconds: 1, failureThreshold: 1}\n    \
+                  lifecycle: {postStart: {exec: {command: [touch, /hpc/greeted]}}, preStop: {exec: {command: [touch, \
+                  /hpc/told]}}}";
+    let script =
+        "trap 'test -e /hpc/told && echo told; exit 5' TERM; touch /hpc/begun; while :; do sleep 0.05; done";
+    let text = pod(script, probes, "").replace("restartPolicy: Never", "restartPolicy: Always");
+    let ended = user.run(&text, &["--detach", "--inherit-user"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    until("the pod to have started and not to be ready", || {
+        user.good(&["inspect", "p"]).contains("started: true")
+    });
+    assert!(user.good(&["ps"]).contains("0/1"));
+    user.good(&[
+        "exec",
+        "p",
+        "--",
+        "sh",
+        "-c",
+        "test -e /hpc/greeted && touch /hpc/ready",
+    ]);
+    user.good(&["wait", "--for", "ready", "--timeout", "60", "p"]);
+    // A rootfs of its own begins anew, so the container is not sick any more.
+    user.good(&["exec", "p", "--", "touch", "/hpc/sick"]);
+    until("the container to be started again", || {
+        user.good(&["inspect", "p"]).contains("restartCount: 1")
+    });
+    assert!(user.good(&["logs", "-p", "p"]).contains("told"));
+    user.good(&["rm", "-f", "p"]);
+    user.finds_no_process();
+    assert_eq!(user.containers(), 0);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn what_is_missing_is_said_by_explain_and_inspect_too() {
+    let user = User::new();
+    let limits = "    resources: {limits: {memory: 64Mi}}";
+    let text = pod("while :; do sleep 0.05; done", limits, "");
+    let ended = user.run(&text, &["--detach", "--inherit-user"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let inspected = user.good(&["inspect", "p"]);
+    for part in [
+        "type: LimitsEnforced",
+        "reason: HostLacks",
+        "no cgroup is delegated to this user",
+    ] {
+        assert!(inspected.contains(part), "{part}: {inspected}");
+    }
+    user.good(&["rm", "-f", "p"]);
+    let explained = user.porthole(&["explain", "pod.yaml"]);
+    assert_eq!(explained.code, Some(0), "{explained:?}");
+    for part in [
+        "porthole run --inherit-user",
+        "limits on memory, cpu, ",
+        "not enforced",
+    ] {
+        assert!(explained.err.contains(part), "{part}: {explained:?}");
+    }
+    fs::write(user.path("pod.yaml"), pod("true", "", "")).unwrap();
+    let explained = user.porthole(&["explain", "pod.yaml"]);
+    assert!(!explained.err.contains("not enforced"), "{explained:?}");
+    assert_eq!(user.porthole(&["explain", "-q", "pod.yaml"]).err, "");
+    user.finds_no_process();
 }

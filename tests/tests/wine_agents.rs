@@ -95,13 +95,23 @@ impl Laptop {
         .unwrap()
     }
 
+    /// Asks Wine's service control manager.
+    fn sc(&self, arguments: &[&str]) -> std::process::Output {
+        let mut sc = self.prefix.command(Path::new("sc.exe"));
+        sc.args(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
     /// Nothing may be left.
     fn finds_nothing(&self) {
-        wait::until("nothing to be left", LIMIT, || {
-            let left = Traces::read(&self.dir.join("state"), "")?;
+        let state = self.dir.join("state");
+        let found = wait::until("nothing to be left", LIMIT, || {
+            let left = Traces::read(&state, "")?;
             Ok(left.nothing_more_than(&self.before).ok())
-        })
-        .unwrap();
+        });
+        if found.is_err() {
+            let left = Traces::read(&state, "").unwrap();
+            panic!("{:?}", left.nothing_more_than(&self.before));
+        }
     }
 }
 
@@ -196,6 +206,77 @@ fn the_agent_of_addresses_says_them_and_further_programs_run_beside_it() {
     let listed = laptop.porthole("ps", &[]);
     assert!(listed.contains("1/1     Running"), "{listed}");
     laptop.porthole("rm", &["--force", "addresses"]);
+    laptop.finds_nothing();
+}
+
+#[test]
+#[ignore = "needs Wine"]
+fn the_agent_of_a_service_installs_it_and_removes_it_before_it_stops() {
+    let laptop = Laptop::new("service");
+    let kept = laptop.dir.join("kept");
+    let start = || {
+        laptop.start(
+        "service",
+        &[
+            (
+                "value: /var/lib/porthole-example\n        lifecycle",
+                &format!("value: '{}'\n        lifecycle", Prefix::windows_path(&kept)),
+            ),
+            // Wine makes no links, so nothing can be mounted; an absolute path needs no mount.
+            (
+                "        volumeMounts:\n        - {name: state, mountPath: /var/lib/porthole-example}\n      volumes:\n      - \
+                 name: state\n        hostPath: {path: /var/lib/porthole-example, type: DirectoryOrCreate}\n",
+                "",
+            ),
+        ],
+    );
+    };
+    start();
+    let log = laptop.log("service", "\"installed\":\"porthole-example\"");
+    assert!(log.contains("\"runs\":true"), "{log}");
+    let program = kept.join("porthole-example.exe");
+    assert!(program.is_file(), "its copy on the host");
+    // The service control manager has started it, with the arguments that it was registered with.
+    wait::until("the service to say when it started", LIMIT, || {
+        let told = fs::read_to_string(kept.join("started")).unwrap_or_default();
+        Ok(told.trim().parse::<u64>().ok().filter(|second| *second > 0))
+    })
+    .unwrap();
+    // A pod that is killed leaves its service behind, and the next one takes it over.
+    laptop.porthole("rm", &["--force", "service"]);
+    assert!(
+        laptop.sc(&["query", "porthole-example"]).status.success(),
+        "left behind"
+    );
+    start();
+    laptop.log("service", "\"runs\":true");
+    laptop.porthole("stop", &["service"]);
+    assert!(
+        !program.exists() && !kept.join("started").exists(),
+        "the preStop hook removes the service: {}",
+        laptop.porthole("logs", &["service"])
+    );
+    let asked = laptop.sc(&["query", "porthole-example"]);
+    assert!(!asked.status.success(), "nobody is registered: {asked:?}");
+    laptop.porthole("rm", &["service"]);
+    laptop.finds_nothing();
+}
+
+#[test]
+#[ignore = "needs Wine"]
+fn the_agent_of_the_journal_reads_a_log_in_which_wine_writes_nothing() {
+    let laptop = Laptop::new("journal");
+    // Wine keeps no limits, and porthole refuses those that are not kept.
+    laptop.start(
+        "journal",
+        &[("        resources:\n          limits: {memory: 64Mi}\n", "")],
+    );
+    let log = laptop.log("journal", "\"reading\":\"System\"");
+    assert_eq!(log.lines().count(), 1, "Wine's wevtutil has no records: {log}");
+    let listed = laptop.porthole("ps", &[]);
+    assert!(listed.contains("1/1     Running"), "{listed}");
+    laptop.porthole("stop", &["journal"]);
+    laptop.porthole("rm", &["journal"]);
     laptop.finds_nothing();
 }
 

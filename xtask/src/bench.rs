@@ -2,7 +2,7 @@
 
 use crate::cargo::Target;
 use crate::command::{self, Failure, Result};
-use crate::debian;
+use crate::{debian, kubeconform};
 
 /// What is compared below the name `run`, in its order: what a name is told of, and the example that measures it.
 const RUN: [(&str, &str); 4] = [
@@ -15,6 +15,23 @@ const RUN: [(&str, &str); 4] = [
 /// Unpacking a layer against `tar -xzf`.
 pub(crate) fn image() -> Result<()> {
     example("porthole-image", "bench_unpack")
+}
+
+/// Checking ten thousand pods against kubeconform.
+pub(crate) fn check() -> Result<()> {
+    let (peer, schema) = kubeconform::provide()?;
+    release(&["porthole"])?;
+    let mut run = Target::Host.cargo("run");
+    run.args([
+        "--release",
+        "--locked",
+        "-p",
+        "porthole-tests",
+        "--example",
+        "bench_check",
+        "--",
+    ]);
+    command::run(run.arg(peer).arg(schema))
 }
 
 /// Whether there is a comparison of `porthole run` and its kin of that name.

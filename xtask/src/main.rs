@@ -11,10 +11,13 @@ mod demo;
 mod deny;
 mod go;
 mod install;
+mod kubeconform;
 mod kubernetes;
+mod oracle;
 mod place;
 mod reference;
 mod report;
+mod schema;
 mod test;
 mod testbed;
 
@@ -30,13 +33,17 @@ const USAGE: &str = "usage: cargo xtask TASK
   test --list       names the tiers
   testbed kubernetes [--version V] [--feature-gates NAME=BOOL,…] [--allow-privileged BOOL]
                     a real API server on this machine until Ctrl-C, built first where it is missing
+  oracle [--count N] [--seed S] [--kubernetes V] [--feature-gates NAME=BOOL,…] [--record FILE] …
+                    generated workloads asked of a real API server and of porthole, and what differs made small
+  bench check       `porthole check` of ten thousand pods against kubeconform (go, the network)
   bench image       unpacking a layer against `tar -xzf`
   bench run         all of the following, in one go (root)
   bench start       `porthole run` against `runc run`, and against the least that must be done (root)
   bench exec        `porthole exec` against `runc exec` (root)
   bench logs        a gigabyte of lines out of a container into its log against `cat > file` (root)
   bench pods        an idle detached pod, and 200 of them (root)
-  reference         writes docs/cli.md anew from the command line's own definitions
+  reference         writes docs/cli.md and docs/rules.md anew from what the program says of itself
+  schema            writes the API's schema and the feature gates anew from Kubernetes' Go modules (go, the network)
   install [PREFIX]  porthole, its man pages and completions below PREFIX (default /usr/local)";
 
 fn main() -> ExitCode {
@@ -57,10 +64,13 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["demo", "--windows"] => demo::run(demo::Host::Wine)?,
         ["test", "--list"] => test::list(),
         ["test", tiers @ ..] => return test::run(tiers),
+        ["oracle", options @ ..] => return oracle::run(options),
         ["testbed", "kubernetes", options @ ..] => testbed::kubernetes(options)?,
         ["bench", "image"] => bench::image()?,
+        ["bench", "check"] => bench::check()?,
         ["bench", name] if *name == "run" || bench::is_one(name) => bench::run(name)?,
         ["reference"] => reference::write()?,
+        ["schema"] => schema::write()?,
         ["install"] => install::run("/usr/local")?,
         ["install", prefix] => install::run(prefix)?,
         ["help" | "--help" | "-h"] => println!("{USAGE}"),

@@ -1,7 +1,7 @@
-//! docs/cli.md: the command line's own help, verb by verb.
+//! docs/cli.md: the command line's own help, verb by verb; docs/rules.md: the rules' own explanations.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cargo::Target;
 use crate::command::{self, Doing, Failure, Result, command};
@@ -13,20 +13,42 @@ What `porthole VERB --help` prints, verb by verb. This page is written by `cargo
 compare it with the program.
 ";
 
-fn page() -> PathBuf {
-    place::root().join("docs").join("cli.md")
+const RULES_HEAD: &str = "# The rules
+
+What `porthole rule` says of each rule that `porthole check` asks, by who enforces it. This page is written by
+`cargo xtask reference`, and the tests compare it with the program. A rule is left out by `--ignore NAME`, by `ignore:` in
+`.porthole.yaml`, or in one place by a comment, `# porthole:ignore NAME`.
+";
+
+/// A page, and what the program says to be on it.
+type Page = (&'static str, fn() -> Result<String>);
+
+const PAGES: [Page; 2] = [("cli.md", text), ("rules.md", rules)];
+
+fn path(name: &str) -> PathBuf {
+    place::root().join("docs").join(name)
 }
 
-/// Writes the page.
+/// Writes the pages.
 pub(crate) fn write() -> Result<()> {
     Target::Host.build()?;
-    std::fs::write(page(), text()?).doing(format!("write `{}`", page().display()))
+    for (name, text) in PAGES {
+        let path = path(name);
+        std::fs::write(&path, text()?).doing(format!("write `{}`", path.display()))?;
+    }
+    Ok(())
 }
 
-/// Refuses a page that is not what the program says.
+/// Refuses pages that are not what the program says.
 pub(crate) fn compare() -> Result<()> {
-    let what = format!("compare `{}` with the program", page().display());
-    let written = std::fs::read_to_string(page()).doing(&what)?;
+    PAGES
+        .into_iter()
+        .try_for_each(|(name, text)| compare_page(&path(name), text))
+}
+
+fn compare_page(path: &Path, text: fn() -> Result<String>) -> Result<()> {
+    let what = format!("compare `{}` with the program", path.display());
+    let written = std::fs::read_to_string(path).doing(&what)?;
     let now = text()?;
     let differs = written
         .lines()
@@ -48,6 +70,36 @@ fn text() -> Result<String> {
     let mut text = HEAD.to_owned();
     section(&mut text, &mut Vec::new())?;
     Ok(text)
+}
+
+/// The rules with their explanations.
+fn rules() -> Result<String> {
+    let list = said(&["rule"])?;
+    let mut text = RULES_HEAD.to_owned();
+    for line in list.lines() {
+        let Some(rule) = line.strip_prefix("  ") else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n## Enforced by {}\n", line.trim_end());
+            continue;
+        };
+        let name = rule.split_whitespace().next().unwrap_or_default();
+        let explained = said(&["rule", name])?;
+        // The name stands above, and who enforces it below.
+        let explanation = explained
+            .lines()
+            .skip(2)
+            .take_while(|line| !line.starts_with("Enforced by "))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let _ = write!(text, "\n### `{name}`\n\n{}\n", trimmed(&explanation));
+    }
+    Ok(text)
+}
+
+/// What the program prints.
+fn said(arguments: &[&str]) -> Result<String> {
+    let mut porthole = command(Target::Host.program("porthole")?, arguments.iter());
+    command::output(porthole.env("NO_COLOR", "1").env_remove("PORTHOLE_STATE"))
 }
 
 /// Adds the help of one verb and of the verbs below it.

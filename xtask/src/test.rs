@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::cargo::{self, Target, Toolchain};
 use crate::command::{self, Doing, Failure, Result};
 use crate::report::{self, Count, Line, Outcome};
-use crate::{debian, demo, deny, kubernetes, place, reference};
+use crate::{debian, demo, deny, kubernetes, oracle, place, reference};
 
 /// One kind of test.
 struct Tier {
@@ -54,7 +54,7 @@ const TIERS: &[Tier] = &[
     },
     Tier {
         name: "reference",
-        what: "docs/cli.md is what the command line says of itself",
+        what: "docs/cli.md and docs/rules.md are what the program says of itself",
         run: reference_tier,
     },
     Tier {
@@ -71,6 +71,11 @@ const TIERS: &[Tier] = &[
         name: "kubernetes",
         what: "the answers of real servers of Kubernetes, and porthole's",
         run: kubernetes_tier,
+    },
+    Tier {
+        name: "oracle",
+        what: "generated workloads, as real API servers and as porthole judge them",
+        run: oracle::tier,
     },
     Tier {
         name: "unit-windows",

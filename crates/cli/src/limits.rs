@@ -17,6 +17,16 @@ pub(crate) struct LimitFlags {
     /// Processors, such as 1.5 or 500m; `none` lifts the limit
     #[arg(long, value_name = "[CONTAINER=]NUMBER", value_parser = cpus)]
     cpus: Vec<LimitChoice>,
+    /// The share of the processors beside other containers that want them; `none` is as much as others have
+    #[arg(
+        long,
+        value_name = "[CONTAINER=]NUMBER",
+        value_parser = cpu_shares,
+        long_help = "The share of the processors beside other containers that want them, in the units of `docker run`: on \
+                     Linux 2 to 262144, where others have 1024; on Windows 1 to 11249, of which it makes nine weights, and \
+                     not together with --cpus. `none` is as much as others have"
+    )]
+    cpu_shares: Vec<LimitChoice>,
     /// Processes and threads; `none` lifts the limit
     #[arg(long, value_name = "[CONTAINER=]NUMBER", value_parser = pids)]
     pids_limit: Vec<LimitChoice>,
@@ -43,6 +53,7 @@ impl LimitFlags {
         let all = [
             &self.memory,
             &self.cpus,
+            &self.cpu_shares,
             &self.pids_limit,
             &self.cpuset_cpus,
             &self.device_read_bps,
@@ -89,6 +100,10 @@ fn memory(text: &str) -> Result<LimitChoice, String> {
 
 fn cpus(text: &str) -> Result<LimitChoice, String> {
     choice(text, limits::cpus)
+}
+
+fn cpu_shares(text: &str) -> Result<LimitChoice, String> {
+    choice(text, limits::cpu_shares)
 }
 
 fn pids(text: &str) -> Result<LimitChoice, String> {

@@ -6,7 +6,9 @@ mod failure;
 mod fetch;
 mod limits;
 mod manifests;
+mod parallel;
 mod pods;
+mod print;
 mod registry;
 mod verbs;
 mod verdict;
@@ -22,7 +24,7 @@ fn note(text: &str) {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = verbs::guard::asked() {
+    if let Some(code) = verbs::guard::asked().or_else(verbs::supervise::asked) {
         return code;
     }
     let porthole = arguments::Porthole::parse();

@@ -1,20 +1,23 @@
 //! The pods that a command is about: by `NAME`, by `NAMESPACE/NAME`, or by the manifest that made them.
 
-use std::io::Write as _;
+mod objects;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 use porthole_runtime::clock::Timestamp;
-use porthole_runtime::pods::{Errand, HostJob, Origin, Pod, Pods, PodsError};
+use porthole_runtime::pods::{Broken, Errand, HostJob, Origin, Pod, Pods, PodsError};
 use porthole_runtime::status::{Phase, PodStatus};
 use porthole_runtime::{Engine, os};
-use serde_json::{Value, json};
 
-use crate::arguments::{Format, Global};
+use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::manifests;
+
+pub(crate) use objects::{data, job_object, list, list_of, object};
 
 /// The host as every verb about pods finds it: what dead holders left has been removed.
 ///
@@ -27,6 +30,7 @@ pub(crate) fn open(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> 
         failure.report();
     }
     repair(&pods, global)?;
+    expire(&pods, global);
     Ok((engine, pods))
 }
 
@@ -38,6 +42,7 @@ pub(crate) fn open_to_start(global: &Global) -> Result<(Arc<dyn Engine>, Pods), 
     let (engine, pods) = host(global)?;
     sweep(&*engine, &pods)?;
     repair(&pods, global)?;
+    expire(&pods, global);
     Ok((engine, pods))
 }
 
@@ -73,6 +78,42 @@ pub(crate) fn repair(pods: &Pods, global: &Global) -> Result<(), Failure> {
     }
     for failed in repaired.failed {
         Failure::new(exit::OWN_FAILURE, failed).report();
+    }
+    Ok(())
+}
+
+/// Removes jobs whose time after their end is over. What cannot be removed is reported, and is the next command's again.
+fn expire(pods: &Pods, global: &Global) {
+    match pods.expire_jobs(Timestamp::from(SystemTime::now())) {
+        Ok(expired) => {
+            for title in expired.iter().filter(|_| global.verbose > 0) {
+                crate::note(&format!(
+                    "the ended job {title} is removed: its ttlSecondsAfterFinished has passed"
+                ));
+            }
+        }
+        Err(error) => {
+            Failure::new(exit::OWN_FAILURE, error).report();
+        }
+    }
+}
+
+/// The failure of a pod or a job of which nothing is known but its name.
+pub(crate) fn unreadable(broken: Broken) -> Failure {
+    let help = format!("remove what is left of it: porthole rm -f {}", broken.title());
+    Failure::unasked(broken.error).help(help)
+}
+
+/// Says which pods and jobs a list is without.
+pub(crate) fn say_what_is_broken(pods: &Pods, namespace: Option<&str>) -> Result<(), Failure> {
+    for broken in pods.broken().map_err(Failure::unasked)? {
+        if namespace.is_none_or(|wanted| wanted == broken.namespace) {
+            let (noun, title) = (broken.noun(), broken.title());
+            crate::note(&format!(
+                "the {noun} {title} is left out: {}; `porthole rm -f {title}` removes what is left of it",
+                broken.error
+            ));
+        }
     }
     Ok(())
 }
@@ -114,6 +155,8 @@ pub(crate) enum Target {
     Pod(Pod),
     /// A job, with the pods that it has made so far.
     Job(HostJob, Vec<Pod>),
+    /// A pod or a job whose record cannot be read: it can be stopped and removed, and no more.
+    Broken(Broken),
 }
 
 impl Target {
@@ -122,6 +165,7 @@ impl Target {
         match self {
             Self::Pod(pod) => pod.title(),
             Self::Job(job, _) => job.title(),
+            Self::Broken(broken) => broken.title(),
         }
     }
 
@@ -130,6 +174,7 @@ impl Target {
         match self {
             Self::Pod(pod) => pod.is_alive(),
             Self::Job(job, pods) => job.is_alive() || pods.iter().any(Pod::is_alive),
+            Self::Broken(broken) => broken.is_alive(),
         }
     }
 
@@ -137,6 +182,7 @@ impl Target {
         match self {
             Self::Pod(pod) => &pod.directory,
             Self::Job(job, _) => &job.directory,
+            Self::Broken(broken) => &broken.directory,
         }
     }
 }
@@ -151,6 +197,8 @@ pub(crate) fn everything(pods: &Pods) -> Result<Vec<Target>, Failure> {
         targets.push(Target::Job(job, own));
     }
     targets.extend(all.into_iter().map(Target::Pod));
+    let broken = pods.broken().map_err(Failure::unasked)?;
+    targets.extend(broken.into_iter().map(Target::Broken));
     Ok(targets)
 }
 
@@ -160,10 +208,24 @@ pub(crate) fn of_errand(pods: &Pods, errand: &Errand) -> Result<Option<Target>, 
         Errand::Pod(order) => {
             let identity = &order.plan.identity;
             let found = pods.find(&identity.namespace, &identity.name);
-            Ok(found.map_err(Failure::unasked)?.map(Target::Pod))
+            match found.map_err(Failure::unasked)? {
+                Some(pod) => Ok(Some(Target::Pod(pod))),
+                None => broken_of(pods, &identity.namespace, &identity.name, "pod"),
+            }
         }
-        Errand::Job(order) => job_of(pods, &order.plan.namespace, &order.plan.name),
+        Errand::Job(order) => {
+            let (namespace, name) = (&order.plan.namespace, &order.plan.name);
+            match job_of(pods, namespace, name)? {
+                Some(job) => Ok(Some(job)),
+                None => broken_of(pods, namespace, name, "job"),
+            }
+        }
     }
+}
+
+fn broken_of(pods: &Pods, namespace: &str, name: &str, noun: &str) -> Result<Option<Target>, Failure> {
+    let all = pods.find_broken(namespace, name).map_err(Failure::unasked)?;
+    Ok(all.into_iter().find(|one| one.noun() == noun).map(Target::Broken))
 }
 
 fn job_of(pods: &Pods, namespace: &str, name: &str) -> Result<Option<Target>, Failure> {
@@ -189,6 +251,7 @@ pub(crate) fn select(pods: &Pods, wanted: &[String], namespace: &str) -> Result<
                 return Err(Failure::new(exit::NO, text));
             }
             Target::Job(_, own) => chosen.extend(own),
+            Target::Broken(broken) => return Err(unreadable(broken)),
         }
     }
     Ok(chosen)
@@ -235,6 +298,8 @@ fn search(pods: &Pods, wanted: &[String], namespace: &str) -> Result<(Vec<Target
                         == *match target {
                             Target::Pod(pod) => &pod.record.origin,
                             Target::Job(job, _) => &job.record.origin,
+                            // What made it is not known.
+                            Target::Broken(_) => return false,
                         }
                 }));
                 if found.len() == before {
@@ -245,10 +310,14 @@ fn search(pods: &Pods, wanted: &[String], namespace: &str) -> Result<(Vec<Target
             let (namespace, name) = split(text, namespace)?;
             match pods.find(namespace, name).map_err(Failure::unasked)? {
                 Some(pod) => found.push(Target::Pod(pod)),
-                None => match job_of(pods, namespace, name)? {
-                    Some(job) => found.push(job),
-                    None => missing.push(format!("{namespace}/{name}")),
-                },
+                None => found.extend(job_of(pods, namespace, name)?),
+            }
+            if found.is_empty() {
+                let broken = pods.find_broken(namespace, name).map_err(Failure::unasked)?;
+                found.extend(broken.into_iter().map(Target::Broken));
+            }
+            if found.is_empty() {
+                missing.push(format!("{namespace}/{name}"));
             }
         }
         for target in found {
@@ -310,69 +379,12 @@ fn origins(path: &Path, namespace: &str) -> Result<Vec<Origin>, Failure> {
     Ok(origins)
 }
 
-/// A pod as a cluster would show it: what was given, and its status.
-pub(crate) fn object(pod: &Pod, status: &PodStatus) -> Value {
-    let mut object = pod.record.manifest.clone();
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert(
-            "creationTimestamp".to_owned(),
-            json!(Timestamp::from(pod.record.created)),
-        );
-    }
-    if let Some(object) = object.as_object_mut() {
-        object.insert("status".to_owned(), json!(status));
-    }
-    object
-}
-
-/// A job as a cluster would show it.
-pub(crate) fn job_object(job: &HostJob) -> Result<Value, Failure> {
-    let mut object = job.record.manifest.clone();
-    let identity = &job.record.identity;
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("name".to_owned(), json!(identity.name));
-        metadata.insert("namespace".to_owned(), json!(identity.namespace));
-        metadata.insert("uid".to_owned(), json!(identity.uid));
-        let created = json!(Timestamp::from(job.record.created));
-        metadata.insert("creationTimestamp".to_owned(), created);
-    }
-    let status = job.status().map_err(Failure::unasked)?;
-    if let Some(object) = object.as_object_mut() {
-        object.insert("status".to_owned(), json!(status));
-    }
-    Ok(object)
-}
-
-/// Pods as a cluster would list them.
-pub(crate) fn list_of(found: &[(Pod, PodStatus)]) -> Value {
-    let items: Vec<Value> = found.iter().map(|(pod, status)| object(pod, status)).collect();
-    list(&items)
-}
-
-/// Objects as a cluster would list them.
-pub(crate) fn list(items: &[Value]) -> Value {
-    json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
-}
-
-/// Data in the format that was asked for.
-pub(crate) fn data(format: Format, data: &Value) -> Result<String, Failure> {
-    let doing = || "print pods".to_owned();
-    match format {
-        Format::Yaml => serde_saphyr::to_string(data).attempt(exit::UNASKED, doing),
-        _ => Ok(serde_json::to_string_pretty(data).attempt(exit::UNASKED, doing)? + "\n"),
-    }
-}
-
-/// Writes to standard output. Whoever reads may have read enough.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.attempt(exit::UNASKED, || "write to standard output".to_owned()),
-    }
-}
-
-/// The exit code of a pod that has ended: that of its first container, in the order of the spec, that failed.
+/// The exit code of a pod that has ended: that of its first container, in the order of the spec, that failed. A sidecar that
+/// was ended after the others is no failure of a pod that succeeded.
 pub(crate) fn exit_code(status: &PodStatus) -> i32 {
+    if status.phase == Phase::Succeeded {
+        return 0;
+    }
     let all = status
         .init_container_statuses
         .iter()

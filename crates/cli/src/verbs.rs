@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod check;
 mod completions;
 mod exec;
 mod explain;
@@ -7,13 +8,15 @@ pub(crate) mod guard;
 mod image;
 mod inspect;
 mod logs;
+mod lsp;
 mod man;
 mod ps;
 mod rm;
+mod rule;
 mod run;
 mod stats;
 mod stop;
-mod supervise;
+pub(crate) mod supervise;
 mod update;
 mod wait;
 
@@ -27,6 +30,12 @@ use crate::failure::Failure;
 /// What porthole is asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Say what a cluster would say of manifests, and point at the line
+    Check(Box<check::Check>),
+    /// Answer an editor by the Language Server Protocol: `check` while one writes
+    Lsp(Box<lsp::Lsp>),
+    /// Explain a rule of `check`, or list them
+    Rule(rule::Rule),
     /// Run pods on this host, in the foreground or detached
     Run(Box<run::Run>),
     /// Say who a pod's containers run as, with what, and which field decided
@@ -49,9 +58,6 @@ pub(crate) enum Verb {
     Stop(stop::Stop),
     /// Remove what is left of pods
     Rm(rm::Rm),
-    /// Run a detached pod: porthole's own
-    #[command(hide = true)]
-    Supervise(supervise::Supervise),
     /// Images of HostProcess containers, without Docker and without Windows
     Image(image::Image),
     /// Print the completions of a shell
@@ -64,6 +70,9 @@ pub(crate) enum Verb {
 pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
     let global = porthole.global;
     match porthole.verb {
+        Verb::Check(check) => check.run(&global),
+        Verb::Lsp(lsp) => lsp.run(),
+        Verb::Rule(rule) => rule.run(&global),
         Verb::Run(run) => run.run(&global),
         Verb::Update(update) => update.run(&global),
         Verb::Logs(logs) => logs.run(&global),
@@ -74,19 +83,9 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Rm(rm) => rm.run(&global),
         Verb::Wait(wait) => wait.run(&global),
         Verb::Inspect(inspect) => inspect.run(&global),
-        Verb::Supervise(supervise) => supervise.run(&global),
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),
-    }
-}
-
-/// A program's exit code as this process's own.
-fn exit_code(code: i32) -> ExitCode {
-    match u8::try_from(code) {
-        Ok(code) => ExitCode::from(code),
-        // A program's code on Windows has 32 bits, and is passed on whole. Nothing is left to be done by now.
-        Err(_) => std::process::exit(code),
     }
 }

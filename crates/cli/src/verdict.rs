@@ -30,6 +30,9 @@ pub(crate) fn refused_by_rules(workload: &Workload<'_>, findings: &[Finding]) ->
             .span
             .map_or_else(|| workload.source.name().to_owned(), |span| workload.place(span));
         let _ = write!(text, "\n  {place}: {} [{}]", finding.field, finding.rule);
+        if let Some(help) = &finding.help {
+            let _ = write!(text, ": {help}");
+        }
     }
     Some(Failure::new(exit::OWN_FAILURE, text))
 }

@@ -76,6 +76,8 @@ pub enum Compression {
     None,
     /// One or more gzip members.
     Gzip,
+    /// One or more zstd frames.
+    Zstd,
 }
 
 /// How the layer is compressed; `None` where porthole does not read its media type.
@@ -88,6 +90,9 @@ pub(crate) fn layer_compression(media_type: &str) -> Option<Compression> {
         | "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
         | "application/vnd.docker.image.rootfs.diff.tar.gzip"
         | "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" => Some(Compression::Gzip),
+        "application/vnd.oci.image.layer.v1.tar+zstd"
+        | "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"
+        | "application/vnd.docker.image.rootfs.diff.tar.zstd" => Some(Compression::Zstd),
         _ => None,
     }
 }

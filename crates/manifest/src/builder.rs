@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::document::{Comment, Decoded, Document, Raw, Shape, scalar_text};
+use crate::document::{Comment, Decoded, Document, Raw, Shape, key_bit, scalar_text};
 use crate::duplicate::{self, DuplicateKey, KeyPrint};
 use crate::mapping::is_merge_key;
 use crate::node::key_text;
-use crate::scalar::{self, Resolved, Tag};
+use crate::scalar::{self, Tag};
 use crate::{Limits, Span};
 
 /// Why a document is not taken, although it parses.
@@ -25,14 +25,6 @@ fn refuse<T>(span: Span, reason: impl Into<String>, help: Option<&'static str>) 
         reason: reason.into(),
         help,
     })
-}
-
-/// How a scalar is written and tagged.
-#[derive(Clone, Copy)]
-pub(crate) struct Notation {
-    /// Whether the text of the scalar decides its type.
-    pub(crate) resolved: bool,
-    pub(crate) tag: Tag,
 }
 
 /// A collection that is being read.
@@ -55,6 +47,8 @@ struct Frame {
 struct OpenMapping {
     /// Whether a key comes next.
     key_next: bool,
+    /// The last key.
+    key: u32,
     /// Whether a merge key was seen.
     merging: bool,
     /// Where the mapping's keys begin in `Builder::keys`.
@@ -127,7 +121,7 @@ impl<'t> Builder<'t> {
     pub(crate) fn finish(&mut self, index: usize) -> Option<Document> {
         let empty = self.nodes.first().is_none_or(|root| {
             let text = scalar_text(self.text, &self.decoded, *root);
-            self.nodes.len() == 1 && root.resolved && scalar::resolve(text) == Resolved::Null
+            self.nodes.len() == 1 && root.tag != Tag::Str && scalar::is_null(text)
         });
         let document = (!empty).then(|| Document {
             index,
@@ -142,6 +136,11 @@ impl<'t> Builder<'t> {
         document
     }
 
+    /// How many nodes there have been so far.
+    pub(crate) fn node_count(&self) -> usize {
+        self.before + self.nodes.len()
+    }
+
     pub(crate) fn comment(&mut self, span: Span) {
         let line = self.text[..span.start as usize]
             .rfind(['\n', '\r'])
@@ -151,8 +150,7 @@ impl<'t> Builder<'t> {
         self.comments.push(Comment { span, own_line });
     }
 
-    pub(crate) fn scalar(&mut self, text: &str, span: Span, notation: Notation, anchor: usize) -> Result<()> {
-        let Notation { resolved, tag } = notation;
+    pub(crate) fn scalar(&mut self, text: &str, span: Span, tag: Tag, anchor: usize) -> Result<()> {
         if tag != Tag::None && scalar::resolve_tagged(text, tag).is_none() {
             return refuse(
                 span,
@@ -160,13 +158,15 @@ impl<'t> Builder<'t> {
                 None,
             );
         }
+        // Decided once: nearly every scalar is a string, and nobody needs to look at it again.
+        let tag = if scalar::is_open(text, tag) { tag } else { Tag::Str };
         let mut raw = Raw {
             start: span.start,
             end: span.end,
             payload: 0,
             shape: Shape::Verbatim,
-            resolved,
             tag,
+            keys: 0,
         };
         // A text that is a slice of the source is not copied. The comparison is of addresses: it costs no reading.
         let offset = (text.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
@@ -222,8 +222,8 @@ impl<'t> Builder<'t> {
             end: span.end,
             payload: 0,
             shape,
-            resolved: false,
-            tag: Tag::None,
+            tag: Tag::Str,
+            keys: 0,
         };
         let node = self.push(raw)?;
         let anchor = (anchor != 0).then(|| {
@@ -241,6 +241,7 @@ impl<'t> Builder<'t> {
             flow,
             mapping: mapping.then(|| OpenMapping {
                 key_next: true,
+                key: node,
                 merging: false,
                 keys: count(self.keys.len()),
             }),
@@ -317,8 +318,8 @@ impl<'t> Builder<'t> {
             end: span.end,
             payload: node,
             shape,
-            resolved: false,
-            tag: Tag::None,
+            tag: Tag::Str,
+            keys: 0,
         };
         let alias = self.push(raw)?;
         self.name_key(alias)?;
@@ -327,7 +328,7 @@ impl<'t> Builder<'t> {
     }
 
     fn push(&mut self, raw: Raw) -> Result<u32> {
-        if self.before + self.nodes.len() >= self.limits.max_nodes {
+        if self.node_count() >= self.limits.max_nodes {
             let span = Span::new(raw.start, raw.end);
             return refuse(
                 span,
@@ -364,27 +365,39 @@ impl<'t> Builder<'t> {
             }
             return Ok(());
         }
-        if raw.resolved && scalar::resolve_tagged(text, raw.tag) == Some(Resolved::Null) {
+        if raw.tag != Tag::Str && scalar::is_null(text) {
             return refuse(
                 span,
                 "a key may not be empty or null",
                 Some("write the key before its colon, or quote it"),
             );
         }
-        self.keys.push(KeyPrint::new(&key_text(text, raw), node));
+        let key = key_text(text, raw);
+        let frame = self.frames.last().map_or(0, |frame| frame.node);
+        self.nodes[frame as usize].keys |= key_bit(&key);
+        self.keys.push(KeyPrint::new(&key, node));
         Ok(())
     }
 
     /// Notes a child of the open collection as read.
     fn complete(&mut self, end: u32, added: u64, height: u32) {
-        if let Some(frame) = self.frames.last_mut() {
-            frame.end = end;
-            frame.added += added;
-            frame.height = frame.height.max(height);
-            if let Some(mapping) = &mut frame.mapping {
-                mapping.key_next = !mapping.key_next;
-            }
+        let next = count(self.nodes.len());
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
+        frame.end = end;
+        frame.added += added;
+        frame.height = frame.height.max(height);
+        let Some(mapping) = &mut frame.mapping else { return };
+        if mapping.key_next {
+            // Keys are single nodes: it is the last.
+            mapping.key = next - 1;
+        } else if let Some(key) = self.nodes.get_mut(mapping.key as usize)
+            && matches!(key.shape, Shape::Verbatim | Shape::Quoted)
+        {
+            key.payload = next;
         }
+        mapping.key_next = !mapping.key_next;
     }
 
     fn find_duplicates(&mut self, from: u32) {

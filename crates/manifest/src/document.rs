@@ -48,9 +48,9 @@ pub(crate) struct Decoded {
 /// What a node is, and where its text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// A scalar whose text is its span.
+    /// A scalar whose text is its span. As a key it knows the key after it: node `payload`.
     Verbatim,
-    /// A quoted scalar whose text is its span without the quotes.
+    /// A quoted scalar whose text is its span without the quotes. As a key it knows the key after it: node `payload`.
     Quoted,
     /// A scalar whose text is `decoded.spans[payload]`.
     Decoded,
@@ -70,9 +70,24 @@ pub(crate) struct Raw {
     pub(crate) end: u32,
     pub(crate) payload: u32,
     pub(crate) shape: Shape,
-    /// Whether the text of a scalar decides its type; otherwise it is a string.
-    pub(crate) resolved: bool,
+    /// What a scalar is. Of one that is a string whatever its text says, quoted or not, it is [`Tag::Str`].
     pub(crate) tag: Tag,
+    /// The keys that a mapping may have: the bits ([`key_bit`]) of those that it has.
+    pub(crate) keys: u16,
+}
+
+impl Raw {
+    /// A null at the beginning of this node.
+    pub(crate) const fn nothing(self) -> Self {
+        Self {
+            end: self.start,
+            payload: 0,
+            shape: Shape::Verbatim,
+            tag: Tag::None,
+            keys: 0,
+            ..self
+        }
+    }
 }
 
 impl Document {
@@ -116,6 +131,39 @@ impl Document {
         scalar_text(&self.text, &self.decoded, raw)
     }
 
+    /// The value of `key` in the mapping `id` without merge keys; of several, the last.
+    pub(crate) fn value_of(&self, id: u32, key: &str) -> Option<u32> {
+        let mapping = self.nodes[id as usize];
+        // Most keys that are asked for are not there.
+        if mapping.keys & key_bit(key) == 0 {
+            return None;
+        }
+        let end = mapping.payload;
+        let mut found = None;
+        let mut at = id + 1;
+        while at < end {
+            let raw = self.nodes[at as usize];
+            let (is_key, next) = if raw.shape == Shape::Verbatim && raw.tag == Tag::Str {
+                // Nearly every key is one of these, and most are told apart by their lengths.
+                let (start, end) = (raw.start as usize, raw.end as usize);
+                let same =
+                    end - start == key.len() && self.text.as_bytes().get(start..end) == Some(key.as_bytes());
+                (same, raw.payload)
+            } else {
+                (Node::new(self, at).is_key(key), self.after(at + 1))
+            };
+            if is_key {
+                // A key is one node.
+                found = Some(at + 1);
+                if self.duplicate_keys.is_empty() {
+                    break;
+                }
+            }
+            at = next;
+        }
+        found
+    }
+
     /// The node after the subtree of node `id`.
     pub(crate) fn after(&self, id: u32) -> u32 {
         let raw = self.nodes[id as usize];
@@ -124,6 +172,17 @@ impl Document {
             Shape::Verbatim | Shape::Quoted | Shape::Decoded | Shape::Alias => id + 1,
         }
     }
+}
+
+/// One of sixteen bits for a key: of two keys with different bits each is not the other.
+pub(crate) fn key_bit(key: &str) -> u16 {
+    let (first, last) = match key.as_bytes() {
+        [] => (0, 0),
+        [only] => (*only, *only),
+        [first, .., last] => (*first, *last),
+    };
+    let mixed = key.len() + usize::from(first) * 3 + usize::from(last) * 7;
+    1 << (mixed & 15)
 }
 
 /// The text of a scalar, or nothing of a collection or an alias.

@@ -1,13 +1,14 @@
 //! From text to documents: the only module that knows the YAML parser.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
 
-use crate::builder::{Builder, Notation, Refusal};
+use crate::builder::{Builder, Refusal};
 use crate::scalar::Tag;
-use crate::{Limits, Span, Stream, SyntaxError, control, escape};
+use crate::{Document, Limits, Span, Stream, SyntaxError, control, escape};
 
 /// The documents of `text`, YAML or JSON.
 #[must_use]
@@ -34,13 +35,36 @@ pub(crate) fn parse_shared(text: &Arc<str>, limits: &Limits) -> Stream {
     } else {
         control::blank(text)
     };
-    let mut reader = Reader::new(&clean, text, *limits);
+    let mut reader = Reader::new(&clean, 0, text, *limits);
     reader.read();
     let mut stream = reader.stream;
     if !forbidden.is_empty() {
         drop_forbidden(&mut stream, &reader.ends, &forbidden);
     }
     stream
+}
+
+/// What a piece of a text holds.
+pub(crate) struct Piece {
+    pub(crate) documents: Vec<Document>,
+    /// How many documents there are, empty ones counted.
+    pub(crate) count: usize,
+    /// How many nodes they have.
+    pub(crate) nodes: usize,
+}
+
+/// The documents in a piece of a text; nothing where anything is wrong with one.
+pub(crate) fn parse_piece(text: &Arc<str>, piece: Range<usize>, limits: &Limits) -> Option<Piece> {
+    if !control::find(text.get(piece.clone())?).is_empty() {
+        return None;
+    }
+    let mut reader = Reader::new(&text[..piece.end], piece.start, text, *limits);
+    reader.read();
+    reader.stream.errors.is_empty().then(|| Piece {
+        documents: reader.stream.documents,
+        count: reader.ends.len(),
+        nodes: reader.builder.node_count(),
+    })
 }
 
 /// Replaces every document that holds a forbidden byte by an error.
@@ -95,11 +119,12 @@ enum Step {
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &'t str, shared: &Arc<str>, limits: Limits) -> Self {
+    /// A reader of `text` from byte `base` on.
+    fn new(text: &'t str, base: usize, shared: &Arc<str>, limits: Limits) -> Self {
         Self {
             text,
-            parser: parser(text, limits),
-            base: 0,
+            parser: parser(text.get(base..).unwrap_or_default(), limits),
+            base,
             builder: Builder::new(text, Arc::clone(shared), limits),
             stream: Stream::default(),
             ends: Vec::new(),
@@ -167,8 +192,8 @@ impl<'t> Reader<'t> {
             Event::DocumentEnd => return Ok(Step::DocumentEnd(span.end)),
             Event::Comment(..) => self.builder.comment(span),
             Event::Scalar(text, style, anchor, tag) => {
-                let notation = notation(style, tag.as_deref(), span)?;
-                self.builder.scalar(&text, span, notation, anchor)?;
+                let tag = type_of(style, tag.as_deref(), span)?;
+                self.builder.scalar(&text, span, tag, anchor)?;
             }
             Event::SequenceStart(style, anchor, _) => {
                 self.builder
@@ -309,23 +334,19 @@ fn line_at(text: &str, place: usize) -> &str {
 }
 
 /// What the style and the tag of a scalar say of its type.
-fn notation(style: ScalarStyle, tag: Option<&granit_parser::Tag>, span: Span) -> Result<Notation, Refusal> {
-    let resolved = style == ScalarStyle::Plain;
+fn type_of(style: ScalarStyle, tag: Option<&granit_parser::Tag>, span: Span) -> Result<Tag, Refusal> {
     let Some(tag) = tag else {
-        return Ok(Notation {
-            resolved,
-            tag: Tag::None,
+        return Ok(if style == ScalarStyle::Plain {
+            Tag::None
+        } else {
+            Tag::Str
         });
     };
     if tag.original() == "!" {
         // The non-specific tag: the decoder resolves the text, quoted or not.
-        return Ok(Notation {
-            resolved: true,
-            tag: Tag::None,
-        });
+        return Ok(Tag::None);
     }
-    let core = match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
-        Some("str") => Tag::Str,
+    Ok(match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
         Some("int") => Tag::Int,
         Some("float") => Tag::Float,
         Some("bool") => Tag::Bool,
@@ -337,16 +358,7 @@ fn notation(style: ScalarStyle, tag: Option<&granit_parser::Tag>, span: Span) ->
                 help: Some("use the `data` of a Secret or the `binaryData` of a ConfigMap"),
             });
         }
-        // What the decoder does not know stays a string.
-        _ => {
-            return Ok(Notation {
-                resolved: false,
-                tag: Tag::None,
-            });
-        }
-    };
-    Ok(Notation {
-        resolved: core != Tag::Str,
-        tag: core,
+        // What the decoder does not know stays a string, too.
+        _ => Tag::Str,
     })
 }

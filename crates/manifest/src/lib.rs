@@ -33,6 +33,7 @@ mod mapping;
 mod node;
 mod object;
 mod path;
+mod pieces;
 mod scalar;
 mod source;
 mod span;

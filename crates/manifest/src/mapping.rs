@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::document::{Raw, Shape};
 use crate::node::Node;
+use crate::scalar::{MERGE_KEY, Tag};
 
 /// A key and its value.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +128,7 @@ impl<'a> Iterator for Items<'a> {
 
 /// Whether a scalar is the merge key.
 pub(crate) fn is_merge_key(text: &str, raw: Raw) -> bool {
-    raw.resolved && text == "<<"
+    raw.tag != Tag::Str && text == MERGE_KEY
 }
 
 /// The entries of a mapping with merge keys. The decoder follows the text: a merge that stands after a key replaces

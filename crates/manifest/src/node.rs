@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::document::{Document, Raw, Shape};
 use crate::mapping::{Entries, Items};
-use crate::scalar::{self, Resolved};
+use crate::scalar::{self, Resolved, Tag};
 use crate::{Span, json, path};
 
 /// A key, a value or an item of a document: a small handle, to be copied.
@@ -15,6 +15,8 @@ use crate::{Span, json, path};
 pub struct Node<'a> {
     document: &'a Document,
     id: u32,
+    /// Whether this is the unset field of a node, and not the node.
+    unset: bool,
 }
 
 /// The type of a node.
@@ -59,7 +61,11 @@ pub enum Value<'a> {
 
 impl<'a> Node<'a> {
     pub(crate) fn new(document: &'a Document, id: u32) -> Self {
-        Self { document, id }
+        Self {
+            document,
+            id,
+            unset: false,
+        }
     }
 
     pub(crate) fn id(self) -> u32 {
@@ -82,14 +88,14 @@ impl<'a> Node<'a> {
     /// Where the value stands that an alias names; otherwise the node's own place.
     #[must_use]
     pub fn target_span(self) -> Span {
-        let raw = self.target();
+        let raw = self.document.nodes[self.resolved().id as usize];
         Span::new(raw.start, raw.end)
     }
 
     /// Whether the node is written as an alias (`*name`).
     #[must_use]
     pub fn is_alias(self) -> bool {
-        self.document.nodes[self.id as usize].shape == Shape::Alias
+        !self.unset && self.document.nodes[self.id as usize].shape == Shape::Alias
     }
 
     /// The node's place as text, as it is written.
@@ -185,7 +191,8 @@ impl<'a> Node<'a> {
     /// Whether the value is null, which Kubernetes takes for unset.
     #[must_use]
     pub fn is_null(self) -> bool {
-        matches!(self.value(), Value::Null)
+        let raw = self.target();
+        raw.tag != Tag::Str && scalar::is_null(self.document.scalar_text(raw))
     }
 
     /// Whether this is a mapping.
@@ -215,16 +222,38 @@ impl<'a> Node<'a> {
     /// The value of `key`, null included; of several, the last, as the decoder does.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Node<'a>> {
-        self.entries()
-            .filter(|entry| entry.key.is_key(key))
-            .last()
-            .map(|entry| entry.value)
+        let mapping = self.resolved();
+        match mapping.target().shape {
+            Shape::Mapping => {
+                let value = self.document.value_of(mapping.id, key)?;
+                Some(Node::new(self.document, value))
+            }
+            Shape::Merging => {
+                let mut entries = Entries::new(mapping);
+                let found = entries.find(|entry| entry.key.is_key(key));
+                found.map(|entry| entry.value)
+            }
+            _ => None,
+        }
     }
 
     /// The value of `key` where it is set: null is not.
     #[must_use]
     pub fn field(self, key: &str) -> Option<Node<'a>> {
         self.get(key).filter(|node| !node.is_null())
+    }
+
+    /// The value of `key`; of a key that is not set a null that stands where this node stands, so that it can be asked for
+    /// its own fields and items in turn, and has none.
+    #[must_use]
+    pub fn child(self, key: &str) -> Node<'a> {
+        self.get(key).unwrap_or(Node { unset: true, ..self })
+    }
+
+    /// Whether the node is written somewhere: the [`child`](Self::child) that no key sets is not.
+    #[must_use]
+    pub const fn is_written(self) -> bool {
+        !self.unset
     }
 
     /// The node at `path`, such as `spec.containers[0].name` or `metadata.labels[kubernetes.io/os]`.
@@ -247,18 +276,15 @@ impl<'a> Node<'a> {
         key_text(self.document.scalar_text(raw), raw)
     }
 
-    fn is_key(self, key: &str) -> bool {
+    /// Whether this is the key `key`, as JSON has it.
+    pub(crate) fn is_key(self, key: &str) -> bool {
         let raw = self.target();
-        let text = self.document.scalar_text(raw);
-        if raw.resolved {
-            key_text(text, raw) == key
-        } else {
-            text == key
-        }
+        key_text(self.document.scalar_text(raw), raw) == key
     }
 
+    #[inline]
     fn resolve(self, raw: Raw) -> Resolved {
-        if !raw.resolved {
+        if raw.tag == Tag::Str {
             return Resolved::String;
         }
         // The builder refuses texts that their tags do not fit.
@@ -270,8 +296,8 @@ impl<'a> Node<'a> {
         let raw = self.document.nodes[self.id as usize];
         if raw.shape == Shape::Alias {
             Self {
-                document: self.document,
                 id: raw.payload,
+                ..self
             }
         } else {
             self
@@ -279,13 +305,14 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn target(self) -> Raw {
-        self.document.nodes[self.resolved().id as usize]
+        let raw = self.document.nodes[self.resolved().id as usize];
+        if self.unset { raw.nothing() } else { raw }
     }
 }
 
 /// The text of a key as JSON has it.
 pub(crate) fn key_text(text: &str, raw: Raw) -> Cow<'_, str> {
-    if !raw.resolved {
+    if raw.tag == Tag::Str {
         return Cow::Borrowed(text);
     }
     match scalar::resolve_tagged(text, raw.tag) {

@@ -4,6 +4,9 @@
 //! YAML 1.1 with its own amendments: `on` and `y` are booleans, `0777` is octal, `1_000` and `1e3` are numbers, there
 //! are no base-60 numbers, and what looks like a date stays a string.
 
+/// The key whose value is merged into the mapping that it stands in.
+pub(crate) const MERGE_KEY: &str = "<<";
+
 /// What a plain scalar stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Resolved {
@@ -16,11 +19,13 @@ pub(crate) enum Resolved {
     String,
 }
 
-/// An explicit tag of YAML's core schema on a scalar.
+/// What decides the type of a scalar: an explicit tag of YAML's core schema, or its text alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Tag {
+    /// The text.
     None = 0,
+    /// It is a string.
     Str,
     Int,
     Float,
@@ -57,6 +62,16 @@ pub(crate) fn resolve_tagged(text: &str, tag: Tag) -> Option<Resolved> {
     }
 }
 
+/// Whether the text of a plain scalar still decides what it is: it is no string, or the merge key.
+pub(crate) fn is_open(text: &str, tag: Tag) -> bool {
+    text == MERGE_KEY || resolve_tagged(text, tag) != Some(Resolved::String)
+}
+
+/// Whether the plain scalar `text` is null.
+pub(crate) fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
 /// The type of the plain scalar `text`.
 pub(crate) fn resolve(text: &str) -> Resolved {
     let Some(first) = text.bytes().next() else {
@@ -82,7 +97,7 @@ fn word(text: &str) -> Resolved {
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
             Resolved::Bool(false)
         }
-        "~" | "null" | "Null" | "NULL" => Resolved::Null,
+        _ if is_null(text) => Resolved::Null,
         _ => Resolved::String,
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::{Limits, Span, Stream, events};
+use crate::{Limits, Span, Stream, events, pieces};
 
 /// A file with its text.
 #[derive(Debug)]
@@ -100,6 +100,12 @@ impl Source {
     #[must_use]
     pub fn parse(&self, limits: &Limits) -> Stream {
         events::parse_shared(&self.text, limits)
+    }
+
+    /// The same on so many threads, where the text is long enough for them.
+    #[must_use]
+    pub fn parse_on(&self, limits: &Limits, threads: usize) -> Stream {
+        pieces::parse(&self.text, limits, threads)
     }
 
     /// Where byte `offset` is. An offset past the end is the end.

@@ -285,3 +285,18 @@ fn what_follows_a_json_object_is_an_object_or_an_error_at_its_place() {
         assert_eq!(places, [place], "{text}: {:?}", stream.errors);
     }
 }
+
+#[test]
+fn the_child_that_no_key_sets_is_null_where_its_holder_stands() {
+    let stream = parse("a: {b: 1}\nc: &x [1]\nd: *x\n", &Limits::default());
+    let root = stream.documents[0].root();
+    assert_eq!(root.child("a").child("b").as_i64(), Some(1));
+    assert!(root.child("a").is_written());
+    for key in ["a", "c", "d"] {
+        let nothing = root.child(key).child("z");
+        assert!(nothing.is_null() && !nothing.is_written(), "{key}");
+        assert_eq!(nothing.entries().count() + nothing.items().count(), 0, "{key}");
+        assert_eq!(nothing.span(), root.child(key).span(), "{key}");
+        assert_eq!(nothing.child("y").kind(), Kind::Null, "{key}");
+    }
+}

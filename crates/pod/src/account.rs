@@ -150,6 +150,21 @@ impl Account {
         )
     }
 
+    /// Whether the domain is one of those that Windows itself has on every host: `NT AUTHORITY`, `BUILTIN`, those of
+    /// services and of application pools, and the one of containers.
+    #[must_use]
+    pub fn is_of_windows(&self) -> bool {
+        const DOMAINS: [&str; 5] = [
+            "nt authority",
+            "builtin",
+            "nt service",
+            "iis apppool",
+            "user manager",
+        ];
+        self.domain()
+            .is_some_and(|domain| DOMAINS.contains(&domain.to_ascii_lowercase().as_str()))
+    }
+
     /// What accounts are compared by.
     fn identity(&self) -> (Option<WellKnown>, String) {
         match self.well_known {

@@ -2,8 +2,10 @@
 //!
 //! [`Account`] is a Windows account, parsed once. [`effective`] resolves a container's windows options and says which
 //! field decided. [`validate`] answers as the API server would, in its order and its words; [`status`] makes the
-//! whole answer of it. [`node`] knows what happens after admission, and [`os`] which system a pod is made for. Each rule
-//! has a name and explains itself ([`rules::all`]).
+//! whole answer of it, and [`warnings()`] what it says beside it. [`node`] knows what happens after admission,
+//! [`advice`] what is most likely not meant, [`os`] which system a pod is made for, and [`intent`] whether that is
+//! Windows. Each rule has a name and explains itself ([`rules::all`]). [`pod_security`] is what admission says of a pod
+//! that is valid.
 //!
 //! ```
 //! use porthole_manifest::{Limits, objects, parse, pod_template};
@@ -11,7 +13,7 @@
 //!
 //! let stream = parse(
 //!     "{apiVersion: v1, kind: Pod, metadata: {name: hpc}, spec: {securityContext: {windowsOptions: {hostProcess: true}},
-//!      containers: [{name: c}]}}",
+//!      containers: [{name: c, image: i}]}}",
 //!     &Limits::default(),
 //! );
 //! let object = &objects(&stream.documents[0])[0];
@@ -28,27 +30,54 @@
 
 pub mod account;
 mod account_grammar;
+pub mod advice;
+mod base64;
 mod container;
+pub mod decode;
+pub mod edit;
 pub mod effective;
 mod finding;
+pub mod gates;
+pub mod intent;
+mod ip;
+mod json_syntax;
+pub mod names;
 pub mod node;
+mod options;
 pub mod os;
 mod path;
+pub mod pod_security;
+pub mod quantity;
 mod render;
+mod report;
 mod rule;
 pub mod rules;
+pub mod schema;
 mod status;
+mod syntax;
+mod update;
 mod validate;
 mod version;
+mod warnings;
+mod windows_pod;
 
 pub use account::{Account, WellKnown};
 pub use account_grammar::AccountError;
 pub use container::{ContainerKind, ContainerRef, containers, containers_of};
 pub use effective::{EffectiveOptions, Origin, Setting};
-pub use finding::{ErrorKind, Finding, Severity};
+pub use finding::{Edit, ErrorKind, Finding, Fix, Severity};
+pub use gates::{Gates, GatesError};
+pub use json_syntax::{DecodeError, decode_object};
+pub use node::{Containerd, NodeSetup};
+pub use options::Options;
 pub use os::{OS_LABELS, required_os};
+pub use quantity::{Quantity, QuantityError};
 pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
-pub use status::{Cause, Details, Empty, Status, status, status_message};
-pub use validate::{Options, validate};
+pub use rules::metadata::created_name;
+pub use status::{Cause, Details, Empty, Status, object_status, status, status_message};
+pub use update::validate_update;
+pub use validate::{has_rules, validate, validate_object};
 pub use version::{Version, VersionError};
+pub use warnings::{object_warnings, request_warnings, warnings, warnings_of_invalid};
+pub use windows_pod::WindowsPod;

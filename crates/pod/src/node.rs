@@ -1,5 +1,14 @@
 //! What the node does with a pod that the API server took.
 
+mod accounts;
+mod admission;
+mod check;
+mod commands;
+mod host_process;
+mod mounts;
+mod setup;
+mod without_effect;
+
 use std::fmt;
 
 use porthole_manifest::{Node, PodTemplate};
@@ -8,6 +17,10 @@ use crate::container::{ContainerRef, containers};
 use crate::effective::{Origin, resolve};
 use crate::os;
 use crate::rule::{Rule, rules};
+
+pub(crate) use check::all_rules;
+pub use check::check;
+pub use setup::{Containerd, ContainerdError, NodeSetup};
 
 rules! { Node:
     /// The label `kubernetes.io/os` of a pod, where it has one, is the node's: the kubelet fails the pod otherwise.

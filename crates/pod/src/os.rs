@@ -49,7 +49,12 @@ const TERMS: &str = "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuring
 /// are alternatives: one that does not speak of the system leaves it open.
 fn by_affinity(spec: Node<'_>) -> Option<(Node<'_>, String)> {
     let mut found: Option<(Node<'_>, String)> = None;
-    for (index, term) in spec.at(TERMS)?.items().enumerate() {
+    for (index, term) in spec
+        .field("affinity")
+        .and_then(|_| spec.at(TERMS))?
+        .items()
+        .enumerate()
+    {
         let (value, field) = by_term(term)?;
         match &found {
             None => found = Some((value, format!("[{index}]{field}"))),

@@ -13,6 +13,7 @@ pub(crate) struct Path<'p> {
 enum Segment<'p> {
     Field(&'p str),
     Index(usize),
+    Key(&'p str),
 }
 
 impl<'p> Path<'p> {
@@ -27,6 +28,14 @@ impl<'p> Path<'p> {
         Self {
             parent: Some(self),
             segment: Segment::Field(name),
+        }
+    }
+
+    /// The entry `key` of a mapping of the author's own keys, such as labels.
+    pub(crate) const fn key(&'p self, key: &'p str) -> Path<'p> {
+        Self {
+            parent: Some(self),
+            segment: Segment::Key(key),
         }
     }
 
@@ -47,6 +56,7 @@ impl fmt::Display for Path<'_> {
             Segment::Field(name) if self.parent.is_none() => f.write_str(name),
             Segment::Field(name) => write!(f, ".{name}"),
             Segment::Index(index) => write!(f, "[{index}]"),
+            Segment::Key(key) => write!(f, "[{key}]"),
         }
     }
 }

@@ -62,9 +62,22 @@ pub fn go_json(text: &str) -> String {
     quoted
 }
 
+/// `number` as Go's `encoding/json` prints it.
+pub(crate) fn go_float(number: f64) -> String {
+    let size = number.abs();
+    if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        let text = format!("{number:e}");
+        return match text.split_once('e') {
+            Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
+            _ => text,
+        };
+    }
+    number.to_string()
+}
+
 /// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII blank. Rust's debug format escapes
 /// the same characters, but for marks at the beginning of a text: hence the letter before.
-fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return matches!(c, ' '..='~');
     }

@@ -18,8 +18,14 @@ pub struct Rule {
 pub enum Enforcer {
     /// The API server: the object is refused.
     ApiServer,
+    /// Pod Security admission, where the namespace asks for it: the pod is refused.
+    PodSecurity,
+    /// The GMSA webhook: the pod is refused.
+    Webhook,
     /// The node: the object is taken and does not run.
     Node,
+    /// Nobody: it is porthole's advice.
+    Advice,
 }
 
 impl fmt::Display for Rule {
@@ -29,19 +35,20 @@ impl fmt::Display for Rule {
 }
 
 /// Declares rules, each a constant whose doc comment is also its explanation, and the list of them.
+#[macro_export]
 macro_rules! rules {
     ($enforcer:ident: $($(#[doc = $doc:literal])+ $id:ident = $name:literal;)+) => {
         $(
             $(#[doc = $doc])+
-            pub(crate) static $id: $crate::rule::Rule = $crate::rule::Rule {
+            pub(crate) static $id: $crate::Rule = $crate::Rule {
                 name: $name,
-                enforcer: $crate::rule::Enforcer::$enforcer,
+                enforcer: $crate::Enforcer::$enforcer,
                 explanation: concat!($($doc, "\n"),+),
             };
         )+
 
         /// The rules of this module.
-        pub(crate) static RULES: &[&$crate::rule::Rule] = &[$(&$id),+];
+        pub(crate) static RULES: &[&$crate::Rule] = &[$(&$id),+];
     };
 }
 

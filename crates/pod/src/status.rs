@@ -2,31 +2,43 @@
 
 use std::collections::HashSet;
 
-use porthole_manifest::{PodTemplate, WorkloadKind};
+use porthole_manifest::{Object, PodTemplate, WorkloadKind, pod_template};
 use serde::Serialize;
 
+use crate::decode;
 use crate::finding::{ErrorKind, Finding};
+use crate::render::go_quote;
+use crate::rules::metadata::created_name;
+use crate::schema;
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
 /// in brackets.
 #[must_use]
 pub fn status_message(kind: WorkloadKind, name: &str, findings: &[Finding]) -> String {
-    if let [finding] = findings
-        && finding.kind == ErrorKind::Undecodable
-    {
-        return finding.to_string();
+    match findings.first().map(|finding| finding.kind) {
+        Some(ErrorKind::Undecodable) => return decode::message(findings),
+        Some(ErrorKind::NotServed | ErrorKind::TooLarge) => return findings[0].to_string(),
+        _ => {}
     }
+    invalid_message(&kind.qualified(), name, findings)
+}
+
+fn invalid_message(kind: &str, name: &str, findings: &[Finding]) -> String {
+    format!("{kind} {} is invalid: {}", go_quote(name), aggregate(findings))
+}
+
+/// Several findings in one text. Equal ones are named once; several stand in brackets.
+pub(crate) fn aggregate(findings: &[Finding]) -> String {
     let mut seen = HashSet::new();
     let texts: Vec<String> = findings
         .iter()
         .map(ToString::to_string)
         .filter(|text| seen.insert(text.clone()))
         .collect();
-    let all = match texts.as_slice() {
+    match texts.as_slice() {
         [one] => one.clone(),
         several => format!("[{}]", several.join(", ")),
-    };
-    format!("{} \"{name}\" is invalid: {all}", kind.qualified())
+    }
 }
 
 /// The `Status` object that the API server answers with, its fields in the order of its JSON.
@@ -41,9 +53,10 @@ pub struct Status {
     pub metadata: Empty,
     /// `Failure`.
     pub status: &'static str,
-    /// As [`status_message`] has it.
+    /// As [`status_message`] has it; of what admission refuses, what it says.
     pub message: String,
-    /// `Invalid`, or `BadRequest` for what cannot be decoded.
+    /// `Invalid`, `Forbidden` for what admission refuses, `BadRequest` for what cannot be decoded, `NotFound` for what is not
+    /// served, or `RequestEntityTooLarge`.
     pub reason: &'static str,
     /// What is wrong, one by one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,9 +78,11 @@ pub struct Details {
     /// Its API group, but the core.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub group: &'static str,
-    /// Its kind.
+    /// Its kind; of what admission refuses its resource, such as `pods`.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub kind: &'static str,
-    /// Every error, equal ones as well.
+    /// Every error, equal ones as well. What admission refuses has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
 }
 
@@ -82,32 +97,107 @@ pub struct Cause {
     pub field: String,
 }
 
+impl Status {
+    /// The answer to an object whose fields are not valid.
+    #[must_use]
+    pub fn invalid(kind: &'static str, group: &'static str, name: &str, findings: &[Finding]) -> Self {
+        let qualified = match group {
+            "" => kind.to_owned(),
+            group => format!("{kind}.{group}"),
+        };
+        let causes = findings.iter().map(|finding| Cause {
+            reason: finding.kind.reason(),
+            message: finding.body(),
+            field: finding.field.clone(),
+        });
+        let details = Details {
+            name: name.to_owned(),
+            group,
+            kind,
+            causes: causes.collect(),
+        };
+        Self::failure(
+            422,
+            "Invalid",
+            invalid_message(&qualified, name, findings),
+            Some(details),
+        )
+    }
+
+    /// The answer to an object that cannot be read.
+    #[must_use]
+    pub fn bad_request(message: String) -> Self {
+        Self::failure(400, "BadRequest", message, None)
+    }
+
+    /// The answer to an object of the core group that admission refuses for `error`: `pods "hpc" is forbidden: …`.
+    #[must_use]
+    pub fn forbidden(resource: &'static str, name: &str, error: &str) -> Self {
+        let message = match name {
+            "" => format!("{resource} is forbidden: {error}"),
+            name => format!("{resource} {} is forbidden: {error}", go_quote(name)),
+        };
+        Self::failure(403, "Forbidden", message, Some(Self::details_of(resource, name)))
+    }
+
+    /// Details that only say which object it is.
+    pub(crate) fn details_of(resource: &'static str, name: &str) -> Details {
+        Details {
+            name: name.to_owned(),
+            group: "",
+            kind: resource,
+            causes: Vec::new(),
+        }
+    }
+
+    const fn failure(code: u16, reason: &'static str, message: String, details: Option<Details>) -> Self {
+        Self {
+            kind: "Status",
+            api_version: "v1",
+            metadata: Empty {},
+            status: "Failure",
+            message,
+            reason,
+            details,
+            code,
+        }
+    }
+}
+
 /// The answer to the creation of `template`'s object, or nothing where there is nothing to find fault with.
 #[must_use]
 pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status> {
-    let undecodable = findings.first()?.kind == ErrorKind::Undecodable;
-    let name = template.name.unwrap_or_default();
-    let details = (!undecodable).then(|| Details {
-        name: name.to_owned(),
-        group: template.kind.group(),
-        kind: template.kind.name(),
-        causes: findings
-            .iter()
-            .map(|finding| Cause {
-                reason: finding.kind.reason(),
-                message: finding.body(),
-                field: finding.field.clone(),
-            })
-            .collect(),
-    });
-    Some(Status {
-        kind: "Status",
-        api_version: "v1",
-        metadata: Empty {},
-        status: "Failure",
-        message: status_message(template.kind, name, findings),
-        reason: if undecodable { "BadRequest" } else { "Invalid" },
-        details,
-        code: if undecodable { 400 } else { 422 },
+    let name = created_name(template.object.child("metadata"));
+    let name = name.as_ref();
+    let message = || status_message(template.kind, name, findings);
+    Some(match findings.first()?.kind {
+        ErrorKind::Undecodable => Status::bad_request(message()),
+        // The server sends details, and they are empty.
+        ErrorKind::NotServed => Status::failure(404, "NotFound", message(), Some(Status::details_of("", ""))),
+        ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", message(), None),
+        _ => Status::invalid(template.kind.name(), template.kind.group(), name, findings),
+    })
+}
+
+/// The answer to the creation of an object of any kind that is Kubernetes' own, or nothing where there is nothing to find
+/// fault with.
+#[must_use]
+pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status> {
+    if let Some(template) = pod_template(object) {
+        return status(&template, findings);
+    }
+    let known = schema::kind(object.api_version?, object.kind?)?;
+    let name = created_name(object.node.child("metadata"));
+    Some(match findings.first()?.kind {
+        ErrorKind::Undecodable => Status::bad_request(decode::message(findings)),
+        ErrorKind::NotServed => {
+            let message = findings[0].to_string();
+            Status::failure(404, "NotFound", message, Some(Status::details_of("", "")))
+        }
+        ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", findings[0].to_string(), None),
+        _ => {
+            let group = known.api_version.split_once('/').map_or("", |(group, _)| group);
+            Status::invalid(known.kind, group, &name, findings)
+        }
     })
 }

@@ -16,13 +16,37 @@ pub enum VersionError {
     #[error("`{0}` is not a version of Kubernetes; write it as {newest}", newest = Version::NEWEST)]
     Malformed(String),
     /// A version whose rules are not known.
-    #[error("the rules of Kubernetes {0} are not known; known is {newest}", newest = Version::NEWEST)]
+    #[error("the rules of Kubernetes {0} are not known; known are {oldest} to {newest}", oldest = Version::OLDEST, newest = Version::NEWEST)]
     Unknown(String),
 }
 
 impl Version {
+    /// Kubernetes 1.22, the oldest known: the first with HostProcess containers.
+    pub const OLDEST: Self = Self { minor: 22 };
     /// Kubernetes 1.37, the newest known.
     pub const NEWEST: Self = Self { minor: 37 };
+
+    /// `1.minor`, where its rules are known.
+    #[must_use]
+    pub const fn new(minor: u16) -> Option<Self> {
+        if minor >= Self::OLDEST.minor && minor <= Self::NEWEST.minor {
+            Some(Self { minor })
+        } else {
+            None
+        }
+    }
+
+    /// Every version that is known, the oldest first.
+    #[must_use]
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> {
+        (Self::OLDEST.minor..=Self::NEWEST.minor).map(|minor| Self { minor })
+    }
+
+    /// Whether this is `1.minor` or newer.
+    #[must_use]
+    pub const fn at_least(self, minor: u16) -> bool {
+        self.minor >= minor
+    }
 
     /// The number after `1.`.
     #[must_use]
@@ -60,12 +84,8 @@ impl FromStr for Version {
         if parts.next().is_some_and(|patch| patch.is_none()) || parts.next().is_some() {
             return Err(malformed());
         }
-        let version = Self { minor };
-        if major == 1 && version == Self::NEWEST {
-            Ok(version)
-        } else {
-            Err(VersionError::Unknown(text.to_owned()))
-        }
+        let known = (major == 1).then(|| Self::new(minor)).flatten();
+        known.ok_or_else(|| VersionError::Unknown(text.to_owned()))
     }
 }
 
@@ -74,16 +94,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_known_version_in_its_spellings() {
+    fn takes_known_versions_in_their_spellings() {
         for text in ["1.37", "v1.37", "1.37.0"] {
             assert_eq!(text.parse(), Ok(Version::NEWEST), "{text}");
         }
         assert_eq!(Version::NEWEST.to_string(), "1.37");
+        assert_eq!("v1.22.17".parse(), Ok(Version::OLDEST));
+        assert_eq!(Version::all().count(), 16);
     }
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for text in ["1.22", "2.37", "1.99"] {
+        for text in ["1.21", "1.38", "2.37", "1.99"] {
             assert_eq!(
                 text.parse::<Version>(),
                 Err(VersionError::Unknown(text.into())),

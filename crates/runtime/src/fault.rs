@@ -113,8 +113,15 @@ fn die() -> ! {
     std::process::abort()
 }
 
+/// As a task manager would do it. An `abort` would have a debugger look at the process first.
+#[cfg(all(debug_assertions, windows))]
+fn die() -> ! {
+    crate::os::kill_own_process();
+    std::process::abort()
+}
+
 /// As near to being killed as this system lets a process come by itself.
-#[cfg(all(debug_assertions, not(target_os = "linux")))]
+#[cfg(all(debug_assertions, not(any(target_os = "linux", windows))))]
 fn die() -> ! {
     std::process::abort()
 }

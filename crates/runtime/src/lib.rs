@@ -22,6 +22,7 @@
 
 mod base64;
 pub mod build;
+mod causes;
 pub mod clock;
 pub mod command;
 pub mod conduct;

@@ -71,6 +71,8 @@ pub struct Options {
     pub restarts: bool,
     /// Where the streams of its containers go.
     pub stdio: Stdio,
+    /// A container with `tty: true` gets a terminal of its own instead, of [the usual size](crate::engine::terminal::NO_SIZE).
+    pub terminals: bool,
 }
 
 /// Who hears of a life. All calls come from the thread that is in [`Life::run`], and hold it up.
@@ -171,6 +173,8 @@ pub struct Outcome {
     pub failure: Option<PodFailure>,
     /// [`Phase::Succeeded`] or [`Phase::Failed`].
     pub phase: Phase,
+    /// What of the pod could not be removed, and why: one text for each thing. The next command tries again.
+    pub left: Vec<String>,
 }
 
 /// How a container ended.
@@ -220,7 +224,7 @@ impl Outcome {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LifeError {
-    /// A volume cannot be had, or not be removed.
+    /// A volume cannot be had.
     #[error(transparent)]
     Volume(#[from] VolumeError),
     /// A container could not be created.
@@ -239,7 +243,7 @@ pub enum LifeError {
         /// Why.
         source: StartError,
     },
-    /// Something of a container could not be removed.
+    /// Something of a container that nobody can wait for could not be removed.
     #[error(transparent)]
     Delete(#[from] DeleteError),
     /// A container goes on although it was killed.

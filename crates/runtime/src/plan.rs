@@ -141,6 +141,10 @@ pub struct Limits {
     /// Thousandths of a processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_milli: Option<u64>,
+    /// The share of the processors beside others that want them, in the units of an OCI runtime's `cpu.shares`: on Windows
+    /// 1 to 11249, of which it makes nine weights; on Linux 2 to 262144, and 1024 is what others have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_shares: Option<u64>,
     /// Processes and threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids: Option<u64>,

@@ -16,6 +16,7 @@
 //! their process, so a pod whose lock is free and that has not ended belongs to nobody: [`Pods::repair`] sees to it.
 
 mod applied;
+mod broken;
 mod control;
 mod crew;
 mod directory;
@@ -23,7 +24,9 @@ mod errand;
 mod error;
 mod files;
 mod foreman;
+mod job_status;
 mod jobs;
+mod naming;
 mod prepared;
 mod record;
 mod registration;
@@ -41,13 +44,16 @@ use crate::plan::PodIdentity;
 use crate::status::{ContainerStatus, PodStatus};
 
 pub use applied::Applied;
+pub use broken::Broken;
 pub use control::{ANSWER_LIMIT, Answer, Control, ControlError, Request};
 pub use crew::supervise_job;
 pub use directory::Held;
 pub use errand::{Errand, JobOrder, Order};
 pub use error::PodsError;
 pub use foreman::{JobRegistration, JobStopper};
-pub use jobs::{HostJob, JobCondition, JobRecord, JobStatus};
+pub use job_status::{JobCondition, JobStatus, LastFailure};
+pub use jobs::{HostJob, JobRecord};
+pub(crate) use naming::directory_name;
 pub use prepared::Prepared;
 pub use record::{Origin, Record, manifest};
 pub use registration::Registration;
@@ -89,10 +95,11 @@ impl Pods {
     }
 
     /// All pods in the order of their names, ended ones too. A pod that is just being made, or removed, is not among them,
-    /// nor is one whose record a newer porthole wrote: [`repair`](Self::repair) names those.
+    /// nor is one whose record a newer porthole wrote: [`repair`](Self::repair) names those. One whose record cannot be read is
+    /// [`broken`](Self::broken).
     ///
     /// # Errors
-    /// The directory of the pods, or a record in it, cannot be read.
+    /// The directory of the pods cannot be read.
     pub fn list(&self) -> Result<Vec<Pod>, PodsError> {
         let mut pods = Vec::new();
         for name in directory::names(&self.state, Shelf::Pods)? {
@@ -107,7 +114,7 @@ impl Pods {
     /// As for [`list`](Self::list).
     pub fn find(&self, namespace: &str, name: &str) -> Result<Option<Pod>, PodsError> {
         for directory in directory::names(&self.state, Shelf::Pods)? {
-            if directory::is_of(&directory, namespace, name)
+            if naming::is_of(&directory, namespace, name)
                 && let Some(pod) = self.read(&directory)?
             {
                 return Ok(Some(pod));
@@ -148,6 +155,7 @@ impl Pods {
         Ok(match record::read(&directory) {
             Ok(record) => record.map(|record| Pod { directory, record }),
             Err(PodsError::NewerRecord { .. }) => None,
+            Err(error) if error.is_of_one_record() => None,
             Err(error) => return Err(error),
         })
     }

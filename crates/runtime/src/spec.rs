@@ -10,6 +10,7 @@ mod env;
 mod handler;
 mod holder;
 mod job;
+mod job_policy;
 mod meant;
 mod name;
 mod node;
@@ -27,11 +28,13 @@ use serde::Serialize;
 
 use crate::Signal;
 use crate::conduct::{Hooks, Probes, RestartPolicy};
+use crate::job::Rules;
 use crate::plan::Streams;
 
 pub use annotation::RuntimeLimits;
+#[cfg(any(windows, test))]
+pub(crate) use annotation::{MOST_CPU_WEIGHT, cpu_weight};
 pub use env::{Env, EnvFrom, EnvValue, KeyRef, ObjectKind};
-pub use job::JobSpec;
 pub(crate) use name::{label_fault, subdomain_fault};
 pub use pod::{RUNS_ONCE, read};
 pub use quantity::{Quantity, QuantityError};
@@ -123,7 +126,7 @@ pub struct PodSpec {
     /// `activeDeadlineSeconds`.
     pub active_deadline: Option<Duration>,
     /// The Job that makes the pod, where one does.
-    pub job: Option<JobSpec>,
+    pub job: Option<Rules>,
     /// Limits that the pod's annotations ask of the runtime, for each of its containers.
     pub runtime_limits: RuntimeLimits,
     /// `serviceAccountName`, `default` where it is not set.

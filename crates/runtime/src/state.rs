@@ -296,7 +296,11 @@ impl Held {
             if entry.file_type()?.is_dir() {
                 remove_all(&entry.path())?;
             } else {
-                fs::remove_file(entry.path())?;
+                match fs::remove_file(entry.path()) {
+                    // Its own writer was faster: the note of a program that ends with the container.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed?,
+                }
             }
         }
         Ok(())
@@ -307,16 +311,19 @@ impl Held {
     /// # Errors
     /// One of them could not be removed.
     pub fn remove(&self) -> io::Result<()> {
-        for removed in [
-            fs::remove_file(self.directory.join(JOURNAL)),
-            fs::remove_dir(&self.directory),
-        ] {
-            match removed {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        let gone = |removed: io::Result<()>| match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        gone(fs::remove_file(self.directory.join(JOURNAL)))?;
+        match fs::remove_dir(&self.directory) {
+            // A program that was being started in it has left a note since.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                gone(self.empty())?;
+                gone(fs::remove_dir(&self.directory))
             }
+            removed => gone(removed),
         }
-        Ok(())
     }
 }
 

@@ -84,6 +84,11 @@ pub const CONTAINERS_READY: &str = "ContainersReady";
 /// The condition that it is ready itself.
 pub const READY: &str = "Ready";
 
+/// The condition that it was ended for a reason that is not its own.
+pub const DISRUPTION_TARGET: &str = "DisruptionTarget";
+/// The reason of a pod that has used more than its volumes may have.
+pub const EVICTED: &str = "Evicted";
+
 /// A pod's life in one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {

@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 use crate::plan::PodIdentity;
 use crate::{fault, os};
 
-pub use directory::sweep;
 pub use error::VolumeError;
 pub use host_path::HostPathType;
 pub use parts::{ContentFile, ObjectData, ObjectPart, Part, PartSource, merge};
@@ -101,12 +100,11 @@ impl Volume {
     }
 }
 
-/// The directory of a pod below the state directory: `pods/<namespace>_<name>_<uid>`.
+/// The directory of a pod below the state directory: `pods/<namespace>_<name>_<uid>`, with a name cut where it is too long
+/// for that.
 #[must_use]
 pub fn pod_directory(state: &Path, pod: &PodIdentity) -> PathBuf {
-    state
-        .join("pods")
-        .join(format!("{}_{}_{}", pod.namespace, pod.name, pod.uid))
+    state.join("pods").join(crate::pods::directory_name(pod))
 }
 
 /// The volumes of a pod that is alive. Dropping it removes what was made of them.
@@ -167,7 +165,7 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        // On this way out there is an error already; the next sweep tries again.
+        // On this way out there is an error already; the next command tries again.
         let _ = self.clear();
     }
 }

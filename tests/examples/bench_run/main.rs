@@ -7,11 +7,11 @@
 //! waited for. Fails where a ratio of wall time is missed. Needs root, runc, a C compiler, and porthole and the floor built
 //! with `--release`.
 
-use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use porthole_tests::failure::{Doing, Failure, Result};
+use porthole_tests::bench::{compile, finish, processor_time, ratio, work};
+use porthole_tests::failure::{Doing, Result};
 use porthole_tests::program;
 
 /// Of each, after [`WARM`] that are not counted.
@@ -36,10 +36,7 @@ fn main() -> ExitCode {
 
 /// The ratios to runc and to the floor.
 fn compare() -> Result<[f64; 2]> {
-    let work = program::target()?.join("xtask").join("bench-run");
-    if work.exists() {
-        std::fs::remove_dir_all(&work).doing(format!("empty `{}`", work.display()))?;
-    }
+    let work = work("bench-run")?;
     let rootfs = work.join("rootfs");
     std::fs::create_dir_all(&rootfs).doing(format!("make `{}`", rootfs.display()))?;
     let here = program::checkout()
@@ -47,7 +44,8 @@ fn compare() -> Result<[f64; 2]> {
         .join("examples")
         .join("bench_run");
     std::fs::copy(here.join("config.json"), work.join("config.json")).doing("copy runc's configuration")?;
-    compile(&rootfs.join("noop"))?;
+    // It needs no library of the rootfs.
+    compile("int main(void) { return 0; }\n", &rootfs.join("noop"))?;
 
     let porthole = program::target()?.join("release").join("porthole");
     let state = work.join("state");
@@ -66,7 +64,7 @@ fn compare() -> Result<[f64; 2]> {
 
     let floor = program::target()?.join("release").join("examples").join("floor");
     let mut times = [const { Vec::new() }; 3];
-    let mut ticks = [0; 3];
+    let mut processor = [Duration::ZERO; 3];
     for round in 0..WARM + ROUNDS {
         let mut run = Command::new(&porthole);
         run.arg("run")
@@ -80,13 +78,13 @@ fn compare() -> Result<[f64; 2]> {
         let mut least = Command::new(&floor);
         least.arg(&rootfs).arg("noop");
         for (index, command) in [&mut run, &mut runc, &mut least].into_iter().enumerate() {
-            let before = processor_ticks()?;
+            let before = processor_time()?;
             let start = Instant::now();
             finish(command)?;
             let elapsed = start.elapsed();
             if round >= WARM {
                 times[index].push(elapsed);
-                ticks[index] += processor_ticks()? - before;
+                processor[index] += processor_time()? - before;
             }
         }
     }
@@ -97,65 +95,15 @@ fn compare() -> Result<[f64; 2]> {
     }
     println!("of runc's wall time, median of {ROUNDS} pairs: {of_runc:.2} (allowed: {OF_RUNC})");
     println!("of the floor's wall time, median of {ROUNDS} pairs: {of_floor:.2} (allowed: {OF_FLOOR})");
-    match ticks {
+    match processor {
         // A handful of the kernel's ticks says nothing.
-        [porthole, runc, _] if runc >= 10 => println!(
+        [porthole, runc, _] if runc >= Duration::from_millis(100) => println!(
             "of runc's processor time, all rounds: {:.2}",
-            f64::from(porthole) / f64::from(runc)
+            porthole.as_secs_f64() / runc.as_secs_f64()
         ),
         _ => println!("of runc's processor time: too little was used to tell"),
     }
     Ok([of_runc, of_floor])
-}
-
-/// The median of the ratios of pairs.
-fn ratio(one: &[Duration], other: &[Duration]) -> f64 {
-    let pairs = one.iter().zip(other);
-    let mut ratios: Vec<f64> = pairs
-        .map(|(one, other)| one.as_secs_f64() / other.as_secs_f64())
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios[ratios.len() / 2]
-}
-
-/// Of all processes that this one has waited for, and those that they waited for.
-fn processor_ticks() -> Result<u32> {
-    let stat = std::fs::read_to_string("/proc/self/stat").doing("read `/proc/self/stat`")?;
-    // Fields 16 and 17, counted after the name, which may contain anything (proc_pid_stat(5)).
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    Ok(fields
-        .split_whitespace()
-        .skip(13)
-        .take(2)
-        .filter_map(|field| field.parse::<u32>().ok())
-        .sum())
-}
-
-/// A program that ends at once and needs no library of the rootfs.
-fn compile(to: &Path) -> Result<()> {
-    let source = to.with_extension("c");
-    std::fs::write(&source, "int main(void) { return 0; }\n")
-        .doing(format!("write `{}`", source.display()))?;
-    finish(
-        Command::new("gcc")
-            .args(["-static", "-O1", "-o"])
-            .arg(to)
-            .arg(&source),
-    )?;
-    std::fs::remove_file(&source).doing(format!("remove `{}`", source.display()))
-}
-
-fn finish(command: &mut Command) -> Result<()> {
-    let what = format!("run `{}`", command.get_program().display());
-    let output = command.stdin(Stdio::null()).output().doing(&what)?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::new(
-        what,
-        format!("{}\n{}", output.status, errors.trim_end()),
-    ))
 }
 
 /// What is printed of one program's times.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request};
-use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsConfigBuilder};
 
 use super::ApiServer;
 use crate::failure::{Doing, Failure, Result};
@@ -68,11 +68,18 @@ impl Client {
                 roots.push(certificate);
             }
         }
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&roots))
-            .unversioned_rustls_crypto_provider(ring)
-            .build();
+        let tls = tls().root_certs(RootCerts::new_with_certs(&roots)).build();
+        Ok(Self::over(tls, server.address(), token))
+    }
+
+    /// Whoever has this token, at a server on this machine that runs already (`https://127.0.0.1:PORT`). It is not asked
+    /// who it is.
+    #[must_use]
+    pub fn of_running(address: &str, token: &str) -> Self {
+        Self::over(tls().disable_verification(true).build(), address, token)
+    }
+
+    fn over(tls: TlsConfig, address: &str, token: &str) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(true)
@@ -82,11 +89,11 @@ impl Client {
             .tls_config(tls)
             .build()
             .new_agent();
-        Ok(Self {
+        Self {
             agent,
-            address: server.address().to_owned(),
+            address: address.to_owned(),
             token: token.to_owned(),
-        })
+        }
     }
 
     /// Reads what is at a path, such as `/api/v1/namespaces/default/pods/NAME`.
@@ -160,6 +167,11 @@ impl Client {
             warnings,
         })
     }
+}
+
+fn tls() -> TlsConfigBuilder {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    TlsConfig::builder().unversioned_rustls_crypto_provider(ring)
 }
 
 /// The text of `299 - "text"`, in which quotes and backslashes have a backslash before them (RFC 7234 §5.5).

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use porthole_tests::session::Session;
 
-use crate::room::{LIMIT, Room, end, patient, pod, signal, until};
+use crate::room::{LIMIT, Room, end, patient, pod, script, signal, until};
 
 const WAITS: &str = "[sh, -c, 'trap \"exit 5\" TERM; echo ready; while :; do sleep 0.01; done']";
 
@@ -188,6 +188,27 @@ fn a_client_that_is_killed_takes_its_program_along_and_nothing_else() {
     assert_eq!(room.good("ps", &["-q"]), "default/p\n");
     assert_eq!(room.good("exec", &["p", "--", "echo", "on"]), "on\n");
     room.good("rm", &["-f", "p"]);
+    room.finds_nothing("");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn stopping_the_pod_asks_every_program_in_it() {
+    let room = Room::new();
+    // Ends in its grace only if the further program was asked as well.
+    let container = script(
+        "p",
+        "trap \"until test -e asked; do sleep 0.01; done; exit 5\" TERM; echo ready; while :; do sleep 0.1; done",
+    );
+    assert_eq!(room.detach(&container).code, Some(0));
+    room.hears("c", "ready");
+    let program = "trap 'touch asked; exit 6' TERM; echo in; while :; do sleep 0.1; done";
+    let mut session = Session::start(&mut room.command("exec", &["p", "--", "sh", "-c", program])).unwrap();
+    session.wait_for("in\n", LIMIT).unwrap();
+    room.good("stop", &["p"]);
+    assert_eq!(room.porthole("wait", &["p"]).code, Some(5));
+    session.end(LIMIT).unwrap();
+    room.good("rm", &["p"]);
     room.finds_nothing("");
 }
 

@@ -20,8 +20,7 @@ impl Asked {
     fn new(version: &'static str) -> Self {
         let server = ApiServer::start(&Settings::of(version)).unwrap();
         let client = Client::new(&server).unwrap();
-        // The rules of a version that porthole does not know are taken to be the newest one's.
-        let kubernetes_version = version.parse().unwrap_or_default();
+        let kubernetes_version = version.parse().unwrap();
         Self {
             _server: server,
             client,
@@ -57,7 +56,7 @@ impl Asked {
                     continue;
                 };
                 count += 1;
-                let ours = answer(&template, self.options);
+                let ours = answer(&template, &self.options);
                 let theirs = self.ask(&template, &object.node.to_json());
                 if ours != theirs {
                     different.push(format!(
@@ -87,8 +86,8 @@ impl Asked {
 }
 
 /// What porthole would answer.
-fn answer(template: &PodTemplate<'_>, options: Options) -> String {
-    match status(template, &validate(template, &options)) {
+fn answer(template: &PodTemplate<'_>, options: &Options) -> String {
+    match status(template, &validate(template, options)) {
         Some(status) => shown(status.code, &json(&status)),
         None => shown(201, &Value::Null),
     }

@@ -178,6 +178,7 @@ fn limits_are_changed_live_as_the_kernel_rounds_them_and_lifted() {
         // The kernel counts in pages.
         memory: Some(64 * MIB + 1),
         cpu_milli: Some(150),
+        cpu_shares: Some(512),
         pids: Some(20),
         processors: vec![0],
         devices: vec![DeviceLimit {
@@ -189,11 +190,19 @@ fn limits_are_changed_live_as_the_kernel_rounds_them_and_lifted() {
         }],
     };
     let has = bench.engine().update(&plan.id, &wanted).unwrap();
+    let shares = cgroup(running.pid(), "cpu", "cpu.shares");
+    let weight = cgroup(running.pid(), "cpu", "cpu.weight");
     let rounded = Limits {
         memory: Some(64 * MIB),
+        // v1 has shares; v2 has weights, of which 20 begins with 501 shares.
+        cpu_shares: Some(if shares.is_some() { 512 } else { 501 }),
         ..wanted.clone()
     };
     assert_eq!(has, rounded);
+    assert!(
+        shares.as_deref() == Some("512\n") || weight.as_deref() == Some("20\n"),
+        "{shares:?} {weight:?}"
+    );
     let process = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
     assert!(process.contains("Cpus_allowed_list:\t0\n"), "{process}");
     wait::until("the quota to be enforced", LIMIT, || {
@@ -213,6 +222,9 @@ fn limits_are_changed_live_as_the_kernel_rounds_them_and_lifted() {
     assert_eq!(text, own);
     let has = bench.engine().update(&plan.id, &Limits::default()).unwrap();
     assert_eq!(has, Limits::default());
+    let usual =
+        cgroup(running.pid(), "cpu", "cpu.shares").or_else(|| cgroup(running.pid(), "cpu", "cpu.weight"));
+    assert!(matches!(usual.as_deref(), Some("1024\n" | "100\n")), "{usual:?}");
     let processors = |process: &str| {
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         let line = status.lines().find(|line| line.starts_with("Cpus_allowed_list:"));

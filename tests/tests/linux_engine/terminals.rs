@@ -48,8 +48,8 @@ fn start(bench: &Bench, plan: &Plan) -> Arc<dyn Running> {
 }
 
 const LOOK: &str = "test -t 0 && test -t 1 && test -t 2 && echo terminal; stty size; ls -l $(tty) | cut -d' ' -f3; \
-                    test $(ps -o tty= -p $$) = pts/$(basename $(tty)) && echo controlling; echo typed >/dev/tty; echo ready; \
-                    trap 'echo resized' WINCH; while read -r line; do stty size; echo got $line; done";
+                    test $(ps -o tty= -p $$) = pts/$(basename $(tty)) && echo controlling; echo typed >/dev/tty; \
+                    trap 'echo resized' WINCH; echo ready; while read -r line; do stty size; echo got $line; done";
 
 #[test]
 #[ignore = "needs root"]

@@ -127,3 +127,47 @@ fn tree(directory: &Path) -> Vec<(String, Vec<u8>)> {
     found.sort();
     found
 }
+
+#[test]
+#[ignore = "needs root"]
+fn a_damaged_record_hides_no_other_pod_and_goes_by_force_alone() {
+    let room = Room::new();
+    let text = patient("good");
+    assert_eq!(room.detach(&text).code, Some(0));
+    let before = room.pods();
+    assert_eq!(room.detach(&text.replace("good", "bad")).code, Some(0));
+    let bad = room.pods().into_iter().find(|pod| !before.contains(pod)).unwrap();
+    room.good("stop", &["bad"]);
+    fs::write(bad.join("pod.json"), "{\"version\": 1").unwrap();
+    let listed = room.porthole("ps", &["-a", "-q"]);
+    assert_eq!(
+        (listed.code, listed.out.as_str()),
+        (Some(0), "default/good\n"),
+        "{listed:?}"
+    );
+    room.good("stop", &["good"]);
+    let listed = room.porthole("ps", &["-a"]);
+    assert!(
+        listed.code == Some(0) && listed.out.contains("default     good"),
+        "{listed:?}"
+    );
+    assert!(
+        listed.err.contains("the pod default/bad is left out")
+            && listed.err.contains("porthole rm -f default/bad"),
+        "{listed:?}"
+    );
+    for verb in ["inspect", "wait", "logs", "rm"] {
+        let refused = room.porthole(verb, &["bad"]);
+        assert_eq!(refused.code, Some(2), "{verb}: {refused:?}");
+        assert!(
+            refused.err.contains("it is not what porthole writes"),
+            "{verb}: {refused:?}"
+        );
+    }
+    fs::write(before[0].join("status.json"), "[").unwrap();
+    let listed = room.porthole("ps", &["-a"]);
+    assert!(listed.out.contains("StatusUnreadable"), "{listed:?}");
+    assert_eq!(room.good("rm", &["-f", "bad"]), "default/bad\n");
+    assert_eq!(room.good("rm", &["-f", "--all"]), "default/good\n");
+    room.finds_nothing("");
+}

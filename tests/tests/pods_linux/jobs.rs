@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use porthole_tests::session::Session;
@@ -178,4 +179,80 @@ fn ctrl_c_stops_all_pods_of_a_job() {
     let (status, said) = session.end(LIMIT).unwrap();
     assert!(!status.success(), "{said}");
     room.finds_nothing(&said);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_later_pod_that_cannot_start_has_failed_and_says_why() {
+    let room = Room::new();
+    // The first pod takes away what the second needs: its program, or its volume.
+    let program = room.path("once");
+    fs::write(&program, "#!/bin/sh\nrm -- \"$0\"\n").unwrap();
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let text = job("  completions: 2\n  backoffLimit: 0\n", "x");
+    let once = text.replace("[sh, -c, 'x']", &format!("[{}]", program.display()));
+    let place = room.path("place");
+    fs::create_dir(&place).unwrap();
+    let text = job(
+        "  completions: 2\n  backoffLimit: 0\n",
+        &format!("rmdir {}", place.display()),
+    );
+    let volume = format!(
+        "volumes: [{{name: h, hostPath: {{path: {}, type: Directory}}}}, ",
+        place.display()
+    );
+    let placeless = text.replace("volumes: [", &volume);
+    for (text, code, reason, why) in [
+        (once, 128, "StartError", "once"),
+        (placeless, 1, "Error", "place"),
+    ] {
+        assert_eq!(room.detach(&text).code, Some(0));
+        let waited = room.porthole("wait", &["pod.yaml"]);
+        assert_eq!(waited.code, Some(code), "{waited:?}");
+        let said = "the job default/j has failed (1 succeeded, 1 failed): BackoffLimitExceeded: Job has reached the \
+                    specified backoff limit; the last pod that failed, default/j-";
+        assert!(waited.err.contains(said), "{waited:?}");
+        assert!(waited.err.contains(why), "{waited:?}");
+        let listed = room.good("ps", &["-a"]);
+        assert!(listed.contains(&format!(" {reason} ")), "{listed}");
+        let inspected = room.good("inspect", &["pod.yaml"]);
+        for word in ["type: FailureTarget", "type: Failed", "lastFailure:"] {
+            assert!(inspected.contains(word), "{word}: {inspected}");
+        }
+        assert_eq!(room.pods().len(), 2, "the pod that did not start is still there");
+        room.good("rm", &["pod.yaml"]);
+    }
+    room.finds_nothing("");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_success_policy_ends_a_job_early_and_its_time_removes_it() {
+    let room = Room::new();
+    let lines = "  completions: 3\n  parallelism: 3\n  completionMode: Indexed\n  ttlSecondsAfterFinished: 86400\n  \
+                 successPolicy: {rules: [{succeededIndexes: \"1\"}]}\n";
+    let script = "trap \"exit 5\" TERM; while [ $JOB_COMPLETION_INDEX != 1 ]; do sleep 0.01; done";
+    let text = job(lines, script);
+    assert_eq!(room.detach(&text).code, Some(0));
+    assert_eq!(room.porthole("wait", &["pod.yaml"]).code, Some(0));
+    let inspected = room.good("inspect", &["pod.yaml"]);
+    for word in [
+        "type: SuccessCriteriaMet",
+        "type: Complete",
+        "reason: SuccessPolicy",
+        "message: Matched rules at index 0",
+        "completedIndexes: '1'",
+        "  failed: 0",
+    ] {
+        assert!(
+            inspected.contains(word) || inspected.contains(&word.replace('\'', "\"")),
+            "{word}: {inspected}"
+        );
+    }
+    room.good("rm", &["pod.yaml"]);
+    assert_eq!(room.detach(&text.replace("86400", "0")).code, Some(0));
+    until("the ended job to be removed by its time", || {
+        room.good("ps", &["-a", "-q"]).is_empty()
+    });
+    room.finds_nothing("");
 }

@@ -83,7 +83,10 @@ fn refuses_misspelt_fields_of_the_object_itself() {
     refused(
         &room.run(&manifest, &[]),
         125,
-        &["pod.yaml:12:1: sepc: unknown field"],
+        &[
+            "strict decoding error: unknown field \"sepc\"",
+            "pod.yaml:12:1: sepc [unknown-field]: did you mean spec?",
+        ],
     );
 }
 

@@ -220,7 +220,8 @@ fn not_running(pod: &Pod, container: &str) -> Failure {
     let running: Vec<&str> = names
         .iter()
         .copied()
-        .filter(|name| pod.running(Some(name)).is_ok())
+        // The status may be a moment older than what was found out of this one.
+        .filter(|name| *name != container && pod.running(Some(name)).is_ok())
         .collect();
     let text = format!(
         "container `{container}` of the pod {title} does not run; its containers: {}",

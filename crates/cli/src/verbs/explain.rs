@@ -9,11 +9,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use porthole_manifest::Node;
+use porthole_runtime::os;
 
 use crate::arguments::{Format, Global};
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
-use crate::manifests;
+use crate::manifests::{self, Workload};
+use crate::note;
+use crate::print;
 
 /// Options of `porthole explain`.
 #[derive(Debug, Args)]
@@ -42,24 +46,44 @@ impl Explain {
             Format::Human => {
                 for (index, pod) in pods.iter().enumerate() {
                     let gap = if index == 0 { "" } else { "\n" };
-                    print(&format!("{gap}{}", table::render(pod, global.verbose > 0)))?;
+                    print::text(&format!("{gap}{}", table::render(pod, global.verbose > 0)))?;
+                }
+                if !global.quiet {
+                    say_what_is_missing(&workloads, global.verbose > 0);
                 }
             }
             Format::Json => {
                 let text = serde_json::to_string_pretty(&pods).attempt(exit::UNASKED, doing)?;
-                print(&format!("{text}\n"))?;
+                print::text(&format!("{text}\n"))?;
             }
-            Format::Yaml => print(&serde_saphyr::to_string(&pods).attempt(exit::UNASKED, doing)?)?,
+            Format::Yaml => print::text(&serde_saphyr::to_string(&pods).attempt(exit::UNASKED, doing)?)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write as _;
-    match anstream::stdout().write_all(text.as_bytes()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.attempt(exit::UNASKED, || "write to standard output".to_owned()),
+/// What whoever asks could not give to these pods on this host; `run` says the same of those that it runs.
+fn say_what_is_missing(workloads: &[Workload<'_>], details: bool) {
+    if os::is_ordinary_user() {
+        note(
+            "an ordinary user can run these pods as nobody else: `porthole run --inherit-user` runs them as that user, and as \
+             root they have their accounts",
+        );
     }
+    if details || workloads.iter().any(asks_for_limits) {
+        for lack in os::lacks() {
+            note(&lack);
+        }
+    }
+}
+
+fn asks_for_limits(workload: &Workload<'_>) -> bool {
+    let lists = ["initContainers", "containers"].into_iter();
+    let mut containers = lists
+        .filter_map(|key| workload.template.spec?.field(key))
+        .flat_map(Node::items);
+    containers.any(|container| {
+        let limits = container.at("resources.limits");
+        limits.is_some_and(|limits| limits.entries().next().is_some())
+    })
 }

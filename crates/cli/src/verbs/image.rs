@@ -26,6 +26,7 @@ use self::unpack::Unpack;
 use crate::arguments::{Format, Global};
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
+use crate::print;
 
 /// Options of `porthole image`.
 #[derive(Debug, Args)]
@@ -111,7 +112,7 @@ fn print(format: Format, data: &impl Serialize) -> Result<ExitCode, Failure> {
         Format::Yaml => serde_saphyr::to_string(data).map_err(|error| Failure::unasked(error.to_string()))?,
         _ => serde_json::to_string_pretty(data).map_err(|error| Failure::unasked(error.to_string()))? + "\n",
     };
-    anstream::print!("{text}");
+    print::text(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

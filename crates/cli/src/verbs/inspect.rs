@@ -8,6 +8,7 @@ use porthole_runtime::pods::Pod;
 use crate::arguments::{Format, Global};
 use crate::failure::Failure;
 use crate::pods::{self, Target};
+use crate::print;
 
 /// Options of `porthole inspect`.
 #[derive(Debug, Args)]
@@ -43,6 +44,7 @@ impl Inspect {
         for target in pods::targets(&pods, &self.pods, &self.namespace)? {
             match target {
                 Target::Pod(pod) => found.push(object(&pod)?),
+                Target::Broken(broken) => return Err(pods::unreadable(broken)),
                 Target::Job(job, own) => {
                     found.push(pods::job_object(&job)?);
                     for pod in &own {
@@ -59,7 +61,7 @@ impl Inspect {
             [one] => pods::data(format, one)?,
             _ => pods::data(format, &pods::list(&found))?,
         };
-        pods::print(&text)?;
+        print::text(&text)?;
         Ok(ExitCode::SUCCESS)
     }
 }

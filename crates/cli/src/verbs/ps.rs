@@ -5,12 +5,13 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Args;
-use porthole_runtime::pods::{Pod, Pods};
-use porthole_runtime::status::PodStatus;
+use porthole_runtime::pods::{Pod, Pods, PodsError};
+use porthole_runtime::status::{Phase, PodStatus};
 
 use crate::arguments::{Format, Global};
 use crate::failure::Failure;
 use crate::pods;
+use crate::print;
 
 /// Options of `porthole ps`.
 #[derive(Debug, Args)]
@@ -33,13 +34,16 @@ pub(crate) struct Ps {
 impl Ps {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         let (_, pods) = pods::open(global)?;
+        if !global.quiet {
+            pods::say_what_is_broken(&pods, self.namespace.as_deref())?;
+        }
         let mut found: Vec<(Pod, PodStatus)> = Vec::new();
         for pod in pods.list().map_err(Failure::unasked)? {
             let namespace = &pod.identity().namespace;
             if self.namespace.as_ref().is_some_and(|wanted| wanted != namespace) {
                 continue;
             }
-            let status = pod.status().map_err(Failure::unasked)?;
+            let status = pod.status().unwrap_or_else(|error| unreadable(&pod, &error));
             if self.all || !status.phase.is_over() {
                 found.push((pod, status));
             }
@@ -50,7 +54,7 @@ impl Ps {
             Format::Human => table::pods(&found) + &self.jobs(&pods)?,
             format => pods::data(format, &pods::list_of(&found))?,
         };
-        pods::print(&text)?;
+        print::text(&text)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -63,10 +67,31 @@ impl Ps {
                 continue;
             }
             if self.all || job.is_alive() {
-                let status = job.status().map_err(Failure::unasked)?;
-                found.push((job, status));
+                match job.status() {
+                    Ok(status) => found.push((job, status)),
+                    Err(error) => crate::note(&without_status("job", &job.title(), &error)),
+                }
             }
         }
         Ok(table::jobs(&found))
     }
+}
+
+/// What is shown of a pod whose status is damaged; that it is, is said.
+fn unreadable(pod: &Pod, error: &PodsError) -> PodStatus {
+    crate::note(&without_status("pod", &pod.title(), error));
+    PodStatus {
+        phase: if pod.is_alive() {
+            Phase::Running
+        } else {
+            Phase::Failed
+        },
+        reason: Some("StatusUnreadable".to_owned()),
+        message: Some(error.to_string()),
+        ..PodStatus::default()
+    }
+}
+
+fn without_status(noun: &str, title: &str, error: &PodsError) -> String {
+    format!("the status of the {noun} {title}: {error}; `porthole rm -f {title}` removes what is left of it")
 }

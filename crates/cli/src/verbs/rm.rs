@@ -31,9 +31,9 @@ pub(crate) struct Rm {
 impl Rm {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         let (_, pods) = pods::open(global)?;
-        let chosen = if self.all {
+        let mut chosen = if self.all {
             let mut all = pods::everything(&pods)?;
-            all.retain(|target| self.force || !target.is_alive());
+            all.retain(|target| self.force || !target.is_alive() && !matches!(target, Target::Broken(_)));
             all
         } else if self.force {
             pods::existing(&pods, &self.pods, &self.namespace)?
@@ -50,6 +50,13 @@ impl Rm {
             let failure = Failure::new(exit::NO, format!("remove {}: {running}", alive.join(", ")));
             return Err(failure.help("stop them first with `porthole stop`, or remove them with -f"));
         }
+        // It may be what somebody wants to look into.
+        if !self.force
+            && let Some(position) = chosen.iter().position(|one| matches!(one, Target::Broken(_)))
+            && let Target::Broken(broken) = chosen.swap_remove(position)
+        {
+            return Err(pods::unreadable(broken));
+        }
         for_each(&chosen, global, |target| {
             end(target, Ending::Kill)?;
             remove(&pods, target)
@@ -62,6 +69,7 @@ pub(super) fn remove(pods: &Pods, target: &Target) -> Result<(), Failure> {
     let removed = match target {
         Target::Pod(pod) => pods.remove(pod),
         Target::Job(job, _) => pods.remove_job(job),
+        Target::Broken(broken) => pods.remove_broken(broken),
     };
     removed.map_err(|error| Failure::new(exit::NO, error))
 }

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use porthole_manifest::pod_template;
+use porthole_runtime::PodPlan;
 use porthole_runtime::build::{self, Choices, HostImages, Objects, Request};
 use porthole_runtime::plan::{Limits, View};
 use porthole_runtime::pods::{Errand, JobOrder, Order, Pods, manifest};
@@ -105,6 +107,7 @@ impl Run {
             objects.add(&object, source, &self.namespace);
         }
         let specs = self.judge(&workloads, global)?;
+        say_what_makes_no_pod(&files, global);
         self.limits.refuse_strangers(&specs)?;
 
         let (engine, pods) = pods::open_to_start(global)?;
@@ -179,6 +182,13 @@ impl Run {
     fn of_workload(&self, request: &Request<'_>, files: &[String]) -> Result<Vec<Errand>, Vec<Refusal>> {
         let template = request.template;
         let origin = pods::origin(template.kind, template.object, &self.namespace);
+        let lacks = |plan: &PodPlan| {
+            if asks_for_limits(plan) {
+                request.facts.lacks.clone()
+            } else {
+                Vec::new()
+            }
+        };
         if let Some(plan) = build::job(request)? {
             if plan.rules.parallelism == 0 || plan.rules.completions == Some(0) {
                 return Ok(Vec::new());
@@ -186,6 +196,7 @@ impl Run {
             return Ok(vec![Errand::Job(Box::new(JobOrder {
                 manifest: template.object.to_json(),
                 pod_manifest: manifest(template, &plan.template.identity),
+                lacks: lacks(&plan.template),
                 plan,
                 origin,
                 files: files.to_vec(),
@@ -194,6 +205,7 @@ impl Run {
         let made = build::pods(request)?.into_iter().map(|plan| {
             Errand::Pod(Box::new(Order {
                 manifest: manifest(template, &plan.identity),
+                lacks: lacks(&plan),
                 plan,
                 origin: origin.clone(),
                 files: files.to_vec(),
@@ -227,7 +239,11 @@ impl Run {
             }
             let spec = spec::read(&workload.template)
                 .map_err(|refusals| verdict::refused(workload, &self.namespace, &refusals))?;
+            let restarts = self.detach || self.restart;
             for said in &spec.notes {
+                if restarts && said.reason == spec::RUNS_ONCE {
+                    continue;
+                }
                 if global.verbose > 0 || (said.weight == Weight::Unasked && !global.quiet) {
                     note(&format!(
                         "{}: {}: {}",
@@ -243,21 +259,60 @@ impl Run {
     }
 }
 
+/// The objects that nothing is done about. One that is meant as a workload, in a version that is not read, is always named.
+fn say_what_makes_no_pod(files: &[File], global: &Global) {
+    const WORKLOADS: [&str; 9] = [
+        "Pod",
+        "PodTemplate",
+        "Deployment",
+        "DaemonSet",
+        "StatefulSet",
+        "ReplicaSet",
+        "ReplicationController",
+        "Job",
+        "CronJob",
+    ];
+    for (object, source) in manifests::all_objects(files) {
+        let (Some(kind), None) = (object.kind, pod_template(&object)) else {
+            continue;
+        };
+        let meant = WORKLOADS.contains(&kind);
+        let read = matches!((object.api_version, kind), (Some("v1"), "ConfigMap" | "Secret"));
+        if read || global.quiet || (global.verbose == 0 && !meant) {
+            continue;
+        }
+        let (place, name) = (
+            source.place(object.node.span()),
+            object.name.unwrap_or("without a name"),
+        );
+        let why = if meant {
+            let version = object.api_version.unwrap_or_default();
+            format!("makes no pod: {kind} of apiVersion {version:?} is not read")
+        } else {
+            "makes no pod, and means nothing on one machine".to_owned()
+        };
+        note(&format!("{place}: {kind} {name} {why}"));
+    }
+}
+
 /// What this host cannot give to pods that ask for it.
 fn say_what_is_missing(engine: &dyn Engine, errands: &[Errand], global: &Global) {
     let asked = errands.iter().any(|errand| {
-        let plan = match errand {
+        asks_for_limits(match errand {
             Errand::Pod(order) => &order.plan,
             Errand::Job(order) => &order.plan.template,
-        };
-        let mut containers = plan.init_containers.iter().chain(&plan.containers);
-        containers.any(|container| container.plan.limits != Limits::default())
+        })
     });
     if global.verbose > 0 || (asked && !global.quiet) {
         for lack in &engine.facts().lacks {
             note(lack);
         }
     }
+}
+
+fn asks_for_limits(plan: &PodPlan) -> bool {
+    let mut containers = plan.init_containers.iter().chain(&plan.containers);
+    containers.any(|container| container.plan.limits != Limits::default())
 }
 
 /// The name of a file as it is found from anywhere; URLs and standard input as they were given.

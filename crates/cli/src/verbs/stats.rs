@@ -3,7 +3,7 @@
 mod measure;
 mod table;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::arguments::{Format, Global};
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::pods;
+use crate::print;
 use measure::{Meter, Report};
 
 /// How often the table is drawn anew, and over how long the use of processors is measured.
@@ -120,12 +121,7 @@ impl Drop for Screen {
 }
 
 fn show(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        shown => shown.attempt(exit::UNASKED, || "write to standard output".to_owned()),
-    }
+    print::plain(|out| out.write_all(text.as_bytes()))
 }
 
 fn print(format: Format, report: &Report) -> Result<ExitCode, Failure> {

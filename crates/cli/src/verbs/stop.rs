@@ -11,6 +11,7 @@ use crate::arguments::Global;
 use crate::exit;
 use crate::failure::Failure;
 use crate::pods::{self, Target};
+use crate::print;
 
 /// How long a pod may take beyond its grace: to kill what is left, and to put everything away.
 const BEYOND: Duration = Duration::from_mins(1);
@@ -65,6 +66,13 @@ pub(super) fn end(target: &Target, ending: Ending) -> Result<(), Failure> {
             let grace = job.record.grace;
             end_one(job.is_alive(), &job.title(), &job.control(), grace, wait, ending)?;
             pods.iter().try_for_each(|pod| end_pod(pod, ending))
+        }
+        Target::Broken(broken) => {
+            let wait = |limit| broken.wait_for_end(Some(limit));
+            let (title, control) = (broken.title(), broken.control());
+            // Its own is not known: what a pod has that names none.
+            let grace = Duration::from_secs(30);
+            end_one(broken.is_alive(), &title, &control, grace, wait, ending)
         }
     }
 }
@@ -129,7 +137,7 @@ pub(super) fn for_each(
         });
         for (pod, result) in some.iter().zip(results) {
             match result {
-                Ok(()) if !global.quiet => pods::print(&format!("{}\n", pod.title()))?,
+                Ok(()) if !global.quiet => print::text(&format!("{}\n", pod.title()))?,
                 Ok(()) => {}
                 Err(failure) => {
                     if let Some(before) = failed.replace(failure) {

@@ -1,11 +1,15 @@
-//! `porthole supervise`: the process of a detached pod or job. Hidden: `run --detach` starts it, and hands it the order.
+//! `porthole supervise STATE POD`: the process of a detached pod or job. `run --detach` starts it, and hands it the order.
+//!
+//! Hidden, and before anything is parsed: what the definitions of all verbs take would stay in its memory as long as the pod
+//! runs.
 
+use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clap::Args;
 use porthole_runtime::clock::HostClock;
 use porthole_runtime::job::Job;
 use porthole_runtime::life::Life;
@@ -14,23 +18,14 @@ use porthole_runtime::{Engine, fault, os};
 use serde::{Deserialize, Serialize};
 
 use super::run;
-use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure, Told};
 
 /// The name of the verb.
-pub(super) const VERB: &str = "supervise";
+const VERB: &str = "supervise";
 
 /// An order has ConfigMaps and Secrets in it, of at most 1 MiB each.
 const LONGEST_ORDER: u64 = 1 << 30;
-
-/// Options of `porthole supervise`.
-#[derive(Debug, Args)]
-pub(crate) struct Supervise {
-    /// The pod or job, for lists of processes; everything else comes over standard input
-    #[arg(value_name = "POD")]
-    pod: String,
-}
 
 /// What a supervisor says to whoever ordered it, in one line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,29 +37,36 @@ pub(super) enum Answer {
     Failed(Told),
 }
 
-impl Supervise {
-    pub(crate) fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        // It was for lists of processes.
-        drop(self.pod);
-        match supervise(global) {
-            Ok(()) => Ok(ExitCode::SUCCESS),
-            Err(failure) => {
-                // Nobody listens when the pod ran before: its status says what happened then.
-                let _ = say(&Answer::Failed(failure.told()));
-                Err(failure)
-            }
-        }
-    }
+/// The arguments of a supervisor: the pod or job is there for lists of processes, everything else comes over standard input.
+pub(super) fn arguments(state: PathBuf, pod: &str) -> [OsString; 3] {
+    [VERB.into(), state.into_os_string(), pod.into()]
 }
 
-fn supervise(global: &Global) -> Result<(), Failure> {
+/// What became of the pod, where this process was started as a supervisor.
+pub(crate) fn asked() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != VERB {
+        return None;
+    }
+    let state = PathBuf::from(arguments.next()?);
+    let done = supervise(&state);
+    Some(done.map_or_else(
+        |failure| {
+            // Nobody listens when the pod ran before: its status says what happened then.
+            let _ = say(&Answer::Failed(failure.told()));
+            failure.report()
+        },
+        |()| ExitCode::SUCCESS,
+    ))
+}
+
+fn supervise(state: &Path) -> Result<(), Failure> {
     // While there is one thread.
     os::prepare_process();
     let errand = read()?;
     fault::step("supervisor-started");
-    let state = global.state();
-    let pods = Pods::open(&state).map_err(Failure::unasked)?;
-    let engine: Arc<dyn Engine> = os::host_engine(&state)
+    let pods = Pods::open(state).map_err(Failure::unasked)?;
+    let engine: Arc<dyn Engine> = os::host_engine(state)
         .attempt(exit::OWN_FAILURE, || "look at this host".to_owned())?
         .into();
     // Before the pod's volumes are made.
@@ -79,7 +81,7 @@ fn supervise(global: &Global) -> Result<(), Failure> {
             Start::Failed(error) => {
                 let (code, help) = run::meaning(error);
                 *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(Told::of(code, error, help));
-                true
+                false
             }
         }
     };

@@ -5,12 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use porthole_runtime::pods::Pod;
+use porthole_runtime::pods::{HostJob, JobStatus, Pod};
 use porthole_runtime::status::PodStatus;
 
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::Failure;
+use crate::note;
 use crate::pods::{self, Target};
 
 /// Options of `porthole wait`.
@@ -61,7 +62,12 @@ fn time(text: &str) -> Result<Duration, String> {
 impl Wait {
     pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         let (_, pods) = pods::open(global)?;
-        let chosen = pods::targets(&pods, &self.pods, &self.namespace)?;
+        let mut chosen = pods::targets(&pods, &self.pods, &self.namespace)?;
+        if let Some(position) = chosen.iter().position(|one| matches!(one, Target::Broken(_)))
+            && let Target::Broken(broken) = chosen.swap_remove(position)
+        {
+            return Err(pods::unreadable(broken));
+        }
         let deadline = self
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
@@ -73,6 +79,7 @@ impl Wait {
                     let over = match target {
                         Target::Pod(pod) => pod.wait_for_end(left),
                         Target::Job(job, _) => job.wait_for_end(left),
+                        Target::Broken(broken) => broken.wait_for_end(left),
                     };
                     if !over {
                         return Err(self.late(&target.title(), "has not ended"));
@@ -82,14 +89,14 @@ impl Wait {
                     if code == 0 {
                         code = match target {
                             Target::Pod(pod) => pods::exit_code(&ended(pod)?),
-                            Target::Job(job, _) => {
-                                job.status().map_err(Failure::unasked)?.exit_code.unwrap_or(0)
-                            }
+                            Target::Job(job, _) => ended_job(job, global)?,
+                            Target::Broken(_) => 0,
                         };
                     }
                 }
                 Condition::Ready => match target {
                     Target::Pod(pod) => self.ready(pod, deadline)?,
+                    Target::Broken(_) => {}
                     Target::Job(job, _) => {
                         let text = format!("wait until {} is ready: it is a job", job.title());
                         let failure = Failure::unasked(text);
@@ -98,7 +105,7 @@ impl Wait {
                 },
             }
         }
-        Ok(super::exit_code(code))
+        Ok(crate::exit::code(code))
     }
 
     fn ready(&self, pod: &Pod, deadline: Option<Instant>) -> Result<(), Failure> {
@@ -131,6 +138,32 @@ fn ended(pod: &Pod) -> Result<PodStatus, Failure> {
         pod.status().map_err(Failure::unasked)
     } else {
         Ok(PodStatus::default())
+    }
+}
+
+/// The exit code of a job that has ended. Why it has failed is said.
+fn ended_job(job: &HostJob, global: &Global) -> Result<i32, Failure> {
+    let status = job.status().map_err(Failure::unasked)?;
+    let failed = status.end().filter(|end| end.kind == "Failed");
+    if let (false, Some(end)) = (global.quiet, failed) {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        note(&format!(
+            "the job {} has failed ({} succeeded, {} failed): {}: {}{}",
+            job.title(),
+            status.succeeded,
+            status.failed,
+            part(&end.reason),
+            part(&end.message),
+            last_failure(&status),
+        ));
+    }
+    Ok(status.exit_code.unwrap_or(0))
+}
+
+fn last_failure(status: &JobStatus) -> String {
+    match &status.last_failure {
+        Some(last) => format!("; the last pod that failed, {}: {}", last.pod, last.message),
+        None => String::new(),
     }
 }
 

@@ -179,8 +179,8 @@ fn check_blobs(config: &Descriptor, layers: &[LayerEntry]) -> Result<(), Problem
     for layer in layers {
         if layer_compression(&layer.media_type).is_none() {
             return Err(Problem::Refused(format!(
-                "layer {} has media type {:?}, which porthole does not read; layers are read as plain or \
-                 gzip-compressed tar; `skopeo copy --dest-compress-format gzip` converts others",
+                "layer {} has media type {:?}, which porthole does not read; layers are read as tar, plain or \
+                 compressed by gzip or zstd; `skopeo copy --dest-compress-format gzip` converts others",
                 layer.digest, layer.media_type
             )));
         }
@@ -245,9 +245,9 @@ mod tests {
             ),
             (r#"{"schemaVersion":1}"#.to_owned(), None, "schema 1"),
             (
-                manifest("application/vnd.oci.image.layer.v1.tar+zstd"),
+                manifest("application/vnd.oci.image.layer.v1.tar+xz"),
                 None,
-                "tar+zstd\", which porthole does not read",
+                "tar+xz\", which porthole does not read",
             ),
             (
                 manifest("x").replace("vnd.oci.image.config.v1+json", "vnd.cncf.helm.config.v1+json"),

@@ -97,6 +97,9 @@ pub enum Problem {
     /// The registry asks for an authentication that is not understood or not safe.
     #[error("the registry asks for authentication that cannot be given: {0}")]
     Challenge(String),
+    /// A server that wants TLS answers so, and so may one that does not.
+    #[error("the registry answers plain http with status 400{}", listed(.0))]
+    MayWantTls(Vec<String>),
     /// A body that goes on beyond its limit.
     #[error("the answer is longer than {0} bytes")]
     TooLong(u64),
@@ -175,6 +178,9 @@ impl Problem {
                 "check the name and the tag; some registries say this where access is denied"
             }
             Self::Certificate(_) => "where its authority is your own, name its certificate with --tls-ca",
+            Self::MayWantTls(_) => {
+                "where it speaks TLS, add --plain-http=false, or --tls-ca with the certificate of its authority"
+            }
             Self::NoHost => "check the registry's name, the network and the proxy (HTTPS_PROXY)",
             Self::Astray { .. } => "use a registry that answers over https itself",
             Self::Busy(_) | Self::Status { status: 500.., .. } => "try again later",

@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use serde::Serialize;
 use ureq::http::Method;
-use ureq::http::header::{CONTENT_TYPE, LOCATION};
+use ureq::http::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 
 use super::address::Address;
 use super::crew::carry_all;
@@ -146,22 +146,12 @@ fn send_blobs(session: &Session<'_>, store: &Store, blobs: Vec<Descriptor>) -> R
 fn send_blob(session: &Session<'_>, store: &Store, blob: &Descriptor) -> Result<u64> {
     let digest = &blob.digest;
     verify(store, blob)?;
-    let look = Call::sending(
-        Method::HEAD,
-        session.address(&format!("blobs/{digest}")),
-        Payload::None,
-    );
-    let answer = session.send_again(&look)?;
-    match answer.status() {
-        200 => {
-            session.progress.event(&Event::There {
-                digest,
-                size: blob.size,
-            });
-            return Ok(0);
-        }
-        404 => {}
-        _ => return expect(session, &look.doing(), answer, &[200, 404]).map(|_| 0),
+    if has(session, blob)? {
+        session.progress.event(&Event::There {
+            digest,
+            size: blob.size,
+        });
+        return Ok(0);
     }
     session.progress.event(&Event::Begin {
         digest,
@@ -169,15 +159,39 @@ fn send_blob(session: &Session<'_>, store: &Store, blob: &Descriptor) -> Result<
         from: 0,
     });
     let mut tries = Tries::default();
-    // An upload that broke off is begun anew: its URL is good for one try.
-    while let Err((error, asked)) = upload(session, store, blob) {
+    let mut place = None;
+    while let Err((error, asked)) = upload(session, store, blob, &mut place) {
+        let before = place.as_ref().map_or(0, |place: &Place| place.has);
         tries.failed(session, error, asked)?;
+        // Where the registry cannot be asked either, that is what the next try fails by.
+        if let Ok(true) = has(session, blob) {
+            break;
+        }
+        place = place.take().and_then(|place| go_on(session, blob, &place));
+        if place.as_ref().is_some_and(|place| place.has > before) {
+            tries.got_further();
+        }
     }
     session.progress.event(&Event::End {
         digest,
         size: blob.size,
     });
     Ok(blob.size)
+}
+
+/// Whether the registry has a blob.
+fn has(session: &Session<'_>, blob: &Descriptor) -> Result<bool> {
+    let look = Call::sending(
+        Method::HEAD,
+        session.address(&format!("blobs/{}", blob.digest)),
+        Payload::None,
+    );
+    let answer = session.send_again(&look)?;
+    match answer.status() {
+        200 => Ok(true),
+        404 => Ok(false),
+        _ => expect(session, &look.doing(), answer, &[200, 404]).map(|_| false),
+    }
 }
 
 /// Whether the blob is what its digest says: a registry would say no only after all of it.
@@ -206,37 +220,96 @@ fn verify(store: &Store, blob: &Descriptor) -> Result<()> {
     }
 }
 
-/// One upload: asks for a place, and sends all of the blob there.
-fn upload(session: &Session<'_>, store: &Store, blob: &Descriptor) -> Result<(), (Error, Option<u64>)> {
+/// Where an upload goes on, and how many bytes are there.
+struct Place {
+    address: Address,
+    has: u64,
+}
+
+/// One upload: asks for a place, unless there is one with a part of the blob, and sends the rest of it there. A place that
+/// has taken something stays for the next try.
+fn upload(
+    session: &Session<'_>,
+    store: &Store,
+    blob: &Descriptor,
+    place: &mut Option<Place>,
+) -> Result<(), (Error, Option<u64>)> {
     let plain = |error: Error| (error, None);
+    let at = match place.take() {
+        Some(place) => place,
+        None => Place {
+            address: ask_for_place(session).map_err(plain)?,
+            has: 0,
+        },
+    };
+    let path = store.blob_path(&blob.digest);
+    let mut call = Call::sending(
+        Method::PUT,
+        at.address.with("digest", blob.digest.as_str()),
+        Payload::File {
+            path: &path,
+            from: at.has,
+            length: blob.size.saturating_sub(at.has),
+        },
+    )
+    .header(CONTENT_TYPE, "application/octet-stream");
+    if at.has > 0 {
+        let last = blob.size.saturating_sub(1);
+        call = call.header(CONTENT_RANGE, format!("{}-{last}", at.has));
+    }
+    call.hurried = false;
+    let doing = call.doing();
+    let answer = match session.send(&call) {
+        Ok(answer) => answer,
+        Err(error) => {
+            *place = Some(at);
+            return Err(plain(error));
+        }
+    };
+    if passing(answer.status()) {
+        let asked = retry_after(&answer);
+        let status = answer.status();
+        let codes = codes(answer);
+        *place = Some(at);
+        return Err((session.wrong(doing, Problem::Status { status, codes }), asked));
+    }
+    // A registry may say that it goes on with a part and then not: it is given all of it once more.
+    if at.has > 0 && !matches!(answer.status(), 201 | 204) {
+        return upload(session, store, blob, place);
+    }
+    expect(session, &doing, answer, &[201, 204])
+        .map(drop)
+        .map_err(plain)
+}
+
+fn ask_for_place(session: &Session<'_>) -> Result<Address> {
     let begin = Call::sending(
         Method::POST,
         session.address("blobs/uploads/"),
         Payload::Bytes(b""),
     );
     let doing = begin.doing();
-    let answer = session.send_again(&begin).map_err(plain)?;
-    let answer = expect(session, &doing, answer, &[202]).map_err(plain)?;
+    let answer = session.send_again(&begin)?;
+    let answer = expect(session, &doing, answer, &[202])?;
     let location = answer.header(&LOCATION).unwrap_or_default();
-    let place: Address = destination(session.base(), &answer.from, location)
-        .map_err(|problem| plain(session.wrong(doing, problem)))?;
-    let path = store.blob_path(&blob.digest);
-    let mut call = Call::sending(
-        Method::PUT,
-        place.with("digest", blob.digest.as_str()),
-        Payload::File(&path, blob.size),
-    )
-    .header(CONTENT_TYPE, "application/octet-stream");
-    call.hurried = false;
-    let doing = call.doing();
-    let answer = session.send(&call).map_err(plain)?;
-    if passing(answer.status()) {
-        let asked = retry_after(&answer);
-        let status = answer.status();
-        let codes = codes(answer);
-        return Err((session.wrong(doing, Problem::Status { status, codes }), asked));
+    destination(session.base(), &answer.from, location).map_err(|problem| session.wrong(doing, problem))
+}
+
+/// How much of a blob came where an upload broke off, by the distribution specification's question for it; nothing where the
+/// registry does not say, or says something else than a part from the beginning. Then the upload is begun anew.
+fn go_on(session: &Session<'_>, blob: &Descriptor, place: &Place) -> Option<Place> {
+    let answer = session.send(&Call::get(place.address.clone())).ok()?;
+    if answer.status() != 204 {
+        return None;
     }
-    expect(session, &doing, answer, &[201, 204])
-        .map(drop)
-        .map_err(plain)
+    let (first, last) = answer.header(&RANGE)?.split_once('-')?;
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    let has = last.checked_add(1)?;
+    // Nothing at all is `0-0` too, as one byte is.
+    if first != 0 || last == 0 || has >= blob.size {
+        return None;
+    }
+    let location = answer.header(&LOCATION)?;
+    let address = destination(session.base(), &answer.from, location).ok()?;
+    Some(Place { address, has })
 }

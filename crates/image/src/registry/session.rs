@@ -224,6 +224,7 @@ pub(super) fn expect(session: &Session<'_>, doing: &str, answer: Answer, wanted:
             known: session.has_login(),
         },
         404 => Problem::NotFound(codes(answer)),
+        400 if !answer.from.is_encrypted() => Problem::MayWantTls(codes(answer)),
         _ => Problem::Status {
             status,
             codes: codes(answer),

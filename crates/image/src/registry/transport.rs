@@ -1,5 +1,6 @@
 //! One request over HTTP: limits, deadlines, TLS, and redirects that lead nowhere one should not go.
 
+use std::io::{Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -83,8 +84,15 @@ pub(super) enum Payload<'a> {
     None,
     /// These bytes.
     Bytes(&'a [u8]),
-    /// A file of that many bytes.
-    File(&'a std::path::Path, u64),
+    /// What a file has from there on, that many bytes.
+    File {
+        /// The file.
+        path: &'a std::path::Path,
+        /// The first byte that is sent.
+        from: u64,
+        /// How many are.
+        length: u64,
+    },
 }
 
 /// One request.
@@ -163,6 +171,8 @@ pub(super) struct Transport {
     encrypted: OnceLock<Agent>,
     /// Without TLS, by the environment's proxies.
     plain: OnceLock<Agent>,
+    /// With TLS, to this machine: by no proxy.
+    local_encrypted: OnceLock<Agent>,
     /// Without TLS, to this machine: by no proxy.
     local: OnceLock<Agent>,
 }
@@ -174,6 +184,7 @@ impl Transport {
             tls_ca: connection.tls_ca.clone(),
             encrypted: OnceLock::new(),
             plain: OnceLock::new(),
+            local_encrypted: OnceLock::new(),
             local: OnceLock::new(),
         }
     }
@@ -244,8 +255,12 @@ impl Transport {
                 let request = request.header(CONTENT_LENGTH, bytes.len());
                 run(agent, request.body(SendBody::from_reader(&mut bytes)), hurry)
             }
-            Payload::File(path, length) => {
-                let mut file = std::fs::File::open(path).map_err(|source| crate::Error::Io {
+            Payload::File { path, from, length } => {
+                let opened = std::fs::File::open(path).and_then(|mut file| {
+                    file.seek(SeekFrom::Start(from))?;
+                    Ok(file)
+                });
+                let mut file = opened.map_err(|source| crate::Error::Io {
                     action: "open",
                     path: path.to_owned(),
                     source,
@@ -258,7 +273,8 @@ impl Transport {
 
     fn agent(&self, address: &Address) -> Result<&Agent> {
         let cell = match (address.is_encrypted(), address.is_loopback()) {
-            (true, _) => &self.encrypted,
+            (true, false) => &self.encrypted,
+            (true, true) => &self.local_encrypted,
             (false, false) => &self.plain,
             (false, true) => &self.local,
         };
@@ -380,6 +396,7 @@ pub(super) fn problem(error: ureq::Error) -> Problem {
         E::LargeResponseHeader(_, limit) => {
             Problem::Refused(format!("the headers of the answer are longer than {limit} bytes"))
         }
+        E::Io(error) if has_no_address(&error) => Problem::NoHost,
         E::Io(error) => match certificate(&error) {
             Some(why) => Problem::Certificate(why.to_string()),
             None => match error.get_ref().and_then(|inner| inner.downcast_ref::<E>()) {
@@ -389,6 +406,19 @@ pub(super) fn problem(error: ureq::Error) -> Problem {
         },
         other => Problem::Broken(other.to_string()),
     }
+}
+
+/// Whether the system says for good that a name has no address. The standard library has no kind of its own for that: on
+/// Windows there is the socket library's number (host not found, no data), elsewhere its text before that of `getaddrinfo`.
+fn has_no_address(error: &std::io::Error) -> bool {
+    if cfg!(windows) {
+        return matches!(error.raw_os_error(), Some(11001 | 11004));
+    }
+    let text = error.to_string();
+    let passes = ["Temporary failure", "Try again"]
+        .iter()
+        .any(|words| text.contains(words));
+    text.starts_with("failed to lookup address information") && !passes
 }
 
 /// What is wrong with a certificate, where that is what an input or output error wraps.

@@ -183,7 +183,7 @@ impl Store {
             return Err(Error::MediaType {
                 digest: digest.clone(),
                 media_type: layer.blob.media_type.clone(),
-                remedy: "layers are read as plain or gzip-compressed tar; \
+                remedy: "layers are read as tar, plain or compressed by gzip or zstd; \
                          `skopeo copy --dest-compress-format gzip` converts others",
             });
         };

@@ -39,6 +39,7 @@ mod tree;
 #[cfg(windows)]
 #[path = "tree_windows.rs"]
 mod tree;
+mod zstd;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -7,6 +7,7 @@ use std::thread;
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::zstd::Frames;
 use super::{Compression, LayerError};
 use crate::Digest;
 use crate::digest::{Hasher, Hashing};
@@ -95,6 +96,17 @@ fn read(
             let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(CHUNK / 2, hashing));
             pump(&mut decoder, empties, full)?;
             let mut rest = decoder.into_inner();
+            while !rest.fill_buf()?.is_empty() {
+                rest.consume(rest.buffer().len());
+            }
+            rest.into_inner()
+        }
+        Compression::Zstd => {
+            let mut frames = Frames::new(BufReader::with_capacity(CHUNK / 2, hashing));
+            pump(&mut frames, empties, full)?;
+            let Some(mut rest) = frames.into_inner() else {
+                return Err(io::ErrorKind::InvalidData.into());
+            };
             while !rest.fill_buf()?.is_empty() {
                 rest.consume(rest.buffer().len());
             }

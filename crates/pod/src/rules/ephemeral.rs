@@ -4,6 +4,7 @@ use porthole_manifest::WorkloadKind;
 
 use crate::path::Path;
 use crate::rule::rules;
+use crate::rules::container;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -15,7 +16,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     let Some(list) = pass.spec.field("ephemeralContainers") else {
         return;
     };
-    if list.items().next().is_none() {
+    if list.items().next().is_none() || !container::ephemeral::are_known(pass) {
         return;
     }
     let spec = Path::root(pass.template.prefix);

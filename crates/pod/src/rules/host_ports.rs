@@ -1,16 +1,15 @@
 //! Host ports, and what the host's network makes of them.
 //!
 //! Before validation a Pod on the host's network gets `hostPort` from `containerPort` for each port of its containers and
-//! init containers that has none. A template of another workload gets none since 1.28.
+//! init containers that has none. So does a template up to 1.27, and up to 1.30 where a gate asks for it.
 
 use std::collections::HashSet;
 
-use porthole_manifest::{Node, WorkloadKind};
+use porthole_manifest::Node;
 
-use crate::container::{ContainerKind, ContainerRef, containers_of};
-use crate::finding::ErrorKind;
+use crate::container::ContainerKind;
 use crate::path::Path;
-use crate::render::go_quote;
+use crate::report::{Shown, int, items, text};
 use crate::rule::rules;
 use crate::validate::Pass;
 
@@ -22,86 +21,56 @@ rules! { ApiServer:
     HOST_PORT_DUPLICATE = "host-port-duplicate";
 }
 
-/// A port of a container, defaults filled in.
-struct Port<'a> {
-    node: Node<'a>,
-    host: i64,
-    container: i64,
+/// Whether a host port that is not set is taken from the container port.
+fn is_defaulted(pass: &Pass<'_>, kind: ContainerKind) -> bool {
+    let in_templates = !pass.at_least(28)
+        || (!pass.at_least(31) && pass.enabled("DefaultHostNetworkHostPortsInPodTemplates"));
+    kind != ContainerKind::Ephemeral && (pass.is_pod() || in_templates) && pass.host_network()
 }
 
-impl<'a> Port<'a> {
-    fn read(pass: &Pass<'_>, kind: ContainerKind, node: Node<'a>) -> Self {
-        let number = |key| node.field(key).and_then(Node::as_i64).unwrap_or_default();
-        let container = number("containerPort");
-        let defaulted = pass.template.kind == WorkloadKind::Pod
-            && kind != ContainerKind::Ephemeral
-            && pass.host_network();
-        let host = match number("hostPort") {
-            0 if defaulted => container,
-            host => host,
-        };
-        Self {
-            node,
-            host,
-            container,
-        }
-    }
-
-    /// The place of the host port, or of what it comes from.
-    fn place(&self) -> Node<'a> {
-        self.node
-            .field("hostPort")
-            .or_else(|| self.node.field("containerPort"))
-            .unwrap_or(self.node)
-    }
-
-    /// What may be there once.
-    fn key(&self) -> String {
-        let text = |key| self.node.field(key).and_then(Node::as_str);
-        // An unset protocol is defaulted to TCP, an empty one as well.
-        let protocol = text("protocol")
-            .filter(|protocol| !protocol.is_empty())
-            .unwrap_or("TCP");
-        format!("{protocol}/{}/{}", text("hostIP").unwrap_or_default(), self.host)
+/// The host port of a port after defaulting; 0 is none.
+pub(crate) fn host_port(pass: &Pass<'_>, kind: ContainerKind, port: Node<'_>) -> i64 {
+    match int(port, "hostPort").unwrap_or_default() {
+        0 if is_defaulted(pass, kind) => int(port, "containerPort").unwrap_or_default(),
+        host => host,
     }
 }
 
-fn ports<'a>(container: &ContainerRef<'a>) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-    container
-        .node
-        .field("ports")
-        .into_iter()
-        .flat_map(Node::items)
-        .enumerate()
+/// The place of the host port, or of what it comes from.
+pub(crate) fn place(port: Node<'_>) -> Node<'_> {
+    let written = port.field("hostPort").or_else(|| port.field("containerPort"));
+    written.unwrap_or(port)
 }
 
-/// Reports host ports that several of `containers` take. Init containers run one by one and are asked one by one; the API
-/// server then numbers each as the first.
-pub(crate) fn check_duplicates(pass: &mut Pass<'_>, kind: ContainerKind, containers: &[ContainerRef<'_>]) {
+/// What may be there once.
+fn key(port: Node<'_>, host: i64) -> String {
+    // An unset protocol is defaulted to TCP, an empty one as well.
+    let protocol = Some(text(port, "protocol")).filter(|protocol| !protocol.is_empty());
+    format!("{}/{}/{host}", protocol.unwrap_or("TCP"), text(port, "hostIP"))
+}
+
+/// Reports host ports that several of `containers`, which stand at `list`, take.
+pub(crate) fn check_duplicates(
+    pass: &mut Pass<'_>,
+    list: &Path<'_>,
+    kind: ContainerKind,
+    containers: &[Node<'_>],
+) {
     let mut taken = HashSet::new();
-    let spec = Path::root(pass.template.prefix);
-    let list = spec.child(kind.field());
-    for (place, container) in containers.iter().enumerate() {
-        for (index, node) in ports(container) {
-            let port = Port::read(pass, kind, node);
-            if port.host == 0 {
+    for (place_in_list, container) in containers.iter().enumerate() {
+        for (index, port) in items(*container, "ports").enumerate() {
+            let host = host_port(pass, kind, port);
+            if host == 0 {
                 continue;
             }
-            let key = port.key();
+            let key = key(port, host);
             if taken.contains(&key) {
-                let at = list.index(place);
+                let at = list.index(place_in_list);
                 let ports = at.child("ports");
                 let port_path = ports.index(index);
-                let value = Some(go_quote(&key));
                 let field = port_path.child("hostPort");
-                pass.report(
-                    &HOST_PORT_DUPLICATE,
-                    ErrorKind::Duplicate,
-                    &field,
-                    value,
-                    "",
-                    port.place().span(),
-                );
+                let span = place(port).span();
+                pass.duplicate(&HOST_PORT_DUPLICATE, &field, Shown::Str(&key), span);
             } else {
                 taken.insert(key);
             }
@@ -109,32 +78,54 @@ pub(crate) fn check_duplicates(pass: &mut Pass<'_>, kind: ContainerKind, contain
     }
 }
 
-/// Reports host ports of `containers` that are not the container's, on the host's network.
+/// Reports host ports of containers that are not the container's, on the host's network (`validatePodHostNetworkDeps`,
+/// since 1.28).
 pub(crate) fn check_host_network(pass: &mut Pass<'_>) {
+    if pass.at_least(28) {
+        check_network(
+            pass,
+            "hostPort",
+            "must match `containerPort` when `hostNetwork` is true",
+        );
+    }
+}
+
+/// The same as it was up to 1.27: at the beginning of the pod's security context, and of the container's port
+/// (`validateHostNetwork`).
+pub(crate) fn check_host_network_before_1_28(pass: &mut Pass<'_>) {
+    if !pass.at_least(28) {
+        check_network(
+            pass,
+            "containerPort",
+            "must match `hostPort` when `hostNetwork` is true",
+        );
+    }
+}
+
+fn check_network(pass: &mut Pass<'_>, key: &str, detail: &str) {
     if !pass.host_network() {
         return;
     }
-    let template = pass.template;
-    let spec = Path::root(template.prefix);
+    let spec = pass.spec_path();
     let list = spec.child(ContainerKind::Main.field());
-    for container in containers_of(&template, ContainerKind::Main) {
-        for (index, node) in ports(&container) {
-            let port = Port::read(pass, ContainerKind::Main, node);
-            // A template's unset port stays zero, and is taken.
-            if port.host == port.container || (port.host == 0 && template.kind != WorkloadKind::Pod) {
+    for (index, container) in items(pass.spec, ContainerKind::Main.field()).enumerate() {
+        let at = list.index(index);
+        let ports = at.child("ports");
+        for (index, port) in items(container, "ports").enumerate() {
+            let own = int(port, "containerPort").unwrap_or_default();
+            let host = host_port(pass, ContainerKind::Main, port);
+            // A template's port that is not defaulted stays zero, and is taken.
+            if host == own || (host == 0 && !pass.is_pod() && pass.at_least(28)) {
                 continue;
             }
-            let at = list.index(container.index);
-            let ports = at.child("ports");
             let port_path = ports.index(index);
-            let detail = "must match `containerPort` when `hostNetwork` is true";
-            let field = port_path.child("hostPort");
+            let shown = Shown::Int(if key == "hostPort" { host } else { own });
             pass.invalid(
                 &HOST_PORT_DIFFERS,
-                &field,
-                port.host.to_string(),
+                &port_path.child(key),
+                shown,
                 detail,
-                port.place().span(),
+                place(port).span(),
             );
         }
     }

@@ -3,11 +3,12 @@
 use porthole_manifest::Node;
 
 use crate::container::containers;
-use crate::finding::ErrorKind;
 use crate::path::Path;
-use crate::render::go_json;
+use crate::report::{Shown, is_true};
 use crate::rule::rules;
-use crate::validate::{Pass, is_true};
+use crate::rules::container::security_context;
+use crate::rules::{annotations, host_users, pod_context};
+use crate::validate::Pass;
 
 rules! { ApiServer:
     /// `spec.os` names a system, or is left out.
@@ -19,30 +20,67 @@ rules! { ApiServer:
     /// A pod of Windows (`spec.os.name: windows`) sets no field that only Linux knows, be it to a value without effect such
     /// as `privileged: false`.
     LINUX_FIELD_ON_WINDOWS = "linux-field-on-windows";
-    /// A pod of Windows has no resources of its own (`spec.resources`): its containers have.
-    POD_RESOURCES_ON_WINDOWS = "pod-resources-on-windows";
 }
 
 const LINUX: &str = "linux";
 const WINDOWS: &str = "windows";
 
-/// Fields of a pod's `securityContext` that a Windows pod may not set, in the API server's order.
-const POD_CONTEXT: [&str; 11] = [
-    "appArmorProfile",
-    "seLinuxOptions",
-    "seccompProfile",
-    "fsGroup",
-    "fsGroupChangePolicy",
-    "sysctls",
-    "runAsUser",
-    "runAsGroup",
-    "supplementalGroups",
-    "supplementalGroupsPolicy",
-    "seLinuxChangePolicy",
+/// Fields of a Windows pod that only Linux knows, in the API server's order up to 1.36, each with the version that refuses
+/// it first. Those of the host stood in the security context then.
+static POD_FIELDS_OLD: [(Owner, &str, u16); 15] = [
+    (Owner::Context, "appArmorProfile", 30),
+    (Owner::Context, "seLinuxOptions", 23),
+    (Owner::Spec, "hostUsers", 25),
+    (Owner::Spec, "hostPID", 23),
+    (Owner::Spec, "hostIPC", 23),
+    (Owner::Context, "seccompProfile", 23),
+    (Owner::Context, "fsGroup", 23),
+    (Owner::Context, "fsGroupChangePolicy", 23),
+    (Owner::Context, "sysctls", 23),
+    (Owner::Spec, "shareProcessNamespace", 23),
+    (Owner::Context, "runAsUser", 23),
+    (Owner::Context, "runAsGroup", 23),
+    (Owner::Context, "supplementalGroups", 23),
+    (Owner::Context, "supplementalGroupsPolicy", 31),
+    (Owner::Context, "seLinuxChangePolicy", 32),
 ];
 
+/// The same since 1.37: the fields of the host come last.
+static POD_FIELDS: [(Owner, &str, u16); 15] = [
+    (Owner::Context, "appArmorProfile", 37),
+    (Owner::Context, "seLinuxOptions", 37),
+    (Owner::Context, "seccompProfile", 37),
+    (Owner::Context, "fsGroup", 37),
+    (Owner::Context, "fsGroupChangePolicy", 37),
+    (Owner::Context, "sysctls", 37),
+    (Owner::Context, "runAsUser", 37),
+    (Owner::Context, "runAsGroup", 37),
+    (Owner::Context, "supplementalGroups", 37),
+    (Owner::Context, "supplementalGroupsPolicy", 37),
+    (Owner::Context, "seLinuxChangePolicy", 37),
+    (Owner::Spec, "hostUsers", 37),
+    (Owner::Spec, "hostPID", 37),
+    (Owner::Spec, "hostIPC", 37),
+    (Owner::Spec, "shareProcessNamespace", 37),
+];
+
+/// The fields that only Linux knows of what `owner` holds, in the newest order.
+pub(crate) fn linux_fields(owner: Owner) -> impl Iterator<Item = &'static str> {
+    let own = move |field: &&(Owner, &'static str, u16)| field.0 == owner;
+    POD_FIELDS.iter().filter(own).map(|(_, key, _)| *key)
+}
+
+/// What holds a field of a pod.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// `spec`.
+    Spec,
+    /// `spec.securityContext`.
+    Context,
+}
+
 /// Fields of a container's `securityContext` that a Windows pod may not set, in the API server's order.
-const CONTAINER_CONTEXT: [&str; 10] = [
+pub(crate) const CONTAINER_CONTEXT: [&str; 10] = [
     "appArmorProfile",
     "seLinuxOptions",
     "seccompProfile",
@@ -55,57 +93,41 @@ const CONTAINER_CONTEXT: [&str; 10] = [
     "runAsGroup",
 ];
 
-fn os_name(spec: Node<'_>) -> Option<&str> {
-    let os = spec.field("os")?;
+/// The name in `spec.os`, where the API server looks at the field: 1.22 does not know it, and 1.23 and 1.24 drop it where
+/// its gate is off.
+fn os_name<'a>(pass: &Pass<'a>) -> Option<&'a str> {
+    if !pass.at_least(23) || !pass.feature("IdentifyPodOS", 25) {
+        return None;
+    }
+    let os = pass.spec.field("os")?;
     Some(os.field("name").and_then(Node::as_str).unwrap_or_default())
 }
 
-pub(crate) fn check_pod_resources(pass: &mut Pass<'_>) {
-    let Some(resources) = pass.spec.field("resources") else {
-        return;
-    };
-    if os_name(pass.spec) == Some(WINDOWS) {
-        let spec = Path::root(pass.template.prefix);
-        let field = spec.child("resources");
-        pass.forbidden(
-            &POD_RESOURCES_ON_WINDOWS,
-            &field,
-            "may not be set for a windows pod",
-            resources.span(),
-        );
-    }
+/// Whether the pod says that it is one of Windows.
+pub(crate) fn is_windows(pass: &Pass<'_>) -> bool {
+    os_name(pass) == Some(WINDOWS)
 }
 
 pub(crate) fn check(pass: &mut Pass<'_>) {
-    let Some(os) = pass.spec.field("os") else { return };
-    let spec = Path::root(pass.template.prefix);
+    let Some(name) = os_name(pass) else { return };
+    let os = pass.spec.child("os");
+    let spec = pass.spec_path();
     let path = spec.child("os");
-    match os_name(pass.spec) {
-        None => {}
-        Some(LINUX) => linux(pass),
-        Some(WINDOWS) => windows(pass),
-        Some("") => {
-            let place = os.field("name").unwrap_or(os).span();
-            pass.report(
-                &OS_NAME_REQUIRED,
-                ErrorKind::Required,
-                &path.child("name"),
-                None,
-                "",
-                place,
-            );
+    let place = os.field("name").unwrap_or(os).span();
+    match name {
+        LINUX => linux(pass),
+        WINDOWS => windows(pass),
+        "" => {
+            let detail = if pass.at_least(34) { "" } else { "cannot be empty" };
+            pass.required(&OS_NAME_REQUIRED, &path.child("name"), detail, place);
         }
-        Some(other) => {
-            let place = os.field("name").unwrap_or(os).span();
-            let detail = "supported values: \"linux\", \"windows\"";
-            pass.report(
-                &OS_NAME_UNKNOWN,
-                ErrorKind::NotSupported,
-                &path,
-                Some(go_json(other)),
-                detail,
-                place,
-            );
+        other => {
+            let value = if pass.at_least(29) {
+                Shown::Named(other)
+            } else {
+                Shown::Str(other)
+            };
+            pass.not_supported(&OS_NAME_UNKNOWN, &path, value, &[LINUX, WINDOWS], place);
         }
     }
 }
@@ -135,44 +157,75 @@ fn windows(pass: &mut Pass<'_>) {
     let template = pass.template;
     let node = pass.spec;
     let spec = Path::root(template.prefix);
-    let mut refuse = |owner: &Path<'_>, key: &str, value: Node<'_>| {
-        let detail = "cannot be set for a windows pod";
-        pass.forbidden(&LINUX_FIELD_ON_WINDOWS, &owner.child(key), detail, value.span());
+    let context = node.child("securityContext");
+    let context_path = spec.child("securityContext");
+    let fields = if pass.at_least(37) {
+        &POD_FIELDS
+    } else {
+        &POD_FIELDS_OLD
     };
-    if let Some(context) = node.field("securityContext") {
-        let path = spec.child("securityContext");
-        for key in POD_CONTEXT {
-            // An empty list of sysctls is none; an empty list of groups counts as set.
-            let value = context
-                .field(key)
-                .filter(|value| key != "sysctls" || value.items().next().is_some());
-            if let Some(value) = value {
-                refuse(&path, key, value);
-            }
+    for (owner, key, since) in fields {
+        if !pass.at_least(*since) {
+            continue;
         }
-    }
-    // Since 1.37 the fields of the host come after those of the security context. Two are set by any value, two by true.
-    for (key, any) in [
-        ("hostUsers", true),
-        ("hostPID", false),
-        ("hostIPC", false),
-        ("shareProcessNamespace", true),
-    ] {
-        if let Some(value) = node.field(key).filter(|_| any || is_true(node, key)) {
-            refuse(&spec, key, value);
+        let (holder, path) = match owner {
+            Owner::Spec => (node, &spec),
+            Owner::Context => (context, &context_path),
+        };
+        if let Some(value) = set_field(pass, holder, key) {
+            refuse(pass, path, key, value);
         }
     }
     for container in containers(&template) {
-        let Some(context) = container.security_context() else {
-            continue;
-        };
+        let context = container.security_context();
         let list = spec.child(container.kind.field());
         let at = list.index(container.index);
         let path = at.child("securityContext");
+        let of_annotation = annotations::seccomp_field(pass, Some(container.name.unwrap_or_default()))
+            .or_else(|| {
+                let namesake = annotations::seccomp_of_namesake(pass, &container);
+                namesake.filter(|(_, before)| *before).map(|(profile, _)| profile)
+            });
+        if context.is_none() && of_annotation.is_none() {
+            continue;
+        }
         for key in CONTAINER_CONTEXT {
-            if let Some(value) = context.field(key) {
-                refuse(&path, key, value);
+            let own = context.and_then(|context| context.field(key));
+            let value = match key {
+                "appArmorProfile" => own.filter(|_| security_context::knows_app_armor(pass)),
+                "seccompProfile" => own.or(of_annotation),
+                _ => own,
+            };
+            if let Some(value) = value {
+                refuse(pass, &path, key, value);
             }
         }
     }
+}
+
+/// The field where it counts as set: that the API server has not dropped it, and, for some, that it says something.
+fn set_field<'a>(pass: &Pass<'a>, holder: Node<'a>, key: &str) -> Option<Node<'a>> {
+    if key == "seccompProfile" {
+        return holder
+            .field(key)
+            .or_else(|| annotations::seccomp_field(pass, None));
+    }
+    let value = holder.field(key)?;
+    let counts = match key {
+        "hostPID" | "hostIPC" => is_true(holder, key),
+        // An empty list of sysctls is none; an empty list of groups counts as set.
+        "sysctls" => value.items().next().is_some(),
+        "hostUsers" => host_users::is_known(pass),
+        "appArmorProfile" => security_context::knows_app_armor(pass),
+        "supplementalGroupsPolicy" => pod_context::knows_groups_policy(pass),
+        "seLinuxChangePolicy" => pod_context::knows_se_linux_policy(pass),
+        "fsGroupChangePolicy" => pass.feature("ConfigurableFSGroupPolicy", 23),
+        _ => true,
+    };
+    counts.then_some(value)
+}
+
+fn refuse(pass: &mut Pass<'_>, owner: &Path<'_>, key: &str, value: Node<'_>) {
+    let detail = "cannot be set for a windows pod";
+    pass.forbidden(&LINUX_FIELD_ON_WINDOWS, &owner.child(key), detail, value.span());
 }

@@ -4,9 +4,9 @@
 use porthole_manifest::Node;
 
 use crate::account_grammar::{self, AccountError};
-use crate::container::ContainerRef;
+use crate::names;
 use crate::path::Path;
-use crate::render::go_json;
+use crate::report::Shown;
 use crate::rule::{Rule, rules};
 use crate::validate::Pass;
 
@@ -43,12 +43,6 @@ rules! { ApiServer:
     ACCOUNT_USER_CHARACTERS = "account-user-characters";
 }
 
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
-    and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-
-/// The most bytes of a custom resource's name.
-const NAME_LIMIT: usize = 253;
 /// The most bytes of a credential spec.
 const CREDENTIAL_SPEC_LIMIT: usize = 64 * 1024;
 
@@ -61,30 +55,25 @@ pub(crate) fn check_pod(pass: &mut Pass<'_>) {
     );
 }
 
-pub(crate) fn check_container(pass: &mut Pass<'_>, container: &ContainerRef<'_>) {
-    let spec = Path::root(pass.template.prefix);
-    let list = spec.child(container.kind.field());
-    let path = list.index(container.index);
-    check(pass, &path.child("securityContext"), container.security_context());
-}
-
-fn check(pass: &mut Pass<'_>, context_path: &Path<'_>, context: Option<Node<'_>>) {
+/// `windowsOptions` of the security context at `context_path`.
+pub(crate) fn check(pass: &mut Pass<'_>, context_path: &Path<'_>, context: Option<Node<'_>>) {
     let Some(options) = context.and_then(|context| context.field("windowsOptions")) else {
         return;
     };
     let path = context_path.child("windowsOptions");
     let text = |key| options.field(key).and_then(|node| Some((node, node.as_str()?)));
     let mut invalid = |rule: &'static Rule, field: &str, node: Node<'_>, text: &str, detail: &str| {
-        pass.invalid(rule, &path.child(field), go_json(text), detail, node.span());
+        pass.invalid(rule, &path.child(field), Shown::Named(text), detail, node.span());
     };
     let field = "gmsaCredentialSpecName";
     if let Some((node, name)) = text(field) {
-        if name.len() > NAME_LIMIT {
-            let detail = "must be no more than 253 characters";
-            invalid(&CREDENTIAL_SPEC_NAME_TOO_LONG, field, node, name, detail);
-        }
-        if !is_subdomain(name) {
-            invalid(&CREDENTIAL_SPEC_NAME_FORMAT, field, node, name, SUBDOMAIN);
+        for fault in names::dns1123_subdomain(name) {
+            let rule = if fault.starts_with("must be no more") {
+                &CREDENTIAL_SPEC_NAME_TOO_LONG
+            } else {
+                &CREDENTIAL_SPEC_NAME_FORMAT
+            };
+            invalid(rule, field, node, name, &fault);
         }
     }
     let field = "gmsaCredentialSpec";
@@ -123,16 +112,4 @@ const fn account_rule(error: AccountError) -> &'static Rule {
         AccountError::UserDotsAndSpaces => &ACCOUNT_USER_DOTS_AND_SPACES,
         AccountError::UserCharacters => &ACCOUNT_USER_CHARACTERS,
     }
-}
-
-/// Labels of lower-case letters, digits and inner dashes, joined by dots.
-fn is_subdomain(name: &str) -> bool {
-    name.split('.').all(|label| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    })
 }

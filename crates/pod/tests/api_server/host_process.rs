@@ -13,7 +13,11 @@ fn context(value: Option<bool>) -> String {
 fn list(field: &str, values: &[Option<bool>]) -> String {
     let items = values
         .iter()
-        .map(|value| format!("- {{name: c, {}}}\n", context(*value)))
+        .zip(0..)
+        .map(|(value, index)| {
+            let name = format!("{}-{index}", field.to_lowercase());
+            format!("- {{name: {name}, image: i, {}}}\n", context(*value))
+        })
         .collect::<Vec<_>>()
         .concat();
     if items.is_empty() {
@@ -81,7 +85,7 @@ fn agrees_with_the_api_servers_cases() {
             allow_privileged: case.allow_privileged,
             ..Options::default()
         };
-        let found = findings_under(&pod(&spec), options);
+        let found = findings_under(&pod(&spec), &options);
         let found: Vec<_> = found
             .iter()
             .map(|finding| finding.rule.name)
@@ -115,7 +119,7 @@ fn rejects_a_container_that_differs_from_its_pod() {
 #[test]
 fn rejects_host_process_without_the_hosts_network() {
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: hpc}\nspec:\n  securityContext: {windowsOptions: {hostProcess: \
-        true}}\n  containers: [{name: c}]\n";
+        true}}\n  containers: [{name: c, image: i}]\n";
     assert_eq!(
         message(text),
         "Pod \"hpc\" is invalid: spec.hostNetwork: Invalid value: false: \
@@ -141,13 +145,13 @@ fn rejects_host_process_where_privileged_containers_are_disallowed() {
         ..Options::default()
     };
     let spec = format!("hostNetwork: true\n{}", list("containers", &[T]));
-    let found = findings_under(&pod(&spec), options);
+    let found = findings_under(&pod(&spec), &options);
     assert_eq!(
         found[0].to_string(),
         "spec: Forbidden: hostProcess containers are disallowed by cluster policy"
     );
-    let spec = "containers: [{name: c, securityContext: {privileged: true}}]";
-    let found = findings_under(&pod(spec), options);
+    let spec = "containers: [{name: c, image: i, securityContext: {privileged: true}}]";
+    let found = findings_under(&pod(spec), &options);
     assert_eq!(
         found[0].to_string(),
         "spec.containers[0].securityContext.privileged: Forbidden: \
@@ -159,10 +163,10 @@ fn rejects_host_process_where_privileged_containers_are_disallowed() {
 
 #[test]
 fn names_the_template_of_a_workload() {
-    let spec = "      hostNetwork: true\n      initContainers: [{name: i}]\n      containers: [{name: c, securityContext: \
+    let spec = "      hostNetwork: true\n      initContainers: [{name: i, image: i}]\n      containers: [{name: c, image: i, securityContext: \
         {windowsOptions: {hostProcess: true}}}]\n";
     let text = format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x}}\nspec:\n  template:\n    spec:\n{spec}"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x}}\nspec:\n  selector: {{matchLabels: {{a: b}}}}\n  template:\n    metadata: {{labels: {{a: b}}}}\n    spec:\n{spec}"
     );
     assert_eq!(
         message(&text),
@@ -174,22 +178,22 @@ fn names_the_template_of_a_workload() {
 #[test]
 fn a_missing_host_network_stands_where_host_process_is_decided() {
     let text = pod(&list("containers", &[T]));
-    let found = findings_under(&text, Options::default());
+    let found = findings_under(&text, &Options::default());
     assert_eq!(found[0].span.and_then(|span| span.slice(&text)), Some("true"));
     let text = pod(&format!("hostNetwork: false\n{}", list("containers", &[T])));
-    let found = findings_under(&text, Options::default());
+    let found = findings_under(&text, &Options::default());
     assert_eq!(found[0].span.and_then(|span| span.slice(&text)), Some("false"));
 }
 
 #[test]
 fn rejects_ephemeral_containers_before_the_pod_runs() {
     assert_eq!(
-        texts("ephemeralContainers: [{name: e}]"),
+        texts("ephemeralContainers: [{name: e, image: i}]"),
         ["spec.ephemeralContainers: Forbidden: cannot be set on create"]
     );
     assert_eq!(texts("ephemeralContainers: []"), [""; 0]);
     let text = "apiVersion: v1\nkind: PodTemplate\nmetadata: {name: x}\ntemplate:\n  spec:\n    ephemeralContainers: \
-        [{name: e}]\n";
+        [{name: e, image: i}]\n    containers: [{name: c, image: i}]\n";
     assert_eq!(
         message(text),
         "PodTemplate \"x\" is invalid: template.spec.ephemeralContainers: Forbidden: ephemeral \

@@ -1,6 +1,6 @@
 //! `spec.os`, and what a pod of one system may not set.
 
-use crate::pods::{findings, pod, rules, texts};
+use crate::pods::{findings, findings_under, options_of, pod, rules, texts};
 use porthole_pod::{ErrorKind, status};
 
 #[test]
@@ -23,7 +23,7 @@ fn rejects_an_unknown_os_name_at_the_os() {
 fn rejects_windows_options_of_a_linux_pod() {
     let options = "securityContext: {windowsOptions: {}}";
     let spec = format!(
-        "os: {{name: linux}}\n{options}\ninitContainers: [{{name: i, {options}}}]\ncontainers: [{{name: c, {options}}}]"
+        "os: {{name: linux}}\n{options}\ninitContainers: [{{name: i, image: i, {options}}}]\ncontainers: [{{name: c, image: i, {options}}}]"
     );
     assert_eq!(
         texts(&spec),
@@ -33,15 +33,14 @@ fn rejects_windows_options_of_a_linux_pod() {
             "spec.containers[0].securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod",
         ]
     );
-    let spec = "os: {name: linux}\ncontainers: [{name: c, securityContext: {privileged: false, capabilities: {}, \
+    let spec = "os: {name: linux}\ncontainers: [{name: c, image: i, securityContext: {privileged: false, capabilities: {}, \
         seLinuxOptions: {}, runAsUser: 1}}]";
     assert_eq!(texts(spec), [""; 0]);
 }
 
 #[test]
 fn format_errors_come_before_the_systems() {
-    let spec =
-        "os: {name: linux}\ncontainers: [{name: c, securityContext: {windowsOptions: {runAsUserName: a/b}}}]";
+    let spec = "os: {name: linux}\ncontainers: [{name: c, image: i, securityContext: {windowsOptions: {runAsUserName: a/b}}}]";
     assert_eq!(
         texts(spec),
         [
@@ -74,6 +73,7 @@ securityContext:
   runAsNonRoot: true
 containers:
 - name: c
+  image: i
   securityContext:
     runAsGroup: 1
     runAsUser: 1
@@ -89,6 +89,7 @@ containers:
     windowsOptions: {runAsUserName: dummy}
 initContainers:
 - name: i
+  image: i
   securityContext: {privileged: false}";
     let found = findings(&pod(spec));
     assert!(found.iter().all(|finding| finding.kind == ErrorKind::Forbidden));
@@ -155,7 +156,7 @@ fn what_is_unset_or_without_effect_is_accepted_where_the_api_server_accepts_it()
 
 #[test]
 fn rejects_resources_of_a_windows_pod_before_the_host_network() {
-    let spec = "os: {name: windows}\nresources: {limits: {cpu: 1}}\nhostNetwork: true\ncontainers: [{name: c, ports: \
+    let spec = "os: {name: windows}\nresources: {limits: {cpu: 1}}\nhostNetwork: true\ncontainers: [{name: c, image: i, ports: \
         [{containerPort: 1, hostPort: 2}]}]";
     assert_eq!(rules(spec), ["pod-resources-on-windows", "host-port-differs"]);
     assert_eq!(
@@ -179,7 +180,7 @@ fn a_value_of_the_wrong_type_is_refused_before_validation() {
     };
     assert_eq!(
         refused(
-            "hostNetwork: true\ncontainers: [{name: c, securityContext: {windowsOptions: {hostProcess: 'true'}}}]"
+            "hostNetwork: true\ncontainers: [{name: c, image: i, securityContext: {windowsOptions: {hostProcess: 'true'}}}]"
         ),
         "string into Go struct field WindowsSecurityContextOptions.spec.containers.securityContext.windowsOptions.hostProcess \
          of type bool"
@@ -207,12 +208,16 @@ fn a_value_of_the_wrong_type_is_refused_before_validation() {
         "number 1.5 into Go struct field \
         ContainerPort.spec.containers.ports.hostPort of type int32"
     );
-    assert_eq!(texts("containers: [{ports: [{hostPort: 1e3}]}]"), [""; 0]);
+    assert_eq!(
+        texts("containers: [{name: c, image: i, ports: [{containerPort: 1, hostPort: 1e3}]}]"),
+        [""; 0]
+    );
 }
 
 #[test]
 fn a_status_has_the_api_servers_form() {
-    let text = pod("containers: [{name: c, securityContext: {windowsOptions: {hostProcess: true}}}]");
+    let text =
+        pod("containers: [{name: c, image: i, securityContext: {windowsOptions: {hostProcess: true}}}]");
     let json = crate::pods::with_template(&text, |template| {
         let found = porthole_pod::validate(template, &porthole_pod::Options::default());
         serde_json::to_string(&status(template, &found)).expect("plain data")
@@ -234,12 +239,14 @@ fn equal_errors_are_named_once_in_the_message_and_all_in_the_causes() {
     // Two init containers with the same clash are both numbered as the first.
     let ports = "ports: [{containerPort: 1, hostPort: 80}, {containerPort: 2, hostPort: 80}]";
     let text = pod(&format!(
-        "initContainers: [{{name: a, {ports}}}, {{name: b, {ports}}}]"
+        "initContainers: [{{name: a, image: i, {ports}}}, {{name: b, image: i, {ports}}}]"
     ));
     assert_eq!(
         crate::pods::message(&text),
         "Pod \"x\" is invalid: spec.initContainers[0].ports[1].hostPort: Duplicate value: \
         \"TCP//80\""
     );
-    assert_eq!(findings(&text).len(), 2);
+    // Since 1.37 the API server drops the second before it answers.
+    assert_eq!(findings_under(&text, &options_of(36)).len(), 2);
+    assert_eq!(findings(&text).len(), 1);
 }

@@ -1,7 +1,7 @@
 //! Pods for the tests: written as YAML, validated, answered.
 
 use porthole_manifest::{Document, Limits, PodTemplate, objects, parse, pod_template};
-use porthole_pod::{Finding, Options, status_message, validate};
+use porthole_pod::{Finding, Options, Version, status_message, validate};
 
 /// The one document of `text`.
 #[track_caller]
@@ -22,9 +22,15 @@ pub(crate) fn with_template<T>(text: &str, ask: impl FnOnce(&PodTemplate<'_>) ->
     ask(&template)
 }
 
-/// A Pod named `x` of the lines of `spec`.
+/// A Pod named `x` of the lines of `spec`, and of a container where those have none.
 pub(crate) fn pod(spec: &str) -> String {
-    let spec = spec
+    let container = "\ncontainers: [{name: main, image: i}]";
+    let container = if spec.contains("containers:") {
+        ""
+    } else {
+        container
+    };
+    let spec = format!("{spec}{container}")
         .lines()
         .map(|line| format!("  {line}\n"))
         .collect::<Vec<_>>()
@@ -34,14 +40,14 @@ pub(crate) fn pod(spec: &str) -> String {
 
 /// What is found in the workload of `text`.
 #[track_caller]
-pub(crate) fn findings_under(text: &str, options: Options) -> Vec<Finding> {
-    with_template(text, |template| validate(template, &options))
+pub(crate) fn findings_under(text: &str, options: &Options) -> Vec<Finding> {
+    with_template(text, |template| validate(template, options))
 }
 
 /// What is found in the workload of `text` by default.
 #[track_caller]
 pub(crate) fn findings(text: &str) -> Vec<Finding> {
-    findings_under(text, Options::default())
+    findings_under(text, &Options::default())
 }
 
 /// The texts of what is found in a Pod of `spec`.
@@ -66,4 +72,61 @@ pub(crate) fn message(text: &str) -> String {
         let findings = validate(template, &Options::default());
         status_message(template.kind, template.name.unwrap_or_default(), &findings)
     })
+}
+
+/// Kubernetes 1.`minor`.
+#[track_caller]
+pub(crate) fn version(minor: u16) -> Version {
+    let Some(version) = Version::new(minor) else {
+        panic!("1.{minor} is not known")
+    };
+    version
+}
+
+/// The texts of what is found in a Pod of `spec` under `options`.
+#[track_caller]
+pub(crate) fn texts_under(spec: &str, options: &Options) -> Vec<String> {
+    let findings = findings_under(&pod(spec), options);
+    findings.iter().map(ToString::to_string).collect()
+}
+
+/// A cluster of Kubernetes 1.`minor`.
+#[track_caller]
+pub(crate) fn options_of(minor: u16) -> Options {
+    let Some(version) = Version::new(minor) else {
+        panic!("1.{minor} is not known")
+    };
+    Options::of(version)
+}
+
+/// The texts of what is found in a Pod of `spec` by Kubernetes 1.`minor`.
+#[track_caller]
+pub(crate) fn texts_at(minor: u16, spec: &str) -> Vec<String> {
+    texts_under(spec, &Options::of(version(minor)))
+}
+
+/// What is found in the first container of a Pod, without its path: its fields beside name and image are `fields`. The
+/// Pod has the volumes `v`, an emptyDir, and `p`, a claim's.
+#[track_caller]
+pub(crate) fn container_texts_at(minor: u16, fields: &str) -> Vec<String> {
+    let volumes = "volumes: [{name: v, emptyDir: {}}, {name: p, persistentVolumeClaim: {claimName: p}}]";
+    let spec = format!("{volumes}\ncontainers: [{{name: c, image: i, {fields}}}]");
+    let texts = texts_at(minor, &spec);
+    let path = "spec.containers[0].";
+    texts
+        .iter()
+        .map(|text| text.strip_prefix(path).unwrap_or(text).to_owned())
+        .collect()
+}
+
+/// Asserts what each line of a table, of a version, a container's fields and the texts, is answered with.
+#[track_caller]
+pub(crate) fn assert_containers(cases: &[(u16, &str, &[&str])]) {
+    for (minor, fields, expected) in cases {
+        assert_eq!(
+            container_texts_at(*minor, fields),
+            *expected,
+            "1.{minor}: {fields}"
+        );
+    }
 }

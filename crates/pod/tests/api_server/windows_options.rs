@@ -13,7 +13,7 @@ fn quoted(text: &str) -> String {
 #[track_caller]
 fn account(text: &str, expected: &[(&str, &str)]) {
     let spec = format!(
-        "containers: [{{name: c, securityContext: {{windowsOptions: {{runAsUserName: {}}}}}}}]",
+        "containers: [{{name: c, image: i, securityContext: {{windowsOptions: {{runAsUserName: {}}}}}}}]",
         quoted(text)
     );
     let found = findings(&pod(&spec));
@@ -234,7 +234,7 @@ fn values_are_rendered_as_json_with_gos_escapes() {
 fn levels_are_asked_in_the_api_servers_order() {
     let options = "securityContext: {windowsOptions: {runAsUserName: ''}}";
     let spec = format!(
-        "{options}\ninitContainers: [{{name: i, {options}}}]\ncontainers: [{{name: c, {options}}}, {{name: d, {options}}}]"
+        "{options}\ninitContainers: [{{name: i, image: i, {options}}}]\ncontainers: [{{name: c, image: i, {options}}}, {{name: d, image: i, {options}}}]"
     );
     let found = findings(&pod(&spec));
     let fields: Vec<_> = found.iter().map(|finding| finding.field.as_str()).collect();
@@ -251,8 +251,9 @@ fn levels_are_asked_in_the_api_servers_order() {
 
 #[test]
 fn a_finding_stands_at_its_value() {
-    let text =
-        pod("containers:\n- name: c\n  securityContext:\n    windowsOptions:\n      runAsUserName: a/b");
+    let text = pod(
+        "containers:\n- name: c\n  image: i\n  securityContext:\n    windowsOptions:\n      runAsUserName: a/b",
+    );
     let found = findings(&text);
     assert_eq!(found[0].span.and_then(|span| span.slice(&text)), Some("a/b"));
 }

@@ -1,7 +1,7 @@
 //! From a Job to its plan: one pod with marks, and the rules by which pods are made of it.
 
 use super::{Request, identity, pod};
-use crate::job::{JobPlan, Marks, Rules};
+use crate::job::{JobPlan, Marks};
 use crate::plan::PodIdentity;
 use crate::spec::{ContainerSpec, Env, EnvValue, Refusal};
 
@@ -14,7 +14,7 @@ const INDEX_VARIABLE: &str = "JOB_COMPLETION_INDEX";
 /// # Errors
 /// Everything that is refused.
 pub fn job(request: &Request<'_>) -> Result<Option<JobPlan>, Vec<Refusal>> {
-    let Some(fields) = request.spec.job else {
+    let Some(rules) = request.spec.job.clone() else {
         return Ok(None);
     };
     super::refusals_of_the_host(request)?;
@@ -34,7 +34,7 @@ pub fn job(request: &Request<'_>) -> Result<Option<JobPlan>, Vec<Refusal>> {
         spec.labels.retain(|(other, _)| other != key);
         spec.labels.push((key.to_owned(), value.clone()));
     }
-    if fields.indexed {
+    if rules.indexed {
         for pairs in [&mut spec.labels, &mut spec.annotations] {
             pairs.retain(|(key, _)| key != INDEX);
             pairs.push((INDEX.to_owned(), marks.index.clone()));
@@ -57,13 +57,7 @@ pub fn job(request: &Request<'_>) -> Result<Option<JobPlan>, Vec<Refusal>> {
         namespace: holder.namespace,
         name: holder.name,
         uid: holder.uid,
-        rules: Rules {
-            completions: fields.completions,
-            parallelism: fields.parallelism,
-            backoff_limit: fields.backoff_limit,
-            active_deadline: fields.active_deadline,
-            indexed: fields.indexed,
-        },
+        rules,
         marks,
     }))
 }

@@ -15,6 +15,8 @@ pub enum Limit {
     Memory(Option<u64>),
     /// Thousandths of a processor; `None` lifts the limit.
     CpuMilli(Option<u64>),
+    /// The share of the processors beside others ([`Limits::cpu_shares`]); `None` lifts it.
+    CpuShares(Option<u64>),
     /// Processes and threads; `None` lifts the limit.
     Pids(Option<u64>),
     /// The processors that may be used; none lifts the limit.
@@ -61,6 +63,7 @@ fn set(limits: &mut Limits, limit: &Limit) {
     match limit {
         Limit::Memory(bytes) => limits.memory = *bytes,
         Limit::CpuMilli(milli) => limits.cpu_milli = *milli,
+        Limit::CpuShares(shares) => limits.cpu_shares = *shares,
         Limit::Pids(count) => limits.pids = *count,
         Limit::Processors(numbers) => limits.processors.clone_from(numbers),
         Limit::Device(new) => {
@@ -136,6 +139,25 @@ pub fn cpus(text: &str) -> Result<Limit, String> {
         Some(0) => Err(format!("must be more than 0; `{NONE}` is no limit")),
         Some(milli) => Ok(Limit::CpuMilli(Some(milli))),
         None => Err("is out of range".to_owned()),
+    }
+}
+
+/// The most shares that Linux takes.
+const MOST_SHARES: u64 = 262_144;
+
+/// `--cpu-shares`: the share of the processors beside others, or `none`.
+///
+/// # Errors
+/// It is none, with what to write instead.
+pub fn cpu_shares(text: &str) -> Result<Limit, String> {
+    if text == NONE {
+        return Ok(Limit::CpuShares(None));
+    }
+    match text.parse::<u64>() {
+        Ok(shares @ 1..=MOST_SHARES) => Ok(Limit::CpuShares(Some(shares))),
+        _ => Err(format!(
+            "must be a whole number from 1 to {MOST_SHARES} (on Windows to 11249); `{NONE}` is as much as others have"
+        )),
     }
 }
 
@@ -229,7 +251,8 @@ pub(super) fn limits(making: &mut Making<'_>, container: &ContainerSpec) -> Limi
         let written = annotated
             .processor_count
             .as_ref()
-            .or(annotated.processor_limit.as_ref());
+            .or(annotated.processor_limit.as_ref())
+            .or(annotated.processor_weight.as_ref());
         let span = written.map_or(span, |written| written.span);
         let help = "keep one of resources.limits.cpu and the annotations io.microsoft.container.processor.*";
         making.refuse(
@@ -246,6 +269,24 @@ pub(super) fn limits(making: &mut Making<'_>, container: &ContainerSpec) -> Limi
     };
     annotate(&mut limits, &making.request.spec.runtime_limits, processors);
     making.request.choices.limits.apply(&container.name, &mut limits);
+    // Those of the manifest have been refused above.
+    if making.request.facts.os == Os::Windows
+        && making
+            .request
+            .choices
+            .limits
+            .0
+            .iter()
+            .any(|choice| matches!(choice.limit, Limit::CpuShares(Some(_)) | Limit::CpuMilli(Some(_))))
+        && let Err(reason) = one_way(
+            None,
+            limits.cpu_milli.map(|milli| rate(milli, processors)),
+            limits.cpu_shares,
+        )
+    {
+        let help = "leave out --cpus or --cpu-shares, or lift the other with `none`";
+        making.refuse(container.path.clone(), container.span, reason, Some(help));
+    }
     if !limits.devices.is_empty() && making.request.facts.os == Os::Windows {
         let reason = "Windows limits no block device for a job";
         making.refuse(
@@ -263,16 +304,30 @@ fn exclusive(annotated: &RuntimeLimits, cpu_milli: Option<u64>, processors: u64)
     let value = |written: &Option<crate::spec::Written<u64>>| written.as_ref().map(|written| written.value);
     let count = value(&annotated.processor_count);
     // The kubelet asks for a share of all processors.
-    let maximum = cpu_milli.map(|milli| (milli.saturating_mul(10) / processors.max(1)).clamp(1, 10_000));
+    let maximum = cpu_milli.map(|milli| rate(milli, processors));
     let limit = value(&annotated.processor_limit).or(maximum);
-    if count.is_some() && limit.is_some() {
-        return Err(format!(
-            "invalid spec - Windows Container CPU Count: '{}', Limit: '{}', and Weight: '0' are mutually exclusive",
-            count.unwrap_or_default(),
-            limit.unwrap_or_default()
-        ));
+    one_way(count, limit, value(&annotated.processor_weight))
+}
+
+/// Thousandths of a processor as ten-thousandths of all of them.
+fn rate(milli: u64, processors: u64) -> u64 {
+    (milli.saturating_mul(10) / processors.max(1)).clamp(1, 10_000)
+}
+
+/// A job object's processors are limited in one way at most. hcsshim's words.
+///
+/// # Errors
+/// More than one is set.
+pub(crate) fn one_way(count: Option<u64>, limit: Option<u64>, weight: Option<u64>) -> Result<(), String> {
+    if [count, limit, weight].into_iter().flatten().count() < 2 {
+        return Ok(());
     }
-    Ok(())
+    Err(format!(
+        "invalid spec - Windows Container CPU Count: '{}', Limit: '{}', and Weight: '{}' are mutually exclusive",
+        count.unwrap_or_default(),
+        limit.unwrap_or_default(),
+        weight.unwrap_or_default()
+    ))
 }
 
 fn annotate(limits: &mut Limits, annotated: &RuntimeLimits, processors: u64) {
@@ -284,6 +339,9 @@ fn annotate(limits: &mut Limits, annotated: &RuntimeLimits, processors: u64) {
     }
     if let Some(limit) = &annotated.processor_limit {
         limits.cpu_milli = Some((limit.value * processors).div_ceil(10).max(1));
+    }
+    if let Some(shares) = &annotated.processor_weight {
+        limits.cpu_shares = Some(shares.value);
     }
 }
 
@@ -316,6 +374,11 @@ mod tests {
         assert_eq!(cpus("1.5"), Ok(Limit::CpuMilli(Some(1500))));
         assert_eq!(cpus("500m"), Ok(Limit::CpuMilli(Some(500))));
         assert!(cpus("0").is_err() && cpus("-1").is_err() && cpus("1x").is_err());
+        assert_eq!(cpu_shares("512"), Ok(Limit::CpuShares(Some(512))));
+        assert_eq!(cpu_shares("none"), Ok(Limit::CpuShares(None)));
+        for text in ["0", "262145", "-1", "1.5", ""] {
+            assert!(cpu_shares(text).unwrap_err().contains("1 to 262144"), "{text}");
+        }
         assert_eq!(pids("100"), Ok(Limit::Pids(Some(100))));
         assert!(pids("0").is_err() && pids("-1").is_err() && pids("1.5").is_err());
         assert_eq!(processors("5,0-2,1"), Ok(Limit::Processors(vec![0, 1, 2, 5])));
@@ -405,6 +468,27 @@ mod tests {
         assert_eq!(
             exclusive(&count, Some(1000), 4).unwrap_err(),
             "invalid spec - Windows Container CPU Count: '2', Limit: '2500', and Weight: '0' are mutually exclusive"
+        );
+        let weight = RuntimeLimits {
+            processor_weight: Some(written(2500)),
+            ..RuntimeLimits::default()
+        };
+        let mut limits = Limits::default();
+        annotate(&mut limits, &weight, 8);
+        assert_eq!((limits.cpu_shares, limits.cpu_milli), (Some(2500), None));
+        assert_eq!(exclusive(&weight, None, 4), Ok(()));
+        assert_eq!(
+            exclusive(&weight, Some(1000), 4).unwrap_err(),
+            "invalid spec - Windows Container CPU Count: '0', Limit: '2500', and Weight: '2500' are mutually exclusive"
+        );
+        let all = RuntimeLimits {
+            processor_limit: Some(written(7)),
+            processor_weight: Some(written(8)),
+            ..count
+        };
+        assert_eq!(
+            exclusive(&all, None, 4).unwrap_err(),
+            "invalid spec - Windows Container CPU Count: '2', Limit: '7', and Weight: '8' are mutually exclusive"
         );
     }
 }

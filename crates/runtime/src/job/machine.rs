@@ -1,10 +1,13 @@
 //! What a job does next: a state that hears of ends and wishes, and answers with what to start and to stop, and when to be
 //! asked again. The rules are those of Kubernetes' job controller.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+
+use super::policy::{self, FailureAction, FailureRule, SuccessRule};
+use super::{Indexes, PodEnd};
 
 /// How long after a failure the next pod is started; doubled for each further failure without a success between them.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -12,7 +15,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_mins(6);
 
 /// A job's own fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rules {
     /// How many pods have to succeed; where it is not set one has to, and then no more are started.
@@ -27,6 +30,21 @@ pub struct Rules {
     pub active_deadline: Option<Duration>,
     /// Each of the completions has a number, and each number has to succeed.
     pub indexed: bool,
+    /// How many pods of one index may fail; then the index has failed, and the others go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff_limit_per_index: Option<u32>,
+    /// How many indexes may fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_failed_indexes: Option<u32>,
+    /// What is made of pods that fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failure_policy: Vec<FailureRule>,
+    /// When fewer successes than completions are enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub success_policy: Vec<SuccessRule>,
+    /// How long what the ended job has left is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Duration>,
 }
 
 /// How a job ended.
@@ -34,9 +52,14 @@ pub struct Rules {
 pub enum JobEnd {
     /// As many pods as were to succeed have.
     Complete,
+    /// A rule of its `successPolicy` is met.
+    SuccessPolicy {
+        /// Which, from 0.
+        rule: usize,
+    },
     /// It was given up.
     Failed {
-        /// `BackoffLimitExceeded` or `DeadlineExceeded`.
+        /// `BackoffLimitExceeded`, `DeadlineExceeded`, `PodFailurePolicy`, `FailedIndexes` or `MaxFailedIndexesExceeded`.
         reason: &'static str,
         /// For people.
         message: String,
@@ -75,6 +98,25 @@ pub struct Step {
     pub end: Option<JobEnd>,
 }
 
+/// How far a job is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many pods run.
+    pub active: u32,
+    /// How many of these have been asked to stop.
+    pub terminating: u32,
+    /// How many have succeeded.
+    pub succeeded: u32,
+    /// How many have failed, without those that the policy ignores.
+    pub failed: u32,
+    /// The indexes that have succeeded, where the job has them.
+    pub completed_indexes: Option<String>,
+    /// The indexes that have failed, where they can.
+    pub failed_indexes: Option<String>,
+    /// The end that is decided and waits for the pods that still run.
+    pub ending: Option<JobEnd>,
+}
+
 /// A job's state.
 #[derive(Debug)]
 pub struct Machine {
@@ -90,12 +132,28 @@ pub struct Machine {
     streak: Option<(u32, Instant)>,
     /// The first index that no pod has had.
     fresh: u32,
-    /// Indexes whose pods have failed.
-    again: BTreeSet<u32>,
+    /// Indexes whose pods have failed, and which are to be tried again.
+    again: BTreeMap<u32, Trial>,
+    completed_indexes: Indexes,
+    failed_indexes: Indexes,
+    /// What the policy has made of a pod: the job's end.
+    policy_end: Option<JobEnd>,
     /// The end that is waited for until no pod runs.
     ending: Option<JobEnd>,
     /// Wishes to stop that the pods have not been told of.
     stop_wished: bool,
+}
+
+/// What an index has seen.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    /// Pods that were counted as failed.
+    counted: u32,
+    /// All pods that failed, and when the last of them did.
+    failed: u32,
+    last: Instant,
+    /// One of its pods runs.
+    runs: bool,
 }
 
 impl Machine {
@@ -112,37 +170,76 @@ impl Machine {
             failed: 0,
             streak: None,
             fresh: 0,
-            again: BTreeSet::new(),
+            again: BTreeMap::new(),
+            completed_indexes: Indexes::default(),
+            failed_indexes: Indexes::default(),
+            policy_end: None,
             ending: None,
             stop_wished: false,
         }
     }
 
-    /// How many pods have succeeded.
+    /// How far it is.
     #[must_use]
-    pub fn succeeded(&self) -> u32 {
-        self.succeeded
-    }
-
-    /// How many pods have failed.
-    #[must_use]
-    pub fn failed(&self) -> u32 {
-        self.failed
+    pub fn progress(&self) -> Progress {
+        let active = u32::try_from(self.active.len()).unwrap_or(u32::MAX);
+        let per_index = self.rules.backoff_limit_per_index.is_some();
+        Progress {
+            active,
+            terminating: if self.ending.is_some() { active } else { 0 },
+            succeeded: self.succeeded,
+            failed: self.failed,
+            completed_indexes: self.rules.indexed.then(|| self.completed_indexes.to_string()),
+            failed_indexes: per_index.then(|| self.failed_indexes.to_string()),
+            ending: self.ending.clone(),
+        }
     }
 
     /// A pod has ended. One that is not running is not minded.
-    pub fn ended(&mut self, pod: u64, succeeded: bool, now: Instant) {
+    pub fn ended(&mut self, pod: u64, end: &PodEnd, now: Instant) {
         let Some((index, _)) = self.active.remove(&pod) else {
             return;
         };
-        if succeeded {
+        if end.succeeded {
             self.succeeded = self.succeeded.saturating_add(1);
             self.streak = None;
-        } else {
+            if let Some(index) = index {
+                self.completed_indexes.insert(index);
+                self.again.remove(&index);
+            }
+        } else if !matches!(self.ending, Some(JobEnd::SuccessPolicy { .. })) {
+            // Those that are not needed any more have not failed.
+            self.failed_one(index, end, now);
+        }
+    }
+
+    fn failed_one(&mut self, index: Option<u32>, end: &PodEnd, now: Instant) {
+        let judged = policy::judge(&self.rules.failure_policy, end);
+        let counted = judged.action != FailureAction::Ignore;
+        if counted {
             self.failed = self.failed.saturating_add(1);
-            let before = self.streak.map_or(0, |(count, _)| count);
-            self.streak = Some((before.saturating_add(1), now));
-            self.again.extend(index);
+        }
+        if judged.action == FailureAction::FailJob && self.policy_end.is_none() {
+            self.policy_end = Some(failed("PodFailurePolicy", &judged.message));
+        }
+        let before = self.streak.map_or(0, |(count, _)| count);
+        self.streak = Some((before.saturating_add(1), now));
+        let Some(index) = index else { return };
+        let trial = self.again.entry(index).or_insert(Trial {
+            counted: 0,
+            failed: 0,
+            last: now,
+            runs: false,
+        });
+        trial.counted = trial.counted.saturating_add(u32::from(counted));
+        trial.failed = trial.failed.saturating_add(1);
+        trial.last = now;
+        trial.runs = false;
+        let limit = self.rules.backoff_limit_per_index;
+        let spent = limit.is_some_and(|limit| trial.counted > limit);
+        if spent || judged.action == FailureAction::FailIndex {
+            self.again.remove(&index);
+            self.failed_indexes.insert(index);
         }
     }
 
@@ -177,23 +274,26 @@ impl Machine {
             return step;
         }
         let deadline = self.deadline();
-        let wanted = self.wanted();
-        step.wake = deadline;
-        if self.active.len() < wanted {
-            match self.pause_end().filter(|end| now < *end) {
-                Some(end) => step.wake = Some(deadline.map_or(end, |deadline| deadline.min(end))),
-                None => {
-                    for _ in self.active.len()..wanted {
-                        step.actions.push(self.start());
-                    }
+        let mut wake = deadline;
+        for _ in self.active.len()..self.wanted() {
+            match self.start(now) {
+                Ok(action) => step.actions.push(action),
+                Err(pause_end) => {
+                    wake = Some(wake.map_or(pause_end, |wake| wake.min(pause_end)));
+                    break;
                 }
             }
         }
+        step.wake = wake;
         step
     }
 
     /// Why the job ends now, if it does.
     fn verdict(&self, stop: bool, now: Instant) -> Option<JobEnd> {
+        // What the controller looks at first.
+        if let Some(end) = &self.policy_end {
+            return Some(end.clone());
+        }
         let complete = match self.rules.completions {
             Some(completions) => self.succeeded >= completions,
             None => self.succeeded > 0 && self.active.is_empty(),
@@ -217,21 +317,41 @@ impl Machine {
             return Some(backoff("Job has reached the specified backoff limit"));
         }
         if self.deadline().is_some_and(|deadline| now >= deadline) {
-            return Some(JobEnd::Failed {
-                reason: "DeadlineExceeded",
-                message: "Job was active longer than specified deadline".to_owned(),
-            });
+            return Some(failed(
+                "DeadlineExceeded",
+                "Job was active longer than specified deadline",
+            ));
         }
-        (self.rules.parallelism == 0 && self.active.is_empty()).then_some(JobEnd::Nothing)
+        self.verdict_on_indexes()
+            .or_else(|| (self.rules.parallelism == 0 && self.active.is_empty()).then_some(JobEnd::Nothing))
+    }
+
+    fn verdict_on_indexes(&self) -> Option<JobEnd> {
+        let lost = self.failed_indexes.count();
+        if self
+            .rules
+            .max_failed_indexes
+            .is_some_and(|most| lost > u64::from(most))
+        {
+            let message = "Job has exceeded the specified maximal number of failed indexes";
+            return Some(failed("MaxFailedIndexesExceeded", message));
+        }
+        let done = lost + u64::from(self.succeeded);
+        if lost > 0 && done >= self.rules.completions.map_or(0, u64::from) {
+            return Some(failed("FailedIndexes", "Job has failed indexes"));
+        }
+        policy::met(&self.rules.success_policy, &self.completed_indexes)
+            .map(|rule| JobEnd::SuccessPolicy { rule })
     }
 
     /// How many pods are to run.
     fn wanted(&self) -> usize {
         let wanted = match self.rules.completions {
-            Some(completions) => self
-                .rules
-                .parallelism
-                .min(completions.saturating_sub(self.succeeded)),
+            Some(completions) => {
+                let lost = u32::try_from(self.failed_indexes.count()).unwrap_or(u32::MAX);
+                let left = completions.saturating_sub(self.succeeded).saturating_sub(lost);
+                self.rules.parallelism.min(left)
+            }
             None if self.succeeded > 0 => 0,
             None => self.rules.parallelism,
         };
@@ -242,30 +362,73 @@ impl Machine {
         self.began.checked_add(self.rules.active_deadline?)
     }
 
-    /// When the pause after the last failure is over.
-    fn pause_end(&self) -> Option<Instant> {
-        let (count, last) = self.streak?;
-        let doubled = 1_u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX);
-        last.checked_add(FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE))
-    }
-
-    fn start(&mut self) -> Action {
-        let index = self.rules.indexed.then(|| {
-            self.again.pop_first().unwrap_or_else(|| {
-                self.fresh += 1;
-                self.fresh - 1
-            })
-        });
+    /// Starts a pod, or says when one may be started.
+    fn start(&mut self, now: Instant) -> Result<Action, Instant> {
+        let index = if self.rules.backoff_limit_per_index.is_some() {
+            Some(self.index_of_its_own_pause(now)?)
+        } else {
+            let pause = self.streak.and_then(|(count, last)| pause_end(count, last));
+            if let Some(end) = pause.filter(|end| now < *end) {
+                return Err(end);
+            }
+            self.rules
+                .indexed
+                .then(|| {
+                    let lowest = self.again.iter_mut().find(|(_, trial)| !trial.runs);
+                    lowest.map(|(index, trial)| {
+                        trial.runs = true;
+                        *index
+                    })
+                })
+                .map(|again| again.unwrap_or_else(|| self.fresh_index()))
+        };
         let pod = self.next;
         self.next += 1;
         self.active.insert(pod, (index, 0));
-        Action::Start { pod, index }
+        Ok(Action::Start { pod, index })
+    }
+
+    /// The lowest index whose own pause is over: where indexes fail by themselves, one does not hold up the others.
+    fn index_of_its_own_pause(&mut self, now: Instant) -> Result<u32, Instant> {
+        let mut earliest: Option<Instant> = None;
+        for (index, trial) in self.again.iter_mut().filter(|(_, trial)| !trial.runs) {
+            match pause_end(trial.failed, trial.last).filter(|end| now < *end) {
+                None => {
+                    trial.runs = true;
+                    return Ok(*index);
+                }
+                Some(end) => earliest = Some(earliest.map_or(end, |earliest| earliest.min(end))),
+            }
+        }
+        let left = self
+            .rules
+            .completions
+            .is_none_or(|completions| self.fresh < completions);
+        match earliest {
+            Some(earliest) if !left => Err(earliest),
+            _ => Ok(self.fresh_index()),
+        }
+    }
+
+    fn fresh_index(&mut self) -> u32 {
+        self.fresh += 1;
+        self.fresh - 1
+    }
+}
+
+/// When the pause after so many failures is over.
+fn pause_end(failures: u32, last: Instant) -> Option<Instant> {
+    let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    last.checked_add(FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE))
+}
+
+fn failed(reason: &'static str, message: &str) -> JobEnd {
+    JobEnd::Failed {
+        reason,
+        message: message.to_owned(),
     }
 }
 
 fn backoff(message: &str) -> JobEnd {
-    JobEnd::Failed {
-        reason: "BackoffLimitExceeded",
-        message: message.to_owned(),
-    }
+    failed("BackoffLimitExceeded", message)
 }

@@ -5,7 +5,9 @@
 //! knows neither threads nor clocks; [`Job::run`] carries it out through a [`PodRunner`], which is `porthole run` in the
 //! foreground or a supervisor.
 
+mod indexes;
 pub mod machine;
+mod policy;
 mod template;
 
 use std::collections::BTreeMap;
@@ -13,12 +15,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use serde::{Deserialize, Serialize};
 
-pub use machine::{JobEnd, Rules};
+pub use indexes::Indexes;
+pub use machine::{JobEnd, Progress, Rules};
+pub use policy::{FailedPod, FailureAction, FailureRule, SuccessRule};
 pub use template::{Marks, fresh_name};
 
 use crate::PodPlan;
 use crate::clock::Clock;
+use crate::life::Outcome;
 use crate::plan::PodIdentity;
+use crate::status::{DISRUPTION_TARGET, EVICTED, Phase};
 use machine::{Action, Machine};
 
 /// Everything needed to run one job.
@@ -40,12 +46,70 @@ pub struct JobPlan {
 }
 
 /// How a pod of a job ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodEnd {
+    /// `NAMESPACE/NAME`.
+    pub pod: String,
     /// Its phase is `Succeeded`.
     pub succeeded: bool,
     /// The exit code of the first of its containers that failed; 0 when none did.
     pub code: i32,
+    /// Its containers that failed, with their exit codes; init containers first.
+    pub failed_containers: Vec<(String, i32)>,
+    /// Conditions that a rule of the job may ask for: type and status.
+    pub conditions: Vec<(String, String)>,
+    /// Why it failed, for people.
+    pub message: Option<String>,
+}
+
+impl PodEnd {
+    /// The end of a pod that has lived.
+    #[must_use]
+    pub fn of(pod: &PodIdentity, outcome: &Outcome) -> Self {
+        let failed = outcome.ends.iter().filter(|end| end.exit.code() != 0);
+        let failed_containers: Vec<(String, i32)> = failed
+            .map(|end| (end.container.clone(), end.exit.code()))
+            .collect();
+        let succeeded = outcome.phase == Phase::Succeeded;
+        let message = match (&outcome.failure, failed_containers.first()) {
+            _ if succeeded => None,
+            (Some(failure), _) => Some(format!("{}: {}", failure.reason, failure.message)),
+            (None, Some((name, code))) => Some(format!("container `{name}` ended with exit code {code}")),
+            (None, None) => None,
+        };
+        let evicted = outcome
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.reason == EVICTED);
+        let conditions = evicted.then(|| (DISRUPTION_TARGET.to_owned(), "True".to_owned()));
+        Self {
+            pod: title(pod),
+            succeeded,
+            code: match (outcome.exit_code(), &outcome.failure) {
+                // It failed as a whole, however its containers took it.
+                (0, Some(_)) => 1,
+                (code, _) => code,
+            },
+            failed_containers,
+            conditions: conditions.into_iter().collect(),
+            message,
+        }
+    }
+
+    /// The end of a pod that did not come to live, or not to its own end.
+    #[must_use]
+    pub fn lost(pod: &PodIdentity, code: i32, message: String) -> Self {
+        Self {
+            pod: title(pod),
+            code,
+            message: Some(message),
+            ..Self::default()
+        }
+    }
+}
+
+fn title(pod: &PodIdentity) -> String {
+    format!("{}/{}", pod.namespace, pod.name)
 }
 
 /// Runs the pods of a job.
@@ -60,12 +124,18 @@ pub trait PodRunner {
         let _ = pod;
         false
     }
+
+    /// The job is that far. Called from the job's thread whenever something has changed.
+    fn progress(&self, progress: &Progress) {
+        let _ = progress;
+    }
 }
 
 /// Hears of one pod. Where it is dropped without an end, the pod has failed.
 #[derive(Debug)]
 pub struct PodReport {
     pod: u64,
+    title: String,
     index: Option<u32>,
     wishes: Sender<Message>,
     ended: bool,
@@ -94,8 +164,10 @@ impl Drop for PodReport {
     fn drop(&mut self) {
         if !self.ended {
             let end = PodEnd {
-                succeeded: false,
+                pod: std::mem::take(&mut self.title),
                 code: 1,
+                message: Some("the thread that ran it has ended without a word".to_owned()),
+                ..PodEnd::default()
             };
             let _ = self.wishes.send(Message::Ended(self.pod, end));
         }
@@ -118,18 +190,21 @@ pub struct JobOutcome {
     pub succeeded: u32,
     /// How many pods have failed.
     pub failed: u32,
-    /// The exit code of the first pod that failed.
-    pub first_failure: Option<i32>,
+    /// The first pod that failed.
+    pub first_failure: Option<PodEnd>,
+    /// The last one.
+    pub last_failure: Option<PodEnd>,
 }
 
 impl JobOutcome {
     /// 0 for a job that has done what it was to do; else the code of the first of its pods that failed, or 1.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
+        let first = self.first_failure.as_ref().map(|end| end.code);
         match &self.end {
-            JobEnd::Complete | JobEnd::Nothing => 0,
-            JobEnd::Failed { .. } => self.first_failure.filter(|code| *code != 0).unwrap_or(1),
-            JobEnd::Stopped => self.first_failure.unwrap_or(0),
+            JobEnd::Complete | JobEnd::SuccessPolicy { .. } | JobEnd::Nothing => 0,
+            JobEnd::Failed { .. } => first.filter(|code| *code != 0).unwrap_or(1),
+            JobEnd::Stopped => first.unwrap_or(0),
         }
     }
 }
@@ -176,21 +251,29 @@ impl Job {
     /// the place of one that has failed: the first that fails is the job's end.
     #[must_use]
     pub fn run(self, job: &JobPlan, clock: &dyn Clock, runner: &dyn PodRunner, restarts: bool) -> JobOutcome {
-        let mut machine = Machine::new(job.rules, restarts, clock.now());
+        let mut machine = Machine::new(job.rules.clone(), restarts, clock.now());
         let mut stops: BTreeMap<u64, Box<dyn Fn() + Send>> = BTreeMap::new();
-        let mut first_failure = None;
+        let (mut first_failure, mut last_failure) = (None, None);
+        let mut told = None;
         loop {
             let step = machine.step(clock.now());
+            let progress = machine.progress();
+            if told.as_ref() != Some(&progress) {
+                runner.progress(&progress);
+                told = Some(progress);
+            }
             for action in step.actions {
                 match action {
                     Action::Start { pod, index } => {
+                        let plan = named(job, index, runner);
                         let report = PodReport {
                             pod,
+                            title: title(&plan.identity),
                             index,
                             wishes: self.wishes.clone(),
                             ended: false,
                         };
-                        stops.insert(pod, runner.start(named(job, index, runner), report));
+                        stops.insert(pod, runner.start(plan, report));
                     }
                     Action::Stop { pod } => {
                         if let Some(stop) = stops.get(&pod) {
@@ -200,11 +283,13 @@ impl Job {
                 }
             }
             if let Some(end) = step.end {
+                let progress = machine.progress();
                 return JobOutcome {
                     end,
-                    succeeded: machine.succeeded(),
-                    failed: machine.failed(),
+                    succeeded: progress.succeeded,
+                    failed: progress.failed,
                     first_failure,
+                    last_failure,
                 };
             }
             let message = match step.wake {
@@ -217,10 +302,11 @@ impl Job {
             match message {
                 Ok(Message::Ended(pod, end)) => {
                     stops.remove(&pod);
+                    machine.ended(pod, &end, clock.now());
                     if !end.succeeded {
-                        first_failure = first_failure.or(Some(end.code));
+                        first_failure.get_or_insert_with(|| end.clone());
+                        last_failure = Some(end);
                     }
-                    machine.ended(pod, end.succeeded, clock.now());
                 }
                 Ok(Message::Restarted(pod, times)) => machine.restarted(pod, times),
                 Ok(Message::Stop) => machine.stop(),

@@ -46,6 +46,7 @@ impl PodRunner for Runner {
             let end = |code| PodEnd {
                 succeeded: code == 0,
                 code,
+                ..PodEnd::default()
             };
             match script {
                 Script::Succeeds => report.ended(end(0)),
@@ -76,6 +77,11 @@ fn plan(completions: Option<u32>, parallelism: u32, indexed: bool) -> JobPlan {
             backoff_limit: 6,
             active_deadline: None,
             indexed,
+            backoff_limit_per_index: None,
+            max_failed_indexes: None,
+            failure_policy: Vec::new(),
+            success_policy: Vec::new(),
+            ttl: None,
         },
         template: PodPlan {
             identity: crate::plan::PodIdentity {
@@ -154,6 +160,8 @@ fn without_restarts_the_first_failure_is_the_end_and_its_code_the_jobs() {
         );
         assert_eq!((outcome.exit_code(), started.len()), (code, 2), "{outcome:?}");
         assert_eq!(outcome.failed, 2, "the other was stopped, and waited for");
+        let last = outcome.last_failure.clone().unwrap();
+        assert_eq!(last.code, 143, "{outcome:?}");
     }
 }
 

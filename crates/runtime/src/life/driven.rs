@@ -128,6 +128,7 @@ fn live(
     let options = Options {
         restarts: true,
         stdio: Stdio::Null,
+        terminals: false,
     };
     let result = life.run(&engine, &pod, &options, &notes);
     Lived {

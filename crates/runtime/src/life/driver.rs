@@ -14,12 +14,13 @@ use super::performing::{Perform, Really};
 use super::probing::ProbeKind;
 use super::report::Report;
 use super::{End, Event, LifeError, Observer, Options, Outcome, PodPlan, message};
+use crate::causes::chain;
 use crate::clock::{Clock, Timestamp};
 use crate::engine::{Engine, Exit, Running};
 use crate::fault;
 use crate::handler::Failed;
 use crate::plan::Limits;
-use crate::status::Phase;
+use crate::status::{EVICTED, Phase};
 use crate::volumes::{Mounted, PERIOD, Watch};
 
 /// Which attempt of which container.
@@ -69,7 +70,8 @@ impl Life {
     /// Runs a pod to its end. The observer hears of what happens, and last of the status in which the pod ended.
     ///
     /// # Errors
-    /// See [`LifeError`]. Whatever happens, containers are deleted and volumes removed.
+    /// See [`LifeError`]. Whatever happens, containers are deleted and volumes removed; what could not be, of a pod that came
+    /// to its own end, is named in the outcome.
     pub fn run(
         self,
         engine: &Arc<dyn Engine>,
@@ -79,7 +81,7 @@ impl Life {
     ) -> Result<Outcome, LifeError> {
         let volumes = Mounted::make(&pod.volumes, &pod.directory)?;
         let handle = self.handle();
-        let evict = move |message: String| handle.evict("Evicted", &message);
+        let evict = move |message: String| handle.evict(EVICTED, &message);
         let watch = Watch::start(&pod.volumes, PERIOD, evict).map_err(LifeError::Watch)?;
         let began = self.moment();
         let restarts = options.restarts.then_some(pod.restart_policy);
@@ -97,6 +99,7 @@ impl Life {
             },
             hands: all.map(Hand::new).collect(),
             failure: None,
+            left: Vec::new(),
             life: self,
         };
         driver.tell_status();
@@ -104,16 +107,14 @@ impl Life {
         driver.live();
         fault::step("pod-over");
         drop(watch);
-        let removed = volumes.remove();
+        if let Err(error) = volumes.remove() {
+            driver.left.push(chain(&error));
+        }
         driver.report.prepared = false;
         driver.machine.changed = true;
         let phase = driver.tell_status();
         let outcome = driver.outcome(phase);
-        if let Some(failure) = driver.failure {
-            return Err(failure);
-        }
-        removed?;
-        Ok(outcome)
+        driver.failure.map_or(Ok(outcome), Err)
     }
 
     pub(super) fn moment(&self) -> Moment {
@@ -135,6 +136,8 @@ pub(super) struct Driver<'a> {
     pub(super) hands: Vec<Hand<'a>>,
     /// The first thing that went wrong.
     failure: Option<LifeError>,
+    /// What could not be removed. It says nothing of how the pod has fared.
+    left: Vec<String>,
 }
 
 impl Driver<'_> {
@@ -193,6 +196,7 @@ impl Driver<'_> {
             stopped: self.machine.stopped,
             failure: self.machine.failure.clone(),
             phase,
+            left: self.left.clone(),
         }
     }
 
@@ -319,7 +323,7 @@ impl Driver<'_> {
         });
         if let Err(error) = deleted {
             self.observer.event(Event::NotRemoved(&error));
-            self.note(error.into());
+            self.left.push(chain(&error));
         }
     }
 

@@ -15,6 +15,8 @@ use crate::handler::{self, Failed, Target};
 const HANDLER_STACK: usize = 512 << 10;
 /// How long a postStart hook may take. The kubelet sets no limit either; this is one that clocks can count.
 const HOOK_LIMIT: Duration = Duration::from_hours(365 * 24);
+/// The same of one that asks somebody: who never answers would keep the thread, also when the container has long ended.
+const REQUEST_LIMIT: Duration = Duration::from_mins(10);
 
 /// Carries out hooks and probes.
 pub(super) trait Perform: Send + Sync {
@@ -39,7 +41,11 @@ impl Driver<'_> {
             .get(index)
             .and_then(|hand| hand.container.hooks.post_start.as_ref());
         if let Some(handler) = handler.cloned() {
-            self.perform(index, handler, HOOK_LIMIT, move |result| {
+            let limit = match handler {
+                Handler::HttpGet(_) | Handler::TcpSocket { .. } => REQUEST_LIMIT,
+                Handler::Exec(_) | Handler::Sleep(_) => HOOK_LIMIT,
+            };
+            self.perform(index, handler, limit, move |result| {
                 Happened::PostStarted(attempt, result)
             });
         }

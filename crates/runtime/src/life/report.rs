@@ -11,9 +11,9 @@ use crate::conduct::{ContainerPlan, RestartPolicy, Role, attempt_id};
 use crate::engine::Exit;
 use crate::plan::PodIdentity;
 use crate::status::{
-    CONTAINERS_READY, Condition, ContainerState, ContainerStatus, HostIp, INITIALIZED,
-    POD_READY_TO_START_CONTAINERS, POD_SCHEDULED, Phase, PodStatus, READY, RunningState, Terminated, Waiting,
-    container_id,
+    CONTAINERS_READY, Condition, ContainerState, ContainerStatus, DISRUPTION_TARGET, EVICTED, HostIp,
+    INITIALIZED, POD_READY_TO_START_CONTAINERS, POD_SCHEDULED, Phase, PodStatus, READY, RunningState,
+    Terminated, Waiting, container_id,
 };
 
 /// What a status needs besides the machine.
@@ -54,6 +54,9 @@ impl Report<'_> {
         let ready = ready(machine, &statuses, phase);
         self.condition(date, CONTAINERS_READY, ready.clone());
         self.condition(date, READY, ready);
+        if let Some(failure) = machine.failure.as_ref().filter(|one| one.reason == EVICTED) {
+            self.disrupted(date, &failure.message);
+        }
         let address = || HostIp {
             ip: self.address.to_owned(),
         };
@@ -70,6 +73,19 @@ impl Report<'_> {
             init_container_statuses: inits.to_vec(),
             container_statuses: mains.to_vec(),
             qos_class: self.pod.qos_class.clone(),
+        }
+    }
+
+    /// It is not the pod's own fault, as a job's `podFailurePolicy` may ask.
+    fn disrupted(&mut self, date: Timestamp, message: &str) {
+        if self.conditions.iter().all(|one| one.kind != DISRUPTION_TARGET) {
+            self.conditions.push(Condition {
+                kind: DISRUPTION_TARGET.to_owned(),
+                status: "True".to_owned(),
+                reason: Some("TerminationByKubelet".to_owned()),
+                message: Some(message.to_owned()),
+                last_transition_time: Some(date),
+            });
         }
     }
 

@@ -1,12 +1,13 @@
 //! Creates and starts attempts of containers, for the driver.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::thread;
 
 use super::driver::{Driver, Happened};
 use super::{Event, LifeError, message};
-use crate::engine::CreateError;
+use crate::causes::chain;
+use crate::engine::terminal::NO_SIZE;
+use crate::engine::{CreateError, Stdio};
 use crate::fault;
 
 /// The stacks of threads that wait for a container.
@@ -26,7 +27,12 @@ impl Driver<'_> {
             }),
             None => Ok(()),
         };
-        match made.and_then(|()| self.engine.create(hand.plan(), self.options.stdio)) {
+        let stdio = if self.options.terminals && hand.plan().streams.terminal {
+            Stdio::Terminal(NO_SIZE)
+        } else {
+            self.options.stdio
+        };
+        match made.and_then(|()| self.engine.create(hand.plan(), stdio)) {
             Ok(created) => hand.created = Some(created),
             Err(source) => {
                 let container = hand.container.plan.container.clone();
@@ -104,13 +110,7 @@ impl Driver<'_> {
                 error: failure,
             });
         }
-        let mut text = failure.to_string();
-        let mut cause = failure.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
+        chain(failure)
     }
 
     /// What is not started again is the run's own failure: everything else is killed.

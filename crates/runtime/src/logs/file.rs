@@ -28,6 +28,8 @@ pub(super) struct LogFile {
     rotation: Rotation,
     /// None while none can be made.
     file: Option<File>,
+    /// What was there before has been looked at.
+    opened: bool,
     /// What the file gets when it is rotated.
     number: u64,
     /// Of the file, up to the end of its last whole record.
@@ -44,38 +46,56 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens the log, behind what it has already.
+    /// Opens the log, behind what it has already. Where that is not possible it is tried again with everything that is
+    /// written, which is lost until then.
     pub(super) fn open(
         place: Place,
         rotation: Rotation,
         report: impl FnOnce(Trouble) + Send + 'static,
-    ) -> io::Result<Self> {
-        std::fs::create_dir_all(place.directory())?;
-        let file = append(&place.current(), false)?;
-        let size = file.metadata()?.len();
-        let number = place.numbers()?.last().map_or(1, |last| last + 1);
-        Ok(Self {
+    ) -> Self {
+        let mut log = Self {
             place,
             rotation: Rotation {
                 max_bytes: rotation.max_bytes.max(1),
                 max_files: rotation.max_files.max(2),
             },
-            file: Some(file),
-            number,
-            size,
-            // Whoever wrote it may have been killed: a line feed more is an empty line that readers skip.
-            torn: size > 0,
+            file: None,
+            opened: false,
+            number: 1,
+            size: 0,
+            torn: false,
             open: [false; 2],
             lost: 0,
             reason: String::new(),
             report: Some(Box::new(report)),
             write: Box::new(|mut file, bytes| io::Write::write(&mut file, bytes)),
-        })
+        };
+        // The first write says what is wrong, and that it was lost.
+        let _ = log.take_up();
+        log
     }
 
-    /// How many bytes are best written at once.
+    /// Finds out what is there before anything is written.
+    fn take_up(&mut self) -> io::Result<()> {
+        if self.opened {
+            return Ok(());
+        }
+        std::fs::create_dir_all(self.place.directory())?;
+        let file = append(&self.place.current(), false)?;
+        let size = file.metadata()?.len();
+        self.number = self.place.numbers()?.last().map_or(1, |last| last + 1);
+        place::forget_older(&self.place)?;
+        self.file = Some(file);
+        self.size = size;
+        // Whoever wrote it may have been killed: a line feed more is an empty line that readers skip.
+        self.torn = size > 0;
+        self.opened = true;
+        Ok(())
+    }
+
+    /// How many bytes are best written at once: the more, the larger the pieces of memory that the system takes for them.
     pub(super) fn portion(&self) -> usize {
-        const PORTION: u64 = 256 * 1024;
+        const PORTION: u64 = 1024 * 1024;
         usize::try_from(self.rotation.max_bytes.min(PORTION)).unwrap_or(0)
     }
 
@@ -143,6 +163,7 @@ impl LogFile {
     /// Writes whole records, in a new file where this one has its size. On an error: how many bytes were written, which
     /// are whole records.
     fn put(&mut self, records: &[u8]) -> Result<(), (usize, io::Error)> {
+        self.take_up().map_err(|error| (0, error))?;
         let room = self.rotation.max_bytes.saturating_sub(self.size);
         if self.size > 0 && records.len() as u64 > room {
             self.rotate().map_err(|error| (0, error))?;
@@ -308,8 +329,7 @@ mod tests {
         let (tell, told) = mpsc::channel();
         let mut log = LogFile::open(place.clone(), Rotation::default(), move |trouble| {
             let _ = tell.send(trouble);
-        })
-        .unwrap();
+        });
         let room = Arc::clone(room);
         log.write = Box::new(move |mut file, bytes| {
             let length = bytes.len().min(room.load(Ordering::Relaxed));
@@ -348,6 +368,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_before_the_log_can_be_made_is_counted() {
+        let pod = tempfile::tempdir().unwrap();
+        let place = Place::new(pod.path(), "c", 0);
+        // A file where the directory of all logs must be.
+        std::fs::write(pod.path().join("logs"), "").unwrap();
+        let (tell, told) = mpsc::channel();
+        let mut log = LogFile::open(place.clone(), Rotation::default(), move |trouble: Trouble| {
+            let _ = tell.send(trouble.path);
+        });
+        log.append(&record(Stream::Stdout, true, "early"), UNIX_EPOCH);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [place.current()]);
+        std::fs::remove_file(pod.path().join("logs")).unwrap();
+        log.append(&record(Stream::Stdout, true, "late"), UNIX_EPOCH);
+        let said = lines(&place);
+        assert!(
+            said[0].starts_with("porthole: 6 bytes of output are lost here:"),
+            "{said:?}"
+        );
+        assert_eq!(said[1..], ["late\n"]);
+    }
+
+    #[test]
     fn a_line_whose_end_is_lost_ends_where_it_is_lost() {
         let pod = tempfile::tempdir().unwrap();
         let place = Place::new(pod.path(), "c", 0);
@@ -374,7 +416,7 @@ mod tests {
             max_bytes: 100,
             max_files: 3,
         };
-        let mut log = LogFile::open(place.clone(), rotation, |_| {}).unwrap();
+        let mut log = LogFile::open(place.clone(), rotation, |_| {});
         // Two of them are one file.
         for number in 0..20 {
             log.append(&record(Stream::Stdout, true, &format!("{number:05}")), UNIX_EPOCH);
@@ -398,7 +440,7 @@ mod tests {
         std::fs::create_dir_all(place.directory()).unwrap();
         let whole = record(Stream::Stdout, true, "whole");
         std::fs::write(place.current(), [&whole[..], &whole[..HEADER + 2]].concat()).unwrap();
-        let mut log = LogFile::open(place.clone(), Rotation::default(), |_| {}).unwrap();
+        let mut log = LogFile::open(place.clone(), Rotation::default(), |_| {});
         log.append(&record(Stream::Stdout, true, "next"), UNIX_EPOCH);
         assert_eq!(lines(&place), ["whole\n", "wh\n", "next\n"]);
     }
@@ -410,7 +452,7 @@ mod tests {
 
         let pod = tempfile::tempdir().unwrap();
         let place = Place::new(pod.path(), "c", 0);
-        LogFile::open(place.clone(), Rotation::default(), |_| {}).unwrap();
+        LogFile::open(place.clone(), Rotation::default(), |_| {});
         let mode = std::fs::metadata(place.current()).unwrap().permissions().mode();
         // Less what the umask takes.
         assert_eq!(mode & 0o777 & !0o640, 0);

@@ -8,14 +8,14 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use super::file::{LogFile, Trouble};
-use super::place::{self, Place, Rotation};
+use super::place::{Place, Rotation};
 use super::record::{Cutter, Stream};
 use super::timestamp;
 use crate::engine::{Output, Terminal};
 use crate::os::{Stop, pump};
 
 /// How much is read at once.
-const PORTION: usize = 256 * 1024;
+const PORTION: usize = 512 * 1024;
 
 /// What comes of a container's outputs.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ impl Source {
 
 /// Why a container's output is not written down.
 #[derive(Debug, thiserror::Error)]
-#[error("write the log {}", path.display())]
+#[error("start a thread that writes the log {}", path.display())]
 pub struct LogError {
     /// The file.
     pub path: PathBuf,
@@ -83,10 +83,10 @@ pub struct Follower {
 
 impl Follower {
     /// Starts the thread. Logs of attempts before the previous one are removed. `trouble` is called on that thread, at most
-    /// once, when output is lost for the first time.
+    /// once, when output is lost for the first time: also where the log cannot be made, which is tried again.
     ///
     /// # Errors
-    /// The log cannot be made, or the system gave no thread. The outputs are closed then.
+    /// The system gave no thread. The outputs are closed then.
     pub fn start(
         place: &Place,
         rotation: Rotation,
@@ -97,8 +97,7 @@ impl Follower {
             path: place.current(),
             source,
         };
-        let log = LogFile::open(place.clone(), rotation, trouble).map_err(error)?;
-        place::forget_older(place).map_err(error)?;
+        let log = LogFile::open(place.clone(), rotation, trouble);
         let stop = Arc::new(Stop::new().map_err(error)?);
         let (end, done) = sync_channel(1);
         let stopped = Arc::clone(&stop);

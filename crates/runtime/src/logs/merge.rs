@@ -72,7 +72,7 @@ mod tests {
         let pod = tempfile::tempdir().unwrap();
         let reader = |container: &str, times: &[u64]| {
             let place = Place::new(pod.path(), container, 0);
-            let mut log = LogFile::open(place.clone(), Rotation::default(), |_| {}).unwrap();
+            let mut log = LogFile::open(place.clone(), Rotation::default(), |_| {});
             for second in times {
                 let time = UNIX_EPOCH + Duration::from_secs(*second);
                 let head = header(&format_time(time), Stream::Stdout, true);

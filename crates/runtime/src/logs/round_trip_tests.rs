@@ -31,7 +31,7 @@ proptest! {
         let pod = tempfile::tempdir().unwrap();
         let place = Place::new(pod.path(), "c", 0);
         let rotation = Rotation { max_bytes, max_files: u32::MAX };
-        let log = LogFile::open(place.clone(), rotation, |_| {}).unwrap();
+        let log = LogFile::open(place.clone(), rotation, |_| {});
         let mut writer = Writer::new(log, &[Stream::Stdout, Stream::Stderr]);
         let mut expected: [Vec<u8>; 2] = Default::default();
         // One that reads meanwhile, and one that reads afterwards.
@@ -87,7 +87,7 @@ fn a_reader_that_is_too_slow_says_how_many_files_it_missed() {
         max_bytes: 1,
         max_files: 2,
     };
-    let log = LogFile::open(place.clone(), rotation, |_| {}).unwrap();
+    let log = LogFile::open(place.clone(), rotation, |_| {});
     let mut writer = Writer::new(log, &[Stream::Stdout]);
     writer.hear(Heard::Bytes(0, b"0\n"));
     let mut reader = Reader::open(&place, &Query::default()).unwrap();

@@ -167,7 +167,7 @@ mod tests {
             max_bytes,
             max_files: u32::MAX,
         };
-        let mut log = LogFile::open(place.clone(), rotation, |_| {}).unwrap();
+        let mut log = LogFile::open(place.clone(), rotation, |_| {});
         for record in records {
             log.append(record, UNIX_EPOCH);
         }

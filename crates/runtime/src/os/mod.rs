@@ -23,14 +23,16 @@ mod windows;
 #[cfg(test)]
 mod channel_tests;
 
-#[cfg(target_os = "linux")]
-pub use host::prepare_process;
+#[cfg(all(debug_assertions, windows))]
+pub(crate) use host::kill_own_process;
 #[cfg(windows)]
 pub use host::prepare_state;
 pub use host::{
     Attachment, Listener, Stream, Watch, guard, host_engine, host_engine_with, spawn_detached, terminal_size,
 };
 pub(crate) use host::{Stop, pump};
+#[cfg(target_os = "linux")]
+pub use host::{is_ordinary_user, lacks, prepare_process};
 
 /// A process that was started by [`spawn_detached`].
 #[derive(Debug)]
@@ -57,6 +59,20 @@ pub fn prepare_state(_state: &std::path::Path) -> Result<(), crate::engine::Crea
 /// system there is nothing to do.
 #[cfg(not(target_os = "linux"))]
 pub fn prepare_process() {}
+
+/// What the engine's facts say that containers lack, without an engine.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn lacks() -> Vec<String> {
+    Vec::new()
+}
+
+/// Whether whoever runs porthole can make containers of nobody but itself.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn is_ordinary_user() -> bool {
+    false
+}
 
 /// The hidden verb under which an engine starts its own executable again: the guardian on Linux, the launcher on
 /// Windows. A program that embeds an engine calls [`guard`] with the arguments that follow it, before anything else.

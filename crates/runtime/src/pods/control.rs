@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::directory;
-use super::error::chain;
+use crate::causes::chain;
 use crate::life::LifeHandle;
 use crate::os::{Listener, Stream};
 use crate::plan::Limits;

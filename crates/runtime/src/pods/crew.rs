@@ -9,12 +9,14 @@ use std::thread;
 use super::directory;
 use super::supervisor::supervise_watched;
 use super::{Held, JobOrder, JobRegistration, JobStopper, Pods, Start, SuperviseError};
+use crate::causes::chain;
 use crate::clock::HostClock;
 use crate::engine::Engine;
 use crate::fault;
-use crate::job::{Job, JobOutcome, PodEnd, PodReport, PodRunner};
+use crate::job::{Job, JobOutcome, PodEnd, PodReport, PodRunner, Progress};
 use crate::life::{Life, PodPlan};
 use crate::plan::PodIdentity;
+use crate::status::PodStatus;
 
 /// Of how many ended pods of a job record, status and logs are kept: as many as run on a machine.
 const KEPT: usize = 110;
@@ -76,13 +78,14 @@ impl PodRunner for Crew {
         let life = Life::new(Arc::new(HostClock));
         let (handle, stopper) = (life.handle(), self.0.stopper.clone());
         let shared = Arc::clone(&self.0);
-        self.0.registration.pod_begins();
+        let identity = pod.identity.clone();
         let started = thread::Builder::new()
             .name("pod".to_owned())
             .spawn(move || shared.live(life, pod, report));
-        if started.is_err() {
+        if let Err(error) = started {
             // Its report is dropped, which is the pod's failure.
-            self.0.registration.pod_ended(false);
+            let why = format!("start a thread for it: {error}");
+            self.0.registration.pod_ended(&PodEnd::lost(&identity, 1, why));
         }
         Box::new(move || stopper.end(&handle))
     }
@@ -91,43 +94,45 @@ impl PodRunner for Crew {
         // Where it cannot be read, the pod's start says why.
         matches!(self.0.pods.find(&pod.namespace, &pod.name), Ok(Some(_)))
     }
+
+    fn progress(&self, progress: &Progress) {
+        self.0.registration.progress(progress);
+    }
 }
 
 impl Shared {
     fn live(&self, life: Life, pod: PodPlan, report: PodReport) {
         let directory = pod.directory.clone();
+        let identity = pod.identity.clone();
         let order = self.order.pod(pod, report.index());
-        let mut failed = false;
-        let started = |start: Start<'_>| {
-            failed = matches!(start, Start::Failed(_));
-            self.note(start)
-        };
+        let started = |start: Start<'_>| self.note(start);
         let watched = |restarts| report.restarted(restarts);
         let result = supervise_watched(&self.engine, &self.pods, life, order, started, watched);
         self.forget_the_oldest(directory);
         let end = match result {
-            Ok(outcome) => {
-                let succeeded = !failed && outcome.phase == crate::status::Phase::Succeeded;
-                let code = outcome.exit_code();
-                PodEnd { succeeded, code }
+            Ok((outcome, status)) => {
+                let mut end = PodEnd::of(&identity, &outcome);
+                if outcome.failure.is_none() {
+                    end.message = failure(&status).or(end.message);
+                }
+                end
             }
             Err(error) => {
+                let end = PodEnd::lost(&identity, 1, chain(&error));
                 // Nobody has heard of the pod: that is the job's failure.
                 if lock(&self.started).take().is_some() {
                     *lock(&self.failure) = Some(error);
                     self.give_up();
                 }
-                PodEnd {
-                    succeeded: false,
-                    code: 1,
-                }
+                end
             }
         };
-        self.registration.pod_ended(end.succeeded);
+        self.registration.pod_ended(&end);
         report.ended(end);
     }
 
-    /// Tells whoever waits of the first pod. Returns whether the pod is to go on.
+    /// Tells whoever waits of the first pod. Returns whether the pod is to go on: a later one that does not start is treated
+    /// as the kubelet does, by its `restartPolicy`, and its status says why.
     fn note(&self, start: Start<'_>) -> bool {
         let runs = matches!(start, Start::Runs);
         if runs {
@@ -180,6 +185,24 @@ impl Shared {
         }
         failure.map_or(Ok(outcome), Err)
     }
+}
+
+/// Why a pod failed, by its first container that did.
+fn failure(status: &PodStatus) -> Option<String> {
+    let all = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses);
+    let mut failed = all.filter_map(|one| Some((one, one.state.terminated.as_ref()?)));
+    let (container, end) = failed.find(|(_, end)| end.exit_code != 0)?;
+    let (name, code, reason) = (&container.name, end.exit_code, &end.reason);
+    Some(match &end.message {
+        Some(message) => format!(
+            "container `{name}`: exit code {code}: {reason}: {}",
+            message.trim_end()
+        ),
+        None => format!("container `{name}`: exit code {code}: {reason}"),
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::jobs::{self, JobRecord};
+use super::naming::{LONGEST_NAME, directory_name, is_of};
 use super::{PodsError, Record, STATUS, files, record, version};
 use crate::fault;
 use crate::plan::PodIdentity;
@@ -36,7 +37,7 @@ impl Shelf {
     }
 
     /// One of them, for people.
-    fn noun(self) -> &'static str {
+    pub(super) fn noun(self) -> &'static str {
         match self {
             Self::Pods => "pod",
             Self::Jobs => "job",
@@ -44,21 +45,12 @@ impl Shelf {
     }
 }
 
-/// The most bytes of a file's name, on every file system that a state directory is likely to be on.
-const LONGEST_NAME: usize = 255;
-
 /// How long the lock of the names is waited for. It is held for a few system calls.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `NAMESPACE/NAME`, for people.
 pub(super) fn title(pod: &PodIdentity) -> String {
     format!("{}/{}", pod.namespace, pod.name)
-}
-
-/// Whether a directory's name is of a pod of that name. No part of it can have a `_`.
-pub(super) fn is_of(directory: &str, namespace: &str, name: &str) -> bool {
-    let mut parts = directory.split('_');
-    parts.next() == Some(namespace) && parts.next() == Some(name) && parts.count() == 1
 }
 
 /// The directories of all pods, or of all jobs, in order.
@@ -208,8 +200,7 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 /// Takes a name, and makes and locks the directory of the pod or job that has it.
 pub(super) fn claim(state: &Path, shelf: Shelf, identity: &PodIdentity) -> Result<Held, PodsError> {
     check(identity)?;
-    let PodIdentity { namespace, name, uid } = identity;
-    let directory = shelf.of(state).join(format!("{namespace}_{name}_{uid}"));
+    let directory = shelf.of(state).join(directory_name(identity));
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| PodsError::Io {
@@ -298,12 +289,11 @@ fn check(identity: &PodIdentity) -> Result<(), PodsError> {
     {
         return Err(bad(format!("its uid {uid:?} is none")));
     }
-    // The two bytes are what is between the parts.
-    let length = namespace.len() + name.len() + uid.len() + 2;
+    let length = directory_name(identity).len();
     if length > LONGEST_NAME {
-        let most = LONGEST_NAME - (length - name.len() - namespace.len());
+        let most = uid.len() - (length - LONGEST_NAME).min(uid.len());
         return Err(bad(format!(
-            "namespace and name have more than {most} characters together, for which there is no directory"
+            "its uid has more than {most} characters, for which there is no directory"
         )));
     }
     Ok(())

@@ -31,6 +31,9 @@ pub struct Order {
     pub files: Vec<String>,
     /// See [`Record::job`].
     pub job: Option<String>,
+    /// See [`Record::lacks`].
+    #[serde(default)]
+    pub lacks: Vec<String>,
 }
 
 /// A job that is to be run.
@@ -47,6 +50,9 @@ pub struct JobOrder {
     pub origin: Origin,
     /// See [`Record::files`].
     pub files: Vec<String>,
+    /// The [`Record::lacks`] of its pods.
+    #[serde(default)]
+    pub lacks: Vec<String>,
 }
 
 impl Errand {
@@ -82,6 +88,7 @@ impl Order {
             detached,
         );
         record.job.clone_from(&self.job);
+        record.lacks.clone_from(&self.lacks);
         record
     }
 }
@@ -128,6 +135,7 @@ impl JobOrder {
             origin: self.origin.clone(),
             files: self.files.clone(),
             job: Some(self.plan.uid.clone()),
+            lacks: self.lacks.clone(),
         }
     }
 }

@@ -113,16 +113,9 @@ pub enum PodsError {
     },
 }
 
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
+impl PodsError {
+    /// Whether it is about what one pod or job has, and no reason not to see the others.
+    pub(super) fn is_of_one_record(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::Io { .. })
     }
-    text
 }

@@ -62,6 +62,17 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Whether a file is there without its contents, as a power failure leaves one that was written shortly before: empty, or of
+/// zeros, depending on the file system.
+pub(super) fn is_torn(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    // No text begins with it.
+    let mut first = Vec::new();
+    file.take(1).read_to_end(&mut first).is_ok() && matches!(first.as_slice(), [] | [0])
+}
+
 /// How a file that only its owner reads is opened, and made where it is missing.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::control::{self, Answer, Listening, Request, Respond};
-use super::{Held, JobRecord, JobStatus, PodsError, jobs};
+use super::{Held, JobRecord, JobStatus, PodsError};
 use crate::clock::Timestamp;
-use crate::job::{JobHandle, JobOutcome};
+use crate::job::{JobHandle, JobOutcome, PodEnd, Progress};
 use crate::life::LifeHandle;
 
 /// Stops a job, and says how its pods are ended, from any thread.
@@ -114,9 +114,9 @@ impl JobRegistration {
         }
     }
 
-    /// A pod of the job is being started.
-    pub fn pod_begins(&self) {
-        self.change(|status| status.active = status.active.saturating_add(1));
+    /// The job is that far.
+    pub fn progress(&self, progress: &Progress) {
+        self.change(|status| status.go_on(progress));
     }
 
     /// A pod of the job runs.
@@ -128,17 +128,9 @@ impl JobRegistration {
         });
     }
 
-    /// A pod of the job has ended.
-    pub fn pod_ended(&self, succeeded: bool) {
-        self.change(|status| {
-            status.active = status.active.saturating_sub(1);
-            let count = if succeeded {
-                &mut status.succeeded
-            } else {
-                &mut status.failed
-            };
-            *count = count.saturating_add(1);
-        });
+    /// A pod of the job has ended, or was not started. Why is kept, also where nothing is left of the pod.
+    pub fn pod_ended(&self, end: &PodEnd) {
+        self.change(|status| status.note_failure(end));
     }
 
     fn change(&self, change: impl FnOnce(&mut JobStatus)) {
@@ -161,7 +153,8 @@ impl JobRegistration {
         let Some(held) = kept.held.take() else {
             return Ok(());
         };
-        held.status(&jobs::ended(kept.status.clone(), outcome))?;
+        kept.status.finish(outcome);
+        held.status(&kept.status)?;
         held.end()
     }
 

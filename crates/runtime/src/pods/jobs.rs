@@ -8,16 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::directory::{self, Found, Shelf};
-use super::{Control, Held, Origin, Pod, Pods, PodsError, Repaired, STATUS, files};
+use super::{Control, Held, JobStatus, Origin, Pod, Pods, PodsError, Repaired, STATUS, files};
 use crate::clock::Timestamp;
 use crate::job::{JobPlan, Rules};
 use crate::plan::PodIdentity;
 
 const RECORD: &str = "job.json";
 const VERSION: u32 = 1;
-
-/// Why a job failed whose holder died.
-const LOST: &str = "JobLost";
 
 /// What a job is, and where it came from. Written once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,70 +46,13 @@ impl JobRecord {
         Self {
             version: VERSION,
             identity: plan.identity(),
-            rules: plan.rules,
+            rules: plan.rules.clone(),
             grace: plan.template.grace,
             manifest,
             origin,
             files,
             created: SystemTime::now(),
             detached,
-        }
-    }
-}
-
-/// How a job does, in Kubernetes' shape, and its exit code once it has ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct JobStatus {
-    /// How many of its pods run.
-    pub active: u32,
-    /// How many have succeeded.
-    pub succeeded: u32,
-    /// How many have failed.
-    pub failed: u32,
-    /// When it began.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_time: Option<Timestamp>,
-    /// When it was complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub completion_time: Option<Timestamp>,
-    /// `Complete` or `Failed`, once it has ended.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<JobCondition>,
-    /// Porthole's own: what `wait` answers with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exit_code: Option<i32>,
-}
-
-/// How a job ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobCondition {
-    /// `Complete` or `Failed`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// `True`.
-    pub status: String,
-    /// In one word.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// Since when.
-    pub last_transition_time: Timestamp,
-}
-
-impl JobCondition {
-    /// A job has ended in this way now.
-    #[must_use]
-    pub fn now(complete: bool, reason: Option<&str>, message: Option<&str>) -> Self {
-        Self {
-            kind: if complete { "Complete" } else { "Failed" }.to_owned(),
-            status: "True".to_owned(),
-            reason: reason.map(str::to_owned),
-            message: message.map(str::to_owned),
-            last_transition_time: Timestamp::from(SystemTime::now()),
         }
     }
 }
@@ -178,6 +118,7 @@ impl Pods {
             match read(&directory) {
                 Ok(record) => jobs.extend(record.map(|record| HostJob { directory, record })),
                 Err(PodsError::NewerRecord { .. }) => {}
+                Err(error) if error.is_of_one_record() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -204,6 +145,33 @@ impl Pods {
         directory::claim(self.state(), Shelf::Jobs, identity)
     }
 
+    /// Removes the ended jobs whose `ttlSecondsAfterFinished` has passed, with what their pods have left. Returns which.
+    ///
+    /// # Errors
+    /// As for [`list`](Self::list), or something could not be removed.
+    pub fn expire_jobs(&self, now: Timestamp) -> Result<Vec<String>, PodsError> {
+        let mut expired = Vec::new();
+        for job in self.jobs()? {
+            let Some(ttl) = job
+                .record
+                .rules
+                .ttl
+                .filter(|_| directory::has_ended(&job.directory))
+            else {
+                continue;
+            };
+            // One whose status cannot be read stays until it is removed by hand.
+            let ended = job.status().ok().and_then(|status| status.ended());
+            let ttl = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
+            let over = ended.map(|ended| ended.unix().saturating_add(ttl));
+            if over.is_some_and(|over| over <= now.unix()) {
+                self.remove_job(&job)?;
+                expired.push(job.title());
+            }
+        }
+        Ok(expired)
+    }
+
     /// Removes an ended job and what its pods have left.
     ///
     /// # Errors
@@ -219,7 +187,10 @@ impl Pods {
 /// Sees to a job whose holder died: it says that it is lost; one that never came to run, or ran in the foreground, is removed.
 /// Its pods are seen to as all pods are.
 pub(super) fn repair(state: &Path, job: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
-    if directory::has_ended(job) || !matches!(directory::take_over(job)?, Found::Dead(_)) {
+    if directory::has_ended(job) {
+        return after_power_failure(job, repaired);
+    }
+    if !matches!(directory::take_over(job)?, Found::Dead(_)) {
         return Ok(());
     }
     // It may be in the making: asked again when nobody makes one.
@@ -238,19 +209,38 @@ pub(super) fn repair(state: &Path, job: &Path, repaired: &mut Repaired) -> Resul
     if !record.detached {
         return held.remove();
     }
-    if status.conditions.is_empty() {
-        let message = "the porthole process that ran the job was killed, and its pods with it";
-        status.failed = status.failed.saturating_add(std::mem::take(&mut status.active));
-        status.conditions = vec![JobCondition::now(false, Some(LOST), Some(message))];
-        status.exit_code = Some(137);
+    if !status.is_over() {
+        status.lose();
         held.status(&status)?;
         repaired.lost_jobs.push(directory::title(&record.identity));
     }
     held.end()
 }
 
+/// As for a pod: an ended job whose record has no contents is nothing any more, and one whose status has none is lost.
+fn after_power_failure(job: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
+    // Without one it is half removed: whoever removed it died.
+    let no_record = files::is_torn(&path(job)) || super::repair::is_missing(&path(job));
+    if !no_record && !files::is_torn(&job.join(STATUS)) {
+        return Ok(());
+    }
+    let Found::Ended(held) = directory::take_over(job)? else {
+        return Ok(());
+    };
+    if no_record {
+        return held.remove();
+    }
+    if let Some(record) = read(job)? {
+        let mut status = JobStatus::default();
+        status.lose();
+        held.status(&status)?;
+        repaired.lost_jobs.push(directory::title(&record.identity));
+    }
+    Ok(())
+}
+
 /// The record in a job's directory; nothing where there is none.
-fn read(directory: &Path) -> Result<Option<JobRecord>, PodsError> {
+pub(super) fn read(directory: &Path) -> Result<Option<JobRecord>, PodsError> {
     super::record::read_versioned(directory, &path(directory), VERSION)
 }
 
@@ -262,22 +252,4 @@ pub(super) fn write(directory: &Path, record: &JobRecord) -> Result<(), PodsErro
 /// Where a job's record is.
 pub(super) fn path(directory: &Path) -> PathBuf {
     directory.join(RECORD)
-}
-
-/// The status that a job has when it has ended like this.
-pub(super) fn ended(mut status: JobStatus, outcome: &crate::job::JobOutcome) -> JobStatus {
-    use crate::job::JobEnd;
-
-    let condition = match &outcome.end {
-        JobEnd::Complete => JobCondition::now(true, None, None),
-        JobEnd::Nothing => JobCondition::now(true, None, Some("the job wants no pods")),
-        JobEnd::Failed { reason, message } => JobCondition::now(false, Some(reason), Some(message)),
-        JobEnd::Stopped => JobCondition::now(false, Some("Stopped"), Some("the job was stopped")),
-    };
-    if condition.kind == "Complete" {
-        status.completion_time = Some(condition.last_transition_time);
-    }
-    status.conditions = vec![condition];
-    status.exit_code = Some(outcome.exit_code());
-    status
 }

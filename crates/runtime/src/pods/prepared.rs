@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::life::{LifeError, LifeHandle, PodPlan};
+use crate::status::EVICTED;
 use crate::volumes::{self, PERIOD, VolumeError, Watch};
 
 /// Volumes that are made, and measured where they have a limit.
@@ -21,7 +22,7 @@ impl Prepared {
     pub fn make(plan: &mut PodPlan, life: LifeHandle) -> Result<Self, LifeError> {
         let volumes = std::mem::take(&mut plan.volumes);
         volumes::make(&volumes, &plan.directory)?;
-        let evict = move |message: String| life.evict("Evicted", &message);
+        let evict = move |message: String| life.evict(EVICTED, &message);
         let watch = Watch::start(&volumes, PERIOD, evict).map_err(LifeError::Watch)?;
         Ok(Self {
             directory: plan.directory.clone(),

@@ -36,6 +36,9 @@ pub struct Record {
     /// The uid of the job that made it, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// What it asked for and the host could not give to it: the engine's own words. Empty where it asked for nothing of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
 }
 
 /// What made a pod: itself, or a workload, by the name in its manifest.
@@ -67,6 +70,7 @@ impl Record {
             created: SystemTime::now(),
             detached,
             job: None,
+            lacks: Vec::new(),
         }
     }
 }

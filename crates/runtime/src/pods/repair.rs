@@ -82,12 +82,17 @@ fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsErro
     held.end()
 }
 
+/// Whether nothing is at a path, for certain.
+pub(super) fn is_missing(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
 /// Nothing is synchronised to the disk: of what was written shortly before a power failure there may be a name without
 /// contents. An ended pod without its record is nothing any more, and one without its status is lost.
 fn after_power_failure(pod: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {
-    let is_empty = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.len() == 0);
-    let no_record = is_empty(&record::path(pod));
-    if !no_record && !is_empty(&pod.join(STATUS)) {
+    // Without one it is half removed: whoever removed it died.
+    let no_record = files::is_torn(&record::path(pod)) || is_missing(&record::path(pod));
+    if !no_record && !files::is_torn(&pod.join(STATUS)) {
         return Ok(());
     }
     let Found::Ended(held) = directory::take_over(pod)? else {

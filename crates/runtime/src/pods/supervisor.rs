@@ -1,12 +1,13 @@
 //! The life of a detached pod, in a process of its own.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::error::chain;
 use super::{Order, Pods, PodsError, Prepared, Registration};
+use crate::causes::chain;
 use crate::engine::{Engine, Stdio};
 use crate::fault;
 use crate::life::{Event, Life, LifeError, Observer, Options, Outcome, PodPlan};
@@ -33,7 +34,8 @@ pub enum SuperviseError {
 pub enum Start<'a> {
     /// Its first init container runs, or all of its containers do.
     Runs,
-    /// One of them does not start. Nothing of the pod is left when [`supervise`] returns.
+    /// One of them does not start. Unless the answer is that the pod is to go on all the same, nothing of it is left when
+    /// [`supervise`] returns.
     Failed(&'a LifeError),
 }
 
@@ -49,10 +51,11 @@ pub fn supervise(
     order: Order,
     started: impl FnOnce(Start<'_>) -> bool + Send,
 ) -> Result<Outcome, SuperviseError> {
-    supervise_watched(engine, pods, life, order, started, drop)
+    supervise_watched(engine, pods, life, order, started, drop).map(|(outcome, _)| outcome)
 }
 
-/// As [`supervise`]; `restarted` hears how often its containers were started again so far, all together.
+/// As [`supervise`], with the pod's last status; `restarted` hears how often its containers were started again so far, all
+/// together.
 pub(super) fn supervise_watched(
     engine: &Arc<dyn Engine>,
     pods: &Pods,
@@ -60,7 +63,7 @@ pub(super) fn supervise_watched(
     order: Order,
     started: impl FnOnce(Start<'_>) -> bool + Send,
     restarted: impl Fn(u32) + Send + Sync,
-) -> Result<Outcome, SuperviseError> {
+) -> Result<(Outcome, PodStatus), SuperviseError> {
     let held = pods.claim(&order.plan.identity)?;
     let record = order.record(true);
     let mut plan = order.plan;
@@ -70,14 +73,16 @@ pub(super) fn supervise_watched(
         missing: Mutex::new(Missing::of(&plan)),
         started: Mutex::new(Some(Box::new(started))),
         unwanted: AtomicBool::new(false),
-        followers: Mutex::default(),
+        listeners: Mutex::default(),
         registration,
         directory: plan.directory.clone(),
         restarted: Box::new(restarted),
         restarts: AtomicU32::new(0),
     };
     let result = supervisor.run(engine, life, &mut plan);
-    supervisor.end(result)
+    let outcome = supervisor.end(result)?;
+    let status = supervisor.registration.last_status().unwrap_or_default();
+    Ok((outcome, status))
 }
 
 /// Which containers have to be started until the pod runs.
@@ -98,6 +103,13 @@ impl Missing {
     }
 }
 
+/// What is on this side of the streams of a container that runs.
+struct Listener {
+    follower: Follower,
+    /// Where the container's standard input is open, nobody types; it ends with the container.
+    _input: Option<File>,
+}
+
 type Started<'a> = Box<dyn FnOnce(Start<'_>) -> bool + Send + 'a>;
 
 struct Supervisor<'a> {
@@ -108,7 +120,7 @@ struct Supervisor<'a> {
     started: Mutex<Option<Started<'a>>>,
     /// Nobody waited for it any more when it had come to run.
     unwanted: AtomicBool,
-    followers: Mutex<HashMap<String, Follower>>,
+    listeners: Mutex<HashMap<String, Listener>>,
     directory: std::path::PathBuf,
     restarted: Box<dyn Fn(u32) + Send + Sync + 'a>,
     /// How often that was said last.
@@ -127,15 +139,20 @@ impl Supervisor<'_> {
         let options = Options {
             restarts: true,
             stdio: Stdio::Piped,
+            terminals: true,
         };
         let result = life.run(engine, plan, &options, self);
-        let removed = volumes.remove().map_err(LifeError::from);
-        let outcome = result?;
-        removed?;
+        let removed = volumes.remove();
+        let mut outcome = result?;
+        outcome.left.extend(removed.err().map(|error| chain(&error)));
         Ok(outcome)
     }
 
     fn end(&self, result: Result<Outcome, SuperviseError>) -> Result<Outcome, SuperviseError> {
+        // Without its volumes, or its place to be asked, no container has been tried.
+        if let Err(SuperviseError::Life(error)) = &result {
+            self.note_failure(error);
+        }
         let ran = lock(&self.started).is_none() && !self.unwanted.load(Ordering::Relaxed);
         if !ran {
             self.registration.remove()?;
@@ -146,6 +163,14 @@ impl Supervisor<'_> {
             status.phase = Phase::Failed;
             status.reason.get_or_insert_with(|| "Error".to_owned());
             status.message.get_or_insert_with(|| chain(error));
+            self.registration.status(&status)?;
+        }
+        if let Ok(outcome) = &result
+            && !outcome.left.is_empty()
+        {
+            // How it fared stays what it is.
+            let mut status = self.registration.last_status().unwrap_or_default();
+            status.message.get_or_insert_with(|| outcome.left.join("; "));
             self.registration.status(&status)?;
         }
         fault::step("pod-ended");
@@ -171,8 +196,9 @@ impl Supervisor<'_> {
 
     /// A container does not start: as long as somebody waits for the pod, that is the pod's failure.
     fn note_failure(&self, error: &LifeError) {
-        if let Some(started) = lock(&self.started).take() {
-            started(Start::Failed(error));
+        if let Some(started) = lock(&self.started).take()
+            && !started(Start::Failed(error))
+        {
             self.give_up();
         }
     }
@@ -182,12 +208,28 @@ impl Supervisor<'_> {
         self.handle.kill();
     }
 
-    fn follow(&self, container: &str, attempt: u32, source: Source) {
+    fn follow(&self, container: &str, attempt: u32, (source, input): (Source, Option<File>)) {
         let place = Place::new(&self.directory, container, attempt);
-        // What is lost is counted in the log itself. Where there is no log, its pipes are closed: the container learns of it
-        // when it writes.
-        if let Ok(follower) = Follower::start(&place, Rotation::default(), source, drop) {
-            lock(&self.followers).insert(container.to_owned(), follower);
+        // What is lost is counted in the log itself.
+        match Follower::start(&place, Rotation::default(), source, drop) {
+            Ok(follower) => {
+                let listener = Listener {
+                    follower,
+                    _input: input,
+                };
+                lock(&self.listeners).insert(container.to_owned(), listener);
+            }
+            // Its pipes are closed. It would end by its next word, and nobody would know why.
+            Err(error) => self.handle.evict("NoLog", &chain(&error)),
+        }
+    }
+
+    /// Waits until what a container has said, which has ended, is written down.
+    fn hear_out(&self, container: &str) {
+        let listener = lock(&self.listeners).remove(container);
+        if let Some(listener) = listener {
+            // Where the disk is too slow for it, the end of the log comes later.
+            let _ = listener.follower.finish(LOG_LIMIT);
         }
     }
 }
@@ -202,23 +244,20 @@ impl Observer for Supervisor<'_> {
                 terminal,
                 ..
             } => {
-                let source = match (output, terminal) {
-                    (Some(output), _) => Some(Source::pipes(output).0),
-                    (None, Some(terminal)) => Some(Source::terminal(terminal).0),
+                let streams = match (output, terminal) {
+                    (Some(output), _) => Some(Source::pipes(output)),
+                    (None, Some(terminal)) => {
+                        let (source, input) = Source::terminal(terminal);
+                        Some((source, Some(input)))
+                    }
                     (None, None) => None,
                 };
-                if let Some(source) = source {
-                    self.follow(&plan.container, attempt, source);
+                if let Some(streams) = streams {
+                    self.follow(&plan.container, attempt, streams);
                 }
                 self.note_start(&plan.container);
             }
-            Event::Ended { plan, .. } => {
-                let follower = lock(&self.followers).remove(&plan.container);
-                if let Some(follower) = follower {
-                    // Where the disk is too slow for it, the end of the log comes later.
-                    let _ = follower.finish(LOG_LIMIT);
-                }
-            }
+            Event::Ended { plan, .. } => self.hear_out(&plan.container),
             Event::NotStarted { error, .. } => self.note_failure(error),
             _ => {}
         }
@@ -235,6 +274,7 @@ impl Observer for Supervisor<'_> {
     }
 
     fn log_tail(&self, container: &str, attempt: u32) -> Option<String> {
+        self.hear_out(container);
         let place = Place::new(&self.directory, container, attempt);
         logs::log_tail(&place).ok().filter(|tail| !tail.is_empty())
     }

@@ -4,6 +4,8 @@ use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
+mod jobs;
+
 use super::*;
 use crate::conduct::{ContainerPlan, RestartPolicy};
 use crate::life::PodPlan;
@@ -180,7 +182,7 @@ fn names_that_are_none_make_no_directory() {
         ("default", "web", "../../etc"),
         ("default", "web", ""),
         ("default", &longest, "1"),
-        (&long, &longest[..200], "1"),
+        ("default", "web", &"1".repeat(300)),
     ] {
         let pod = PodIdentity {
             namespace: namespace.to_owned(),
@@ -191,6 +193,28 @@ fn names_that_are_none_make_no_directory() {
         assert!(matches!(error, PodsError::Name { .. }), "{pod:?}: {error}");
     }
     assert!(!state.path().join("pods").exists());
+}
+
+#[test]
+fn the_longest_names_of_kubernetes_are_taken_found_and_given_back() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    let namespace = "s".repeat(63);
+    let name = [namespace.as_str(); 4].join(".")[..253].to_owned();
+    let pod = PodIdentity {
+        namespace: namespace.clone(),
+        name: name.clone(),
+        uid: "01234567-89ab-cdef-0123-456789abcdef".to_owned(),
+    };
+    let held = pods.claim(&pod).unwrap();
+    assert_eq!(held.directory(), pod_directory(state.path(), &pod));
+    held.record(&record(state.path(), &pod, &["c"], true)).unwrap();
+    let again = pods.claim(&pod).unwrap_err();
+    assert!(matches!(again, PodsError::Taken { .. }), "{again}");
+    let found = pods.find(&namespace, &name).unwrap().unwrap();
+    assert_eq!(found.record.plan.identity, pod);
+    held.remove().unwrap();
+    assert!(pods.find(&namespace, &name).unwrap().is_none());
 }
 
 #[test]
@@ -287,8 +311,9 @@ fn a_record_that_is_none_is_rubbish() {
     let pods = Pods::open(state.path()).unwrap();
     let held = pods.claim(&identity("web", "1")).unwrap();
     fs::write(held.directory().join("pod.json"), "{\"version\":1,").unwrap();
-    let error = pods.list().unwrap_err().to_string();
-    assert!(error.contains("pod.json"), "{error}");
+    let broken = pods.broken().unwrap();
+    assert!(broken[0].error.to_string().contains("pod.json"), "{broken:?}");
+    assert!(broken[0].is_alive() && pods.list().unwrap().is_empty());
     abandon(held);
     assert!(pods.repair().unwrap().failed.is_empty());
     assert!(pods.list().unwrap().is_empty());
@@ -403,4 +428,56 @@ fn the_attempt_that_runs_is_named_and_the_containers_where_none_does() {
     abandon(held);
     assert!(text(Some("c")).contains("does not run"), "nobody holds it");
     assert_eq!(pod.logs_directory("c"), pod.directory.join("logs").join("c"));
+}
+
+#[test]
+fn a_pod_whose_record_is_damaged_hides_no_other_and_can_be_removed() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    for (name, uid) in [("a", "1"), ("b", "2"), ("c", "3")] {
+        let pod = identity(name, uid);
+        let held = pods.claim(&pod).unwrap();
+        held.record(&record(state.path(), &pod, &["c"], true)).unwrap();
+        held.status(&running()).unwrap();
+        held.end().unwrap();
+    }
+    let damaged = state.path().join("pods/default_b_2/pod.json");
+    fs::write(&damaged, "{\"version\": 1, \"plan\": ").unwrap();
+    assert!(pods.repair().unwrap().failed.is_empty());
+    let names: Vec<String> = pods.list().unwrap().iter().map(Pod::title).collect();
+    assert_eq!(names, ["default/a", "default/c"]);
+    assert!(pods.find("default", "b").unwrap().is_none());
+    let broken = pods.find_broken("default", "b").unwrap();
+    assert_eq!(
+        (broken.len(), broken[0].noun(), broken[0].is_alive()),
+        (1, "pod", false)
+    );
+    assert!(
+        broken[0]
+            .error
+            .to_string()
+            .contains("it is not what porthole writes"),
+        "{:?}",
+        broken[0].error
+    );
+    pods.remove_broken(&broken[0]).unwrap();
+    assert!(pods.broken().unwrap().is_empty() && !damaged.exists());
+}
+
+#[test]
+fn what_is_left_of_an_ended_pod_whose_removal_was_killed_is_removed() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    let pod = identity("web", "1");
+    let held = pods.claim(&pod).unwrap();
+    held.record(&record(state.path(), &pod, &["c"], true)).unwrap();
+    held.status(&json!({"phase": "Succeeded"})).unwrap();
+    let directory = held.directory().to_owned();
+    held.end().unwrap();
+    // The record goes first.
+    fs::remove_file(directory.join("pod.json")).unwrap();
+    let repaired = pods.repair().unwrap();
+    assert!(repaired.failed.is_empty(), "{repaired:?}");
+    assert!(!directory.exists());
+    drop(pods.claim(&identity("web", "2")).unwrap());
 }

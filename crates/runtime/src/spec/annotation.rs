@@ -12,7 +12,17 @@ pub struct RuntimeLimits {
     pub processor_count: Option<Written<u64>>,
     /// `processor.limit`: ten-thousandths of all processors of the host.
     pub processor_limit: Option<Written<u64>>,
+    /// `processor.weight`: the share of the processors beside other containers, 1 to 11249, of which a job object makes nine weights.
+    pub processor_weight: Option<Written<u64>>,
 }
+
+/// The weight of a job object, 1 to 9, that hcsshim makes of shares; the next that there is none of beyond that.
+pub(crate) const fn cpu_weight(shares: u64) -> u64 {
+    1 + shares.saturating_mul(8) / 10_000
+}
+
+/// The largest weight of a job object (`JOBOBJECT_CPU_RATE_CONTROL_INFORMATION`).
+pub(crate) const MOST_CPU_WEIGHT: u64 = 9;
 
 const PREFIX: &str = "io.microsoft.container.";
 
@@ -32,13 +42,7 @@ pub(super) fn read(
             "memory.sizeinmb" => &mut limits.memory_mebibytes,
             "processor.count" => &mut limits.processor_count,
             "processor.limit" => &mut limits.processor_limit,
-            "processor.weight" => {
-                let help =
-                    "set resources.limits.cpu, or the annotation io.microsoft.container.processor.limit";
-                let reason = "a weight among containers is not supported by this version of porthole";
-                reader.refuse_with_help(field, text.span, reason, help);
-                continue;
-            }
+            "processor.weight" => &mut limits.processor_weight,
             "storage.qos.bandwidthmaximum" | "storage.qos.iopsmaximum" => {
                 let help = "remove it; on Linux the flags --device-write-bps and the like limit one device";
                 let reason = "is not supported: a job object of today's Windows keeps no limit of disk use";
@@ -55,6 +59,14 @@ pub(super) fn read(
             Ok(0) => {}
             Ok(rate) if key == "processor.limit" && rate > 10_000 => {
                 let reason = format!("processor rate of `{rate}` is invalid: it is 1 to 10000");
+                reader.refuse(field, text.span, reason);
+            }
+            Ok(shares) if key == "processor.weight" && cpu_weight(shares.into()) > MOST_CPU_WEIGHT => {
+                let weight = cpu_weight(shares.into());
+                let reason = format!(
+                    "processor weight value of `{weight}` is invalid: it is 1 to 9, which {shares} is too much for; write \
+                     1 to 11249"
+                );
                 reader.refuse(field, text.span, reason);
             }
             Ok(number) => *limit = Some(Written::new(number.into(), text.span)),

@@ -278,11 +278,7 @@ fn refuses_what_a_workload_asks_beyond_its_pods() {
             Some("spec.volumeClaimTemplates"),
         ),
         ("Job", "completions: 3", None),
-        (
-            "Job",
-            "podFailurePolicy: {rules: []}",
-            Some("spec.podFailurePolicy"),
-        ),
+        ("Job", "managedBy: example.com/controller", Some("spec.managedBy")),
         ("Job", "suspend: true", Some("spec.suspend")),
         ("Deployment", "replica: 3", Some("spec.replica")),
         ("Deployment", "strategy: {type: Recreate}", None),

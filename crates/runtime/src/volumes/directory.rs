@@ -1,4 +1,4 @@
-//! The directory of a pod: taken while the pod lives, found and removed when its holder is dead.
+//! The directory of a pod: taken while the pod lives, and removed with its volumes.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,36 +8,6 @@ use super::system::make_directory;
 use super::{VolumeError, remove};
 
 const LOCK: &str = "lock";
-const RECORD: &str = "pod.json";
-
-/// Removes the volumes of pods whose holder is dead, and the directories of those that have nothing else. What has a
-/// [record](crate::pods) keeps it. Cheap when there are none.
-///
-/// # Errors
-/// A volume of a dead holder could not be removed.
-pub fn sweep(state: &Path) -> Result<(), VolumeError> {
-    let Ok(entries) = fs::read_dir(state.join("pods")) else {
-        return Ok(());
-    };
-    for entry in entries.flatten() {
-        let directory = entry.path();
-        // One without a lock is just being made, or has nothing in it.
-        let Ok(lock) = File::open(directory.join(LOCK)) else {
-            continue;
-        };
-        if !super::are_made(&directory) || lock.try_lock().is_err() {
-            continue;
-        }
-        if directory.join(RECORD).exists() {
-            remove(&directory)?;
-        } else {
-            // Windows removes no file that is open.
-            drop(lock);
-            remove_whole(&directory)?;
-        }
-    }
-    Ok(())
-}
 
 /// Makes the directory of a pod and locks it. `None` where somebody made it before: then the caller holds it.
 pub(super) fn claim(directory: &Path) -> Result<Option<File>, VolumeError> {

@@ -45,6 +45,11 @@ mod host {
         }
     }
 
+    /// Removes files that have been replaced. What is mounted of them stays with whoever has mounted it.
+    pub(in super::super) fn remove_replaced(path: &Path) -> io::Result<()> {
+        super::remove_tree(path)
+    }
+
     /// Bytes that a file has on its disk, and what tells it from others where it may be met again.
     pub(in super::super) fn blocks(metadata: &std::fs::Metadata) -> (u64, Option<(u64, u64)>) {
         use std::os::unix::fs::MetadataExt as _;
@@ -106,6 +111,26 @@ mod host {
         }
     }
 
+    /// Removes files that have been replaced. Those that a container has mounted by `subPath`, or a program reads at this
+    /// moment, stay, all of them, for the next time: Windows renames no directory that is held, or in which a file is open.
+    pub(in super::super) fn remove_replaced(path: &Path) -> io::Result<()> {
+        const ERROR_ACCESS_DENIED: i32 = 5;
+        const ERROR_SHARING_VIOLATION: i32 = 32;
+        // As long as the other, so that no length is in the way.
+        let gone = path.with_extension("replaced0");
+        match fs::rename(path, &gone) {
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(ERROR_ACCESS_DENIED | ERROR_SHARING_VIOLATION)
+                ) =>
+            {
+                Ok(())
+            }
+            renamed => renamed.and_then(|()| super::remove_tree(&gone)),
+        }
+    }
+
     pub(in super::super) fn blocks(metadata: &fs::Metadata) -> (u64, Option<(u64, u64)>) {
         (if metadata.is_dir() { 0 } else { metadata.len() }, None)
     }
@@ -118,7 +143,7 @@ mod host {
 use std::path::Path;
 use std::{fs, io};
 
-pub(super) use host::{blocks, device, kind_of, link, make_directory, write};
+pub(super) use host::{blocks, device, kind_of, link, make_directory, remove_replaced, write};
 
 /// What can be at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,5 +182,34 @@ fn absent_is_well(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use std::os::windows::fs::OpenOptionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn replaced_files_stay_as_long_as_their_directory_is_held() {
+        const FILE_LIST_DIRECTORY: u32 = 0x1;
+        const FILE_SHARE_READ_AND_WRITE: u32 = 0x3;
+        const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x200_0000;
+        let place = tempfile::tempdir().unwrap();
+        let old = place.path().join("..2026_11_22_09_00_00.123456789");
+        fs::create_dir(&old).unwrap();
+        write(&old.join("app.conf"), b"old", 0o644).unwrap();
+        let held = fs::OpenOptions::new()
+            .access_mode(FILE_LIST_DIRECTORY)
+            .share_mode(FILE_SHARE_READ_AND_WRITE)
+            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
+            .open(&old)
+            .unwrap();
+        remove_replaced(&old).unwrap();
+        assert_eq!(fs::read(old.join("app.conf")).unwrap(), b"old");
+        drop(held);
+        remove_replaced(&old).unwrap();
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }
 }

@@ -176,20 +176,6 @@ fn removes_what_it_made_when_a_volume_fails() {
 }
 
 #[test]
-fn sweeps_only_the_pods_of_dead_holders() {
-    let state = tempfile::tempdir().unwrap();
-    let (alive, dead) = (state.path().join("pods/alive"), state.path().join("pods/dead"));
-    let _alive = Mounted::make(&own(&alive), &alive).unwrap();
-    let mounted = Mounted::make(&own(&dead), &dead).unwrap();
-    // A holder that was killed: its lock is gone, its files are not.
-    let mut mounted = std::mem::ManuallyDrop::new(mounted);
-    drop(mounted.lock.take());
-    sweep(state.path()).unwrap();
-    assert!(alive.exists());
-    assert!(!dead.exists());
-}
-
-#[test]
 fn keeps_contents_out_of_what_is_printed() {
     let directory = Path::new("p");
     let volumes = own(directory);
@@ -255,8 +241,8 @@ fn makes_what_is_in_memory_vanish_with_the_pod() {
     // A holder that was killed: the next command finds the mount, and removes it.
     let mut mounted = std::mem::ManuallyDrop::new(mounted);
     drop(mounted.lock.take());
-    sweep(place.path()).unwrap();
-    assert!(!directory.exists());
+    remove(&directory).unwrap();
+    assert!(!volume.path.exists());
 }
 
 #[cfg(target_os = "linux")]

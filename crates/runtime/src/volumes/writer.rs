@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
 use super::ContentFile;
-use super::system::{link, make_directory, remove_file, remove_tree, write};
+use super::system::{link, make_directory, remove_file, remove_replaced, remove_tree, write};
 use crate::fault;
 
 const DATA: &str = "..data";
@@ -151,7 +151,7 @@ fn clean(volume: &Path, files: &[&ContentFile], current: &str) -> io::Result<()>
             continue;
         }
         if entry.file_type()?.is_dir() {
-            remove_tree(&entry.path())?;
+            remove_replaced(&entry.path())?;
         } else {
             remove_file(&entry.path())?;
         }

@@ -75,7 +75,7 @@ impl Service {
     fn remove(&self) -> io::Result<()> {
         host::unregister(self)?;
         for file in [self.program(), self.started()] {
-            gone(fs::remove_file(&file), &file)?;
+            gone(host::once_free(|| fs::remove_file(&file)), &file)?;
         }
         say(&json!({"removed": self.name}))
     }
@@ -85,10 +85,12 @@ fn install() -> io::Result<()> {
     let stop = Stop::listen()?;
     let service = Service::named();
     fs::create_dir_all(&service.directory)?;
-    // Under another name first: a running program's file cannot be written to, but replaced.
+    // One that was left behind may still run.
+    host::make_way(&service)?;
+    // Under another name first: a program's file is there as a whole or not at all.
     let new = service.directory.join("new");
     fs::copy(std::env::current_exe()?, &new)?;
-    fs::rename(&new, service.program())?;
+    host::once_free(|| fs::rename(&new, service.program()))?;
     let runs = host::register(&service)?;
     say(&json!({"installed": service.name, "program": service.program(), "runs": runs}))?;
     stop.wait();

@@ -34,19 +34,28 @@ pub(super) fn jobs(found: &[(HostJob, JobStatus)]) -> String {
     let mut rows = vec![head.map(str::to_owned)];
     for (job, status) in found {
         let record = &job.record;
-        let state = status.conditions.first().map_or("Running", |ended| {
-            ended.reason.as_deref().unwrap_or(ended.kind.as_str())
-        });
+        let state = state_of_job(status);
         let completions = record.rules.completions.unwrap_or(1);
         rows.push([
             record.identity.namespace.clone(),
             record.identity.name.clone(),
-            state.to_owned(),
+            state,
             format!("{}/{completions}", status.succeeded),
             age(record.created),
         ]);
     }
     format!("\n{}", table(&rows))
+}
+
+/// `Running`, `Complete`, or why it has failed; with its end decided and pods that still run, what that end will be.
+fn state_of_job(status: &JobStatus) -> String {
+    let Some(last) = status.conditions.last() else {
+        return "Running".to_owned();
+    };
+    match (last.kind.as_str(), &last.reason) {
+        ("Failed" | "FailureTarget", Some(reason)) => reason.clone(),
+        (kind, _) => kind.to_owned(),
+    }
 }
 
 /// A line for each container, init containers first.

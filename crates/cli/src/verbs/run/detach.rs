@@ -11,6 +11,7 @@ use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::pods;
+use crate::print;
 use crate::verbs::rm;
 use crate::verbs::stop::{self, Ending};
 use crate::verbs::supervise::{self, Answer};
@@ -44,7 +45,7 @@ pub(super) fn detach(pods: &Pods, errands: &[Errand], global: &Global) -> Result
         return Err(first);
     }
     for errand in errands {
-        pods::print(&format!("{}\n", errand.name()))?;
+        print::text(&format!("{}\n", errand.name()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -54,12 +55,7 @@ fn order_one(errand: &Errand, global: &Global) -> Result<File, Failure> {
     let doing = || format!("start a supervisor for the {}", errand.title());
     let executable = std::env::current_exe().attempt(exit::OWN_FAILURE, doing)?;
     let state = std::path::absolute(global.state()).attempt(exit::OWN_FAILURE, doing)?;
-    let arguments = [
-        supervise::VERB.into(),
-        "--state".into(),
-        state.into_os_string(),
-        errand.name().into(),
-    ];
+    let arguments = supervise::arguments(state, &errand.name());
     let text = serde_json::to_vec(errand).attempt(exit::OWN_FAILURE, doing)?;
     let mut detached = os::spawn_detached(&executable, &arguments).attempt(exit::OWN_FAILURE, doing)?;
     // One that ends before it has read all of it says why in its answer.

@@ -14,7 +14,6 @@ use super::output::Teller;
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
-use crate::verbs::exit_code;
 
 /// A pod whose name is taken, and whose life has not begun.
 pub(super) struct Claimed {
@@ -189,16 +188,12 @@ pub(super) fn live_one(
         let options = Options {
             restarts: manner.restarts,
             stdio: if several { Stdio::Piped } else { Stdio::Inherit },
+            terminals: false,
         };
         let result = life.run(manner.engine, &plan, &options, &teller);
         teller.finish();
-        if let Ok(Outcome {
-            failure: Some(failure),
-            ..
-        }) = &result
-        {
-            let (reason, message) = (&failure.reason, failure.message.trim_end());
-            crate::note(&format!("{} failed: {reason}: {message}", plan.identity.name));
+        if let Ok(outcome) = &result {
+            tell_of_the_end(&plan.identity.name, outcome);
         }
         volumes.remove()?;
         result
@@ -208,6 +203,19 @@ pub(super) fn live_one(
     let outcome = result?;
     removed?;
     Ok(outcome)
+}
+
+/// Says what neither the containers' output nor the exit code says.
+fn tell_of_the_end(pod: &str, outcome: &Outcome) {
+    if let Some(failure) = &outcome.failure {
+        let (reason, message) = (&failure.reason, failure.message.trim_end());
+        crate::note(&format!("{pod} failed: {reason}: {message}"));
+    }
+    for left in &outcome.left {
+        crate::note(&format!(
+            "something of {pod} is left: {left}; the next command tries again"
+        ));
+    }
 }
 
 /// The exit code of a pod that has ended.
@@ -236,7 +244,7 @@ fn answer(results: Vec<Result<i32, Failure>>) -> Result<ExitCode, Failure> {
     }
     match failed {
         Some(failure) => Err(failure),
-        None => Ok(exit_code(first.unwrap_or(0))),
+        None => Ok(exit::code(first.unwrap_or(0))),
     }
 }
 

@@ -3,11 +3,10 @@
 use std::thread::{self, Scope};
 
 use porthole_runtime::clock::HostClock;
-use porthole_runtime::job::{Job, JobEnd, JobOutcome, PodEnd, PodReport, PodRunner, Rules};
+use porthole_runtime::job::{Job, JobEnd, JobOutcome, PodEnd, PodReport, PodRunner, Progress, Rules};
 use porthole_runtime::life::{Life, PodPlan};
 use porthole_runtime::plan::PodIdentity;
 use porthole_runtime::pods::{Held, JobOrder, JobRegistration, JobStopper};
-use porthole_runtime::status::Phase;
 
 use super::foreground::{self, Manner, failure, live_one};
 use crate::exit;
@@ -99,17 +98,15 @@ impl PodRunner for Crew<'_, '_> {
         let life = Life::new(std::sync::Arc::new(HostClock));
         let (handle, stopper) = (life.handle(), self.stopper.clone());
         let (manner, order, registration) = (self.manner, self.order, self.registration);
-        registration.pod_begins();
         let started = thread::Builder::new()
             .name("pod".to_owned())
             .spawn_scoped(self.scope, move || {
                 let end = run(life, pod, &report, manner, order);
-                registration.pod_ended(end.succeeded);
+                registration.pod_ended(&end);
                 report.ended(end);
             });
         if let Err(error) = started {
             // Its report is dropped, which is the pod's failure.
-            registration.pod_ended(false);
             note(&format!("start a thread for a pod: {error}"));
         }
         Box::new(move || stopper.end(&handle))
@@ -119,9 +116,14 @@ impl PodRunner for Crew<'_, '_> {
         // Where it cannot be read, the pod's start says why.
         matches!(self.manner.pods.find(&pod.namespace, &pod.name), Ok(Some(_)))
     }
+
+    fn progress(&self, progress: &Progress) {
+        self.registration.progress(progress);
+    }
 }
 
 fn run(life: Life, pod: PodPlan, report: &PodReport, manner: &Manner<'_>, order: &JobOrder) -> PodEnd {
+    let identity = pod.identity.clone();
     let order = order.pod(pod, report.index());
     let result = manner
         .pods
@@ -132,17 +134,11 @@ fn run(life: Life, pod: PodPlan, report: &PodReport, manner: &Manner<'_>, order:
             live_one(claimed, manner, &|times| report.restarted(times))
         });
     match result {
-        Ok(outcome) => PodEnd {
-            succeeded: outcome.phase == Phase::Succeeded,
-            code: foreground::code(&outcome),
-        },
+        Ok(outcome) => PodEnd::of(&identity, &outcome),
         Err(error) => {
             let failure = failure(error);
             failure.report();
-            PodEnd {
-                succeeded: false,
-                code: i32::from(failure.code()),
-            }
+            PodEnd::lost(&identity, i32::from(failure.code()), failure.to_string())
         }
     }
 }

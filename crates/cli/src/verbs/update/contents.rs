@@ -11,7 +11,8 @@ use porthole_runtime::volumes::{self, Content, ObjectData, PartSource};
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
-use crate::{manifests, note, pods};
+use crate::print;
+use crate::{manifests, note};
 
 /// An object of the files.
 pub(super) struct Given {
@@ -137,7 +138,7 @@ fn say(pod: &Pod, changed: &[String], global: &Global) -> Result<(), Failure> {
         return Ok(());
     }
     if !global.quiet {
-        pods::print(&format!("{}: {}\n", pod.title(), changed.join(", ")))?;
+        print::text(&format!("{}: {}\n", pod.title(), changed.join(", ")))?;
         for container in pod.containers() {
             let plan = &container.plan;
             let parts = plan.mounts.iter().filter(|mount| mount.sub_path.is_some());

@@ -10,7 +10,7 @@ use porthole_runtime::pods::{Answer, Pod, Request};
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
-use crate::pods;
+use crate::print;
 
 /// Puts limits on the containers of every pod. One that cannot have them does not keep the others from it.
 pub(super) fn update(
@@ -52,7 +52,7 @@ fn one(pod: &Pod, choices: &LimitChoices, only: Option<&str>, global: &Global) -
             .attempt(exit::NO, || format!("limit the pod {}", pod.title()))?;
         if let (Answer::Limits(rounded), false) = (answer, global.quiet) {
             let shown = shown(&rounded);
-            pods::print(&format!("{}/{container}: {shown}\n", pod.title()))?;
+            print::text(&format!("{}/{container}: {shown}\n", pod.title()))?;
         }
     }
     Ok(())
@@ -83,6 +83,7 @@ fn shown(limits: &Limits) -> String {
     let mut words = Vec::new();
     words.extend(limits.memory.map(|bytes| format!("memory {bytes}")));
     words.extend(limits.cpu_milli.map(|milli| format!("cpus {milli}m")));
+    words.extend(limits.cpu_shares.map(|shares| format!("cpu-shares {shares}")));
     words.extend(limits.pids.map(|count| format!("pids {count}")));
     if !limits.processors.is_empty() {
         let numbers: Vec<String> = limits.processors.iter().map(u32::to_string).collect();

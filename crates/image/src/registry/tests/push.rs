@@ -132,6 +132,95 @@ fn an_upload_that_breaks_off_is_begun_anew() {
     assert_eq!(posts, 4);
 }
 
+/// A registry that takes half of the layer and breaks off; asked for its upload, it says so with that range.
+fn halving(
+    range: &'static str,
+    odd: impl Fn(&Seen, &mut TcpStream) -> bool + Send + Sync + 'static,
+) -> Server {
+    let broken = Mutex::new(false);
+    taking(None, move |request, stream| {
+        let layer = request.line.starts_with("PUT ") && request.body == b"layer";
+        if odd(request, stream) {
+            true
+        } else if layer && !*broken.lock().unwrap() {
+            *broken.lock().unwrap() = true;
+            true
+        } else if request.is("GET", "/blobs/uploads/1") {
+            let location = ("Location", "/v2/team/app/blobs/uploads/1?state=y");
+            reply(stream, "204 No Content", &[location, ("Range", range)], b"");
+            true
+        } else {
+            false
+        }
+    })
+}
+
+/// What was sent of the layer: content range and bytes.
+fn sent(server: &Server) -> Vec<(Option<String>, Vec<u8>)> {
+    let all = server.all().into_iter();
+    all.filter(|seen| seen.line.starts_with("PUT ") && b"layer".ends_with(&seen.body))
+        .map(|seen| (seen.header("content-range").map(str::to_owned), seen.body))
+        .collect()
+}
+
+#[test]
+fn an_upload_that_broke_off_goes_on_with_what_is_there() {
+    let (bench, _) = filled();
+    let server = halving("0-2", |_, _| false);
+    push(&bench, &server).unwrap();
+    let rest = (Some("3-4".to_owned()), b"er".to_vec());
+    assert_eq!(sent(&server), [(None, b"layer".to_vec()), rest]);
+    let last = server.all().into_iter().rfind(|seen| seen.body == b"er").unwrap();
+    assert!(last.line.contains("/uploads/1?state=y&digest="), "{}", last.line);
+    // What is no part from the beginning is not gone on with.
+    for range in ["1-2", "0-0", "0-4", "0-99999999999999999999", "x", "bytes=0-2"] {
+        let (bench, _) = filled();
+        let server = halving(range, |_, _| false);
+        push(&bench, &server).unwrap();
+        assert_eq!(
+            sent(&server),
+            [(None, b"layer".to_vec()), (None, b"layer".to_vec())],
+            "{range}"
+        );
+    }
+}
+
+#[test]
+fn a_registry_that_does_not_go_on_is_sent_everything() {
+    let (bench, _) = filled();
+    let server = halving("0-2", |request, stream| {
+        let odd = request.header("content-range").is_some();
+        if odd {
+            reply(stream, "416 Range Not Satisfiable", &[], b"");
+        }
+        odd
+    });
+    push(&bench, &server).unwrap();
+    let bodies: Vec<Vec<u8>> = sent(&server).into_iter().map(|(_, body)| body).collect();
+    assert_eq!(bodies, [b"layer".to_vec(), b"er".to_vec(), b"layer".to_vec()]);
+}
+
+#[test]
+fn a_blob_whose_answer_was_lost_is_not_sent_again() {
+    let (bench, _) = filled();
+    let there = Mutex::new(false);
+    let server = taking(None, move |request, stream| {
+        let mut there = there.lock().unwrap();
+        if request.line.starts_with("PUT ") && request.body == b"layer" {
+            *there = true;
+            return true;
+        }
+        let digest = Digest::of(b"layer").to_string();
+        let asked = *there && request.line.starts_with("HEAD ") && request.line.contains(&digest);
+        if asked {
+            reply(stream, "200 OK", &[], b"");
+        }
+        asked
+    });
+    push(&bench, &server).unwrap();
+    assert_eq!(sent(&server).len(), 1);
+}
+
 #[test]
 fn a_registry_that_keeps_something_else_is_named() {
     let (bench, _) = filled();

@@ -163,3 +163,45 @@ fn limits_of_devices_are_for_linux() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn shares_and_a_limit_of_the_processor_exclude_each_other_as_on_a_node() {
+    let annotated = |limited: &str| {
+        text(limited, "").replace(
+            "annotations: {",
+            "annotations: {io.microsoft.container.processor.weight: '2500', ",
+        )
+    };
+    let alone = annotated("command: [x]");
+    for os in [Os::Windows, Os::Linux] {
+        let made = make(&alone, os, &Choices::default()).unwrap();
+        assert_eq!(made[0].containers[0].plan.limits.cpu_shares, Some(2500));
+        let both = annotated("command: [x], resources: {limits: {cpu: 100m}}");
+        let refused = make(&both, os, &Choices::default()).unwrap_err();
+        assert!(
+            refused[0].contains("and Weight: '2500' are mutually exclusive"),
+            "{refused:?}"
+        );
+    }
+    // On Linux a cgroup has both.
+    let chosen = |limits: &[Limit]| Choices {
+        limits: LimitChoices(
+            limits
+                .iter()
+                .map(|limit| LimitChoice {
+                    container: None,
+                    limit: limit.clone(),
+                })
+                .collect(),
+        ),
+        ..Choices::default()
+    };
+    let cpus = chosen(&[Limit::CpuMilli(Some(1000))]);
+    let made = make(&alone, Os::Linux, &cpus).unwrap();
+    let limits = &made[0].containers[0].plan.limits;
+    assert_eq!((limits.cpu_milli, limits.cpu_shares), (Some(1000), Some(2500)));
+    let refused = make(&alone, Os::Windows, &cpus).unwrap_err();
+    assert!(refused[0].contains("are mutually exclusive"), "{refused:?}");
+    let lifted = chosen(&[Limit::CpuMilli(Some(1000)), Limit::CpuShares(None)]);
+    assert!(make(&alone, Os::Windows, &lifted).is_ok());
+}

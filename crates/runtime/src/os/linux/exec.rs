@@ -17,7 +17,7 @@ use rustix::process::{
 
 use super::accounts::{self, Database, Identity};
 use super::cgroup::Group;
-use super::herd::Crook;
+use super::herd::{Crook, Noted};
 use super::program::{self, c_string};
 use super::raw::{self, SpawnError, Spawned};
 use super::running::{describe, exit};
@@ -142,6 +142,11 @@ pub(super) fn exec(
         }
     };
     fault::step("exec-process");
+    // One that cannot be noted is not asked to end with the container; it ends with it all the same.
+    let noted = group
+        .herd
+        .as_ref()
+        .and_then(|herd| herd.note_program(spawned.pid).ok());
     let first = crook.and_then(first).unwrap_or(spawned.pid);
     Ok(Arc::new(Program {
         id: plan.id.clone(),
@@ -150,6 +155,7 @@ pub(super) fn exec(
         exit: Mutex::new(None),
         streams: streams.ours,
         _claim: account.claim,
+        _noted: noted,
     }))
 }
 
@@ -347,6 +353,7 @@ struct Program {
     exit: Mutex<Option<Exit>>,
     streams: Ours,
     _claim: Option<Claim>,
+    _noted: Option<Noted>,
 }
 
 impl Program {

@@ -27,6 +27,17 @@ pub(super) struct Herd {
     file: PathBuf,
 }
 
+/// The note of a further program's shepherd, which is no child of the container's. It goes when this is dropped.
+#[derive(Debug)]
+pub(super) struct Noted(PathBuf);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        // Gone with the container's directory, or its number and start are nobody's any more.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// What a shepherd is made with.
 #[derive(Debug)]
 pub(super) struct Crook {
@@ -104,43 +115,49 @@ impl Herd {
 
     /// Notes the shepherd, which must not have been waited for yet.
     pub(super) fn note(&self, shepherd: Pid) -> io::Result<()> {
-        let pid = shepherd.as_raw_nonzero();
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let (_, since) = state_and_start(&stat).ok_or(io::ErrorKind::InvalidData)?;
-        fs::write(&self.file, format!("{pid} {since}"))
+        note(&self.file, shepherd)
+    }
+
+    /// Notes the shepherd of a further program, in the same way.
+    pub(super) fn note_program(&self, shepherd: Pid) -> io::Result<Noted> {
+        let file = self.file.with_extension(shepherd.as_raw_nonzero().to_string());
+        note(&file, shepherd)?;
+        Ok(Noted(file))
     }
 
     /// The shepherd's process id and handle, while it lives.
     pub(super) fn shepherd(&self) -> io::Result<Option<(i32, OwnedFd)>> {
-        let text = match fs::read_to_string(&self.file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            text => text?,
-        };
-        let mut words = text.split(' ').map(str::parse::<u64>);
-        let (Some(Ok(pid)), Some(Ok(since))) = (words.next(), words.next()) else {
-            return Ok(None);
-        };
-        let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-            return Ok(None);
-        };
-        let handle = match pidfd_open(pid, PidfdFlags::empty()) {
-            Err(rustix::io::Errno::SRCH) => return Ok(None),
-            handle => handle?,
-        };
-        let number = pid.as_raw_nonzero().get();
-        let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-        Ok(match state_and_start(&stat) {
-            Some((state, found)) if found == since && !matches!(state, 'Z' | 'X') => Some((number, handle)),
-            _ => None,
-        })
+        noted(&self.file)
     }
 
-    /// The processes below the shepherd.
+    /// The processes below the shepherd, and those of further programs, below theirs.
     pub(super) fn members(&self) -> io::Result<BTreeSet<i32>> {
-        Ok(match self.shepherd()? {
-            Some((shepherd, _)) => below(shepherd)?.into_keys().collect(),
-            None => BTreeSet::new(),
-        })
+        let Some((shepherd, _)) = self.shepherd()? else {
+            // Without it none of the others is there for long.
+            return Ok(BTreeSet::new());
+        };
+        let mut members: BTreeSet<i32> = below(shepherd)?.into_keys().collect();
+        for file in self.programs()? {
+            if let Some((shepherd, _)) = noted(&file)? {
+                members.extend(below(shepherd)?.into_keys());
+            }
+        }
+        Ok(members)
+    }
+
+    /// The notes of further programs.
+    fn programs(&self) -> io::Result<Vec<PathBuf>> {
+        let Some(directory) = self.file.parent() else {
+            return Ok(Vec::new());
+        };
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.extension().is_some() && path.file_stem() == self.file.file_name() {
+                files.push(path);
+            }
+        }
+        Ok(files)
     }
 
     /// Has everything killed.
@@ -207,6 +224,38 @@ impl Herd {
     }
 }
 
+fn note(file: &Path, shepherd: Pid) -> io::Result<()> {
+    let pid = shepherd.as_raw_nonzero();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, since) = state_and_start(&stat).ok_or(io::ErrorKind::InvalidData)?;
+    fs::write(file, format!("{pid} {since}"))
+}
+
+/// The shepherd that a file names, while it lives.
+fn noted(file: &Path) -> io::Result<Option<(i32, OwnedFd)>> {
+    let text = match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    let mut words = text.split(' ').map(str::parse::<u64>);
+    let (Some(Ok(pid)), Some(Ok(since))) = (words.next(), words.next()) else {
+        return Ok(None);
+    };
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return Ok(None);
+    };
+    let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Ok(None),
+        handle => handle?,
+    };
+    let number = pid.as_raw_nonzero().get();
+    let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+    Ok(match state_and_start(&stat) {
+        Some((state, found)) if found == since && !matches!(state, 'Z' | 'X') => Some((number, handle)),
+        _ => None,
+    })
+}
+
 /// The processes that have this one among their ancestors.
 fn below(ancestor: i32) -> io::Result<BTreeMap<i32, Process>> {
     let mut all = BTreeMap::new();
@@ -269,6 +318,33 @@ mod tests {
         for torn in ["", "x", "7", "-1 5", "99999999999999999999 1"] {
             fs::write(&herd.file, torn).unwrap();
             assert!(herd.is_empty().unwrap(), "{torn}");
+        }
+    }
+
+    #[test]
+    fn further_programs_are_members_as_long_as_they_are_noted() {
+        let root = tempfile::tempdir().unwrap();
+        let herd = Herd::of(root.path());
+        let start = || {
+            let mut command = std::process::Command::new("sh");
+            let command = command.args(["-c", "read line; true"]);
+            command.stdin(std::process::Stdio::piped()).spawn().unwrap()
+        };
+        let mut shepherds = [start(), start()];
+        let pid = |index: usize| Pid::from_raw(i32::try_from(shepherds[index].id()).unwrap()).unwrap();
+        herd.note(pid(0)).unwrap();
+        let noted = herd.note_program(pid(1)).unwrap();
+        assert_eq!(herd.programs().unwrap().len(), 1);
+        assert!(herd.members().unwrap().is_empty(), "shepherds are none");
+        // This process has both below it.
+        note(&noted.0, getpid()).unwrap();
+        let members = herd.members().unwrap();
+        assert!(members.contains(&pid(1).as_raw_nonzero().get()), "{members:?}");
+        drop(noted);
+        assert!(herd.programs().unwrap().is_empty() && herd.members().unwrap().is_empty());
+        for shepherd in &mut shepherds {
+            shepherd.kill().unwrap();
+            shepherd.wait().unwrap();
         }
     }
 

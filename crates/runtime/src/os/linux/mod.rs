@@ -160,3 +160,15 @@ pub fn host_engine_with(state: &Path, executable: &Path) -> Result<Box<dyn Engin
         layout: OnceLock::new(),
     }))))
 }
+
+/// What the engine's facts say that containers lack, without an engine.
+#[must_use]
+pub fn lacks() -> Vec<String> {
+    rootless::lacks()
+}
+
+/// Whether whoever runs porthole can make containers of nobody but itself.
+#[must_use]
+pub fn is_ordinary_user() -> bool {
+    rootless::is_needed()
+}

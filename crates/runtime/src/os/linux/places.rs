@@ -6,15 +6,17 @@
 //! - every holder of a container keeps a shared lock on each mount point that porthole made;
 //! - one that porthole made carries a mark (the extended attribute [`MARK`]), so that whoever leaves last removes it, also
 //!   where two porthole processes keep their records in different places;
-//! - it is removed only with the exclusive lock, only when it is ours, and only when it is empty.
+//! - it is removed only with the exclusive lock, only when it is ours, and only when it is empty;
+//! - one that porthole made can be opened by root alone, else any user could lock it, and hold up whoever uses it. Others
+//!   may pass through.
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, XattrFlags, fgetxattr, flock, fsetxattr};
+use rustix::fs::{FlockOperation, Mode, OFlags, XattrFlags, fchmod, fgetxattr, flock, fsetxattr};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,10 @@ use super::rootless;
 const MARK: &str = "trusted.porthole.mountpoint";
 /// How long a lock is waited for that is only ever held while something is removed.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same where anybody may have it: what porthole did not make it does not remove, and so it does without.
+const SHORT_PATIENCE: Duration = Duration::from_millis(20);
+/// The mode of a directory that porthole makes, and of a file.
+const MODES: (u32, u32) = (0o711, 0o600);
 /// As the kernel's own limit on symbolic links in a path.
 const MAX_LINKS: usize = 40;
 
@@ -162,7 +168,7 @@ fn is_marked(file: &File) -> bool {
 
 /// Makes a place where it is missing, and holds it.
 pub(super) fn hold(place: &Place) -> io::Result<HeldPlace> {
-    let deadline = Instant::now() + PATIENCE;
+    let since = Instant::now();
     loop {
         let made = make(place)?;
         let lock = match open(&place.path) {
@@ -170,19 +176,21 @@ pub(super) fn hold(place: &Place) -> io::Result<HeldPlace> {
             Err(Errno::NOENT) => continue,
             lock => lock?,
         };
+        let ours = place.missing || is_marked(&lock);
+        let patience = if ours { PATIENCE } else { SHORT_PATIENCE };
         match flock(&lock, FlockOperation::NonBlockingLockShared) {
             // Somebody is about to remove it.
-            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
+            Err(Errno::WOULDBLOCK) if since.elapsed() < patience => {
                 std::thread::sleep(Duration::from_millis(1));
                 continue;
             }
-            Err(Errno::WOULDBLOCK) => {
+            Err(Errno::WOULDBLOCK) if ours => {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "another process keeps an exclusive lock on it",
                 ));
             }
-            // A file system without locks: nobody can remove what was there before.
+            // Somebody else's lock, or a file system without locks: nobody removes what was there before.
             Err(_) if !place.missing => {}
             locked => locked?,
         }
@@ -192,6 +200,8 @@ pub(super) fn hold(place: &Place) -> io::Result<HeldPlace> {
         if made {
             // A file system without such attributes: then only the container's journal knows that it is ours.
             let _ = fsetxattr(&lock, MARK, b"1", XattrFlags::empty());
+        } else if ours {
+            close_to_others(&lock);
         }
         let foreign = place.missing && !made && !is_marked(&lock);
         return Ok(HeldPlace {
@@ -202,11 +212,25 @@ pub(super) fn hold(place: &Place) -> io::Result<HeldPlace> {
     }
 }
 
+/// One that an earlier version made may be open to everybody.
+fn close_to_others(place: &File) {
+    let Ok(metadata) = place.metadata() else { return };
+    let (directory, file) = MODES;
+    let closed = metadata.mode() & if metadata.is_dir() { directory } else { file };
+    if is_marked(place) && metadata.mode() & 0o066 != 0 {
+        // Without it things are as they were.
+        let _ = fchmod(place, Mode::from_raw_mode(closed));
+    }
+}
+
 fn make(place: &Place) -> io::Result<bool> {
+    let (directory, file) = MODES;
     let made = if place.file {
-        File::create_new(&place.path).map(drop)
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(file);
+        options.open(&place.path).map(drop)
     } else {
-        fs::create_dir(&place.path)
+        fs::DirBuilder::new().mode(directory).create(&place.path)
     };
     match made {
         Ok(()) => Ok(true),
@@ -351,6 +375,35 @@ mod tests {
         fs::write(point.join("data"), "x").unwrap();
         remove(&held.release().unwrap()).unwrap();
         assert!(point.exists());
+    }
+
+    #[test]
+    fn nobody_but_its_maker_can_open_what_is_made() {
+        let root = tempfile::tempdir().unwrap();
+        for (name, file, mode) in [("point", false, 0o711), ("file", true, 0o600)] {
+            let path = root.path().join(name);
+            let place = Place {
+                path: path.clone(),
+                file,
+                missing: true,
+            };
+            let _held = hold(&place).unwrap();
+            // Less what the umask takes.
+            let found = fs::metadata(&path).unwrap().mode() & 0o777;
+            assert_eq!(found & !mode, 0, "{name}: {found:o}");
+        }
+    }
+
+    #[test]
+    fn somebody_elses_lock_on_what_was_there_before_holds_up_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let lock = open(root.path()).unwrap();
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let since = Instant::now();
+        let held = hold(&place(root.path(), false)).unwrap();
+        assert!(since.elapsed() < PATIENCE / 2, "{:?}", since.elapsed());
+        remove(&held.release().unwrap()).unwrap();
+        assert!(root.path().exists());
     }
 
     #[test]

@@ -93,6 +93,24 @@ pub(super) struct Process {
     pub(super) id: u32,
 }
 
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Directory,
+    File,
+    /// A symbolic link or a junction, opened itself.
+    Link,
+}
+
+/// A file or directory that was opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) handle: Handle,
+    pub(super) kind: FileKind,
+    /// Where it lies, with no link on the way: `GetFinalPathNameByHandleW` without the prefix `\\?\`.
+    pub(super) path: String,
+}
+
 /// What `LogonUserW` is given. The text of the password is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Logon {
@@ -228,6 +246,8 @@ pub(super) trait Accounts {
     fn logon_user(&self, logon: &Logon) -> io::Result<Handle>;
     /// `LookupAccountNameW` on this computer; `None` if there is no such account.
     fn lookup_account(&self, name: &str) -> io::Result<Option<AccountInformation>>;
+    /// `LookupAccountSidW` on this computer: the name of an account or group, in the system's own language.
+    fn lookup_sid(&self, sid: &[u8]) -> io::Result<String>;
     /// `NetLocalGroupGetInfo` level 1: the status.
     fn local_group_information(&self, name: &str) -> u32;
     /// `NetUserAdd` level 1 with `USER_PRIV_USER` and these flags: the status.
@@ -244,6 +264,9 @@ pub(super) trait Accounts {
 pub(super) trait Host {
     /// `GetComputerNameExW(ComputerNameDnsHostname)`.
     fn host_name(&self) -> io::Result<String>;
+    /// `GetComputerNameExW(ComputerNameNetBIOS)`: the first 15 characters at most of the same, by which accounts of this
+    /// computer are named.
+    fn computer_name(&self) -> io::Result<String>;
     /// `GetActiveProcessorGroupCount` and `GetActiveProcessorCount`: the processors of each group.
     fn processor_groups(&self) -> Vec<u32>;
     /// `RtlGetVersion().dwBuildNumber`.
@@ -259,8 +282,11 @@ pub(super) trait Host {
     /// The owner and the access list of a directory, which must not be a link, as
     /// `ConvertSecurityDescriptorToStringSecurityDescriptorW` spells them.
     fn security_of(&self, path: &str) -> io::Result<String>;
-    /// `SetEntriesInAclW(GRANT_ACCESS)` on a path's list, inherited by all that is below.
-    fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()>;
+    /// `CreateFileW(OPEN_EXISTING)`, not inheritable.
+    fn open_file(&self, path: &str, access: u32, share: u32, flags: u32) -> io::Result<Opened>;
+    /// `SetEntriesInAclW(GRANT_ACCESS)` and `SetSecurityInfo` on the list of an open file or directory, inherited by all
+    /// that is below.
+    fn grant(&self, file: &Handle, sid: &[u8], access: u32) -> io::Result<()>;
     /// Whether a link is there, whatever it leads to.
     fn is_link(&self, path: &str) -> bool;
     /// Makes one directory with the rights that its parent hands down.

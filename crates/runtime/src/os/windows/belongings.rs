@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{CreateError, DeleteError};
 use crate::state::{ClaimError, Held, State};
 
-use super::api::Api;
+use super::api::{Api, Handle};
 use super::directories::Directories;
 use super::{security, users};
 
@@ -61,6 +61,8 @@ pub(super) struct Belongings {
     /// `None` once everything is removed.
     held: Option<Held>,
     journal: Journal,
+    /// What nobody may move while the container is there.
+    open: Vec<Handle>,
 }
 
 impl Belongings {
@@ -105,7 +107,13 @@ impl Belongings {
             directories: Directories::new(state.claims("directories")),
             held: Some(held),
             journal: Journal::default(),
+            open: Vec::new(),
         }
+    }
+
+    /// Keeps handles open until the container is removed.
+    pub(super) fn keep_open(&mut self, handles: impl IntoIterator<Item = Handle>) {
+        self.open.extend(handles);
     }
 
     fn load(&mut self) -> io::Result<()> {
@@ -201,6 +209,7 @@ impl Belongings {
 
     /// Removes everything, the journal last. What failed stays in the journal. Idempotent.
     pub(super) fn remove(&mut self) -> Result<(), DeleteError> {
+        self.open.clear();
         if self.held.is_none() {
             return Ok(());
         }

@@ -28,6 +28,7 @@ pub(super) const JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE: u32 = 0x2000;
 
 // JOBOBJECT_CPU_RATE_CONTROL_INFORMATION.ControlFlags.
 pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_ENABLE: u32 = 0x1;
+pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_WEIGHT_BASED: u32 = 0x2;
 pub(super) const JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP: u32 = 0x4;
 
 // JOBOBJECT_IO_ATTRIBUTION_INFORMATION.ControlFlags.
@@ -101,6 +102,17 @@ pub(super) const NERR_SUCCESS: u32 = 0;
 pub(super) const NERR_GROUP_NOT_FOUND: u32 = 2220;
 pub(super) const ERROR_NO_SUCH_ALIAS: u32 = 1376;
 pub(super) const NERR_USER_NOT_FOUND: u32 = 2221;
+
+// CreateFile.
+pub(super) const FILE_LIST_DIRECTORY: u32 = 0x1;
+pub(super) const FILE_READ_ATTRIBUTES: u32 = 0x80;
+pub(super) const READ_CONTROL: u32 = 0x2_0000;
+pub(super) const WRITE_DAC: u32 = 0x4_0000;
+pub(super) const FILE_SHARE_READ: u32 = 0x1;
+pub(super) const FILE_SHARE_WRITE: u32 = 0x2;
+pub(super) const FILE_SHARE_DELETE: u32 = 0x4;
+pub(super) const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x200_0000;
+pub(super) const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x20_0000;
 
 // CreateSymbolicLink.
 pub(super) const SYMBOLIC_LINK_FLAG_DIRECTORY: u32 = 0x1;

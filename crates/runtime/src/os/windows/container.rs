@@ -287,13 +287,7 @@ impl Running for Container {
             source,
         };
         if let Some(job) = self.job() {
-            job.kill().map_err(failed)?;
-            if !job.wait_until_empty(GONE).map_err(failed)? {
-                return Err(failed(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "killed processes are still there",
-                )));
-            }
+            job.end(GONE).map_err(failed)?;
         }
         self.close_terminal();
         // Closes the job: its name is free again. The exit code stays with the process's handle.

@@ -86,6 +86,12 @@ pub(super) enum Call {
         path: String,
         sddl: String,
     },
+    OpenFile {
+        path: String,
+        access: u32,
+        share: u32,
+        flags: u32,
+    },
     Grant {
         path: String,
         sid: Vec<u8>,
@@ -142,9 +148,17 @@ struct Memory {
     ended: HashSet<u32>,
     failures: Vec<(Failure, i32)>,
     fails_at: Option<usize>,
+    dies_at: Option<usize>,
     files: HashSet<String>,
     directories: HashSet<String>,
     links: HashSet<String>,
+    /// Where links lead that lead anywhere.
+    targets: HashMap<String, String>,
+    /// Of handles of files and directories.
+    opened: HashMap<usize, String>,
+    /// How many files were opened, and which path is made a link to which before the how many-th.
+    opens: usize,
+    link_at_open: Option<(usize, String, String)>,
     console: bool,
     shown: Arc<Mutex<Vec<u8>>>,
     security: HashMap<String, String>,
@@ -157,6 +171,10 @@ struct Memory {
     contents: VecDeque<String>,
     files_of: HashMap<usize, std::fs::File>,
     pipe_owner: Option<Vec<u8>>,
+    /// Whole and short name of the computer.
+    names: Option<(String, String)>,
+    /// Names of groups by their SIDs; English ones without.
+    aliases: HashMap<Vec<u8>, String>,
 }
 
 /// See the module.
@@ -190,7 +208,8 @@ impl Fake {
             .iter()
             .find(|(matches, _)| matches(&call))
             .map(|(_, code)| *code)
-            .or_else(|| (memory.fails_at == Some(memory.made)).then_some(5));
+            .or_else(|| (memory.fails_at == Some(memory.made)).then_some(5))
+            .or_else(|| memory.dies_at.is_some_and(|at| memory.made >= at).then_some(5));
         memory.made += 1;
         if failure.is_none() {
             match &call {
@@ -235,6 +254,20 @@ impl Fake {
             .collect()
     }
 
+    /// The handles that were closed, in their order.
+    pub(super) fn closed(&self) -> Vec<usize> {
+        let closed = |call: &Call| match call {
+            Call::Close(raw) => Some(*raw),
+            _ => None,
+        };
+        self.memory().calls.iter().filter_map(closed).collect()
+    }
+
+    /// How many calls were made, without the closing of handles.
+    pub(super) fn calls_made(&self) -> usize {
+        self.memory().made
+    }
+
     /// What `SetInformationJobObject` was given.
     pub(super) fn sets(&self) -> Vec<JobInformation> {
         self.calls()
@@ -264,11 +297,17 @@ impl Fake {
         self.memory().fails_at = Some(number);
     }
 
+    /// From the call of this number on, counted from 0, none does anything: whoever makes them is dead.
+    pub(super) fn die_at(&self, number: usize) {
+        self.memory().dies_at = Some(number);
+    }
+
     /// No call fails any more.
     pub(super) fn heal(&self) {
         let mut memory = self.memory();
         memory.failures.clear();
         memory.fails_at = None;
+        memory.dies_at = None;
     }
 
     pub(super) fn preset_limit(&self, limit: ExtendedLimit) {
@@ -308,6 +347,25 @@ impl Fake {
     pub(super) fn link(&self, path: &str) {
         self.directory(path);
         self.memory().links.insert(path.to_ascii_lowercase());
+    }
+
+    /// A link to a path, which need not be there.
+    pub(super) fn link_to(&self, path: &str, target: &str) {
+        let mut memory = self.memory();
+        memory.links.insert(path.to_ascii_lowercase());
+        memory
+            .targets
+            .insert(path.to_ascii_lowercase(), target.to_owned());
+    }
+
+    /// The files and directories that were opened, by their handles.
+    pub(super) fn opened(&self) -> HashMap<usize, String> {
+        self.memory().opened.clone()
+    }
+
+    /// Somebody makes a path a link right before the open of this number, counted from 0.
+    pub(super) fn link_at_open(&self, number: usize, path: &str, target: &str) {
+        self.memory().link_at_open = Some((number, path.to_owned(), target.to_owned()));
     }
 
     /// Porthole's own streams are a console.

@@ -22,6 +22,7 @@ use super::directories;
 use super::job::{self, Job};
 use super::launcher::Launcher;
 use super::limits::{LimitError, Processors, Refusal};
+use super::mounts::Volume;
 use super::program::system_root;
 use super::users::Who;
 use super::{exec, limits, mounts, rootfs, security, stats, users};
@@ -172,6 +173,7 @@ impl Engine for WindowsEngine {
             View::Links => mounts::link(api, &mount_point, &volumes)?,
             View::None => {}
         }
+        belongings.keep_open(volumes.into_iter().flat_map(Volume::into_held));
         Ok(Box::new(Prepared {
             job,
             token,
@@ -294,9 +296,7 @@ impl WindowsEngine {
         let access = JOB_OBJECT_QUERY | JOB_OBJECT_TERMINATE;
         if let Some(job) = job::open(&*self.api, id, access).map_err(failed(&what))? {
             let job = Job::adopt(self.api.clone(), job);
-            job.kill()
-                .and_then(|()| job.wait_until_empty(GONE))
-                .map_err(failed(&what))?;
+            job.end(GONE).map_err(failed(&what))?;
         }
         belongings.remove()?;
         Ok(true)

@@ -183,6 +183,18 @@ impl Job {
         }
     }
 
+    /// Kills every process of the job, and waits until none is left.
+    pub(super) fn end(&self, limit: Duration) -> io::Result<()> {
+        self.kill()?;
+        if self.wait_until_empty(limit)? {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "killed processes are still there",
+        ))
+    }
+
     /// Raises a console control event in every process of the job but `except`.
     ///
     /// Windows sends such events only to the processes of one console; so a thread is started in each process at
@@ -392,6 +404,18 @@ mod tests {
         fake.active(&[3, 2, 1, 0]);
         let nested = Job::nested(fake.clone()).unwrap();
         assert!(nested.wait_until_empty(Duration::from_secs(5)).unwrap());
+    }
+
+    #[test]
+    fn an_end_that_does_not_come_is_an_error() {
+        let fake = Fake::new();
+        let job = job(&fake);
+        fake.active(&[1, 0]);
+        job.end(Duration::from_secs(5)).unwrap();
+        assert!(fake.calls().contains(&Call::TerminateJob { job: 1, code: 1 }));
+        fake.active(&[1, 1]);
+        let error = job.end(Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]

@@ -4,17 +4,21 @@
 //! memory and process count undoes another; and it is read back, because a limit that a system accepts and does not
 //! keep (Wine) must not be taken for one.
 //!
-//! Roundings are the kernel's own: memory to whole pages, processors to a 10,000th of all of them; both down.
+//! Roundings are the kernel's own: memory to whole pages, processors to a 10,000th of all of them, shares to one of nine
+//! weights; all down.
 
 use std::io;
 
+use crate::build::limits::one_way;
 use crate::engine::CreateError;
 use crate::plan::Limits;
+use crate::spec::{MOST_CPU_WEIGHT, cpu_weight};
 
 use super::api::{
     Api, CpuRate, ExtendedLimit, GroupAffinity, Handle, JOB_OBJECT_CPU_RATE_CONTROL_ENABLE,
-    JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP, JOB_OBJECT_LIMIT_ACTIVE_PROCESS, JOB_OBJECT_LIMIT_JOB_MEMORY,
-    JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JobInformation,
+    JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP, JOB_OBJECT_CPU_RATE_CONTROL_WEIGHT_BASED,
+    JOB_OBJECT_LIMIT_ACTIVE_PROCESS, JOB_OBJECT_LIMIT_JOB_MEMORY, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    JobInformation,
 };
 
 /// The size of a page on every processor that Windows runs on today.
@@ -28,12 +32,20 @@ const SEVERAL_GROUPS: u32 = 20_348;
 pub(super) struct JobLimits {
     /// Bytes of committed memory of all processes together (`JobMemoryLimit`). Allocations beyond it fail.
     memory: Option<usize>,
-    /// Cycles per 10,000 of all processors together, 1 to 10,000.
-    cpu_rate: Option<u32>,
+    cpu: Option<Cpu>,
     /// Processes alive at once (`ActiveProcessLimit`).
     processes: Option<u32>,
     /// The processors that may be used; empty is all of them.
     affinity: Vec<GroupAffinity>,
+}
+
+/// How a job's use of the processors is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cpu {
+    /// At most so many cycles per 10,000 of all processors together, 1 to 10,000.
+    Rate(u32),
+    /// A share beside other jobs: 1 to 9.
+    Weight(u32),
 }
 
 /// A limit that this system, or this host, does not have.
@@ -198,10 +210,32 @@ pub(super) fn convert(limits: &Limits, processors: &Processors, helpers: u32) ->
     });
     Ok(JobLimits {
         memory: memory.transpose()?,
-        cpu_rate: limits.cpu_milli.map(|milli| cpu_rate(milli, processors.count())),
+        cpu: cpu(limits, processors)?,
         processes: processes.transpose()?,
         affinity: processors.affinity(&limits.processors)?,
     })
+}
+
+fn cpu(limits: &Limits, processors: &Processors) -> Result<Option<Cpu>, Refusal> {
+    let rate = limits.cpu_milli.map(|milli| cpu_rate(milli, processors.count()));
+    let Some(shares) = limits.cpu_shares else {
+        return Ok(rate.map(Cpu::Rate));
+    };
+    let refused = |reason: String| Refusal::of("cpu shares", shares, reason);
+    one_way(None, rate.map(u64::from), Some(shares))
+        .map_err(|reason| refused(format!("{reason}; lift one of them")))?;
+    if shares == 0 || cpu_weight(shares) > MOST_CPU_WEIGHT {
+        return Err(refused(format!(
+            "processor weight value of `{}` is invalid; a job object takes 1 to 11249 shares",
+            cpu_weight(shares)
+        )));
+    }
+    Ok(u32::try_from(cpu_weight(shares)).ok().map(Cpu::Weight))
+}
+
+/// The least shares of a weight.
+fn shares_of(weight: u32) -> u64 {
+    (u64::from(weight.max(1) - 1) * 10_000).div_ceil(8).max(1)
 }
 
 /// Thousandths of a processor as cycles per 10,000 of all processors.
@@ -214,9 +248,14 @@ fn cpu_rate(milli: u64, processors: u32) -> u32 {
 pub(super) fn rounded(limits: &JobLimits, processors: &Processors, helpers: u32) -> Limits {
     Limits {
         memory: limits.memory.map(|bytes| bytes as u64),
-        cpu_milli: limits
-            .cpu_rate
-            .map(|rate| u64::from(rate) * u64::from(processors.count()) / 10),
+        cpu_milli: match limits.cpu {
+            Some(Cpu::Rate(rate)) => Some(u64::from(rate) * u64::from(processors.count()) / 10),
+            _ => None,
+        },
+        cpu_shares: match limits.cpu {
+            Some(Cpu::Weight(weight)) => Some(shares_of(weight)),
+            _ => None,
+        },
         pids: limits.processes.map(|count| (count - helpers.min(count)).into()),
         processors: processors.numbers(&limits.affinity),
         devices: Vec::new(),
@@ -263,8 +302,8 @@ pub(super) fn apply(api: &dyn Api, job: &Handle, limits: &JobLimits) -> Result<(
     if !limits.affinity.is_empty() {
         set_affinity(api, job, &limits.affinity)?;
     }
-    if let Some(rate) = limits.cpu_rate {
-        set_cpu_rate(api, job, Some(rate))?;
+    if limits.cpu.is_some() {
+        set_cpu(api, job, limits.cpu)?;
     }
     Ok(())
 }
@@ -292,8 +331,8 @@ pub(super) fn change(
             set_affinity(api, job, wanted)?;
         }
         let limited = cpu.is_some_and(|rate| rate.flags & JOB_OBJECT_CPU_RATE_CONTROL_ENABLE != 0);
-        if limits.cpu_rate.is_some() || limited {
-            set_cpu_rate(api, job, limits.cpu_rate)?;
+        if limits.cpu.is_some() || limited {
+            set_cpu(api, job, limits.cpu)?;
         }
         Ok(())
     })();
@@ -359,11 +398,18 @@ fn set_affinity(api: &dyn Api, job: &Handle, groups: &[GroupAffinity]) -> Result
 }
 
 /// `None` switches the control of the rate off.
-fn set_cpu_rate(api: &dyn Api, job: &Handle, rate: Option<u32>) -> Result<(), LimitError> {
-    let information = rate.map_or_else(CpuRate::default, |rate| CpuRate {
-        flags: JOB_OBJECT_CPU_RATE_CONTROL_ENABLE | JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP,
-        rate,
-    });
+fn set_cpu(api: &dyn Api, job: &Handle, cpu: Option<Cpu>) -> Result<(), LimitError> {
+    let information = match cpu {
+        None => CpuRate::default(),
+        Some(Cpu::Rate(rate)) => CpuRate {
+            flags: JOB_OBJECT_CPU_RATE_CONTROL_ENABLE | JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP,
+            rate,
+        },
+        Some(Cpu::Weight(weight)) => CpuRate {
+            flags: JOB_OBJECT_CPU_RATE_CONTROL_ENABLE | JOB_OBJECT_CPU_RATE_CONTROL_WEIGHT_BASED,
+            rate: weight,
+        },
+    };
     api.set_job_information(job, &JobInformation::CpuRate(information))
         .map_err(call(CPU))
 }

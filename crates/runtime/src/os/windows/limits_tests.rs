@@ -39,6 +39,77 @@ fn cpu_rate_is_the_share_of_all_processors() {
     }
 }
 
+fn shares(shares: u64) -> Limits {
+    Limits {
+        cpu_shares: Some(shares),
+        ..Limits::default()
+    }
+}
+
+#[test]
+fn shares_are_one_of_nine_weights() {
+    let host = on(&[4]);
+    for (given, weight, shown) in [
+        (1, 1, 1),
+        (1249, 1, 1),
+        (1250, 2, 1250),
+        (5000, 5, 5000),
+        (9999, 8, 8750),
+        (10_000, 9, 10_000),
+        (11_249, 9, 10_000),
+    ] {
+        let fake = Fake::new();
+        let (job, _) = fake.create_job(None).unwrap();
+        let converted = convert(&shares(given), &host, 0).unwrap();
+        apply(&*fake, &job, &converted).unwrap();
+        let set = JobInformation::CpuRate(CpuRate {
+            flags: 0x1 | 0x2,
+            rate: weight,
+        });
+        assert_eq!(fake.sets().last(), Some(&set), "{given}");
+        assert_eq!(set.class(), 15);
+        assert_eq!(rounded(&converted, &host, 0).cpu_shares, Some(shown), "{given}");
+    }
+}
+
+#[test]
+fn refuses_shares_that_are_no_weight_and_shares_beside_a_rate() {
+    for (given, weight) in [(0, 1), (11_250, 10), (262_144, 210)] {
+        let error = CreateError::from(convert(&shares(given), &on(&[4]), 0).unwrap_err()).to_string();
+        let expected =
+            format!("set the cpu shares limit of {given}: processor weight value of `{weight}` is invalid");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    let both = Limits {
+        cpu_milli: Some(1000),
+        ..shares(500)
+    };
+    let error = convert(&both, &on(&[4]), 0).unwrap_err();
+    assert_eq!(
+        error.reason,
+        "invalid spec - Windows Container CPU Count: '0', Limit: '2500', and Weight: '500' are mutually exclusive; lift \
+         one of them"
+    );
+}
+
+#[test]
+fn shares_take_the_place_of_a_rate_and_are_lifted_like_it() {
+    let fake = Fake::new();
+    let (job, _) = fake.create_job(None).unwrap();
+    let host = on(&[4]);
+    apply(
+        &*fake,
+        &job,
+        &convert(&limits(None, Some(1000), None), &host, 0).unwrap(),
+    )
+    .unwrap();
+    for (wanted, flags, value) in [(shares(2500), 0x3, 3), (Limits::default(), 0, 0)] {
+        change(&*fake, &job, &convert(&wanted, &host, 0).unwrap(), &host).unwrap();
+        let has = fake.query_cpu_rate(&job).unwrap();
+        assert_eq!((has.flags, has.rate), (flags, value));
+    }
+}
+
 #[test]
 fn one_write_keeps_what_was_set_and_adds_the_limits() {
     let fake = Fake::new();
@@ -218,7 +289,7 @@ fn says_what_the_kernel_rounds_to() {
         cpu_milli: Some(333),
         pids: Some(9),
         processors: vec![2],
-        devices: Vec::new(),
+        ..Limits::default()
     };
     let host = on(&[4]);
     let converted = convert(&asked, &host, 1).unwrap();

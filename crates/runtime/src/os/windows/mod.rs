@@ -6,6 +6,7 @@
 //!   job         the job object, signals         limits     its limits
 //!   users       accounts and tokens             rootfs     the private copy of the image
 //!   mounts      bind filter and links           workdir    the working directory
+//!   sub_path    parts of volumes
 //!   packets     what Windows says of the job    stats      what it uses
 //!   program     from a command to a process     launcher   starting programs inside of a silo
 //!   process     flags, environment              streams    standard streams and terminals
@@ -52,6 +53,7 @@ mod security;
 mod stats;
 mod streams;
 mod structures;
+mod sub_path;
 #[cfg(test)]
 #[cfg(windows)]
 mod system_tests;
@@ -75,3 +77,5 @@ pub(crate) use outputs::{Stop, pump};
 pub use terminal::{Attachment, terminal_size};
 #[cfg(windows)]
 pub use watch::Watch;
+#[cfg(all(debug_assertions, windows))]
+pub(crate) use win32::kill_own_process;

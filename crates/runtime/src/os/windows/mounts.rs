@@ -1,5 +1,6 @@
 //! Volumes: bound where only the container sees them, or linked below its rootfs.
 
+use std::io;
 use std::path::Path;
 
 use porthole_image::unpack::windows_component;
@@ -9,24 +10,37 @@ use crate::path::{self, MountPoint};
 use crate::plan::{Mount, Plan, View};
 
 use super::api::{
-    Api, BINDFLT_FLAG_READ_ONLY_MAPPING, BINDFLT_FLAG_USE_CURRENT_SILO_MAPPING,
-    SYMBOLIC_LINK_FLAG_ALLOW_UNPRIVILEGED_CREATE, SYMBOLIC_LINK_FLAG_DIRECTORY,
+    Api, BINDFLT_FLAG_READ_ONLY_MAPPING, BINDFLT_FLAG_USE_CURRENT_SILO_MAPPING, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_LIST_DIRECTORY, FILE_READ_ATTRIBUTES, FILE_SHARE_READ,
+    FILE_SHARE_WRITE, FileKind, Handle, READ_CONTROL, SYMBOLIC_LINK_FLAG_ALLOW_UNPRIVILEGED_CREATE,
+    SYMBOLIC_LINK_FLAG_DIRECTORY, SYNCHRONIZE, WRITE_DAC,
 };
 use super::directories::{is_below, parent};
 use super::job::Job;
 use super::security;
+use super::sub_path::{self, Part};
 
 /// A volume of a plan that can be mounted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Volume<'a> {
     mount: &'a Mount,
     source: String,
     /// As [`path::destination`] spells it.
     pub(super) destination: String,
     is_directory: bool,
+    /// Where only a part is mounted.
+    part: Option<Part>,
 }
 
-/// Checks every volume of a plan and makes nothing.
+impl Volume<'_> {
+    /// What has to stay open as long as the volume is mounted: a link and the bind filter know a part by its path alone, so
+    /// the directories on that path must stay.
+    pub(super) fn into_held(self) -> Vec<Handle> {
+        self.part.map(|part| part.directories).unwrap_or_default()
+    }
+}
+
+/// Checks every volume of a plan, and makes nothing but what is missing of a `subPath`.
 pub(super) fn check<'a>(
     api: &dyn Api,
     plan: &'a Plan,
@@ -72,10 +86,11 @@ pub(super) fn check<'a>(
         if !path::is_absolute(Os::Windows, &source) {
             return Err(refuse(format!("the source `{source}` is not an absolute path")));
         }
-        let source = match &mount.sub_path {
-            Some(part) => sub_path(api, &source, part).map_err(refuse)?,
-            None => source,
+        let part = match &mount.sub_path {
+            Some(wanted) => Some(sub_path::find(api, &source, wanted).map_err(refuse)?),
+            None => None,
         };
+        let source = part.as_ref().map_or(source, |part| part.path.clone());
         let is_directory = api.is_directory(&source);
         if !is_directory && !api.is_file(&source) {
             return Err(refuse(format!("there is no file or directory `{source}`")));
@@ -101,36 +116,10 @@ pub(super) fn check<'a>(
             source,
             destination,
             is_directory,
+            part,
         });
     }
     Ok(volumes)
-}
-
-/// The path of a part of a volume. No link is followed on the way: whoever may write into the volume could have put it
-/// there. What is missing is made as directories, with the rights that the volume hands down.
-fn sub_path(api: &dyn Api, volume: &str, part: &Path) -> Result<String, String> {
-    let mut path = volume.trim_end_matches('\\').to_owned();
-    let text = part.to_str().unwrap_or_default();
-    for name in text.split(['/', '\\']) {
-        if name.is_empty() {
-            return Err(format!("subPath `{text}` is no path in the volume"));
-        }
-        windows_component(name).map_err(|reason| format!("subPath `{}` {reason}", part.display()))?;
-        if !api.is_directory(&path) {
-            return Err(format!("`{path}` is no directory"));
-        }
-        path = format!(r"{path}\{name}");
-        if api.is_link(&path) {
-            return Err(format!(
-                "`{path}` is a link, and a subPath follows none on Windows; mount the whole volume"
-            ));
-        }
-        if !api.is_directory(&path) && !api.is_file(&path) {
-            api.create_directory(&path)
-                .map_err(|answer| format!("failed to create subPath directory `{path}`: {answer}"))?;
-        }
-    }
-    Ok(path)
 }
 
 /// Lets a container's account into the volumes that porthole made itself: they lie in the state directory, which nobody
@@ -150,16 +139,33 @@ pub(super) fn open_own(
         } else {
             security::MODIFY
         };
-        api.grant(&volume.source, sid, access)
-            .map_err(|source| CreateError::Io {
-                doing: format!(
-                    "let the container's account into volume `{}`",
-                    volume.mount.volume
-                ),
-                source,
-            })?;
+        open_to(api, &volume.source, sid, access).map_err(|source| CreateError::Io {
+            doing: format!(
+                "let the container's account into volume `{}`",
+                volume.mount.volume
+            ),
+            source,
+        })?;
     }
     Ok(())
+}
+
+/// Gives an account rights on what is at a path itself: who may write into an empty volume may make it a link, and rights on
+/// what that leads to would be nobody's to give.
+fn open_to(api: &dyn Api, path: &str, sid: &[u8], access: u32) -> io::Result<()> {
+    let opened = api.open_file(
+        path,
+        FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES | READ_CONTROL | WRITE_DAC | SYNCHRONIZE,
+        FILE_SHARE_READ | FILE_SHARE_WRITE,
+        FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT,
+    )?;
+    if opened.kind == FileKind::Link {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("`{path}` has been made a link, which leads elsewhere; remove the pod, and run it again"),
+        ));
+    }
+    api.grant(&opened.handle, sid, access)
 }
 
 /// Binds the rootfs at the mount point of a silo, and each volume at its destination and, for programs that were made
@@ -271,7 +277,3 @@ fn error(mount: &Mount, reason: String) -> CreateError {
         reason,
     }
 }
-
-#[cfg(test)]
-#[path = "mounts_tests.rs"]
-mod tests;

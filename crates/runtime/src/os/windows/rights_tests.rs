@@ -157,3 +157,49 @@ fn refuses_destinations_that_are_streams_or_devices() {
         assert!(error.contains(reason), "{destination}: {error}");
     }
 }
+
+#[test]
+fn a_part_of_a_volume_is_held_as_long_as_it_is_mounted() {
+    for view in [View::Private, View::Links] {
+        let host = host(true);
+        host.fake.contents(&["", "", "", r#"{"Started":{"pid":77}}"#]);
+        host.fake.directory(r"C:\data\..1");
+        host.fake.file(r"C:\data\..1\app.conf");
+        host.fake.link_to(r"C:\data\..data", r"C:\data\..1");
+        host.fake.link_to(r"C:\data\app.conf", r"C:\data\..data\app.conf");
+        let mut plan = plan(view);
+        plan.mounts = vec![Mount {
+            sub_path: Some("app.conf".into()),
+            ..mount(r"C:\data", "/etc/app.conf", false)
+        }];
+        let running = host.create(&plan).unwrap().start().unwrap();
+        let target = r"C:\data\..1\app.conf";
+        let mounted = |call: &Call| matches!(call, Call::BindFilter { target: to, .. } | Call::SymbolicLink { target: to, flags: 2, .. } if to == target);
+        assert!(host.fake.calls().iter().any(mounted), "{view:?}");
+        let held = |fake: &Fake| {
+            let opened = fake.opened().into_iter().filter(|(raw, _)| fake.is_open(*raw));
+            opened.map(|(_, path)| path).collect::<Vec<_>>()
+        };
+        assert_eq!(held(&host.fake), [r"C:\data\..1"], "{view:?}");
+        running.kill().unwrap();
+        running.wait();
+        running.delete().unwrap();
+        assert_eq!(held(&host.fake), Vec::<String>::new(), "{view:?}");
+        drop(running);
+        host.assert_nothing_left();
+    }
+}
+
+#[test]
+fn no_rights_are_given_on_what_a_volume_has_been_made_a_link_to() {
+    let host = host(true);
+    let mut plan = as_account(View::Private, r"NT AUTHORITY\Local service");
+    plan.mounts = vec![mount(r"C:\state\pods\p\volumes\cache", "/cache", false)];
+    host.fake.link(r"C:\state\pods\p\volumes\cache");
+    let mount_point = crate::path::MountPoint::silo();
+    let volumes = super::super::mounts::check(&*host.fake, &plan, &mount_point).unwrap();
+    let error = super::super::mounts::open_own(&*host.fake, r"C:\state".as_ref(), &volumes, &[]).unwrap_err();
+    assert_eq!(error.to_string(), "let the container's account into volume `v`");
+    let granted = |call: &Call| matches!(call, Call::Grant { .. });
+    assert!(!host.fake.calls().iter().any(granted));
+}

@@ -33,13 +33,13 @@ enum Console {
     Own,
     /// This process's.
     Shared,
-    /// A terminal: the pseudo-console, the write end of what is typed, the read end of what is shown, and the
-    /// pseudo-console's own ends.
+    /// A terminal: the write end of what is typed, the read end of what is shown, the pseudo-console's own ends, and itself.
+    /// It is closed last: before Windows 11 24H2 its closing waits until what is shown was read, or can be no more.
     Pseudo {
-        console: Handle,
         typed: Handle,
         shown: Handle,
         ends: [Handle; 2],
+        console: Handle,
     },
 }
 
@@ -299,6 +299,15 @@ mod tests {
         assert!(fake.is_open(5));
         drop(kept);
         assert!(!fake.is_open(5));
+    }
+
+    #[test]
+    fn a_terminal_that_nobody_gets_is_closed_after_its_pipes() {
+        let fake = Fake::new();
+        drop(Streams::open(&*fake, Stdio::Terminal(SIZE), true).unwrap());
+        // Ends 1 to 4 are the two pipes', 5 is the pseudo-console.
+        assert_eq!(fake.closed().last(), Some(&5), "{:?}", fake.closed());
+        assert_eq!(fake.open_handles(), 0);
     }
 
     #[test]

@@ -30,12 +30,12 @@ pub(super) struct ExtendedLimit {
     pub(super) peak_job_memory: usize,
 }
 
-/// `JOBOBJECT_CPU_RATE_CONTROL_INFORMATION` with the union read as a rate.
+/// `JOBOBJECT_CPU_RATE_CONTROL_INFORMATION` with the union read as a rate or a weight.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct CpuRate {
     pub(super) flags: u32,
-    /// Cycles per 10,000 that the job may use.
+    /// Cycles per 10,000 that the job may use, or with `WEIGHT_BASED` its weight.
     pub(super) rate: u32,
 }
 

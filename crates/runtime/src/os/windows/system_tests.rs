@@ -23,6 +23,8 @@ use super::win32::Win32;
 
 #[path = "system_exec_tests.rs"]
 mod exec;
+#[path = "system_sub_path_tests.rs"]
+mod part;
 
 const SOON: Duration = Duration::from_mins(1);
 

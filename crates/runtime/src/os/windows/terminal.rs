@@ -13,6 +13,25 @@ const STEP: Duration = Duration::from_millis(250);
 /// How long what was said before the end may take to be shown.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// Ctrl-Z.
+const SUBSTITUTE: &[u8] = b"\x1a";
+
+/// Passes on what is typed until nobody takes it, or there is no console any more. Rust reads a Ctrl-Z on a console as the
+/// end of its input; on a terminal it is a key like any other.
+fn pass_on(from: &mut impl io::Read, to: &mut impl io::Write, is_there: impl Fn() -> bool) {
+    let mut buffer = [0; 4096];
+    while let Ok(length) = from.read(&mut buffer) {
+        let typed = match length {
+            0 if !is_there() => return,
+            0 => SUBSTITUTE,
+            length => &buffer[..length],
+        };
+        if to.write_all(typed).is_err() {
+            return;
+        }
+    }
+}
+
 /// The size of this process's console.
 #[must_use]
 pub fn terminal_size() -> Option<TerminalSize> {
@@ -61,14 +80,7 @@ impl Attachment {
             // It ends with this process: a read of a console cannot be called off.
             std::thread::Builder::new()
                 .name("typed".to_owned())
-                .spawn(move || {
-                    let mut buffer = [0; 4096];
-                    while let Ok(length @ 1..) = io::stdin().read(&mut buffer) {
-                        if input.write_all(&buffer[..length]).is_err() {
-                            return;
-                        }
-                    }
-                })?;
+                .spawn(move || pass_on(&mut io::stdin(), &mut input, console::is_there))?;
         }
         let mut known = terminal_size();
         let exit = loop {
@@ -86,5 +98,34 @@ impl Attachment {
         };
         let _ = shown.recv_timeout(LAST_WORDS);
         Ok(Lent::Ended(exit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// What is typed, read by read.
+    struct Typed(VecDeque<&'static [u8]>);
+
+    impl io::Read for Typed {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let next = self.0.pop_front().unwrap_or_default();
+            buffer[..next.len()].copy_from_slice(next);
+            Ok(next.len())
+        }
+    }
+
+    #[test]
+    fn a_ctrl_z_is_a_key_and_not_the_end() {
+        let mut typed = Typed([&b"a"[..], b"", b"b", b""].into());
+        let asked = Cell::new(0);
+        let mut passed = Vec::new();
+        // The console is gone when it is asked for the second time.
+        pass_on(&mut typed, &mut passed, || asked.replace(asked.get() + 1) == 0);
+        assert_eq!(passed, b"a\x1ab");
     }
 }

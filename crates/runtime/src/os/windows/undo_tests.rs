@@ -2,17 +2,61 @@
 
 use super::*;
 
+/// A plan with everything that has to be undone: a temporary account, a part of a volume, a limit.
+fn group(host: &Host, plan: &mut Plan) {
+    plan.user = User::Account(Account::parse("operators").unwrap());
+    host.fake.directory(r"C:\data\part");
+    plan.mounts = vec![Mount {
+        sub_path: Some("part".into()),
+        ..mount(r"C:\data", "/var/lib/data", false)
+    }];
+    plan.limits.cpu_milli = Some(100);
+    // The name of the temporary account is that of the fake's chance.
+    host.fake
+        .account("pod-c-0b30557a", "HOST", SID_TYPE_USER, &[1, 0, 0, 0, 0, 0, 0, 5]);
+    host.fake.contents(&["", "", "", r#"{"Started":{"pid":77}}"#]);
+}
+
+#[test]
+fn whoever_dies_at_whatever_call_the_next_sweep_leaves_nothing() {
+    for view in [View::Private, View::Links] {
+        let mut plan = plan(view);
+        let whole = host(true);
+        group(&whole, &mut plan);
+        let running = whole.create(&plan).unwrap().start().unwrap();
+        running.delete().unwrap();
+        drop(running);
+        let count = whole.fake.calls_made();
+        let mut accounts = 0;
+        for moment in 0..count {
+            let dying = host(true);
+            group(&dying, &mut plan);
+            dying.fake.die_at(moment);
+            let deleted = dying
+                .create(&plan)
+                .is_ok_and(|created| created.start().is_ok_and(|running| running.delete().is_ok()));
+            assert!(!deleted, "nobody died at call {moment} of {view:?}");
+            let left = dying.fake.left_behind();
+            accounts += usize::from(left.iter().any(|name| name == "pod-c-0b30557a"));
+            assert_eq!(
+                dying.fake.open_handles(),
+                0,
+                "the kernel closes the handles of the dead"
+            );
+            dying.fake.heal();
+            let swept = dying.engine.sweep().unwrap();
+            assert!(
+                swept.len() == 1 || left.is_empty(),
+                "call {moment} of {view:?}: {left:?}"
+            );
+            dying.assert_nothing_left();
+        }
+        assert!(accounts > 5, "{accounts} deaths with an account there");
+    }
+}
+
 #[test]
 fn undoes_everything_at_whatever_call_it_fails() {
-    let group = |host: &Host, plan: &mut Plan| {
-        plan.user = User::Account(Account::parse("operators").unwrap());
-        plan.mounts = vec![mount(r"C:\data", "/var/lib/data", false)];
-        plan.limits.cpu_milli = Some(100);
-        // The name of the temporary account is that of the fake's chance.
-        host.fake
-            .account("pod-c-0b30557a", "HOST", SID_TYPE_USER, &[1, 0, 0, 0, 0, 0, 0, 5]);
-        host.fake.contents(&["", "", "", r#"{"Started":{"pid":77}}"#]);
-    };
     for view in [View::Private, View::Links] {
         let whole = host(true);
         let mut plan = plan(view);

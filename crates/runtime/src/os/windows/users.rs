@@ -26,6 +26,11 @@ const NAME_LIMIT: usize = 20;
 const AUTHORITY: &str = "NT AUTHORITY";
 const BUILTIN: &str = "BUILTIN";
 
+/// S-1-5-32-544.
+const ADMINISTRATORS: &[u8] = &[1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 2, 0, 0];
+/// S-1-5-32-545.
+const USERS: &[u8] = &[1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x21, 2, 0, 0];
+
 /// An account of this host, found and not yet logged on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Who {
@@ -57,17 +62,36 @@ pub(super) fn find(api: &dyn Api, user: &User) -> Result<Who, CreateError> {
     if let Some(service) = service(account) {
         return Ok(Who::Service(service));
     }
-    match account.well_known() {
-        // The accounts of isolated containers are none of the host's; these have the same rights.
-        Some(WellKnown::ContainerAdministrator) => return Ok(Who::Group("Administrators".to_owned())),
-        Some(WellKnown::ContainerUser) => return Ok(Who::Group("Users".to_owned())),
-        _ => {}
+    // The accounts of isolated containers are none of the host's; these have the same rights.
+    let same_rights = match account.well_known() {
+        Some(WellKnown::ContainerAdministrator) => Some(ADMINISTRATORS),
+        Some(WellKnown::ContainerUser) => Some(USERS),
+        _ => None,
+    };
+    if let Some(sid) = same_rights {
+        // Systems of other languages have names of their own.
+        let group = api
+            .lookup_sid(sid)
+            .map_err(|error| refuse(format!("asking for the group of the same rights failed: {error}")))?;
+        return Ok(Who::Group(group));
     }
-    let computer = api.host_name().map_err(|source| CreateError::Io {
+    let asking = |source| CreateError::Io {
         doing: "ask for the name of this computer".to_owned(),
         source,
-    })?;
-    let domain = account.domain().filter(|domain| !matches!(*domain, "" | "."));
+    };
+    // Accounts are named by the first, which a long name is cut for.
+    let computer = api.computer_name().map_err(asking)?;
+    let whole = api.host_name().map_err(asking)?;
+    let domain = account
+        .domain()
+        .filter(|domain| !matches!(*domain, "" | "."))
+        .map(|domain| {
+            if domain.eq_ignore_ascii_case(&whole) {
+                computer.as_str()
+            } else {
+                domain
+            }
+        });
     let here = domain
         .is_none_or(|domain| domain.eq_ignore_ascii_case(&computer) || domain.eq_ignore_ascii_case(BUILTIN));
     if here {

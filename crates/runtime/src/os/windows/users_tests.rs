@@ -190,3 +190,41 @@ fn says_how_to_get_the_privilege_that_a_logon_needs() {
         "{error}"
     );
 }
+
+#[test]
+fn a_computer_with_a_long_name_has_accounts_under_the_short_one() {
+    let fake = Fake::new();
+    fake.named("a-name-of-many-letters", "A-NAME-OF-MANY-");
+    fake.account(
+        "Guest",
+        "A-NAME-OF-MANY-",
+        SID_TYPE_USER,
+        &[1, 5, 0, 0, 0, 0, 0, 5],
+    );
+    fake.account(
+        r"A-NAME-OF-MANY-\Guest",
+        "A-NAME-OF-MANY-",
+        SID_TYPE_USER,
+        &[1, 5, 0, 0, 0, 0, 0, 5],
+    );
+    fake.group("operators");
+    for text in ["Guest", r"a-name-of-many-letters\Guest", r"A-NAME-OF-MANY-\Guest"] {
+        let who = find(&*fake, &account(text)).unwrap();
+        assert_eq!(who, Who::User("Guest".to_owned()), "{text}");
+    }
+    let who = find(&*fake, &account(r"a-name-of-many-letters\operators")).unwrap();
+    assert_eq!(who, Who::Group("operators".to_owned()));
+}
+
+#[test]
+fn groups_of_isolated_containers_are_found_in_the_system_s_language() {
+    let fake = Fake::new();
+    fake.alias(ADMINISTRATORS, "Administratoren");
+    let who = find(&*fake, &account("ContainerAdministrator")).unwrap();
+    assert_eq!(who, Who::Group("Administratoren".to_owned()));
+    let error = find(&*fake, &account("ContainerUser")).unwrap_err().to_string();
+    assert!(
+        error.contains("asking for the group of the same rights failed"),
+        "{error}"
+    );
+}

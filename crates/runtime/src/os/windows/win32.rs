@@ -12,6 +12,9 @@ mod pipes;
 mod processes;
 mod security;
 
+#[cfg(debug_assertions)]
+pub(crate) use processes::kill_own_process;
+
 use std::io;
 use std::sync::Arc;
 

@@ -46,6 +46,14 @@ fn annotations_for_the_runtime_are_read_or_refused_by_name() {
     );
     assert_eq!(limits.processor_count.as_ref().map(|limit| limit.value), Some(2));
     assert_eq!(limits.processor_limit, None);
+    let weight = |text| {
+        let spec = annotated(&format!("io.microsoft.container.processor.weight: '{text}'")).unwrap();
+        spec.runtime_limits.processor_weight.map(|weight| weight.value)
+    };
+    assert_eq!(
+        [weight("0"), weight("1"), weight("11249")],
+        [None, Some(1), Some(11_249)]
+    );
     assert!(
         spec.notes
             .iter()
@@ -54,9 +62,10 @@ fn annotations_for_the_runtime_are_read_or_refused_by_name() {
     for (key, value, reason) in [
         (
             "processor.weight",
-            "100",
-            "a weight among containers is not supported",
+            "11250",
+            "processor weight value of `10` is invalid",
         ),
+        ("processor.weight", "-5", "must be a whole number"),
         ("storage.qos.bandwidthmaximum", "1", "keeps no limit of disk use"),
         ("storage.qos.iopsmaximum", "1", "keeps no limit of disk use"),
         ("processor.limit", "10001", "processor rate of `10001` is invalid"),

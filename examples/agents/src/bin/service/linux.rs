@@ -24,6 +24,17 @@ fn systemd_runs() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
+/// A running program's file can be replaced and removed.
+#[expect(clippy::unnecessary_wraps, reason = "can fail elsewhere")]
+pub(crate) fn make_way(_service: &Service) -> io::Result<()> {
+    Ok(())
+}
+
+/// See [`make_way`].
+pub(crate) fn once_free(change: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    change()
+}
+
 /// Returns whether the service runs now.
 pub(crate) fn register(service: &Service) -> io::Result<bool> {
     let (unit, wanted) = (unit(service), wanted(service));

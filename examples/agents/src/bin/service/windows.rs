@@ -5,7 +5,7 @@ mod dispatch;
 use std::fs;
 use std::io;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::Service;
 
@@ -16,6 +16,31 @@ const NOT_ACTIVE: i32 = 1062;
 /// `ERROR_SERVICE_EXISTS`.
 const EXISTS: i32 = 1073;
 
+/// Wine's `sc.exe` ends with this whatever was wrong.
+const OF_WINE: i32 = 1;
+
+/// How long a service that was told to stop may take to let go of its program.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// Stops the service, whose program's file cannot be replaced while it runs.
+pub(crate) fn make_way(service: &Service) -> io::Result<()> {
+    sc(&["stop", &service.name], &[NO_SERVICE, NOT_ACTIVE, OF_WINE])
+}
+
+/// Changes a file of the service as soon as it has ended: `sc.exe` does not wait for that.
+pub(crate) fn once_free(change: impl Fn() -> io::Result<()>) -> io::Result<()> {
+    let deadline = Instant::now() + ENDING;
+    loop {
+        match change() {
+            // `ERROR_ACCESS_DENIED` for a program that runs, `ERROR_SHARING_VIOLATION` for a file that is open.
+            Err(error) if matches!(error.raw_os_error(), Some(5 | 32)) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            changed => return changed,
+        }
+    }
+}
+
 /// Returns whether the service runs now.
 pub(crate) fn register(service: &Service) -> io::Result<bool> {
     let line = format!(
@@ -25,14 +50,14 @@ pub(crate) fn register(service: &Service) -> io::Result<bool> {
         service.directory.display()
     );
     let create = ["create", &service.name, "binPath=", &line, "start=", "auto"];
-    sc(&create, &[EXISTS])?;
+    sc(&create, &[EXISTS, OF_WINE])?;
     sc(&["start", &service.name], &[])?;
     Ok(true)
 }
 
 pub(crate) fn unregister(service: &Service) -> io::Result<()> {
-    sc(&["stop", &service.name], &[NO_SERVICE, NOT_ACTIVE])?;
-    sc(&["delete", &service.name], &[NO_SERVICE])
+    make_way(service)?;
+    sc(&["delete", &service.name], &[NO_SERVICE, OF_WINE])
 }
 
 /// Runs `sc.exe`, whose exit code is the system's error.

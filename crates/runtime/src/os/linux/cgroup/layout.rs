@@ -156,6 +156,12 @@ impl Layout {
             let (directory, v2) = self.place(&mut wanted, id, "cpu", "cpu")?;
             wanted.settings.extend(limits::cpu(&directory, v2, Some(milli)));
         }
+        if let Some(shares) = limits.cpu_shares {
+            let (directory, v2) = self.place(&mut wanted, id, "cpu", "cpu")?;
+            wanted
+                .settings
+                .push(limits::cpu_shares(&directory, v2, Some(shares)));
+        }
         if let Some(pids) = limits.pids {
             let (directory, _) = self.place(&mut wanted, id, "processes", "pids")?;
             wanted.settings.push(limits::pids(&directory, Some(pids)));
@@ -226,7 +232,7 @@ impl Layout {
         }
         let asks = |limit: &&str| match *limit {
             "memory" => limits.memory.is_some(),
-            "cpu" => limits.cpu_milli.is_some(),
+            "cpu" => limits.cpu_milli.is_some() || limits.cpu_shares.is_some(),
             "processes" => limits.pids.is_some(),
             "processors" => !limits.processors.is_empty(),
             _ => !devices.is_empty(),
@@ -244,6 +250,7 @@ impl Layout {
         let granted = Limits {
             memory: limits.memory.filter(|_| has("memory")),
             cpu_milli: limits.cpu_milli.filter(|_| has("cpu")),
+            cpu_shares: limits.cpu_shares.filter(|_| has("cpu")),
             pids: limits.pids.filter(|_| has("processes")),
             processors: Some(&limits.processors)
                 .filter(|_| has("processors"))
@@ -272,7 +279,9 @@ impl Layout {
             .as_ref()
             .filter(|_| self.controllers.iter().any(|one| one == controller))
             .ok_or(LayoutError::Controller { limit, controller })?;
-        wanted.enable.push(controller);
+        if !wanted.enable.contains(&controller) {
+            wanted.enable.push(controller);
+        }
         wanted.enable_in = Some(unified.clone());
         Ok((unified.join(PARENT).join(id), true))
     }
@@ -316,6 +325,7 @@ mod tests {
     const ALL: Limits = Limits {
         memory: Some(10 << 20),
         cpu_milli: Some(250),
+        cpu_shares: Some(512),
         pids: Some(5),
         processors: Vec::new(),
         devices: Vec::new(),
@@ -367,6 +377,7 @@ mod tests {
                     "100000"
                 ),
                 ("/sys/fs/cgroup/cpu,cpuacct/porthole/a/cpu.cfs_quota_us", "25000"),
+                ("/sys/fs/cgroup/cpu,cpuacct/porthole/a/cpu.shares", "512"),
                 ("/sys/fs/cgroup/pids/porthole/a/pids.max", "5"),
             ]
         );
@@ -389,6 +400,7 @@ mod tests {
                 ("/sys/fs/cgroup/porthole/a/memory.max", "10485760"),
                 ("/sys/fs/cgroup/porthole/a/memory.swap.max", "0"),
                 ("/sys/fs/cgroup/porthole/a/cpu.max", "25000 100000"),
+                ("/sys/fs/cgroup/porthole/a/cpu.weight", "20"),
                 ("/sys/fs/cgroup/porthole/a/pids.max", "5"),
             ]
         );

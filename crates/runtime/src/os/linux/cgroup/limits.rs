@@ -117,6 +117,45 @@ pub(super) fn cpu(directory: &Path, v2: bool, milli: Option<u64>) -> Vec<Setting
     settings
 }
 
+/// What others have: the kernel's defaults of `cpu.shares` and `cpu.weight`.
+const USUAL_SHARES: u64 = 1024;
+const USUAL_WEIGHT: u64 = 100;
+/// What the kernel takes as `cpu.shares`; what is beyond, it cuts.
+const SHARES: std::ops::RangeInclusive<u64> = 2..=262_144;
+/// What the kernel takes as `cpu.weight`.
+const WEIGHTS: std::ops::RangeInclusive<u64> = 1..=10_000;
+
+/// Shares as a `cpu.weight`: the one range upon the other, as container runtimes have always done it.
+fn weight(shares: u64) -> u64 {
+    let from_least = shares.clamp(*SHARES.start(), *SHARES.end()) - SHARES.start();
+    WEIGHTS.start() + from_least * (WEIGHTS.end() - WEIGHTS.start()) / (SHARES.end() - SHARES.start())
+}
+
+/// The least shares of a `cpu.weight`.
+fn shares_of(weight: u64) -> u64 {
+    let from_least = weight.clamp(*WEIGHTS.start(), *WEIGHTS.end()) - WEIGHTS.start();
+    let (shares, weights) = (SHARES.end() - SHARES.start(), WEIGHTS.end() - WEIGHTS.start());
+    SHARES.start() + (from_least * shares).div_ceil(weights)
+}
+
+/// `None` is what others have.
+pub(super) fn cpu_shares(directory: &Path, v2: bool, shares: Option<u64>) -> Setting {
+    if v2 {
+        let weight = shares.map_or(USUAL_WEIGHT, weight);
+        return Setting::new(directory, "cpu.weight", weight.to_string());
+    }
+    let shares = shares.map_or(USUAL_SHARES, |shares| {
+        shares.clamp(*SHARES.start(), *SHARES.end())
+    });
+    Setting::new(directory, "cpu.shares", shares.to_string())
+}
+
+/// Shares as a file says them: `cpu.weight` (v2) or `cpu.shares`.
+pub(super) fn read_shares(text: &str, v2: bool) -> Option<u64> {
+    let number = number(text)?;
+    Some(if v2 { shares_of(number) } else { number })
+}
+
 pub(super) fn pids(directory: &Path, pids: Option<u64>) -> Setting {
     Setting::new(
         directory,
@@ -156,6 +195,17 @@ pub(in super::super) fn check(limits: &Limits, online: &str) -> Result<(), (&'st
         return refused(
             "cpu",
             "nothing runs on 0 processors; give it at least 1m, or leave the limit out".to_owned(),
+        );
+    }
+    if let Some(shares) = limits.cpu_shares
+        && !(1..=*SHARES.end()).contains(&shares)
+    {
+        return refused(
+            "cpu",
+            format!(
+                "{shares} is no share of the processors; give it 2 to {}",
+                SHARES.end()
+            ),
         );
     }
     match limits.pids {
@@ -233,6 +283,40 @@ mod tests {
     }
 
     #[test]
+    fn shares_become_weights_and_back() {
+        for (shares, expected) in [
+            (1, 1),
+            (2, 1),
+            (28, 1),
+            (29, 2),
+            (1024, 39),
+            (5000, 191),
+            (262_144, 10_000),
+        ] {
+            assert_eq!(weight(shares), expected, "{shares}");
+        }
+        // What is shown is the least that would be the same.
+        for shown in WEIGHTS {
+            assert_eq!(weight(shares_of(shown)), shown);
+            assert!(shown == 1 || weight(shares_of(shown) - 1) < shown, "{shown}");
+        }
+        let value = |v2, shares| cpu_shares(Path::new("/c"), v2, shares);
+        for (v2, shares, file, expected) in [
+            (true, Some(2), "/c/cpu.weight", "1"),
+            (true, None, "/c/cpu.weight", "100"),
+            (false, Some(1), "/c/cpu.shares", "2"),
+            (false, Some(512), "/c/cpu.shares", "512"),
+            (false, None, "/c/cpu.shares", "1024"),
+        ] {
+            let setting = value(v2, shares);
+            assert_eq!((setting.file.to_str(), &*setting.value), (Some(file), expected));
+            assert_eq!(setting.what(), "cpu");
+        }
+        assert_eq!(read_shares("512\n", false), Some(512));
+        assert_eq!(read_shares("39\n", true), Some(shares_of(39)));
+    }
+
+    #[test]
     fn reads_lists_of_processors() {
         for (text, expected) in [
             ("0-1\n", &[0, 1][..]),
@@ -262,6 +346,14 @@ mod tests {
                 },
                 "cpu",
                 "nothing runs on 0 processors",
+            ),
+            (
+                Limits {
+                    cpu_shares: Some(262_145),
+                    ..Limits::default()
+                },
+                "cpu",
+                "262145 is no share of the processors; give it 2 to 262144",
             ),
             (
                 Limits {

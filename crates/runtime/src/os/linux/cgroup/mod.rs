@@ -140,15 +140,17 @@ impl Group {
         // A handle may have been opened on a process that got the number of a member that ended: only those that are
         // members still are sent anything.
         let still = self.members()?;
+        let mut result = Ok(());
         for (member, handle) in handles {
             if still.contains(&member) {
                 match pidfd_send_signal(&handle, signal) {
                     Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-                    Err(error) => return Err(error.into()),
+                    // The others hear of it all the same.
+                    Err(error) => result = Err(error.into()),
                 }
             }
         }
-        Ok(())
+        result
     }
 
     /// Kills every process, also those that are being forked meanwhile.

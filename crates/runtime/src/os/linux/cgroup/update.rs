@@ -71,7 +71,10 @@ pub(in super::super) fn update(
         prepare_memory(directory, v2, limits.memory, &mut settings)?;
     }
     apply(&settings, limits, group)?;
-    Ok(read(group, devices))
+    let mut kept = read(group, devices);
+    // What others have is no limit.
+    kept.cpu_shares = kept.cpu_shares.filter(|_| limits.cpu_shares.is_some());
+    Ok(kept)
 }
 
 /// Where a controller limits a container, and whether that is in the v2 tree, where `file` says so.
@@ -99,6 +102,11 @@ fn lifted(group: &Group, limits: &Limits, devices: &[Device]) -> Vec<Setting> {
         && let Some((directory, v2)) = home(group, "cpu", "cpu.max")
     {
         settings.extend(limits::cpu(directory, v2, None));
+    }
+    if limits.cpu_shares.is_none()
+        && let Some((directory, v2)) = home(group, "cpu", "cpu.weight")
+    {
+        settings.push(limits::cpu_shares(directory, v2, None));
     }
     if limits.pids.is_none()
         && let Some((directory, _)) = home(group, "pids", "pids.max")
@@ -271,6 +279,10 @@ fn read(group: &Group, devices: &[Device]) -> Limits {
             let quota = text(&directory.join("cpu.cfs_quota_us"));
             limits::milli(&quota, &text(&directory.join("cpu.cfs_period_us")))
         };
+    }
+    if let Some((directory, v2)) = home(group, "cpu", "cpu.weight") {
+        let file = if v2 { "cpu.weight" } else { "cpu.shares" };
+        limits.cpu_shares = limits::read_shares(&text(&directory.join(file)), v2);
     }
     if let Some((directory, _)) = home(group, "pids", "pids.max") {
         limits.pids = number(&text(&directory.join("pids.max")));

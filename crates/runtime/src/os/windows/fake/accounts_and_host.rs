@@ -2,13 +2,46 @@
 
 use std::io;
 
-use super::super::api::{AccountInformation, Accounts, Handle, Host, Logon, Secret};
+use super::super::api::{
+    AccountInformation, Accounts, FILE_FLAG_OPEN_REPARSE_POINT, FileKind, Handle, Host, Logon, Opened, Secret,
+};
 use super::{Call, Fake};
 
 impl Fake {
     /// Every process comes from porthole's own logon.
     pub(in super::super) fn same_logon(&self) {
         self.memory().same_logon = true;
+    }
+}
+
+impl Fake {
+    /// What the computer is called: its whole name, and the one of its accounts.
+    pub(in super::super) fn named(&self, whole: &str, short: &str) {
+        self.memory().names = Some((whole.to_owned(), short.to_owned()));
+    }
+
+    /// The group of this SID is called so, and no other has a name.
+    pub(in super::super) fn alias(&self, sid: &[u8], name: &str) {
+        self.memory().aliases.insert(sid.to_vec(), name.to_owned());
+    }
+
+    /// Where a path leads over the links in it; the last name itself, if that is asked for.
+    fn final_path(&self, path: &str, itself: bool) -> io::Result<String> {
+        let memory = self.memory();
+        let mut path = path.to_owned();
+        for _ in 0..63 {
+            let ends = path.match_indices('\\').map(|(at, _)| at);
+            let last = (!itself).then_some(path.len());
+            let link = ends.chain(last).find_map(|end| {
+                let target = memory.targets.get(&path[..end].to_ascii_lowercase())?;
+                Some((end, target.clone()))
+            });
+            let Some((end, target)) = link else {
+                return Ok(path);
+            };
+            path = format!("{target}{}", &path[end..]);
+        }
+        Err(io::Error::from_raw_os_error(1921))
     }
 }
 
@@ -77,6 +110,18 @@ impl Accounts for Fake {
         Ok(self.memory().accounts.get(&name.to_ascii_lowercase()).cloned())
     }
 
+    fn lookup_sid(&self, sid: &[u8]) -> io::Result<String> {
+        let memory = self.memory();
+        if let Some(name) = memory.aliases.get(sid) {
+            return Ok(name.clone());
+        }
+        match (memory.aliases.is_empty(), sid.get(12)) {
+            (true, Some(0x20)) => Ok("Administrators".to_owned()),
+            (true, Some(0x21)) => Ok("Users".to_owned()),
+            _ => Err(io::Error::from_raw_os_error(1332)),
+        }
+    }
+
     fn local_group_information(&self, name: &str) -> u32 {
         let status = self.status(Call::GroupInformation(name.to_owned()));
         if status != 0 {
@@ -122,7 +167,13 @@ impl Accounts for Fake {
 
 impl Host for Fake {
     fn host_name(&self) -> io::Result<String> {
-        Ok("HOST".to_owned())
+        let names = self.memory().names.clone();
+        Ok(names.map_or_else(|| "HOST".to_owned(), |(whole, _)| whole))
+    }
+
+    fn computer_name(&self) -> io::Result<String> {
+        let names = self.memory().names.clone();
+        Ok(names.map_or_else(|| "HOST".to_owned(), |(_, short)| short))
     }
 
     fn processor_groups(&self) -> Vec<u32> {
@@ -164,9 +215,46 @@ impl Host for Fake {
         Ok(security.unwrap_or_else(|| "O:SYD:P(A;OICI;FA;;;SY)".to_owned()))
     }
 
-    fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()> {
-        self.call(Call::Grant {
+    fn open_file(&self, path: &str, access: u32, share: u32, flags: u32) -> io::Result<Opened> {
+        self.call(Call::OpenFile {
             path: path.to_owned(),
+            access,
+            share,
+            flags,
+        })?;
+        let mut memory = self.memory();
+        let number = memory.opens;
+        memory.opens += 1;
+        let due = memory.link_at_open.take_if(|(due, ..)| *due == number);
+        drop(memory);
+        if let Some((_, link, target)) = due {
+            self.link_to(&link, &target);
+        }
+        let itself = flags & FILE_FLAG_OPEN_REPARSE_POINT != 0;
+        let path = match path.strip_suffix('\\') {
+            Some(directory) if !directory.ends_with(':') => directory,
+            _ => path,
+        };
+        let path = self.final_path(path, itself)?;
+        let kind = if self.is_link(&path) {
+            FileKind::Link
+        } else if self.is_directory(&path) {
+            FileKind::Directory
+        } else if self.is_file(&path) {
+            FileKind::File
+        } else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let handle = self.open();
+        self.memory().opened.insert(handle.raw(), path.clone());
+        Ok(Opened { handle, kind, path })
+    }
+
+    fn grant(&self, file: &Handle, sid: &[u8], access: u32) -> io::Result<()> {
+        assert!(self.is_open(file.raw()));
+        let path = self.memory().opened[&file.raw()].clone();
+        self.call(Call::Grant {
+            path,
             sid: sid.to_vec(),
             access,
         })
@@ -174,6 +262,9 @@ impl Host for Fake {
 
     fn create_directory(&self, path: &str) -> io::Result<()> {
         self.call(Call::CreateDirectory(path.to_owned()))?;
+        if self.is_directory(path) || self.is_link(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         self.directory(path);
         Ok(())
     }

@@ -11,8 +11,8 @@ use windows_sys::Win32::NetworkManagement::NetManagement::{
 };
 use windows_sys::Win32::Security::Cryptography::{BCRYPT_USE_SYSTEM_PREFERRED_RNG, BCryptGenRandom};
 use windows_sys::Win32::Security::{
-    GetTokenInformation, LOGON32_PROVIDER_DEFAULT, LogonUserW, LookupAccountNameW, TOKEN_STATISTICS,
-    TokenStatistics,
+    GetTokenInformation, LOGON32_PROVIDER_DEFAULT, LogonUserW, LookupAccountNameW, LookupAccountSidW,
+    TOKEN_STATISTICS, TokenStatistics,
 };
 use windows_sys::Win32::System::Environment::{CreateEnvironmentBlock, DestroyEnvironmentBlock};
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
@@ -178,6 +178,30 @@ impl Accounts for Win32 {
             domain: String::from_utf16_lossy(&domain),
             kind,
         }))
+    }
+
+    fn lookup_sid(&self, sid: &[u8]) -> io::Result<String> {
+        // A SID is aligned to its 32-bit sub-authorities.
+        let mut words: Vec<u32> = sid
+            .chunks_exact(4)
+            .map(|four| u32::from_ne_bytes([four[0], four[1], four[2], four[3]]))
+            .collect();
+        let (mut name, mut domain) = (vec![0_u16; 512], vec![0_u16; 512]);
+        let (mut name_length, mut domain_length, mut kind) = (512, 512, 0);
+        // SAFETY: no server means this computer; the SID is a whole one, and each buffer is as long as its length says.
+        check(unsafe {
+            LookupAccountSidW(
+                null(),
+                words.as_mut_ptr().cast(),
+                name.as_mut_ptr(),
+                &raw mut name_length,
+                domain.as_mut_ptr(),
+                &raw mut domain_length,
+                &raw mut kind,
+            )
+        })?;
+        name.truncate(name_length as usize);
+        Ok(String::from_utf16_lossy(&name))
     }
 
     fn local_group_information(&self, name: &str) -> u32 {

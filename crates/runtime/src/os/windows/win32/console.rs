@@ -37,6 +37,11 @@ fn mode(which: u32) -> io::Result<CONSOLE_MODE> {
     Ok(mode)
 }
 
+/// Whether standard input is a console that is still there.
+pub(in super::super) fn is_there() -> bool {
+    mode(STD_INPUT_HANDLE).is_ok()
+}
+
 fn set(which: u32, mode: CONSOLE_MODE) -> io::Result<()> {
     // SAFETY: no pointers.
     check(unsafe { SetConsoleMode(own(which), mode) })

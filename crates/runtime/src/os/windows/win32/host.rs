@@ -1,29 +1,32 @@
 //! Files, links and facts of the host.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
+use std::os::windows::io::IntoRawHandle as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
-use windows_sys::Win32::Storage::FileSystem::CreateSymbolicLinkW;
+use windows_sys::Win32::Storage::FileSystem::{
+    CreateSymbolicLinkW, GetFinalPathNameByHandleW, VOLUME_NAME_DOS,
+};
 use windows_sys::Win32::System::SystemInformation::{
-    ComputerNameDnsHostname, GetComputerNameExW, OSVERSIONINFOW,
+    COMPUTER_NAME_FORMAT, ComputerNameDnsHostname, ComputerNameNetBIOS, GetComputerNameExW, OSVERSIONINFOW,
 };
 use windows_sys::Win32::System::Threading::{GetActiveProcessorCount, GetActiveProcessorGroupCount};
 
-use super::super::api::Host;
+use super::super::api::{FileKind, Handle, Host, Opened};
 use super::super::rootfs;
-use super::{Win32, check, security, size_of_u32, wide, wide_path};
+use super::{Win32, check, lend, security, size_of_u32, wide, wide_path};
 
 impl Host for Win32 {
     fn host_name(&self) -> io::Result<String> {
-        // A DNS label has at most 63 characters.
-        let mut name = vec![0_u16; 256];
-        let mut length = 256;
-        // SAFETY: the buffer has as many characters as said.
-        check(unsafe { GetComputerNameExW(ComputerNameDnsHostname, name.as_mut_ptr(), &raw mut length) })?;
-        name.truncate(length as usize);
-        Ok(String::from_utf16_lossy(&name))
+        computer_name(ComputerNameDnsHostname)
+    }
+
+    fn computer_name(&self) -> io::Result<String> {
+        computer_name(ComputerNameNetBIOS)
     }
 
     fn processor_groups(&self) -> Vec<u32> {
@@ -69,8 +72,27 @@ impl Host for Win32 {
         security::of(path)
     }
 
-    fn grant(&self, path: &str, sid: &[u8], access: u32) -> io::Result<()> {
-        security::grant(path, sid, access)
+    fn open_file(&self, path: &str, access: u32, share: u32, flags: u32) -> io::Result<Opened> {
+        let file = OpenOptions::new()
+            .access_mode(access)
+            .share_mode(share)
+            .custom_flags(flags)
+            .open(path)?;
+        let kind = file.metadata()?.file_type();
+        let kind = if kind.is_symlink() {
+            FileKind::Link
+        } else if kind.is_dir() {
+            FileKind::Directory
+        } else {
+            FileKind::File
+        };
+        let handle = Handle::new(file.into_raw_handle() as usize, Arc::new(Win32));
+        let path = final_path(&handle)?;
+        Ok(Opened { handle, kind, path })
+    }
+
+    fn grant(&self, file: &Handle, sid: &[u8], access: u32) -> io::Result<()> {
+        security::grant(file, sid, access)
     }
 
     fn create_directory(&self, path: &str) -> io::Result<()> {
@@ -103,5 +125,40 @@ impl Host for Win32 {
                 "the system reported success and made no link",
             )),
         }
+    }
+}
+
+fn computer_name(kind: COMPUTER_NAME_FORMAT) -> io::Result<String> {
+    // A DNS label has at most 63 characters.
+    let mut name = vec![0_u16; 256];
+    let mut length = 256;
+    // SAFETY: the buffer has as many characters as said.
+    check(unsafe { GetComputerNameExW(kind, name.as_mut_ptr(), &raw mut length) })?;
+    name.truncate(length as usize);
+    Ok(String::from_utf16_lossy(&name))
+}
+
+/// Where an open file or directory lies, with a drive or a share in front.
+fn final_path(file: &Handle) -> io::Result<String> {
+    let mut room = 512;
+    loop {
+        let mut text = vec![0_u16; room];
+        let length = u32::try_from(room).map_err(io::Error::other)?;
+        // SAFETY: the handle is open, and the buffer has as many characters as said.
+        let needed =
+            unsafe { GetFinalPathNameByHandleW(lend(file), text.as_mut_ptr(), length, VOLUME_NAME_DOS) };
+        let needed = needed as usize;
+        if needed == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // With room for it all, the terminator is not counted.
+        if needed < room {
+            let text = String::from_utf16(&text[..needed]).map_err(io::Error::other)?;
+            return Ok(match text.strip_prefix(r"\\?\UNC\") {
+                Some(share) => format!(r"\\{share}"),
+                None => text.strip_prefix(r"\\?\").unwrap_or(&text).to_owned(),
+            });
+        }
+        room = needed + 1;
     }
 }

@@ -10,7 +10,7 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertSecurityDescriptorToStringSecurityDescriptorW,
     ConvertStringSecurityDescriptorToSecurityDescriptorW, EXPLICIT_ACCESS_W, GRANT_ACCESS,
     GetNamedSecurityInfoW, GetSecurityInfo, NO_MULTIPLE_TRUSTEE, SDDL_REVISION_1, SE_FILE_OBJECT,
-    SE_KERNEL_OBJECT, SetEntriesInAclW, SetNamedSecurityInfoW, TRUSTEE_IS_SID, TRUSTEE_IS_UNKNOWN, TRUSTEE_W,
+    SE_KERNEL_OBJECT, SetEntriesInAclW, SetSecurityInfo, TRUSTEE_IS_SID, TRUSTEE_IS_UNKNOWN, TRUSTEE_W,
 };
 use windows_sys::Win32::Security::{
     ACL, DACL_SECURITY_INFORMATION, GetLengthSid, GetTokenInformation, OWNER_SECURITY_INFORMATION,
@@ -146,13 +146,12 @@ pub(super) fn of(path: &str) -> io::Result<String> {
     Ok(String::from_utf16_lossy(text))
 }
 
-pub(super) fn grant(path: &str, sid: &[u8], access: u32) -> io::Result<()> {
-    let path = wide_path(path);
+pub(super) fn grant(file: &Handle, sid: &[u8], access: u32) -> io::Result<()> {
     let (mut list, mut descriptor): (*mut ACL, _) = (null_mut(), null_mut());
-    // SAFETY: the path is terminated; list and descriptor are writable locals, and the list lies in the descriptor.
+    // SAFETY: the handle is open; list and descriptor are writable locals, and the list lies in the descriptor.
     status(unsafe {
-        GetNamedSecurityInfoW(
-            path.as_ptr(),
+        GetSecurityInfo(
+            lend(file),
             SE_FILE_OBJECT,
             DACL_SECURITY_INFORMATION,
             null_mut(),
@@ -185,10 +184,10 @@ pub(super) fn grant(path: &str, sid: &[u8], access: u32) -> io::Result<()> {
     // local.
     status(unsafe { SetEntriesInAclW(1, &raw const entry, list, &raw mut longer) })?;
     let longer = Local(longer.cast());
-    // SAFETY: the path is terminated, and the list was just made; the other parts are not set.
+    // SAFETY: the handle is open, and the list was just made; the other parts are not set.
     status(unsafe {
-        SetNamedSecurityInfoW(
-            path.as_ptr(),
+        SetSecurityInfo(
+            lend(file),
             SE_FILE_OBJECT,
             DACL_SECURITY_INFORMATION,
             null_mut(),

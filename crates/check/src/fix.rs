@@ -1,0 +1,61 @@
+//! Changes that findings propose, applied to the text.
+
+use porthole_pod::{Edit, Finding};
+
+/// A text with changes applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// The text afterwards.
+    pub text: String,
+    /// How many changes were applied.
+    pub applied: usize,
+    /// How many were left out, since another one touches the same place: they can be applied to the new text.
+    pub left: usize,
+}
+
+/// Applies the changes of the findings to the text that they are about: the safe ones, or all.
+#[must_use]
+pub fn apply<'f>(text: &str, findings: impl IntoIterator<Item = &'f Finding>, unsafe_too: bool) -> Fixed {
+    let mut edits: Vec<Edit> = Vec::new();
+    let (mut applied, mut left) = (0, 0);
+    let fixes = findings.into_iter().filter_map(|finding| finding.fix.as_ref());
+    for fix in fixes.filter(|fix| fix.safe || unsafe_too) {
+        if fix.edits.iter().all(|edit| edits.contains(edit)) {
+            continue;
+        }
+        let free = fix
+            .edits
+            .iter()
+            .all(|edit| !edits.iter().any(|other| touch(edit, other)));
+        if free && fix.edits.iter().all(|edit| fits(text, edit)) {
+            edits.extend(fix.edits.iter().cloned());
+            applied += 1;
+        } else {
+            left += 1;
+        }
+    }
+    edits.sort_by_key(|edit| edit.span);
+    let mut changed = String::with_capacity(text.len());
+    let mut at = 0;
+    for edit in &edits {
+        changed.push_str(text.get(at..edit.span.start as usize).unwrap_or_default());
+        changed.push_str(&edit.text);
+        at = edit.span.end as usize;
+    }
+    changed.push_str(text.get(at..).unwrap_or_default());
+    Fixed {
+        text: changed,
+        applied,
+        left,
+    }
+}
+
+/// Whether two edits cannot both be made: they overlap, or insert at one place.
+fn touch(one: &Edit, other: &Edit) -> bool {
+    one.span.start < other.span.end && other.span.start < one.span.end || one.span.start == other.span.start
+}
+
+fn fits(text: &str, edit: &Edit) -> bool {
+    text.get(edit.span.start as usize..edit.span.end as usize)
+        .is_some()
+}

@@ -1,0 +1,135 @@
+//! Every question, asked of every object.
+
+use porthole_admission::gmsa;
+use porthole_credspec as credspec;
+use porthole_manifest::{Document, Node, Object, PodTemplate, objects, pod_template};
+use porthole_pod::{Finding, Severity, WindowsPod, advice, node};
+
+use crate::answer::Answer;
+use crate::api_server;
+use crate::file::File;
+use crate::settings::Settings;
+use crate::suppress::Suppressions;
+use crate::world::World;
+
+/// What is said of one object.
+#[derive(Debug)]
+pub struct Verdict<'a> {
+    /// The document, counted from 0 in its file.
+    pub document: usize,
+    /// The object: the document itself, or an item of a List.
+    pub object: Object<'a>,
+    /// The API server's answer.
+    pub answer: Answer,
+    /// What there is to say, the API server's findings first.
+    pub findings: Vec<Finding>,
+    /// How many findings comments and settings have suppressed.
+    pub suppressed: usize,
+}
+
+/// The verdicts on the objects of a file, in their order. What cannot be read of it is in its stream.
+#[must_use]
+pub fn judge<'a>(file: &'a File, world: &World<'_>, settings: &Settings) -> Vec<Verdict<'a>> {
+    judge_documents(file, &file.stream.documents, world, settings)
+}
+
+/// The verdicts on the objects of some of a file's documents, in their order.
+#[must_use]
+pub fn judge_documents<'a>(
+    file: &File,
+    documents: &'a [Document],
+    world: &World<'_>,
+    settings: &Settings,
+) -> Vec<Verdict<'a>> {
+    documents
+        .iter()
+        .flat_map(|document| judge_document(file, document, world, settings))
+        .collect()
+}
+
+fn judge_document<'a>(
+    file: &File,
+    document: &'a Document,
+    world: &World<'_>,
+    settings: &Settings,
+) -> Vec<Verdict<'a>> {
+    let suppressions = Suppressions::of(&file.source, document);
+    let judged = objects(document).into_iter().map(|object| {
+        let mut verdict = judge_object(document, object, world, settings);
+        let before = verdict.findings.len();
+        verdict.findings.retain(|finding| {
+            !suppressions.cover(finding) && !settings.ignore.iter().any(|rule| rule == finding.rule.name)
+        });
+        verdict.suppressed = before - verdict.findings.len();
+        verdict
+    });
+    judged.collect()
+}
+
+fn judge_object<'a>(
+    document: &'a Document,
+    object: Object<'a>,
+    world: &World<'_>,
+    settings: &Settings,
+) -> Verdict<'a> {
+    let template = pod_template(&object);
+    let asked = api_server::ask(&object, template.as_ref(), world, settings);
+    let mut verdict = Verdict {
+        document: document.index(),
+        object,
+        answer: asked.answer,
+        findings: asked.findings,
+        suppressed: 0,
+    };
+    if let Some(template) = template {
+        if asked.read {
+            let namespace = object.namespace.unwrap_or(&settings.namespace);
+            verdict
+                .findings
+                .extend(gmsa::check(&template, namespace, &world.surroundings()));
+            after_admission(&template, world, settings, &mut verdict.findings);
+        }
+    } else if (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND)) {
+        verdict
+            .findings
+            .extend(credspec::lint(object.node.child("credspec"), "credspec"));
+    }
+    verdict
+}
+
+/// What the node would say, and porthole's advice. They are told even where the API server refuses the pod: whoever mends
+/// it wants to know all of it.
+fn after_admission(
+    template: &PodTemplate<'_>,
+    world: &World<'_>,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
+    advice::repair(template, findings);
+    let Some(pod) = WindowsPod::of(template) else {
+        return;
+    };
+    let class = template
+        .spec
+        .and_then(|spec| spec.field("runtimeClassName"))
+        .and_then(Node::as_str);
+    let handler = class.and_then(|class| world.handler(class));
+    let mut of_node = node::check(&pod, &settings.node, handler);
+    if findings
+        .iter()
+        .any(|finding| finding.rule.name == "host-process-turned-off")
+    {
+        // The same gate, refused once.
+        of_node.retain(|finding| finding.rule.name != "kubelet-without-host-process");
+    }
+    findings.extend(of_node);
+    findings.extend(advice::check(&pod, &settings.options));
+}
+
+impl Verdict<'_> {
+    /// The gravest of the findings.
+    #[must_use]
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+}

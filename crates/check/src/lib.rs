@@ -1,0 +1,64 @@
+//! The cluster's verdict on manifests: what `porthole check` and the editor ask.
+//!
+//! [`File`]s are read into a [`World`], in which the objects of all of them find each other: namespaces and their Pod
+//! Security levels, credential specs, service accounts, roles. [`judge`] asks of every object what the API server, Pod
+//! Security, the GMSA webhook and the node would say, adds porthole's advice, and leaves out what comments suppress
+//! ([`suppress`]). [`fix`] applies the changes that findings propose.
+//!
+//! ```
+//! use porthole_check::{File, Settings, World, judge};
+//!
+//! let files = [File::parse("pod.yaml", "
+//! apiVersion: v1
+//! kind: Pod
+//! metadata: {name: hpc}
+//! spec:
+//!   securityContext: {windowsOptions: {hostProcess: true}}
+//!   containers: [{name: c, image: i}]
+//! ")];
+//! let settings = Settings::default();
+//! let world = World::of(&files, &settings);
+//! let verdicts = judge(&files[0], &world, &settings);
+//! assert_eq!(verdicts[0].answer.code, Some(422));
+//! assert_eq!(
+//!     verdicts[0].findings[0].to_string(),
+//!     "spec.hostNetwork: Invalid value: false: hostNetwork must be true if pod contains any hostProcess containers",
+//! );
+//! ```
+//!
+//! There is no input or output here.
+
+mod answer;
+mod api_server;
+mod file;
+pub mod fix;
+mod judge;
+mod pod_security;
+mod settings;
+pub mod suppress;
+mod world;
+
+pub use answer::Answer;
+pub use file::File;
+pub use judge::{Verdict, judge, judge_documents};
+pub use settings::Settings;
+pub use world::World;
+
+/// The API group of credential specs.
+pub use porthole_credspec::GROUP as CREDSPEC_GROUP;
+/// The kind of a credential spec.
+pub use porthole_credspec::KIND as CREDSPEC_KIND;
+
+use porthole_pod::Rule;
+
+/// Every rule that there is, grouped by who enforces it.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    let mut all: Vec<&'static Rule> = porthole_pod::rules::all()
+        .chain(pod_security::rules().iter().copied())
+        .chain(porthole_admission::classes::rules().iter().copied())
+        .chain(porthole_admission::gmsa::rules().iter().copied())
+        .chain(porthole_credspec::rules().iter().copied())
+        .collect();
+    all.sort_by_key(|rule| rule.enforcer as u8);
+    all.into_iter()
+}

@@ -1,0 +1,31 @@
+//! What is asked: of which cluster, with which nodes.
+
+use porthole_pod::pod_security::Configuration;
+use porthole_pod::{NodeSetup, Options};
+
+/// The cluster and the nodes whose verdict is asked for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The API server.
+    pub options: Options,
+    /// The nodes that Windows pods come to.
+    pub node: NodeSetup,
+    /// What the cluster's administrator set for Pod Security.
+    pub pod_security: Configuration,
+    /// The namespace of objects that name none.
+    pub namespace: String,
+    /// Rules that are not reported.
+    pub ignore: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            options: Options::default(),
+            node: NodeSetup::default(),
+            pod_security: Configuration::default(),
+            namespace: "default".to_owned(),
+            ignore: Vec::new(),
+        }
+    }
+}

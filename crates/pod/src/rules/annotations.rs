@@ -1,0 +1,455 @@
+//! Annotations of pods (`ValidatePodSpecificAnnotations`), and what they say beside the fields that took their place.
+
+mod tolerations;
+
+use porthole_manifest::{Node, Span};
+
+use crate::container::{ContainerRef, containers};
+use crate::names;
+use crate::path::Path;
+use crate::render::go_quote;
+use crate::report::{Report, Shown, some_text, text};
+use crate::rule::rules;
+use crate::rules::container::security_context;
+use crate::rules::volumes::check_descending;
+use crate::validate::Pass;
+
+rules! { ApiServer:
+    /// The key of an annotation is like that of a label, in either case of letters.
+    ANNOTATION_KEY = "annotation-key";
+    /// All annotations of an object together have at most 256 KiB.
+    ANNOTATIONS_TOO_LONG = "annotations-too-long";
+    /// A pod with the annotation `kubernetes.io/config.mirror` is the mirror of a node's static pod: only kubelets make
+    /// those, and they say which node.
+    MIRROR_POD_WITHOUT_NODE = "mirror-pod-without-node";
+    /// `controller.kubernetes.io/pod-deletion-cost` is a whole number of 32 bits, without a plus sign or leading zeros.
+    POD_DELETION_COST = "pod-deletion-cost";
+    /// The annotation `scheduler.alpha.kubernetes.io/tolerations` is JSON: a list of tolerations. The field
+    /// `spec.tolerations` is the place for them.
+    TOLERATIONS_ANNOTATION = "tolerations-annotation";
+    /// A seccomp profile in an annotation is `runtime/default`, `docker/default`, `unconfined` or `localhost/` and a path
+    /// below the node's directory of profiles. The field `seccompProfile` is the place for it.
+    SECCOMP_ANNOTATION = "seccomp-annotation-value";
+    /// An `AppArmor` profile in an annotation is `runtime/default`, `unconfined` or `localhost/` and a name, and belongs to
+    /// a container of the pod. The field `appArmorProfile` is the place for it.
+    APP_ARMOR_ANNOTATION = "app-armor-annotation-value";
+    /// An annotation of old and the field that took its place say the same, where both are there. Leave the annotation out.
+    ANNOTATION_DIFFERS = "annotation-differs";
+}
+
+pub(crate) const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
+const MIRROR: &str = "kubernetes.io/config.mirror";
+const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+const TOLERATIONS: &str = "scheduler.alpha.kubernetes.io/tolerations";
+const LOCALHOST: &str = "localhost/";
+
+/// The keys of annotations and their size (`ValidateAnnotations`).
+pub(crate) fn check_keys(report: &mut Report<'_>, annotations: Node<'_>, path: &Path<'_>) {
+    let mut size = 0;
+    for entry in annotations.entries() {
+        let key = entry.key.key_text();
+        size += key.len() + entry.value.as_str().unwrap_or_default().len();
+        let faults = names::qualified_name(&key.to_lowercase(), report.options.kubernetes_version);
+        report.faults(&ANNOTATION_KEY, path, &key, faults, entry.key.span());
+    }
+    let most = 256 * 1024;
+    if size > most {
+        report.too_long(&ANNOTATIONS_TOO_LONG, path, most, annotations.span());
+    }
+}
+
+/// The annotations of a Pod or template, where it has some.
+fn annotations<'a>(pass: &Pass<'a>) -> Option<Node<'a>> {
+    pass.template.metadata?.field("annotations")
+}
+
+/// Whether the Pod says that it is the mirror of a static pod.
+pub(crate) fn is_mirror(pass: &Pass<'_>) -> bool {
+    pass.is_pod() && annotations(pass).is_some_and(|annotations| annotations.get(MIRROR).is_some())
+}
+
+/// What is asked of the annotations of a Pod or a template. The API server leaves `metadata` out of a template's path.
+pub(crate) fn check(pass: &mut Pass<'_>) {
+    let owner = match pass.template.kind.template_path() {
+        "" => "metadata",
+        template => template,
+    };
+    let owner = Path::root(owner);
+    let path = owner.child("annotations");
+    let given = annotations(pass);
+    if let Some(annotations) = given {
+        check_given(pass, annotations, &path);
+    }
+    check_made_of_fields(pass, given, &path);
+    let app_armor = given.filter(|_| pass.feature("AppArmor", 31));
+    for entry in app_armor.into_iter().flat_map(Node::entries) {
+        check_app_armor(pass, &entry.key.key_text(), entry.value, &path);
+    }
+}
+
+fn check_given(pass: &mut Pass<'_>, annotations: Node<'_>, path: &Path<'_>) {
+    let spec = pass.spec;
+    let value = |key| {
+        annotations
+            .get(key)
+            .map(|node| (node, node.as_str().unwrap_or_default()))
+    };
+    if let Some((node, mirror)) = value(MIRROR)
+        && text(spec, "nodeName").is_empty()
+    {
+        let detail = "must set spec.nodeName if mirror pod annotation is set";
+        let field = path.key(MIRROR);
+        pass.invalid(
+            &MIRROR_POD_WITHOUT_NODE,
+            &field,
+            Shown::Str(mirror),
+            detail,
+            node.span(),
+        );
+    }
+    if let Some((node, given)) = value(TOLERATIONS).filter(|(_, given)| !given.is_empty()) {
+        tolerations::check(pass, given, node.span(), path);
+    }
+    if let Some((node, cost)) = value(DELETION_COST)
+        && pass.enabled("PodDeletionCost")
+        && !is_cost(cost)
+    {
+        let field = path.key(DELETION_COST);
+        let detail = "must be a 32bit integer";
+        pass.invalid(&POD_DELETION_COST, &field, Shown::Str(cost), detail, node.span());
+    }
+    if let Some((node, profile)) = value(SECCOMP_POD) {
+        check_seccomp(pass, profile, &path.child(SECCOMP_POD), node);
+    }
+    for entry in annotations.entries() {
+        let key = entry.key.key_text();
+        if key.starts_with(SECCOMP_CONTAINER) {
+            let profile = entry.value.as_str().unwrap_or_default();
+            check_seccomp(pass, profile, &path.child(&key), entry.value);
+        }
+    }
+}
+
+/// Whether the text is a number of 32 bits as the API server wants it written.
+fn is_cost(text: &str) -> bool {
+    let good_start = text == "0" || text.starts_with(|c: char| c == '-' || matches!(c, '1'..='9'));
+    good_start && text.parse::<i32>().is_ok()
+}
+
+fn check_seccomp(pass: &mut Pass<'_>, profile: &str, path: &Path<'_>, node: Node<'_>) {
+    if matches!(profile, "runtime/default" | "docker/default" | "unconfined") {
+        return;
+    }
+    if let Some(file) = profile.strip_prefix(LOCALHOST) {
+        check_descending(pass, &SECCOMP_ANNOTATION, file, path, node.span());
+        return;
+    }
+    let detail = "must be a valid seccomp profile";
+    pass.invalid(
+        &SECCOMP_ANNOTATION,
+        path,
+        Shown::Str(profile),
+        detail,
+        node.span(),
+    );
+}
+
+fn check_app_armor(pass: &mut Pass<'_>, key: &str, value: Node<'_>, path: &Path<'_>) {
+    let Some(container) = key.strip_prefix(APP_ARMOR) else {
+        return;
+    };
+    let field = path.key(key);
+    let template = pass.template;
+    if !containers(&template).any(|other| other.name.unwrap_or_default() == container) {
+        let detail = "container not found";
+        let span = value.span();
+        pass.invalid(&APP_ARMOR_ANNOTATION, &field, Shown::Str(container), detail, span);
+    }
+    let profile = value.as_str().unwrap_or_default();
+    let known = matches!(profile, "" | "runtime/default" | "unconfined") || profile.starts_with(LOCALHOST);
+    if !known {
+        let detail = format!("invalid AppArmor profile name: {}", go_quote(profile));
+        let span = value.span();
+        pass.invalid(&APP_ARMOR_ANNOTATION, &field, Shown::Str(profile), detail, span);
+    }
+}
+
+/// The annotation that the API server makes a missing `seccompProfile` of: up to 1.26, of a Pod or, by its name, of a
+/// container.
+pub(crate) fn seccomp_field<'a>(pass: &Pass<'a>, container: Option<&str>) -> Option<Node<'a>> {
+    if pass.at_least(27) || !pass.is_pod() {
+        return None;
+    }
+    let annotations = annotations(pass)?;
+    let annotation = match container {
+        None => annotations.get(SECCOMP_POD),
+        Some(name) => annotations.get(&format!("{SECCOMP_CONTAINER}{name}")),
+    }?;
+    let profile = annotation.as_str().unwrap_or_default();
+    let file = profile.strip_prefix(LOCALHOST);
+    let known = matches!(profile, "unconfined" | "runtime/default" | "docker/default");
+    (known || file.is_some_and(|file| !file.is_empty())).then_some(annotation)
+}
+
+/// The profile of the first container of that name that has one: up to 1.26 the API server holds the others to it, and
+/// copies it into those behind it that have none. With it whether it stands before the container.
+pub(crate) fn seccomp_of_namesake<'a>(
+    pass: &Pass<'a>,
+    container: &ContainerRef<'a>,
+) -> Option<(Node<'a>, bool)> {
+    if pass.at_least(27) || !pass.is_pod() {
+        return None;
+    }
+    let template = pass.template;
+    let mut before = true;
+    for other in containers(&template) {
+        let is_itself = other.kind == container.kind && other.index == container.index;
+        before &= !is_itself;
+        if other.name.unwrap_or_default() != container.name.unwrap_or_default() {
+            continue;
+        }
+        let context = other.security_context();
+        let profile = context.and_then(|context| context.field("seccompProfile"));
+        if let Some(profile) = profile.filter(|profile| becomes_annotation(*profile)) {
+            return (!is_itself).then_some((profile, before));
+        }
+    }
+    None
+}
+
+/// Whether the API server makes an annotation of a `seccompProfile`.
+fn becomes_annotation(profile: Node<'_>) -> bool {
+    match text(profile, "type") {
+        "Unconfined" | "RuntimeDefault" => true,
+        "Localhost" => profile.field("localhostProfile").is_some(),
+        _ => false,
+    }
+}
+
+/// The profile of the Pod, or, by its name, of a container, where it comes from an annotation.
+pub(crate) fn check_seccomp_field(pass: &mut Pass<'_>, container: Option<&str>, path: &Path<'_>) {
+    let Some(annotation) = seccomp_field(pass, container) else {
+        return;
+    };
+    if let Some(file) = annotation
+        .as_str()
+        .and_then(|profile| profile.strip_prefix(LOCALHOST))
+    {
+        let field = path.child("localhostProfile");
+        check_descending(pass, &SECCOMP_ANNOTATION, file, &field, annotation.span());
+    }
+}
+
+/// Up to 1.26 the API server made annotations of a Pod's fields, and looked at those too.
+fn check_made_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path: &Path<'_>) {
+    if pass.at_least(27) || !pass.is_pod() {
+        return;
+    }
+    let template = pass.template;
+    let of_pod = template.spec.and_then(|spec| spec.field("securityContext"));
+    let pod = std::iter::once((SECCOMP_POD.to_owned(), of_pod));
+    let others = containers(&template).map(|container| {
+        let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
+        (key, container.security_context())
+    });
+    for (key, context) in pod.chain(others) {
+        let Some(profile) = context.and_then(|context| context.field("seccompProfile")) else {
+            continue;
+        };
+        let given = annotations.is_some_and(|annotations| annotations.get(&key).is_some());
+        if let Some(file) = some_text(profile, "localhostProfile")
+            && text(profile, "type") == "Localhost"
+            && !given
+        {
+            let span = profile.child("localhostProfile").span();
+            check_descending(pass, &SECCOMP_ANNOTATION, file, &path.child(&key), span);
+        }
+    }
+}
+
+/// Up to 1.26 the keys of the annotations that the API server makes of a Pod's fields are looked at as those that are given.
+pub(crate) fn check_made_keys(pass: &mut Pass<'_>) {
+    if pass.at_least(27) || !pass.is_pod() {
+        return;
+    }
+    let template = pass.template;
+    let given = annotations(pass);
+    let mut made = Vec::new();
+    for container in containers(&template) {
+        let context = container.security_context();
+        let Some(profile) = context.and_then(|context| context.field("seccompProfile")) else {
+            continue;
+        };
+        let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
+        if becomes_annotation(profile)
+            && !made.contains(&key)
+            && given.is_none_or(|given| given.get(&key).is_none())
+        {
+            let path = Path::root("metadata");
+            let faults = names::qualified_name(&key.to_lowercase(), pass.options.kubernetes_version);
+            pass.faults(
+                &SECCOMP_ANNOTATION,
+                &path.child("annotations"),
+                &key,
+                faults,
+                profile.span(),
+            );
+            made.push(key);
+        }
+    }
+}
+
+/// What is asked when an object is created: annotations of old say what the fields say.
+pub(crate) fn check_create(pass: &mut Pass<'_>) {
+    let given = annotations(pass);
+    check_seccomp_fields(pass, given);
+    if let Some(annotations) = given {
+        check_app_armor_fields(pass, annotations);
+    }
+}
+
+fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>) {
+    let spec = pass.spec_path();
+    let template = pass.template;
+    let context = template.spec.and_then(|spec| spec.field("securityContext"));
+    if let Some(profile) = context.and_then(|context| context.field("seccompProfile"))
+        && let Some(annotation) = annotations.and_then(|annotations| annotations.get(SECCOMP_POD))
+    {
+        let context = spec.child("securityContext");
+        let path = context.child("seccompProfile");
+        check_profile(pass, "seccomp", profile, annotation, &path);
+    }
+    for container in containers(&template) {
+        let context = container.security_context();
+        let Some(profile) = context.and_then(|context| context.field("seccompProfile")) else {
+            continue;
+        };
+        let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
+        let list = spec.child(container.kind.field());
+        let at = list.index(container.index);
+        let context = at.child("securityContext");
+        let path = context.child("seccompProfile");
+        if let Some(annotation) = annotations.and_then(|annotations| annotations.get(&key)) {
+            check_profile(pass, "seccomp", profile, annotation, &path);
+        } else if let Some((other, _)) = seccomp_of_namesake(pass, &container) {
+            check_namesake(pass, profile, other, &path);
+        }
+    }
+}
+
+/// The first of several containers of one name makes the annotation that the others are held to.
+fn check_namesake(pass: &mut Pass<'_>, profile: Node<'_>, other: Node<'_>, path: &Path<'_>) {
+    let kind = text(profile, "type");
+    if !matches!(kind, "Unconfined" | "RuntimeDefault" | "Localhost") {
+        return;
+    }
+    let of = |key| profile.field(key).and_then(Node::as_str) != other.field(key).and_then(Node::as_str);
+    if of("type") {
+        let detail = "seccomp type in annotation and field must match";
+        pass.forbidden(&ANNOTATION_DIFFERS, &path.child("type"), detail, profile.span());
+    } else if kind == "Localhost" && of("localhostProfile") {
+        let detail = "seccomp profile in annotation and field must match";
+        pass.forbidden(
+            &ANNOTATION_DIFFERS,
+            &path.child("localhostProfile"),
+            detail,
+            profile.span(),
+        );
+    }
+}
+
+fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
+    let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
+    if !security_context::knows_app_armor(pass) || windows {
+        return;
+    }
+    let spec = pass.spec_path();
+    let template = pass.template;
+    let of_pod = template
+        .spec
+        .and_then(|spec| spec.field("securityContext")?.field("appArmorProfile"));
+    for container in containers(&template) {
+        let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());
+        let Some(annotation) = annotations.get(&key) else {
+            continue;
+        };
+        let own = container
+            .security_context()
+            .and_then(|context| context.field("appArmorProfile"));
+        // In a Pod a good annotation of a container without a field becomes its field.
+        let becomes = pass.is_pod() && becomes_field(annotation);
+        let Some(profile) = own.or(of_pod.filter(|_| !becomes)) else {
+            continue;
+        };
+        let list = spec.child(container.kind.field());
+        let at = list.index(container.index);
+        let context = at.child("securityContext");
+        check_profile(
+            pass,
+            "apparmor",
+            profile,
+            annotation,
+            &context.child("appArmorProfile"),
+        );
+    }
+}
+
+/// Whether the API server makes a container's field of the annotation.
+fn becomes_field(annotation: Node<'_>) -> bool {
+    let profile = annotation.as_str().unwrap_or_default();
+    let localhost = profile.strip_prefix(LOCALHOST);
+    matches!(profile, "unconfined" | "runtime/default")
+        || localhost.is_some_and(|name| !name.is_empty() && name.trim() == name && name.len() <= 4095)
+}
+
+/// The annotation of a container's `AppArmor` profile that the API server warns of before it validates a Pod: one without a
+/// field, but where it says what the Pod's own field says (`applyAppArmorVersionSkew`, since 1.30).
+pub(crate) fn app_armor_skew(
+    pass: &Pass<'_>,
+    annotations: Node<'_>,
+    container: &ContainerRef<'_>,
+) -> Option<(String, Span)> {
+    let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
+    let own = container
+        .security_context()
+        .and_then(|context| context.field("appArmorProfile"));
+    if !pass.is_pod() || !security_context::knows_app_armor(pass) || windows || own.is_some() {
+        return None;
+    }
+    let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());
+    let annotation = annotations.get(&key)?;
+    let of_pod = pass.spec.child("securityContext").field("appArmorProfile");
+    let same = of_pod.is_some_and(|profile| {
+        let given = annotation.as_str().unwrap_or_default();
+        let file = some_text(profile, "localhostProfile");
+        match text(profile, "type") {
+            "Unconfined" => given == "unconfined" && file.is_none(),
+            "RuntimeDefault" => given == "runtime/default" && file.is_none(),
+            "Localhost" => file.is_some() && given.strip_prefix(LOCALHOST) == file,
+            _ => false,
+        }
+    });
+    (!same).then(|| (key, annotation.span()))
+}
+
+/// Whether a field's profile is the annotation's.
+fn check_profile(pass: &mut Pass<'_>, kind: &str, profile: Node<'_>, annotation: Node<'_>, path: &Path<'_>) {
+    let given = annotation.as_str().unwrap_or_default();
+    let file = given.strip_prefix(LOCALHOST);
+    let key = match text(profile, "type") {
+        "Unconfined" if given != "unconfined" => "type",
+        "RuntimeDefault"
+            if given != "runtime/default" && !(kind == "seccomp" && given == "docker/default") =>
+        {
+            "type"
+        }
+        "Localhost" if file.is_none() => "type",
+        "Localhost" if file != some_text(profile, "localhostProfile") => "localhostProfile",
+        _ => return,
+    };
+    let what = if key == "type" { "type" } else { "profile" };
+    let detail = format!("{kind} {what} in annotation and field must match");
+    pass.forbidden(&ANNOTATION_DIFFERS, &path.child(key), detail, annotation.span());
+}

@@ -1,0 +1,129 @@
+//! Objects that stand beside pods: what the API server asks of each kind.
+
+mod binding;
+mod config_map;
+mod namespace;
+mod priority_class;
+mod role;
+mod runtime_class;
+mod secret;
+mod service;
+
+use porthole_manifest::Node;
+
+use crate::options::Options;
+use crate::report::Report;
+use crate::rule::Rule;
+use crate::rules::metadata::{self, Demands, NameForm, Scope};
+use crate::rules::volumes;
+
+/// The rules of these kinds.
+pub(crate) fn all_rules() -> impl Iterator<Item = &'static Rule> {
+    [
+        binding::RULES,
+        config_map::RULES,
+        namespace::RULES,
+        priority_class::RULES,
+        role::RULES,
+        runtime_class::RULES,
+        secret::RULES,
+        service::RULES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// A kind whose own rules are known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    ClusterRole,
+    ClusterRoleBinding,
+    ConfigMap,
+    Namespace,
+    PersistentVolumeClaim,
+    PriorityClass,
+    Role,
+    RoleBinding,
+    RuntimeClass,
+    Secret,
+    Service,
+    ServiceAccount,
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// The kinds with their groups.
+const KINDS: [(&str, &str, Known); 12] = [
+    (RBAC, "ClusterRole", Known::ClusterRole),
+    (RBAC, "ClusterRoleBinding", Known::ClusterRoleBinding),
+    ("", "ConfigMap", Known::ConfigMap),
+    ("", "Namespace", Known::Namespace),
+    ("", "PersistentVolumeClaim", Known::PersistentVolumeClaim),
+    ("scheduling.k8s.io", "PriorityClass", Known::PriorityClass),
+    (RBAC, "Role", Known::Role),
+    (RBAC, "RoleBinding", Known::RoleBinding),
+    ("node.k8s.io", "RuntimeClass", Known::RuntimeClass),
+    ("", "Secret", Known::Secret),
+    ("", "Service", Known::Service),
+    ("", "ServiceAccount", Known::ServiceAccount),
+];
+
+impl Known {
+    /// The kind of that name in that group, where its rules are known.
+    pub(crate) fn of(group: &str, kind: &str) -> Option<Self> {
+        let mut kinds = KINDS.iter();
+        let found = kinds.find(|(of, name, _)| (*of, *name) == (group, kind))?;
+        Some(found.2)
+    }
+
+    fn demands(self, options: &Options) -> Demands {
+        let name = match self {
+            Self::ClusterRole | Self::ClusterRoleBinding | Self::Role | Self::RoleBinding => {
+                NameForm::PathSegment
+            }
+            Self::Namespace => NameForm::Label,
+            Self::Service if options.at_least(34) && options.enabled("RelaxedServiceNameValidation") => {
+                NameForm::Label
+            }
+            Self::Service => NameForm::Label1035,
+            _ => NameForm::Subdomain,
+        };
+        let scope = match self {
+            Self::Namespace => Scope::Namespace,
+            Self::ClusterRole | Self::ClusterRoleBinding | Self::PriorityClass | Self::RuntimeClass => {
+                Scope::Cluster
+            }
+            _ => Scope::Namespaced,
+        };
+        Demands {
+            name,
+            scope,
+            writes_generation: self == Self::PriorityClass,
+            knows_finalizers: self != Self::RuntimeClass,
+        }
+    }
+
+    /// All that is asked of an object of the kind.
+    pub(crate) fn check(self, report: &mut Report<'_>, object: Node<'_>) {
+        let demands = self.demands(report.options);
+        metadata::check(report, object, demands, None);
+        match self {
+            Self::ClusterRole => role::check_cluster(report, object),
+            Self::ClusterRoleBinding => binding::check(report, object, false),
+            Self::ConfigMap => config_map::check(report, object),
+            Self::Namespace => namespace::check(report, object),
+            Self::PersistentVolumeClaim => {
+                let path = crate::path::Path::root("spec");
+                volumes::claim::check_spec(report, object.child("spec"), &path);
+            }
+            Self::PriorityClass => priority_class::check(report, object),
+            Self::Role => role::check(report, object),
+            Self::RoleBinding => binding::check(report, object, true),
+            Self::RuntimeClass => runtime_class::check(report, object),
+            Self::Secret => secret::check(report, object),
+            Self::Service => service::check(report, object),
+            Self::ServiceAccount => {}
+        }
+    }
+}

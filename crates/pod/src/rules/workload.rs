@@ -1,0 +1,98 @@
+//! Workloads: what they ask of themselves around the pods that they make, in the API server's order.
+
+mod amount;
+mod cron_job;
+mod daemon_set;
+mod deployment;
+mod failure_policy;
+mod indexes;
+mod job;
+mod replication_controller;
+mod schedule;
+mod schedule_field;
+mod selector;
+mod stateful_set;
+mod success_policy;
+mod template;
+mod time_zone;
+pub(crate) mod warnings;
+
+use porthole_manifest::{Node, WorkloadKind};
+
+use crate::options::Options;
+use crate::path::Path;
+use crate::rule::{Rule, rules};
+use crate::rules::metadata::{self, Demands, NameForm};
+use crate::validate::{Pass, check_template};
+
+rules! { ApiServer:
+    /// Counts of pods and numbers of seconds are 0 or more.
+    NEGATIVE_NUMBER = "negative-number";
+    /// How a workload replaces its pods: a Deployment by `RollingUpdate` or `Recreate`, a DaemonSet and a StatefulSet by
+    /// `RollingUpdate` or `OnDelete`. Only a rolling update has settings.
+    UPDATE_STRATEGY = "update-strategy";
+    /// How many pods may be missing, or be there beside the others, during a rolling update: a number or a percentage such as
+    /// `25%`. One of the two is more than 0, or nothing could ever be replaced.
+    ROLLING_UPDATE = "rolling-update";
+    /// A Deployment is given more time to make progress (`progressDeadlineSeconds`, 600 where it is not set) than a pod needs
+    /// to count as ready (`minReadySeconds`).
+    PROGRESS_DEADLINE = "progress-deadline";
+}
+
+/// The rules of workloads.
+pub(crate) fn all_rules() -> impl Iterator<Item = &'static Rule> {
+    [
+        RULES,
+        selector::RULES,
+        template::RULES,
+        stateful_set::RULES,
+        job::RULES,
+        failure_policy::RULES,
+        success_policy::RULES,
+        cron_job::RULES,
+        warnings::RULES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// What a kind of workload asks of its metadata.
+pub(crate) fn demands(kind: WorkloadKind, options: &Options) -> Demands {
+    let at_least = |minor| options.at_least(minor);
+    Demands {
+        name: match kind {
+            WorkloadKind::StatefulSet if at_least(27) => NameForm::Label,
+            WorkloadKind::ReplicationController if at_least(35) => NameForm::Declared,
+            _ => NameForm::Subdomain,
+        },
+        writes_generation: kind != WorkloadKind::Pod || at_least(33),
+        ..Demands::USUAL
+    }
+}
+
+/// All that is asked of a workload that is no Pod.
+pub(crate) fn check(pass: &mut Pass<'_>) {
+    let kind = pass.template.kind;
+    let object = pass.template.object;
+    let demands = demands(kind, pass.options);
+    let path = Path::root("spec");
+    match kind {
+        WorkloadKind::ReplicationController => return replication_controller::check(pass, demands, &path),
+        WorkloadKind::Job => return job::check(pass, demands, &path),
+        _ => metadata::check(pass, object, demands, None),
+    }
+    match kind {
+        WorkloadKind::Deployment => deployment::check(pass, &path),
+        WorkloadKind::ReplicaSet => deployment::check_replica_set(pass, &path),
+        WorkloadKind::DaemonSet => daemon_set::check(pass, &path),
+        WorkloadKind::StatefulSet => stateful_set::check(pass, &path),
+        WorkloadKind::CronJob => cron_job::check(pass, &path),
+        _ => check_template(pass),
+    }
+}
+
+/// The spec of a workload.
+fn spec_of<'a>(pass: &Pass<'a>) -> Node<'a> {
+    pass.template.object.child("spec")
+}

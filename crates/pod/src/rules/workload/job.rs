@@ -1,0 +1,446 @@
+//! Jobs (`ValidateJobCreate`), and the Jobs that a `CronJob` makes (`validateJobSpec`).
+
+use std::borrow::Cow;
+
+use porthole_manifest::{Node, WorkloadKind};
+
+use super::selector::{self, Labels, Selector, WORKLOAD_SELECTOR, labels_of, template_labels};
+use super::{NEGATIVE_NUMBER, failure_policy, spec_of, success_policy};
+use crate::names;
+use crate::path::Path;
+use crate::render::go_quote;
+use crate::report::{Report, Shown, int, is_true, place, some_text, text};
+use crate::rule::rules;
+use crate::rules::labels;
+use crate::rules::metadata::{self, Demands, GENERATED_UID, check_not_negative, created_name};
+use crate::rules::workload::template::TEMPLATE_RESTART_POLICY;
+use crate::validate::{Pass, check_template};
+
+rules! { ApiServer:
+    /// The API server gives a Job its selector, and the labels for it to its template. Leave both out; one's own go with
+    /// `manualSelector: true`.
+    JOB_SELECTOR = "job-selector";
+    /// A Job counts its pods (`NonIndexed`) or numbers them (`Indexed`). Numbered ones have a count (`completions`), of
+    /// 100000 at a time at most, and limits of their own for what may fail.
+    COMPLETION_MODE = "completion-mode";
+    /// A pod of an indexed Job has the Job's name and a number as its host name: both together are a DNS label of at most 63
+    /// bytes.
+    INDEXED_JOB_NAME = "indexed-job-name";
+    /// A pod that goes is replaced when it begins to end or has failed (`TerminatingOrFailed`), or only then (`Failed`, the
+    /// one that goes with a `podFailurePolicy`).
+    POD_REPLACEMENT_POLICY = "pod-replacement-policy";
+    /// Who manages a Job beside Kubernetes is named by a domain and a path, `example.com/controller`, of at most 63 bytes.
+    MANAGED_BY = "managed-by";
+}
+
+/// How many pods there may be at a time where they are numbered, and how many may fail.
+const INDEXED_LIMIT: i64 = 100_000;
+/// The same where they are more than that.
+const MANY_INDEXES_LIMIT: i64 = 10_000;
+
+const UID_LABELS: [&str; 2] = ["controller-uid", "batch.kubernetes.io/controller-uid"];
+const NAME_LABELS: [&str; 2] = ["job-name", "batch.kubernetes.io/job-name"];
+
+/// A Job as an object of its own.
+pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
+    let spec = spec_of(pass);
+    let object = pass.template.object;
+    let name = created_name(object.child("metadata"));
+    let generates = !is_true(spec, "manualSelector");
+    let given = template_labels(pass);
+    if generates {
+        make_labels(pass, given, &name);
+    }
+    metadata::check_job(pass, demands);
+    let node = spec.field("selector");
+    let mut selector = node.map(Selector::of);
+    if generates {
+        let mut made = selector.unwrap_or_else(|| Selector::of(spec.child("selector")));
+        let key = if pass.at_least(27) {
+            UID_LABELS[1]
+        } else {
+            UID_LABELS[0]
+        };
+        let uid = made.labels.entry(Cow::Borrowed(key));
+        uid.or_insert(Cow::Borrowed(GENERATED_UID));
+        check_generated(pass, given, &made, &name, path);
+        selector = Some(made);
+    }
+    check_spec(pass, spec, path);
+    check_selector(pass, spec, selector.as_ref(), path);
+    check_indexed_name(pass, object, spec, &name);
+}
+
+/// How many of the generated labels there are of a kind.
+const fn count(pass: &Report<'_>) -> usize {
+    if pass.at_least(27) { 2 } else { 1 }
+}
+
+/// Makes the labels that the API server adds to the template.
+fn make_labels(pass: &mut Pass<'_>, given: Option<Node<'_>>, name: &str) {
+    let count = count(pass);
+    let all = UID_LABELS[..count].iter().map(|key| (*key, GENERATED_UID));
+    let all = all.chain(NAME_LABELS[..count].iter().map(|key| (*key, name)));
+    let missing = all.filter(|(key, _)| given.is_none_or(|given| given.get(key).is_none()));
+    pass.made_labels = missing.map(|(key, value)| (key, value.to_owned())).collect();
+}
+
+/// The labels of the template with those that the API server adds.
+fn all_labels<'a>(pass: &Pass<'a>) -> Option<Labels<'a>> {
+    let given = template_labels(pass).map(labels_of);
+    if pass.made_labels.is_empty() {
+        return given;
+    }
+    let mut all = given.unwrap_or_default();
+    for (key, value) in &pass.made_labels {
+        all.insert(Cow::Borrowed(key), Cow::Owned(value.clone()));
+    }
+    Some(all)
+}
+
+/// `validateGeneratedSelector`.
+fn check_generated(
+    pass: &mut Pass<'_>,
+    given: Option<Node<'_>>,
+    selector: &Selector<'_>,
+    name: &str,
+    path: &Path<'_>,
+) {
+    let all = all_labels(pass);
+    let template = path.child("template");
+    let metadata = template.child("metadata");
+    let labels = metadata.child("labels");
+    let mut expected = Labels::new();
+    for index in 0..count(pass) {
+        for (key, value) in [(UID_LABELS[index], GENERATED_UID), (NAME_LABELS[index], name)] {
+            expected.insert(Cow::Borrowed(key), Cow::Borrowed(value));
+            let written = given.and_then(|given| given.get(key));
+            if let Some(written) = written.filter(|written| written.as_str() != Some(value)) {
+                let shown = selector::shown_labels(pass, all.as_ref());
+                let detail = format!("must be '{value}'");
+                let span = written.span();
+                pass.invalid(&JOB_SELECTOR, &labels.key(key), Shown::Raw(shown), detail, span);
+            }
+        }
+    }
+    if selector.is_readable(pass.options.kubernetes_version) && !selector.selects(&expected) {
+        selector::refuse(
+            pass,
+            &JOB_SELECTOR,
+            selector,
+            path,
+            "`selector` not auto-generated",
+        );
+    }
+}
+
+/// The selector, whoever made it.
+fn check_selector(pass: &mut Pass<'_>, spec: Node<'_>, selector: Option<&Selector<'_>>, path: &Path<'_>) {
+    if let Some(node) = spec.field("selector") {
+        labels::check_selector(pass, node, &path.child("selector"));
+    }
+    if selector.is_none() {
+        let span = place(spec, "manualSelector");
+        pass.required(&WORKLOAD_SELECTOR, &path.child("selector"), "", span);
+    }
+    let version = pass.options.kubernetes_version;
+    if selector.is_some_and(|selector| !selector.is_readable(version)) {
+        return;
+    }
+    let all = all_labels(pass);
+    let nothing = Labels::new();
+    let found = all.as_ref().unwrap_or(&nothing);
+    if !selector.is_some_and(|selector| selector.selects(found)) {
+        selector::refuse_labels(pass, all.as_ref());
+    }
+}
+
+/// The names of the pods of an indexed Job.
+fn check_indexed_name(pass: &mut Pass<'_>, object: Node<'_>, spec: Node<'_>, name: &str) {
+    let count = completions(pass, spec).unwrap_or_default();
+    if text(spec, "completionMode") != "Indexed" || count <= 0 {
+        return;
+    }
+    let last = format!("{name}-{}", count - 1);
+    if !names::dns1123_label(&last, pass.options.kubernetes_version).is_empty() {
+        let metadata = Path::root("metadata");
+        let detail = format!("will not able to create pod with invalid DNS label: {last}");
+        let span = place(object.child("metadata"), "name");
+        pass.invalid(
+            &INDEXED_JOB_NAME,
+            &metadata.child("name"),
+            Shown::Str(name),
+            detail,
+            span,
+        );
+    }
+}
+
+/// How many pods of a Job have to succeed: 1 where nothing is said of it, and nothing of how many there are at a time. The
+/// API server does not fill that in for the Jobs of a `CronJob`.
+pub(super) fn completions(pass: &Pass<'_>, spec: Node<'_>) -> Option<i64> {
+    let fills_in = pass.template.kind == WorkloadKind::Job && spec.field("parallelism").is_none();
+    int(spec, "completions").or(fills_in.then_some(1))
+}
+
+/// The field `key` of a Job's spec, where the feature `gate` that it belongs to is there.
+pub(super) fn gated<'a>(
+    report: &Report<'_>,
+    spec: Node<'a>,
+    key: &str,
+    (gate, always): (&str, u16),
+) -> Option<Node<'a>> {
+    spec.field(key).filter(|_| report.feature(gate, always))
+}
+
+/// The gates of what a Job has of late, and since when they cannot be turned off.
+pub(super) const FAILURE_POLICY: (&str, u16) = ("JobPodFailurePolicy", 31);
+pub(super) const PER_INDEX: (&str, u16) = ("JobBackoffLimitPerIndex", 33);
+const SUCCESS_POLICY: (&str, u16) = ("JobSuccessPolicy", 33);
+const REPLACEMENT_POLICY: (&str, u16) = ("JobPodReplacementPolicy", 34);
+const MANAGER: (&str, u16) = ("JobManagedBy", 35);
+
+/// `validateJobSpec`.
+pub(super) fn check_spec(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
+    for key in [
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+    ] {
+        check_not_negative(pass, &NEGATIVE_NUMBER, spec, key, path);
+    }
+    let per_index = gated(pass, spec, "backoffLimitPerIndex", PER_INDEX);
+    let most_failed = gated(pass, spec, "maxFailedIndexes", PER_INDEX);
+    if per_index.is_some() {
+        check_not_negative(pass, &NEGATIVE_NUMBER, spec, "backoffLimitPerIndex", path);
+    }
+    if let Some(node) = most_failed {
+        check_not_negative(pass, &NEGATIVE_NUMBER, spec, "maxFailedIndexes", path);
+        if per_index.is_none() {
+            let detail = "when maxFailedIndexes is specified";
+            let field = path.child("backoffLimitPerIndex");
+            pass.required(&COMPLETION_MODE, &field, detail, node.span());
+        }
+    }
+    if let Some(node) = gated(pass, spec, "managedBy", MANAGER) {
+        check_manager(pass, node, &path.child("managedBy"));
+    }
+    check_mode(pass, spec, path, (per_index, most_failed));
+    let failure = gated(pass, spec, "podFailurePolicy", FAILURE_POLICY);
+    if let Some(policy) = failure {
+        failure_policy::check(pass, policy, spec, &path.child("podFailurePolicy"));
+    }
+    if let Some(policy) = gated(pass, spec, "successPolicy", SUCCESS_POLICY) {
+        success_policy::check(pass, policy, spec, &path.child("successPolicy"));
+    }
+    if let Some(node) = gated(pass, spec, "podReplacementPolicy", REPLACEMENT_POLICY) {
+        let known = ["Failed", "TerminatingOrFailed"];
+        let known = if failure.is_some() {
+            &known[..1]
+        } else {
+            &known[..]
+        };
+        let policy = node.as_str().unwrap_or_default();
+        if !known.contains(&policy) {
+            let field = path.child("podReplacementPolicy");
+            pass.not_supported(
+                &POD_REPLACEMENT_POLICY,
+                &field,
+                Shown::Named(policy),
+                known,
+                node.span(),
+            );
+        }
+    }
+    check_template(pass);
+    check_restart_policy(pass, failure.is_some());
+}
+
+/// The completion mode, and what goes with it.
+fn check_mode(
+    pass: &mut Pass<'_>,
+    spec: Node<'_>,
+    path: &Path<'_>,
+    (per_index, most_failed): (Option<Node<'_>>, Option<Node<'_>>),
+) {
+    let mode = some_text(spec, "completionMode").unwrap_or("NonIndexed");
+    match mode {
+        "NonIndexed" => {
+            for (key, node) in [
+                ("backoffLimitPerIndex", per_index),
+                ("maxFailedIndexes", most_failed),
+            ] {
+                if let Some((node, number)) = node.and_then(|node| Some((node, node.as_i64()?))) {
+                    let detail = "requires indexed completion mode";
+                    pass.invalid(
+                        &COMPLETION_MODE,
+                        &path.child(key),
+                        Shown::Int(number),
+                        detail,
+                        node.span(),
+                    );
+                }
+            }
+        }
+        "Indexed" => check_indexed(pass, spec, path, per_index.is_some(), most_failed),
+        _ => {
+            let known = ["NonIndexed", "Indexed"];
+            let span = place(spec, "completionMode");
+            let field = path.child("completionMode");
+            pass.not_supported(&COMPLETION_MODE, &field, Shown::Named(mode), &known, span);
+        }
+    }
+}
+
+fn check_indexed(
+    pass: &mut Pass<'_>,
+    spec: Node<'_>,
+    path: &Path<'_>,
+    per_index: bool,
+    most_failed: Option<Node<'_>>,
+) {
+    let count = completions(pass, spec);
+    let at_a_time = int(spec, "parallelism").unwrap_or(1);
+    let most_failed = most_failed.and_then(|node| Some((node, node.as_i64()?)));
+    let span = place(spec, "completionMode");
+    let at_a_time_span = place(spec, "parallelism");
+    if count.is_none() {
+        let detail = "when completion mode is Indexed";
+        pass.required(&COMPLETION_MODE, &path.child("completions"), detail, span);
+    }
+    if at_a_time > INDEXED_LIMIT {
+        let detail = format!("must be less than or equal to {INDEXED_LIMIT} when completion mode is Indexed");
+        let field = path.child("parallelism");
+        pass.invalid(
+            &COMPLETION_MODE,
+            &field,
+            Shown::Int(at_a_time),
+            detail,
+            at_a_time_span,
+        );
+    }
+    let failed_field = path.child("maxFailedIndexes");
+    if let Some((node, most)) = most_failed {
+        if count.is_some_and(|count| most > count) {
+            let detail = "must be less than or equal to completions";
+            pass.invalid(
+                &COMPLETION_MODE,
+                &failed_field,
+                Shown::Int(most),
+                detail,
+                node.span(),
+            );
+        }
+        if most > INDEXED_LIMIT {
+            let detail = format!("must be less than or equal to {INDEXED_LIMIT}");
+            pass.invalid(
+                &COMPLETION_MODE,
+                &failed_field,
+                Shown::Int(most),
+                detail,
+                node.span(),
+            );
+        }
+    }
+    if !per_index || count.is_none_or(|count| count <= INDEXED_LIMIT) {
+        return;
+    }
+    if most_failed.is_none() {
+        let detail = format!("must be specified when completions is above {INDEXED_LIMIT}");
+        pass.required(
+            &COMPLETION_MODE,
+            &failed_field,
+            detail,
+            place(spec, "completions"),
+        );
+    }
+    let detail = format!(
+        "must be less than or equal to {MANY_INDEXES_LIMIT} when completions are above {INDEXED_LIMIT} and used with backoff \
+         limit per index"
+    );
+    if at_a_time > MANY_INDEXES_LIMIT {
+        let field = path.child("parallelism");
+        let value = Shown::Int(at_a_time);
+        pass.invalid(&COMPLETION_MODE, &field, value, detail.clone(), at_a_time_span);
+    }
+    if let Some((node, most)) = most_failed.filter(|(_, most)| *most > MANY_INDEXES_LIMIT) {
+        pass.invalid(
+            &COMPLETION_MODE,
+            &failed_field,
+            Shown::Int(most),
+            detail,
+            node.span(),
+        );
+    }
+}
+
+/// A name of the form `domain/path` (`IsDomainPrefixedPath`).
+fn check_manager(report: &mut Report<'_>, node: Node<'_>, field: &Path<'_>) {
+    let name = node.as_str().unwrap_or_default();
+    let span = node.span();
+    if name.is_empty() {
+        report.required(&MANAGED_BY, field, "", span);
+        return;
+    }
+    match name
+        .split_once('/')
+        .filter(|(domain, path)| !domain.is_empty() && !path.is_empty())
+    {
+        None => {
+            let detail = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+            report.invalid(&MANAGED_BY, field, Shown::Str(name), detail, span);
+        }
+        Some((domain, path)) => {
+            report.faults(&MANAGED_BY, field, domain, names::dns1123_subdomain(domain), span);
+            let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&byte);
+            if !path.bytes().all(known) {
+                let detail = "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
+                report.invalid(&MANAGED_BY, field, Shown::Str(path), detail, span);
+            }
+        }
+    }
+    if name.len() > names::LABEL_LIMIT {
+        report.too_long_name(&MANAGED_BY, field, names::LABEL_LIMIT, span);
+    }
+}
+
+fn check_restart_policy(pass: &mut Pass<'_>, has_failure_policy: bool) {
+    let spec = pass.spec_path();
+    let field = spec.child("restartPolicy");
+    let policy = text(pass.spec, "restartPolicy");
+    let span = place(pass.spec, "restartPolicy");
+    match policy {
+        "" | "Always" => {
+            let detail = "valid values: \"OnFailure\", \"Never\"";
+            pass.required(&TEMPLATE_RESTART_POLICY, &field, detail, span);
+        }
+        "Never" => {}
+        "OnFailure" => {
+            if has_failure_policy {
+                let detail = format!(
+                    "only {} is supported when podFailurePolicy is specified",
+                    go_quote("Never")
+                );
+                pass.invalid(
+                    &TEMPLATE_RESTART_POLICY,
+                    &field,
+                    Shown::Named(policy),
+                    detail,
+                    span,
+                );
+            }
+        }
+        _ => {
+            let known = ["OnFailure", "Never"];
+            pass.not_supported(
+                &TEMPLATE_RESTART_POLICY,
+                &field,
+                Shown::Named(policy),
+                &known,
+                span,
+            );
+        }
+    }
+}

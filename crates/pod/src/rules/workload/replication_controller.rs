@@ -1,0 +1,54 @@
+//! `ReplicationControllers` (`ValidateReplicationControllerSpec`), which have fields filled in from their template.
+
+use super::selector::{self, Labels, labels_of, refuse_labels, template_labels};
+use super::{NEGATIVE_NUMBER, spec_of, template};
+use crate::path::Path;
+use crate::report::{int, place};
+use crate::rules::metadata::{self, Demands, check_not_negative};
+use crate::validate::{Pass, check_template};
+
+pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
+    let spec = spec_of(pass);
+    let object = pass.template.object;
+    let labels = template_labels(pass);
+    metadata::check(pass, object, demands, labels);
+    check_not_negative(pass, &NEGATIVE_NUMBER, spec, "minReadySeconds", path);
+    let own = spec
+        .field("selector")
+        .map(labels_of)
+        .filter(|own| !own.is_empty());
+    let given = labels.map(labels_of);
+    let asked = own.or_else(|| given.clone()).unwrap_or_default();
+    if asked.is_empty() {
+        let span = place(spec, "selector");
+        pass.required(&selector::WORKLOAD_SELECTOR, &path.child("selector"), "", span);
+    }
+    check_not_negative(pass, &NEGATIVE_NUMBER, spec, "replicas", path);
+    let Some(_) = spec.field("template") else {
+        let span = place(spec, "template");
+        pass.required(&selector::WORKLOAD_TEMPLATE, &path.child("template"), "", span);
+        if pass.at_least(37) {
+            move_declared(pass);
+        }
+        return;
+    };
+    let nothing = Labels::new();
+    let found = given.as_ref().unwrap_or(&nothing);
+    if !asked.iter().all(|(key, value)| found.get(key) == Some(value)) {
+        refuse_labels(pass, given.as_ref());
+    }
+    check_template(pass);
+    if int(spec, "replicas").unwrap_or(1) > 1 {
+        template::check_disks(pass);
+    }
+    template::check_restart_policy(pass);
+    template::check_no_deadline(pass, "ReplicationController");
+    if pass.at_least(37) {
+        move_declared(pass);
+    }
+}
+
+/// Since 1.37 what the types themselves declare comes last.
+fn move_declared(pass: &mut Pass<'_>) {
+    pass.move_last(&["metadata.name", "spec.replicas", "spec.minReadySeconds"]);
+}

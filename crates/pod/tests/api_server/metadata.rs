@@ -1,0 +1,188 @@
+//! Names, labels, owners and finalizers of objects.
+
+use porthole_pod::{status, validate};
+
+use crate::pods::{findings_under, options_of, with_template};
+
+const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
+    must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
+    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
+/// The texts about a Pod with this metadata, in Kubernetes 1.`minor`.
+#[track_caller]
+fn texts(minor: u16, metadata: &str) -> Vec<String> {
+    let text = format!(
+        "{{apiVersion: v1, kind: Pod, metadata: {metadata}, spec: {{containers: [{{name: c, image: i}}]}}}}"
+    );
+    findings_under(&text, &options_of(minor))
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn an_object_has_a_name_or_what_one_is_generated_of() {
+    let missing = "metadata.name: Required value: name or generateName is required";
+    assert_eq!(texts(37, "{}"), [missing]);
+    assert_eq!(texts(37, "{name: '', generateName: ''}"), [missing]);
+    assert_eq!(texts(37, "{generateName: web-}"), [""; 0]);
+    assert_eq!(
+        texts(37, "{name: A}"),
+        [format!("metadata.name: Invalid value: \"A\": {SUBDOMAIN}")]
+    );
+    assert_eq!(
+        texts(37, "{generateName: A_b-}"),
+        [
+            format!("metadata.generateName: Invalid value: \"A_b-\": {SUBDOMAIN}"),
+            format!("metadata.name: Invalid value: \"A_b-xxxxx\": {SUBDOMAIN}"),
+        ]
+    );
+    let long = "a".repeat(80);
+    let found = texts(37, &format!("{{generateName: {long}_}}"));
+    assert_eq!(
+        found,
+        [format!(
+            "metadata.generateName: Invalid value: \"{long}_\": {SUBDOMAIN}"
+        )],
+        "the name is generated of its first 58 bytes"
+    );
+    let text = "{apiVersion: v1, kind: Pod, metadata: {generateName: web-}, spec: {containers: []}}";
+    let answer = with_template(text, |template| {
+        status(template, &validate(template, &options_of(37)))
+    });
+    assert_eq!(
+        answer.map(|answer| answer.message).as_deref(),
+        Some("Pod \"web-xxxxx\" is invalid: spec.containers: Required value")
+    );
+}
+
+#[test]
+fn a_namespace_is_named_by_a_label() {
+    assert_eq!(texts(37, "{name: a, namespace: a-b}"), [""; 0]);
+    assert_eq!(
+        texts(37, "{name: a, namespace: a.b}"),
+        ["metadata.namespace: Invalid value: \"a.b\": must not contain dots"]
+    );
+}
+
+#[test]
+fn the_generation_of_a_pod_is_the_servers_since_1_33() {
+    let metadata = "{name: a, generation: -1}";
+    assert_eq!(
+        texts(32, metadata),
+        ["metadata.generation: Invalid value: -1: must be greater than or equal to 0"]
+    );
+    assert_eq!(texts(33, metadata), [""; 0]);
+}
+
+#[test]
+fn an_owner_is_named_in_full() {
+    let metadata = "{name: a, ownerReferences: [{apiVersion: a/b/c, kind: '', name: '', uid: ''}]}";
+    assert_eq!(
+        texts(33, metadata),
+        [
+            "metadata.ownerReferences.apiVersion: Invalid value: \"a/b/c\": version must not be empty",
+            "metadata.ownerReferences.kind: Invalid value: \"\": kind must not be empty",
+            "metadata.ownerReferences.name: Invalid value: \"\": name must not be empty",
+            "metadata.ownerReferences.uid: Invalid value: \"\": uid must not be empty",
+        ]
+    );
+    assert_eq!(
+        texts(34, metadata)[1],
+        "metadata.ownerReferences.kind: Invalid value: \"\": must not be empty"
+    );
+    assert_eq!(
+        texts(37, metadata),
+        [
+            "metadata.ownerReferences[0].apiVersion: Invalid value: \"a/b/c\": must be <group>/<version> or <version>",
+            "metadata.ownerReferences[0].kind: Required value: must not be empty",
+            "metadata.ownerReferences[0].name: Required value: must not be empty",
+            "metadata.ownerReferences[0].uid: Required value: must not be empty",
+        ]
+    );
+}
+
+#[test]
+fn an_event_owns_nothing() {
+    let metadata = "{name: a, ownerReferences: [{apiVersion: v1, kind: Event, name: one, uid: u}]}";
+    assert_eq!(
+        texts(33, metadata),
+        [
+            "metadata.ownerReferences: Invalid value: v1.OwnerReference{APIVersion:\"v1\", Kind:\"Event\", Name:\"one\", \
+          UID:\"u\", Controller:(*bool)(nil), BlockOwnerDeletion:(*bool)(nil)}: /v1, Kind=Event is disallowed from being \
+          an owner"
+        ]
+    );
+    assert_eq!(
+        texts(37, metadata),
+        [
+            "metadata.ownerReferences[0]: Invalid value: {\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"one\",\"uid\":\
+          \"u\"}: /v1, Kind=Event is disallowed from being an owner"
+        ]
+    );
+}
+
+#[test]
+fn one_owner_is_the_controller() {
+    let metadata = "{name: a, ownerReferences: [{apiVersion: v1, kind: K, name: one, uid: u, controller: true}, \
+        {apiVersion: v1, kind: K, name: m, uid: v, controller: true}]}";
+    let detail = "Only one reference can have Controller set to true. Found \"true\" in references for";
+    assert!(texts(25, metadata)[0].ends_with(&format!("{detail} one and m")));
+    assert_eq!(
+        texts(36, metadata),
+        [format!(
+            "metadata.ownerReferences: Invalid value: [{{\"apiVersion\":\"v1\",\"kind\":\"K\",\"name\":\"one\",\"uid\":\"u\",\
+             \"controller\":true}},{{\"apiVersion\":\"v1\",\"kind\":\"K\",\"name\":\"m\",\"uid\":\"v\",\"controller\":true}}]: \
+             {detail} K/one and K/m"
+        )]
+    );
+    let twice = "{name: a, ownerReferences: [{apiVersion: v1, kind: K, name: one, uid: u, controller: true}, \
+        {apiVersion: v1, kind: K, name: one, uid: u, controller: true}]}";
+    assert_eq!(texts(37, twice), [""; 0], "the server drops an equal owner");
+}
+
+#[test]
+fn a_finalizer_has_a_domain() {
+    assert_eq!(
+        texts(37, "{name: a, finalizers: [x/y, kubernetes, orphan]}"),
+        [""; 0]
+    );
+    let detail = "metadata.finalizers: Invalid value: \"/a\": prefix part must be non-empty";
+    assert_eq!(
+        texts(37, "{name: a, finalizers: [b, /a]}"),
+        [
+            detail,
+            "metadata.finalizers[0]: Invalid value: \"b\": name is neither a standard finalizer name nor is it fully \
+             qualified",
+        ]
+    );
+    let both = "{name: a, finalizers: [orphan, foregroundDeletion]}";
+    let detail = "finalizer orphan and foregroundDeletion cannot be both set";
+    assert_eq!(
+        texts(33, both),
+        [format!(
+            "metadata.finalizers: Invalid value: []string{{\"orphan\", \"foregroundDeletion\"}}: {detail}"
+        )]
+    );
+    assert_eq!(
+        texts(34, both),
+        [format!(
+            "metadata.finalizers: Invalid value: [\"orphan\",\"foregroundDeletion\"]: {detail}"
+        )]
+    );
+}
+
+#[test]
+fn managed_fields_that_cannot_be_read_are_dropped() {
+    let entry = |operation: &str| {
+        let manager = "m".repeat(129);
+        format!(
+            "{{name: a, managedFields: [{{operation: {operation}, apiVersion: v1, fieldsType: FieldsV1, manager: {manager}}}]}}"
+        )
+    };
+    assert_eq!(texts(37, &entry("Write")), [""; 0]);
+    assert_eq!(
+        texts(37, &entry("Update")),
+        ["metadata.managedFields[0].manager: Too long: may not be more than 128 bytes"]
+    );
+}

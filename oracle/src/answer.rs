@@ -1,0 +1,187 @@
+//! What a server answers, and what is different in two answers.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+/// What a client sees of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status code.
+    pub code: u16,
+    /// The `Status` of a refusal; null where the object is taken.
+    pub status: Value,
+    /// The texts of the `Warning` headers.
+    pub warnings: Vec<String>,
+}
+
+impl Answer {
+    /// As it is compared: addresses of Go's memory and the UIDs of Jobs, which differ each time, are one.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        settle(&mut self.status);
+        for warning in &mut self.warnings {
+            *warning = without_addresses(warning);
+        }
+        self
+    }
+
+    /// As JSON, for files.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({"code": self.code, "status": self.status, "warnings": self.warnings})
+    }
+
+    /// From such JSON.
+    #[must_use]
+    pub fn from_json(value: &Value) -> Option<Self> {
+        let warnings = value["warnings"].as_array()?.iter();
+        Some(Self {
+            code: u16::try_from(value["code"].as_u64()?).ok()?,
+            status: value["status"].clone(),
+            warnings: warnings
+                .map(|text| Some(text.as_str()?.to_owned()))
+                .collect::<Option<_>>()?,
+        })
+    }
+
+    /// The causes of a refusal as text; where it has none, its message. Then the warnings.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let causes = self.status["details"]["causes"].as_array();
+        let mut lines: Vec<String> = causes
+            .into_iter()
+            .flatten()
+            .map(|cause| {
+                let part = |key| cause[key].as_str().unwrap_or_default();
+                format!("{} {}: {}", part("reason"), part("field"), part("message"))
+            })
+            .collect();
+        if lines.is_empty() && !self.status.is_null() {
+            lines.push(self.status["message"].as_str().unwrap_or_default().to_owned());
+        }
+        lines.extend(self.warnings.iter().map(|warning| format!("Warning: {warning}")));
+        lines
+    }
+}
+
+fn settle(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = without_addresses(text),
+        Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::Object(entries) => entries.values_mut().for_each(settle),
+        _ => {}
+    }
+}
+
+/// `(0xc000012345)` becomes `(0x…)`, and the UID that a Job's selector is made of is one without digits of its own.
+fn without_addresses(text: &str) -> String {
+    const MARK: &str = "controller-uid\":\"";
+    let mut parts = text.split(MARK);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(MARK);
+        kept.push_str("00000000-0000-0000-0000-000000000000");
+        kept.push_str(part.get(36..).unwrap_or_default());
+    }
+    without_pointers(&kept)
+}
+
+fn without_pointers(text: &str) -> String {
+    let mut parts = text.split("(0x");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        if part.len() - rest.len() >= 6 && rest.starts_with(')') {
+            kept.push_str("(0x…");
+            kept.push_str(rest);
+        } else {
+            kept.push_str("(0x");
+            kept.push_str(part);
+        }
+    }
+    kept
+}
+
+/// What is different, in words that are the same for disagreements of one kind: numbers and quoted texts are left out.
+/// `None` where nothing is.
+#[must_use]
+pub fn difference(theirs: &Answer, ours: &Answer) -> Option<String> {
+    if theirs == ours {
+        return None;
+    }
+    let mut text = String::new();
+    if theirs.code != ours.code {
+        let _ = write!(text, "code {} not {}; ", theirs.code, ours.code);
+    }
+    let (left, right) = (theirs.lines(), ours.lines());
+    let missing = left.iter().find(|line| !right.contains(line));
+    let extra = right.iter().find(|line| !left.contains(line));
+    if let Some(line) = missing {
+        let _ = write!(text, "lacks {}; ", outline(line));
+    }
+    if let Some(line) = extra {
+        let _ = write!(text, "has {}; ", outline(line));
+    }
+    if missing.is_none() && extra.is_none() {
+        text.push_str(if left == right {
+            "other words around the same"
+        } else {
+            "another order or number"
+        });
+    }
+    Some(text.trim_end_matches("; ").to_owned())
+}
+
+/// A line without its particulars.
+fn outline(line: &str) -> String {
+    let mut kept = String::new();
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                kept.push('"');
+            }
+            _ if quoted => {}
+            '0'..='9' => {
+                if !kept.ends_with('#') {
+                    kept.push('#');
+                }
+            }
+            _ => kept.push(c),
+        }
+    }
+    for path in ["spec.jobTemplate.spec.template.", "spec.template.", "template."] {
+        kept = kept.replace(path, "");
+    }
+    let most = kept.char_indices().nth(160).map_or(kept.len(), |(at, _)| at);
+    kept.truncate(most);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_one() {
+        assert_eq!(without_addresses("(*int64)(0xc0004a1b30)"), "(*int64)(0x…)");
+        assert_eq!(without_addresses("(0xac1ca380)"), "(0x…)");
+        assert_eq!(without_addresses("(0xc0) and 0xc0ffee"), "(0xc0) and 0xc0ffee");
+    }
+
+    #[test]
+    fn the_difference_names_what_is_missing_and_what_is_too_much() {
+        let refusal = |field: &str| Answer {
+            code: 422,
+            status: json!({"message": field, "details": {"causes": [{"reason": "R", "field": field, "message": "\"x\" 12"}]}}),
+            warnings: Vec::new(),
+        };
+        assert_eq!(difference(&refusal("a"), &refusal("a")), None);
+        assert_eq!(
+            difference(&refusal("a[3]"), &refusal("b")).as_deref(),
+            Some("lacks R a[#]: \"\" #; has R b: \"\" #")
+        );
+    }
+}

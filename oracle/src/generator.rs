@@ -1,0 +1,274 @@
+//! Objects to ask about: mostly sensible, now and then careless.
+
+use std::collections::HashSet;
+
+use porthole_pod::Version;
+use porthole_pod::schema::{Struct, Types};
+
+use crate::author;
+use crate::careless;
+use crate::growth::Growth;
+use crate::namespaces;
+use crate::random::Random;
+use crate::tree::Tree;
+use crate::yaml;
+
+/// Which objects are made.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    /// For which version's types.
+    pub version: Version,
+    /// What everything follows from.
+    pub seed: u64,
+    /// The kinds that are made; all where it is empty.
+    pub kinds: Vec<String>,
+}
+
+/// An object to ask about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The object.
+    pub object: Tree,
+    /// The namespace that it is created in.
+    pub namespace: &'static str,
+    /// How its text is written.
+    pub style: u64,
+}
+
+impl Sample {
+    /// The object as a hand would write it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        yaml::write(&self.object, &mut Random::new(self.style))
+    }
+}
+
+impl Generator {
+    /// The object of that number.
+    #[must_use]
+    pub fn sample(&self, index: u64) -> Sample {
+        let mut random = Random::of(self.seed, index);
+        let kinds: Vec<_> = author::KINDS
+            .iter()
+            .filter(|(_, kind, _)| self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind))
+            .collect();
+        let usual = kinds.first().filter(|_| random.chance(40));
+        let chosen = **usual.or(random.pick(&kinds)).unwrap_or(&&author::KINDS[0]);
+        let namespace = namespaces::choose(&mut random);
+        // How careful the author is.
+        let mistakes = match random.below(100) {
+            0..35 => 0,
+            35..55 => 6,
+            55..80 => 20,
+            _ => 45,
+        };
+        let mut spec = author::spec(&mut random, chosen.1);
+        self.grow(&mut spec, &mut random, mistakes);
+        settle(&mut spec, &mut random);
+        let named = (random.chance(40) || namespace != namespaces::DEFAULT).then_some(namespace);
+        let mut object = author::workload(&mut random, chosen, named, spec);
+        Self::grow_metadata(&mut object, &mut random, mistakes, chosen.2);
+        if chosen.1 != "Pod" {
+            self.grow_workload(&mut object, &mut random, mistakes, chosen);
+        }
+        if mistakes > 0 && random.chance(35) {
+            let decodes = random.chance(60);
+            for _ in 0..=random.below(2) {
+                careless::spoil(&mut object, &mut random, decodes);
+            }
+        }
+        // Another namespace than that of the request is no question of the object alone.
+        if let Some(there) = object.at_mut("metadata.namespace")
+            && there.text().is_some()
+        {
+            *there = namespace.into();
+        }
+        // At an empty one the server fails itself (500).
+        let path = if chosen.2.is_empty() {
+            "spec".to_owned()
+        } else {
+            format!("{}.spec", chosen.2)
+        };
+        if let Some(spec) = object.at_mut(&path)
+            && spec.get("runtimeClassName").and_then(Tree::text) == Some("")
+        {
+            spec.remove("runtimeClassName");
+        }
+        let style = index ^ self.seed.rotate_left(17);
+        Sample {
+            object,
+            namespace,
+            style,
+        }
+    }
+
+    fn structure(&self, name: &str) -> Option<&'static Struct> {
+        let types = Types::of(self.version);
+        types.find(name).and_then(|id| types.structure(id))
+    }
+
+    /// Adds fields to a pod's spec, its containers and their security contexts.
+    fn grow(&self, spec: &mut Tree, random: &mut Random, mistakes: usize) {
+        let count = match random.below(10) {
+            0 | 1 => 0,
+            2 | 3 => 1,
+            4 | 5 => 3,
+            6 | 7 => 6,
+            8 => 14,
+            _ => 30,
+        };
+        for _ in 0..count {
+            match random.below(20) {
+                0..8 => self.add("core/v1.PodSpec", spec, random, mistakes),
+                8..10 => {
+                    if spec.get("securityContext").is_none() {
+                        spec.set("securityContext", Tree::map());
+                    }
+                    if let Some(context) = spec.get_mut("securityContext") {
+                        self.add("core/v1.PodSecurityContext", context, random, mistakes);
+                    }
+                }
+                other => {
+                    let (list, of) = match random.below(10) {
+                        0 => ("ephemeralContainers", "core/v1.EphemeralContainer"),
+                        1 | 2 => ("initContainers", "core/v1.Container"),
+                        _ => ("containers", "core/v1.Container"),
+                    };
+                    let count = spec.get_mut(list).map_or(0, |list| list.items_mut().count());
+                    let place = random.below(count);
+                    let Some(container) = spec.get_mut(list).and_then(|list| list.items_mut().nth(place))
+                    else {
+                        continue;
+                    };
+                    if other < 17 {
+                        self.add(of, container, random, mistakes);
+                        continue;
+                    }
+                    if container.get("securityContext").is_none() {
+                        container.set("securityContext", Tree::map());
+                    }
+                    if let Some(context) = container.get_mut("securityContext") {
+                        self.add("core/v1.SecurityContext", context, random, mistakes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds one field, or writes it anew.
+    fn add(&self, name: &str, to: &mut Tree, random: &mut Random, mistakes: usize) {
+        let Some(structure) = self.structure(name) else {
+            return;
+        };
+        let Some(field) = random.pick(&structure.fields) else {
+            return;
+        };
+        if matches!(field.name, "containers" | "metadata" | "template" | "status")
+            || (field.name == "ephemeralContainers" && !random.chance(10))
+        {
+            return;
+        }
+        // What only the server knows of is not made: classes of priority and of runtimes, quotas of groups.
+        let mut growth = Growth {
+            types: Types::of(self.version),
+            random,
+            mistakes,
+        };
+        if let Some(value) = growth.field(structure, field, 1) {
+            to.set(field.name, value);
+        }
+    }
+
+    fn grow_metadata(object: &mut Tree, random: &mut Random, mistakes: usize, place: &str) {
+        if !random.chance(15) {
+            return;
+        }
+        let place = if place.is_empty() || random.chance(50) {
+            "metadata".to_owned()
+        } else {
+            format!("{place}.metadata")
+        };
+        let Some(metadata) = object.at_mut(&place) else {
+            return;
+        };
+        let field = ["name", "labels", "annotations"][random.below(3)];
+        let Some(values) = crate::values::of("ObjectMeta", field) else {
+            return;
+        };
+        let from = if random.chance(mistakes) {
+            &values.bad
+        } else {
+            &values.good
+        };
+        if let Some(value) = random.pick(from) {
+            metadata.set(field, value.clone());
+        }
+    }
+
+    fn grow_workload(
+        &self,
+        object: &mut Tree,
+        random: &mut Random,
+        mistakes: usize,
+        (api_version, kind, _): (&str, &str, &str),
+    ) {
+        let group = if api_version == "v1" {
+            "core/v1"
+        } else {
+            api_version
+        };
+        for _ in 0..random.below(4) {
+            if let Some(spec) = object.get_mut("spec") {
+                self.add(&format!("{group}.{kind}Spec"), spec, random, mistakes);
+            }
+            if let Some(spec) = object.at_mut("spec.jobTemplate.spec") {
+                self.add("batch/v1.JobSpec", spec, random, mistakes);
+            }
+        }
+    }
+}
+
+/// Most references are to something that is there, and most names are there once.
+fn settle(spec: &mut Tree, random: &mut Random) {
+    let names = |spec: &mut Tree, list: &str| -> Vec<String> {
+        let list = spec.get_mut(list);
+        list.into_iter()
+            .flat_map(Tree::items_mut)
+            .filter_map(|item| item.get("name")?.text().map(str::to_owned))
+            .collect()
+    };
+    let mut volumes = HashSet::new();
+    let mut place = 0;
+    for volume in spec.get_mut("volumes").into_iter().flat_map(Tree::items_mut) {
+        if let Some(name) = volume.get("name").and_then(Tree::text).map(str::to_owned)
+            && !volumes.insert(name.clone())
+            && random.chance(90)
+        {
+            place += 1;
+            volume.set("name", format!("{name}-{place}").as_str());
+        }
+    }
+    let volumes = names(spec, "volumes");
+    let claims = names(spec, "resourceClaims");
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in spec.get_mut(list).into_iter().flat_map(Tree::items_mut) {
+            for (list, names) in [("volumeMounts", &volumes), ("volumeDevices", &volumes)] {
+                if names.is_empty() && random.chance(85) {
+                    container.remove(list);
+                }
+                for mount in container.get_mut(list).into_iter().flat_map(Tree::items_mut) {
+                    let kept = random.chance(10);
+                    if let Some(name) = random.pick(names).filter(|_| !kept) {
+                        mount.set("name", name.as_str());
+                    }
+                }
+            }
+            if claims.is_empty()
+                && random.chance(80)
+                && let Some(resources) = container.get_mut("resources")
+            {
+                resources.remove("claims");
+            }
+        }
+    }
+}

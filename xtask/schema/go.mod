@@ -1,0 +1,3 @@
+module porthole/schema
+
+go 1.22
