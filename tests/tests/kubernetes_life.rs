@@ -6,6 +6,8 @@
 mod cases;
 #[path = "kubernetes_life/jobs.rs"]
 mod jobs;
+#[path = "kubernetes_life/meant.rs"]
+mod meant;
 #[path = "kubernetes_life/pods.rs"]
 mod pods;
 #[path = "kubernetes_life/status.rs"]

@@ -151,7 +151,7 @@ pub(super) fn cgroups(name: &str, guardian: &mut Guardian) -> Result<()> {
         if !hierarchy.is_symlink() && hierarchy.join("cgroup.procs").exists() {
             let own = hierarchy.join(name);
             guardian.script(&format!(
-                "find {} -depth -type d -exec rmdir {{}} ';'",
+                "find {} -depth -type d -delete",
                 quoted(&own.to_string_lossy())
             ))?;
             std::fs::create_dir(&own).doing(format!("make `{}`", own.display()))?;

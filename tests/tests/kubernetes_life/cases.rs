@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::status::{containers, is_ready, phase_is, waits};
+use crate::status::{containers, is_put_away, is_ready, phase_is, waits};
 
 /// One life.
 pub(crate) struct Case {
@@ -14,11 +14,11 @@ pub(crate) struct Case {
 }
 
 fn succeeded(pod: &Value) -> bool {
-    phase_is(pod, "Succeeded")
+    phase_is(pod, "Succeeded") && is_put_away(pod)
 }
 
 fn failed(pod: &Value) -> bool {
-    phase_is(pod, "Failed") && containers(pod).all(|container| container["state"]["running"].is_null())
+    phase_is(pod, "Failed") && is_put_away(pod)
 }
 
 fn over(pod: &Value) -> bool {
@@ -31,6 +31,12 @@ fn loops(pod: &Value) -> bool {
 
 fn started(pod: &Value) -> bool {
     containers(pod).all(|container| container["started"] == true)
+}
+
+/// For the second time, not long after the first.
+fn runs_again(pod: &Value) -> bool {
+    containers(pod)
+        .all(|container| container["restartCount"] != 0 && container["state"].get("running").is_some())
 }
 
 /// Some run, and those that do not have ended.
@@ -114,6 +120,14 @@ pub(crate) const CASES: &[Case] = &[
         moment: loops,
     },
     Case {
+        name: "init-fails-beside-a-sidecar",
+        spec: "  restartPolicy: Never\n  terminationGracePeriodSeconds: 60\n  initContainers:\n  \
+               - {name: s, image: IMAGE, restartPolicy: Always, command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 0.1; done']}\n  \
+               - {name: i, image: IMAGE, command: [sh, -c, 'sleep 2; exit 3']}\n  \
+               containers: [{name: c, image: IMAGE, command: [sh, -c, exit 0]}]",
+        moment: failed,
+    },
+    Case {
         name: "init-runs",
         spec: "  initContainers:\n  - {name: i, image: IMAGE, command: [sleep, '600']}\n  \
                - {name: j, image: IMAGE, command: [sh, -c, exit 0]}\n  \
@@ -123,7 +137,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "sidecar-runs",
         spec: "  initContainers:\n  - name: s\n    image: IMAGE\n    restartPolicy: Always\n    command: [sleep, '600']\n    \
-               startupProbe: {exec: {command: [sh, -c, exit 0]}, periodSeconds: 1}\n  \
+               startupProbe: {exec: {command: [sh, -c, exit 0]}, periodSeconds: 1, timeoutSeconds: 60}\n  \
                containers: [{name: c, image: IMAGE, command: [sleep, '600']}]",
         moment: is_ready,
     },
@@ -156,35 +170,42 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "not-alive",
-        spec: "  restartPolicy: Never\n  terminationGracePeriodSeconds: 5\n  containers:\n  - name: c\n    image: IMAGE\n    \
+        spec: "  restartPolicy: Never\n  terminationGracePeriodSeconds: 60\n  containers:\n  - name: c\n    image: IMAGE\n    \
                command: [sh, -c, 'trap \"exit 7\" TERM; while :; do sleep 0.1; done']\n    \
-               livenessProbe: {exec: {command: [sh, -c, exit 1]}, periodSeconds: 1, failureThreshold: 1}",
+               livenessProbe: {exec: {command: [sh, -c, exit 1]}, initialDelaySeconds: 3, periodSeconds: 1, failureThreshold: 1}",
         moment: over,
     },
     Case {
         name: "not-alive-but-well",
-        spec: "  restartPolicy: OnFailure\n  terminationGracePeriodSeconds: 5\n  containers:\n  - name: c\n    image: IMAGE\n    \
+        spec: "  restartPolicy: OnFailure\n  terminationGracePeriodSeconds: 60\n  containers:\n  - name: c\n    image: IMAGE\n    \
                command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 0.1; done']\n    \
-               livenessProbe: {exec: {command: [sh, -c, exit 1]}, periodSeconds: 1, failureThreshold: 1}",
-        moment: |pod| over(pod) || loops(pod),
+               livenessProbe: {exec: {command: [sh, -c, exit 1]}, initialDelaySeconds: 8, periodSeconds: 1, failureThreshold: 1}",
+        moment: runs_again,
     },
     Case {
         name: "never-started",
         spec: "  restartPolicy: Never\n  terminationGracePeriodSeconds: 1\n  containers:\n  - name: c\n    image: IMAGE\n    \
                command: [sh, -c, 'trap \"\" TERM; while :; do sleep 0.1; done']\n    \
-               startupProbe: {exec: {command: [sh, -c, exit 1]}, periodSeconds: 1, failureThreshold: 1}",
+               startupProbe: {exec: {command: [sh, -c, exit 1]}, initialDelaySeconds: 3, periodSeconds: 1, failureThreshold: 1}",
         moment: over,
     },
     Case {
         name: "post-start-fails",
-        spec: "  restartPolicy: Never\n  terminationGracePeriodSeconds: 5\n  containers:\n  - name: c\n    image: IMAGE\n    \
+        spec: "  restartPolicy: Never\n  terminationGracePeriodSeconds: 60\n  containers:\n  - name: c\n    image: IMAGE\n    \
                command: [sh, -c, 'trap \"exit 7\" TERM; while :; do sleep 0.1; done']\n    \
-               lifecycle: {postStart: {exec: {command: [sh, -c, 'sleep 1; exit 1']}}}",
+               lifecycle: {postStart: {exec: {command: [sh, -c, 'sleep 2; exit 1']}}}",
         moment: over,
     },
     Case {
+        name: "post-start-fails-but-well",
+        spec: "  restartPolicy: OnFailure\n  terminationGracePeriodSeconds: 60\n  containers:\n  - name: c\n    image: IMAGE\n    \
+               command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 0.1; done']\n    \
+               lifecycle: {postStart: {exec: {command: [sh, -c, 'sleep 2; exit 1']}}}",
+        moment: |pod| over(pod) || loops(pod),
+    },
+    Case {
         name: "pre-stop",
-        spec: "  restartPolicy: Never\n  activeDeadlineSeconds: 4\n  terminationGracePeriodSeconds: 10\n  \
+        spec: "  restartPolicy: Never\n  activeDeadlineSeconds: 20\n  terminationGracePeriodSeconds: 60\n  \
                volumes: [{name: v, emptyDir: {}}]\n  containers:\n  - name: c\n    image: IMAGE\n    \
                command: [sh, -c, 'trap \"test -f /tmp/life/x && exit 5; exit 6\" TERM; while :; do sleep 0.1; done']\n    \
                volumeMounts: [{name: v, mountPath: /tmp/life}]\n    \
@@ -193,8 +214,15 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "deadline",
-        spec: "  restartPolicy: Always\n  activeDeadlineSeconds: 3\n  terminationGracePeriodSeconds: 2\n  \
+        spec: "  restartPolicy: Always\n  activeDeadlineSeconds: 20\n  terminationGracePeriodSeconds: 60\n  \
                containers: [{name: c, image: IMAGE, command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 0.1; done']}]",
+        moment: failed,
+    },
+    Case {
+        name: "deadline-beside-a-sidecar",
+        spec: "  restartPolicy: Never\n  activeDeadlineSeconds: 20\n  terminationGracePeriodSeconds: 4\n  initContainers:\n  \
+               - {name: s, image: IMAGE, restartPolicy: Always, command: [sh, -c, 'trap \"exit 4\" TERM; while :; do sleep 0.1; done']}\n  \
+               containers: [{name: c, image: IMAGE, command: [sh, -c, 'trap \"\" TERM; while :; do sleep 0.1; done']}]",
         moment: failed,
     },
     Case {

@@ -7,7 +7,7 @@ use porthole_tests::failure::Failure;
 use porthole_tests::wait;
 use serde_json::Value;
 
-use crate::twins::{Porthole, create, host_process, list, ordinary};
+use crate::twins::{Porthole, create, host_process, list, node, ordinary};
 
 /// A failed pod is made again after ten seconds.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -90,12 +90,13 @@ fn itself(shown: Value) -> Value {
 #[test]
 #[ignore = "needs root and a kubelet"]
 fn a_job_ends_as_the_cluster_lets_it_end() {
+    let node = node();
     let porthole = Porthole::new();
     let all: Vec<String> = JOBS
         .iter()
         .map(|(name, own, pods)| job(name, own, &ordinary(pods)))
         .collect();
-    create(&all.join("\n---\n"), &porthole);
+    create(&node, &all.join("\n---\n"), &porthole);
     for (name, own, pods) in JOBS {
         porthole.start(name, &job(name, own, &host_process(pods)));
     }
@@ -108,7 +109,7 @@ fn a_job_ends_as_the_cluster_lets_it_end() {
             shown(&job.unwrap())
         };
         let theirs = ended("the cluster", &|| {
-            list("jobs")
+            list(&node, "jobs")
                 .into_iter()
                 .find(|job| job["metadata"]["name"] == **name)
         });

@@ -18,7 +18,10 @@ pub(crate) fn shown(pod: &Value) -> String {
     // Their order says nothing.
     lines[1..].sort();
     for list in ["initContainerStatuses", "containerStatuses"] {
-        for container in items(&status[list]) {
+        // The kubelet has them by name, porthole as in the spec.
+        let mut containers: Vec<&Value> = items(&status[list]).iter().collect();
+        containers.sort_by_key(|container| word(&container["name"]));
+        for container in containers {
             lines.push(format!(
                 "{list} {} ready {} started {} restarts {}",
                 word(&container["name"]),
@@ -48,11 +51,14 @@ fn state_text(state: &Value, uid: &str) -> String {
     format!("{kind}{code}{}", why(own, uid))
 }
 
-/// Reason and message of an object that has them.
+/// Reason and message of an object that has them. What does not start is told in the words of whoever did not start it.
 fn why(of: &Value, uid: &str) -> String {
     let mut text = String::new();
+    let not_started = of["reason"] == "StartError";
     for key in ["reason", "message"] {
-        if let Some(value) = of[key].as_str() {
+        if not_started && key == "message" {
+            assert!(of[key].is_string(), "{of}");
+        } else if let Some(value) = of[key].as_str() {
             text = format!("{text} {key}={:?}", value.replace(uid, "UID"));
         }
     }
@@ -74,9 +80,18 @@ pub(crate) fn phase_is(pod: &Value, phase: &str) -> bool {
 
 /// Whether the pod is ready.
 pub(crate) fn is_ready(pod: &Value) -> bool {
+    condition_is(pod, "Ready", "True")
+}
+
+/// Whether what held the containers is gone, which is told some time after the phase.
+pub(crate) fn is_put_away(pod: &Value) -> bool {
+    condition_is(pod, "PodReadyToStartContainers", "False")
+}
+
+fn condition_is(pod: &Value, kind: &str, status: &str) -> bool {
     items(&pod["status"]["conditions"])
         .iter()
-        .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+        .any(|condition| condition["type"] == kind && condition["status"] == status)
 }
 
 /// The statuses of all containers, init containers first.

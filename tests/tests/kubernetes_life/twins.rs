@@ -4,16 +4,22 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use porthole_tests::kubernetes::{IMAGE, NODE, Node};
 use porthole_tests::program;
 use serde_json::Value;
 
-/// The cluster, one for all tests.
-pub(crate) fn node() -> &'static Node {
-    static NODE: OnceLock<Node> = OnceLock::new();
-    NODE.get_or_init(|| Node::start().unwrap())
+/// The cluster: one for the tests that run at the same time, ended with the last of them.
+pub(crate) fn node() -> Arc<Node> {
+    static NODE: Mutex<Weak<Node>> = Mutex::new(Weak::new());
+    // A test that could not start it leaves nothing half done.
+    let mut shared = NODE.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let node = Arc::new(Node::start().unwrap());
+        *shared = Arc::downgrade(&node);
+        node
+    })
 }
 
 /// Porthole with a state directory of its own. Its pods are removed at the end.
@@ -75,27 +81,28 @@ impl Drop for Porthole {
 }
 
 /// Creates an object in the cluster.
-pub(crate) fn create(manifest: &str, scratch: &Porthole) {
+pub(crate) fn create(node: &Node, manifest: &str, scratch: &Porthole) {
     let file = scratch.path("created.yaml");
     fs::write(&file, manifest).unwrap();
-    let mut create = node().kubectl(&["create", "-f"]);
+    let mut create = node.kubectl(&["create", "-f"]);
     let output = create.arg(file).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{output:?}\n{manifest}");
 }
 
 /// What the cluster says of all objects of a kind, by name.
-pub(crate) fn list(kind: &str) -> Vec<Value> {
-    let mut get = node().kubectl(&["get", kind, "-o", "json"]);
+pub(crate) fn list(node: &Node, kind: &str) -> Vec<Value> {
+    let mut get = node.kubectl(&["get", kind, "-o", "json"]);
     let output = get.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
     list["items"].as_array().unwrap().clone()
 }
 
-/// The pod for the kubelet, with these lines in its spec, indented by two blanks.
+/// The pod for the kubelet, with these lines in its spec, indented by two blanks. As a host process its programs see those
+/// of the host: in a namespace of their own the first of them would be spared signals.
 pub(crate) fn ordinary(lines: &str) -> String {
     format!(
-        "  nodeName: {NODE}\n  hostNetwork: true\n{}",
+        "  nodeName: {NODE}\n  hostNetwork: true\n  hostPID: true\n{}",
         lines.replace("IMAGE", IMAGE)
     )
 }
