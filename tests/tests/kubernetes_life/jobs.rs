@@ -1,5 +1,6 @@
 //! Jobs, as the cluster's controller leads them and as porthole does.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use porthole_tests::failure::Failure;
 use porthole_tests::wait;
 use serde_json::Value;
 
-use crate::twins::{Porthole, create, host_process, list, node, ordinary};
+use crate::twins::{Porthole, create, follow, host_process, node, ordinary};
 
 /// A failed pod is made again after ten seconds.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -39,7 +40,7 @@ const JOBS: &[(&str, &str, &str)] = &[
         "late",
         "  activeDeadlineSeconds: 2",
         "  restartPolicy: Never\n  terminationGracePeriodSeconds: 1\n  \
-         containers: [{name: c, image: IMAGE, command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 0.1; done']}]",
+         containers: [{name: c, image: IMAGE, command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 1; done']}]",
     ),
 ];
 
@@ -79,42 +80,37 @@ fn has_ended(job: &Value) -> bool {
     shown(job).contains('\n')
 }
 
-/// The Job itself of what porthole shows with it.
-fn itself(shown: Value) -> Value {
-    match shown["items"].as_array() {
-        Some(items) => items.iter().find(|item| item["kind"] == "Job").unwrap().clone(),
-        None => shown,
-    }
-}
-
 #[test]
 #[ignore = "needs root and a kubelet"]
 fn a_job_ends_as_the_cluster_lets_it_end() {
-    let node = node();
     let porthole = Porthole::new();
+    for (name, own, pods) in JOBS {
+        porthole.start(name, &job(name, own, &host_process(pods)));
+    }
     let all: Vec<String> = JOBS
         .iter()
         .map(|(name, own, pods)| job(name, own, &ordinary(pods)))
         .collect();
+    let node = node();
     create(&node, &all.join("\n---\n"), &porthole);
-    for (name, own, pods) in JOBS {
-        porthole.start(name, &job(name, own, &host_process(pods)));
-    }
+    let mut theirs = BTreeMap::new();
+    let all = follow(&node, "jobs", LIMIT, |job| {
+        if has_ended(&job) {
+            let name = job["metadata"]["name"].as_str().unwrap_or_default();
+            theirs.insert(name.to_owned(), shown(&job));
+        }
+        theirs.len() == JOBS.len()
+    });
+    assert_eq!(all, Ok(()), "the cluster's jobs: {theirs:?}\n{}", node.said());
     let mut different = String::new();
     for (name, ..) in JOBS {
-        let ended = |who: &str, read: &dyn Fn() -> Option<Value>| {
-            let job = wait::until(&format!("the end of {name} by {who}"), LIMIT, || {
-                Ok::<_, Failure>(read().filter(has_ended))
-            });
-            shown(&job.unwrap())
-        };
-        let theirs = ended("the cluster", &|| {
-            list(&node, "jobs")
-                .into_iter()
-                .find(|job| job["metadata"]["name"] == **name)
+        let ours = wait::until(&format!("the end of {name} by porthole"), LIMIT, || {
+            let mut shown = porthole.inspect(&[name]).into_iter();
+            let job = shown.find(|object| object["kind"] == "Job").unwrap();
+            Ok::<_, Failure>(Some(job).filter(has_ended))
         });
-        let ours = ended("porthole", &|| Some(itself(porthole.inspect(name))));
-        if theirs != ours {
+        let (theirs, ours) = (&theirs[*name], shown(&ours.unwrap()));
+        if *theirs != ours {
             let _ = writeln!(different, "== {name}\n- {theirs}\n+ {ours}");
         }
     }

@@ -6,40 +6,64 @@ use std::thread;
 use std::time::Duration;
 
 use porthole_tests::failure::Failure;
+use porthole_tests::kubernetes::Node;
 use porthole_tests::wait;
 use serde_json::Value;
 
-use crate::cases::{CASES, Case};
+use crate::cases::CASES;
 use crate::meant;
 use crate::status::shown;
-use crate::twins::{Porthole, create, host_process, list, node, ordinary, pod};
+use crate::twins::{Porthole, create, follow, host_process, node, ordinary, pod};
 
 /// All lives together, on a machine that may be busy.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// What somebody says of each pod at its moment, by the pod's name. `read` is asked for those that are not there yet.
-fn look(who: &str, read: impl Fn(&[&Case]) -> Vec<Value>) -> BTreeMap<String, Value> {
-    let mut seen = BTreeMap::new();
-    let mut missing: Vec<&Case> = CASES.iter().collect();
-    let mut last = String::new();
-    let all = wait::until(&format!("the lives by {who}"), LIMIT, || {
-        let pods = read(&missing);
-        missing.retain(|case| {
-            let Some(pod) = pods.iter().find(|pod| pod["metadata"]["name"] == case.name) else {
-                return true;
-            };
-            if (case.moment)(pod) {
-                seen.insert(case.name.to_owned(), pod.clone());
-                return false;
-            }
-            last = format!("{}\n{}", case.name, shown(pod));
-            true
-        });
-        Ok::<_, Failure>(missing.is_empty().then_some(()))
+/// Pods at their moments, by name.
+#[derive(Default)]
+struct Seen(BTreeMap<String, Value>);
+
+impl Seen {
+    /// Keeps a pod that is at its moment for the first time.
+    fn look(&mut self, pod: Value) {
+        let case = CASES.iter().find(|case| pod["metadata"]["name"] == case.name);
+        if let Some(case) = case.filter(|case| !self.0.contains_key(case.name) && (case.moment)(&pod)) {
+            self.0.insert(case.name.to_owned(), pod);
+        }
+    }
+
+    fn missing(&self) -> Vec<&'static str> {
+        let names = CASES.iter().map(|case| case.name);
+        names.filter(|name| !self.0.contains_key(*name)).collect()
+    }
+}
+
+fn theirs(node: &Node) -> Seen {
+    let mut seen = Seen::default();
+    let all = follow(node, "pods", LIMIT, |pod| {
+        seen.look(pod);
+        seen.missing().is_empty()
+    });
+    if let Err(error) = all {
+        panic!(
+            "{error}: the kubelet's lives {:?}\n{}",
+            seen.missing(),
+            node.said()
+        );
+    }
+    seen
+}
+
+fn ours(porthole: &Porthole) -> Seen {
+    let mut seen = Seen::default();
+    let all = wait::until("porthole's lives", LIMIT, || {
+        let missing = seen.missing();
+        for pod in porthole.inspect(&missing) {
+            seen.look(pod);
+        }
+        Ok::<_, Failure>(seen.missing().is_empty().then_some(()))
     });
     if let Err(failure) = all {
-        let names: Vec<&str> = missing.iter().map(|case| case.name).collect();
-        panic!("{failure}: missing {names:?}, of which the last is at\n{last}");
+        panic!("{failure}: {:?}", seen.missing());
     }
     seen
 }
@@ -61,24 +85,25 @@ fn difference(theirs: &str, ours: &str) -> String {
 #[test]
 #[ignore = "needs root and a kubelet"]
 fn a_pod_lives_as_the_kubelet_lets_it_live() {
-    let node = node();
     let porthole = Porthole::new();
-    let all: Vec<String> = CASES
-        .iter()
-        .map(|case| pod(case.name, &ordinary(case.spec)))
-        .collect();
-    create(&node, &all.join("\n---\n"), &porthole);
-    for case in CASES {
-        porthole.start(case.name, &pod(case.name, &host_process(case.spec)));
-    }
     let (theirs, ours) = thread::scope(|scope| {
-        let theirs = scope.spawn(|| look("the kubelet", |_| list(&node, "pods")));
-        let ours = look("porthole", |missing| {
-            missing.iter().map(|case| porthole.inspect(case.name)).collect()
+        // The cluster takes its time to be there.
+        let ours = scope.spawn(|| {
+            for case in CASES {
+                porthole.start(case.name, &pod(case.name, &host_process(case.spec)));
+            }
+            ours(&porthole).0
         });
-        (theirs.join().unwrap(), ours)
+        let node = node();
+        let all: Vec<String> = CASES
+            .iter()
+            .map(|case| pod(case.name, &ordinary(case.spec)))
+            .collect();
+        create(&node, &all.join("\n---\n"), &porthole);
+        let theirs = theirs(&node).0;
+        node.check().unwrap();
+        (theirs, ours.join().unwrap())
     });
-    node.check().unwrap();
 
     let mut different = String::new();
     for case in CASES {

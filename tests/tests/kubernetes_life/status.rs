@@ -22,19 +22,44 @@ pub(crate) fn shown(pod: &Value) -> String {
         let mut containers: Vec<&Value> = items(&status[list]).iter().collect();
         containers.sort_by_key(|container| word(&container["name"]));
         for container in containers {
+            let (restarts, back_off) = restarts(container);
             lines.push(format!(
-                "{list} {} ready {} started {} restarts {}",
+                "{list} {} ready {} started {} restarts {restarts}",
                 word(&container["name"]),
                 container["ready"],
                 container["started"],
-                container["restartCount"],
             ));
             for state in ["state", "lastState"] {
-                lines.push(format!("  {state} {}", state_text(&container[state], uid)));
+                let text = state_text(&container[state], uid);
+                lines.push(format!("  {state} {}", text.replace(&back_off, "back-off DELAY")));
             }
         }
     }
     lines.join("\n")
+}
+
+/// How often a container was started again, and the words for its pause. One in a loop is looked at whenever it is seen to wait,
+/// so its number is left out if it is that of the pause.
+fn restarts(container: &Value) -> (String, String) {
+    let restarts = container["restartCount"].as_u64().unwrap_or_default();
+    let delay = match restarts {
+        0 => "0s",
+        1 => "10s",
+        2 => "20s",
+        3 => "40s",
+        4 => "1m20s",
+        5 => "2m40s",
+        _ => "5m0s",
+    };
+    let back_off = format!("back-off {delay}");
+    let message = word(&container["state"]["waiting"]["message"]);
+    let loops = message.starts_with(&format!("{back_off} "));
+    let shown = if loops {
+        "BEFORE".to_owned()
+    } else {
+        restarts.to_string()
+    };
+    (shown, back_off)
 }
 
 fn state_text(state: &Value, uid: &str) -> String {

@@ -1,10 +1,14 @@
 //! One manifest for both: an ordinary pod on the kubelet's node, a HostProcess pod for porthole.
 
 use std::fs;
+use std::io::BufReader;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use porthole_tests::kubernetes::{IMAGE, NODE, Node};
 use porthole_tests::program;
@@ -62,11 +66,16 @@ impl Porthole {
         assert!(output.status.success(), "{name}: {output:?}\n{manifest}");
     }
 
-    /// The object as porthole shows it.
-    pub(crate) fn inspect(&self, name: &str) -> Value {
-        let output = self.command("inspect", &["-o", "json", name]).output().unwrap();
-        assert!(output.status.success(), "{name}: {output:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
+    /// Objects as porthole shows them.
+    pub(crate) fn inspect(&self, names: &[&str]) -> Vec<Value> {
+        let mut inspect = self.command("inspect", &["-o", "json"]);
+        let output = inspect.args(names).output().unwrap();
+        assert!(output.status.success(), "{names:?}: {output:?}");
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        match shown["items"].as_array() {
+            Some(items) => items.clone(),
+            None => vec![shown],
+        }
     }
 }
 
@@ -89,13 +98,34 @@ pub(crate) fn create(node: &Node, manifest: &str, scratch: &Porthole) {
     assert!(output.status.success(), "{output:?}\n{manifest}");
 }
 
-/// What the cluster says of all objects of a kind, by name.
-pub(crate) fn list(node: &Node, kind: &str) -> Vec<Value> {
-    let mut get = node.kubectl(&["get", kind, "-o", "json"]);
-    let output = get.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
-    list["items"].as_array().unwrap().clone()
+/// Looks at the cluster's objects of a kind, at each as it is and again whenever it changes, until that is enough.
+///
+/// # Errors
+/// It is not enough within the limit.
+pub(crate) fn follow(
+    node: &Node,
+    kind: &str,
+    limit: Duration,
+    mut enough: impl FnMut(Value) -> bool,
+) -> Result<(), RecvTimeoutError> {
+    let mut get = node.kubectl(&["get", kind, "--watch", "-o", "json"]);
+    let child = get.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = child.unwrap();
+    let (sender, receiver) = mpsc::channel();
+    // It ends with the cluster, as what it reads from does.
+    thread::spawn(move || {
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let objects = serde_json::Deserializer::from_reader(out).into_iter();
+        for object in objects.map_while(Result::ok) {
+            if sender.send(object).is_err() {
+                break;
+            }
+        }
+        let _ = child.wait();
+    });
+    let deadline = Instant::now() + limit;
+    while !enough(receiver.recv_timeout(deadline.saturating_duration_since(Instant::now()))?) {}
+    Ok(())
 }
 
 /// The pod for the kubelet, with these lines in its spec, indented by two blanks. As a host process its programs see those
