@@ -33,7 +33,9 @@ const WANTED: &[(&str, &[&str])] = &[
 /// Provides all that the tests start.
 pub(crate) fn provide() -> Result<()> {
     debian::install(debian::API_SERVER)?;
-    debian::install(debian::NODE)?;
+    if command::is_root() {
+        debian::install(debian::NODE)?;
+    }
     for (version, names) in WANTED {
         build(version, names)?;
     }

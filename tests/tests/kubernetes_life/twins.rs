@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use porthole_tests::guardian::Guardian;
 use porthole_tests::kubernetes::{IMAGE, NODE, Node};
 use porthole_tests::program;
 use serde_json::Value;
@@ -26,8 +27,9 @@ pub(crate) fn node() -> Arc<Node> {
     })
 }
 
-/// Porthole with a state directory of its own. Its pods are removed at the end.
+/// Porthole with a state directory of its own. Its pods are removed at the end, also when this program is killed.
 pub(crate) struct Porthole {
+    _guardian: Guardian,
     directory: tempfile::TempDir,
 }
 
@@ -36,7 +38,22 @@ impl Porthole {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir_all(directory.path().join("image/bin")).unwrap();
-        Self { directory }
+        let mut guardian = Guardian::new().unwrap();
+        guardian.remove_at_the_end(directory.path()).unwrap();
+        let (program, state) = (program::host("porthole").unwrap(), directory.path().join("state"));
+        let remove = [
+            &*program.to_string_lossy(),
+            "rm",
+            "-f",
+            "--all",
+            "--state",
+            &*state.to_string_lossy(),
+        ];
+        guardian.at_the_end(&remove).unwrap();
+        Self {
+            _guardian: guardian,
+            directory,
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
