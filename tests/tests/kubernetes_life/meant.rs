@@ -4,26 +4,26 @@
 const MEANT: &[(&str, &str)] = &[
     (
         "not-alive",
-        r#"- state terminated 7 reason="Error"
-+ state terminated 7 reason="Error" message="the container failed its liveness probe"
+        r#"- c state terminated 7 reason="Error"
++ c state terminated 7 reason="Error" message="the container failed its liveness probe"
 "#,
     ),
     (
         "not-alive-but-well",
-        r#"- lastState terminated 0 reason="Completed"
-+ lastState terminated 0 reason="Completed" message="the container failed its liveness probe"
+        r#"- c lastState terminated 0 reason="Completed"
++ c lastState terminated 0 reason="Completed" message="the container failed its liveness probe"
 "#,
     ),
     (
         "never-started",
-        r#"- state terminated 137 reason="Error"
-+ state terminated 137 reason="Error" message="the container failed its startup probe"
+        r#"- c state terminated 137 reason="Error"
++ c state terminated 137 reason="Error" message="the container failed its startup probe"
 "#,
     ),
     (
         "post-start-fails",
-        r#"- state terminated 7 reason="Error"
-+ state terminated 7 reason="Error" message="FailedPostStartHook: command 'sh -c sleep 2; exit 1' exited with 1"
+        r#"- c state terminated 7 reason="Error"
++ c state terminated 7 reason="Error" message="FailedPostStartHook: command 'sh -c sleep 2; exit 1' exited with 1"
 "#,
     ),
     (
@@ -34,16 +34,16 @@ const MEANT: &[(&str, &str)] = &[
 - condition PodReadyToStartContainers False reason="PodSandboxNotReady" message="pod sandbox is not ready"
 - condition Ready False reason="PodCompleted"
 - containerStatuses c ready false started false restarts 0
-- state terminated 0 reason="Completed"
-- lastState none
+- c state terminated 0 reason="Completed"
+- c lastState none
 + phase Running
 + condition ContainersReady False reason="ContainersNotReady" message="containers with unready status: [c]"
 + condition Initialized True
 + condition PodReadyToStartContainers True
 + condition Ready False reason="ContainersNotReady" message="containers with unready status: [c]"
 + containerStatuses c ready false started false restarts BEFORE
-+ state waiting reason="CrashLoopBackOff" message="back-off DELAY restarting failed container=c pod=post-start-fails-but-well_default(UID)"
-+ lastState terminated 0 reason="Completed" message="FailedPostStartHook: command 'sh -c sleep 2; exit 1' exited with 1"
++ c state waiting reason="CrashLoopBackOff" message="back-off DELAY restarting failed container=c pod=post-start-fails-but-well_default(UID)"
++ c lastState terminated 0 reason="Completed" message="FailedPostStartHook: command 'sh -c sleep 2; exit 1' exited with 1"
 "#,
     ),
 ];

@@ -76,7 +76,7 @@ fn difference(theirs: &str, ours: &str) -> String {
             .lines()
             .filter(|line| !those.lines().any(|own| own == *line))
         {
-            let _ = writeln!(text, "{sign} {}", line.trim_start());
+            let _ = writeln!(text, "{sign} {line}");
         }
     }
     text

@@ -23,15 +23,17 @@ pub(crate) fn shown(pod: &Value) -> String {
         containers.sort_by_key(|container| word(&container["name"]));
         for container in containers {
             let (restarts, back_off) = restarts(container);
+            let name = word(&container["name"]);
             lines.push(format!(
-                "{list} {} ready {} started {} restarts {restarts}",
-                word(&container["name"]),
-                container["ready"],
-                container["started"],
+                "{list} {name} ready {} started {} restarts {restarts}",
+                container["ready"], container["started"],
             ));
             for state in ["state", "lastState"] {
                 let text = state_text(&container[state], uid);
-                lines.push(format!("  {state} {}", text.replace(&back_off, "back-off DELAY")));
+                lines.push(format!(
+                    "{name} {state} {}",
+                    text.replace(&back_off, "back-off DELAY")
+                ));
             }
         }
     }
