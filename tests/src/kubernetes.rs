@@ -1,12 +1,15 @@
 //! Real servers of Kubernetes on this machine: what porthole says is compared with what they say.
 //!
 //! [`programs`] knows where their programs are; `cargo xtask test kubernetes` builds those that are missing.
-//! [`ApiServer`] is one kube-apiserver with its etcd. With the feature `client`, which the tests have, there is a
+//! [`ApiServer`] is one kube-apiserver with its etcd; [`Node`] is one with a kubelet and what that needs. With the feature `client`, which the tests have, there is a
 //! `Client` that sends it JSON and hands back its whole answer.
 
 mod api_server;
 #[cfg(feature = "client")]
 mod client;
+mod image;
+mod isolation;
+mod node;
 mod place;
 mod process;
 pub mod programs;
@@ -16,5 +19,7 @@ mod settings;
 pub use api_server::ApiServer;
 #[cfg(feature = "client")]
 pub use client::{Answer, Client};
+pub use image::IMAGE;
+pub use node::{NODE, Node};
 pub use resource::collection;
 pub use settings::Settings;

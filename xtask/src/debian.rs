@@ -16,8 +16,17 @@ pub(crate) const LINUX: &[&str] = &[
     "libhivex-bin",
     "procps",
 ];
-/// What stands beside the programs of Kubernetes: its store, and what makes a key.
-pub(crate) const KUBERNETES: &[&str] = &["etcd-server", "openssl"];
+/// What stands beside an API server: its store, and what makes a key.
+pub(crate) const API_SERVER: &[&str] = &["etcd-server", "openssl"];
+/// What stands beside a kubelet.
+pub(crate) const NODE: &[&str] = &[
+    "busybox-static",
+    "containerd",
+    "containernetworking-plugins",
+    "iproute2",
+    "runc",
+    "util-linux",
+];
 /// A Rust compiler that brings the standard library's source, for targets that rustup cannot fetch.
 pub(crate) const RUST_WITH_SOURCE: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 

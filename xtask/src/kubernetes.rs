@@ -32,7 +32,10 @@ const WANTED: &[(&str, &[&str])] = &[
 
 /// Provides all that the tests start.
 pub(crate) fn provide() -> Result<()> {
-    debian::install(debian::KUBERNETES)?;
+    debian::install(debian::API_SERVER)?;
+    if command::is_root() {
+        debian::install(debian::NODE)?;
+    }
     for (version, names) in WANTED {
         build(version, names)?;
     }
@@ -41,7 +44,7 @@ pub(crate) fn provide() -> Result<()> {
 
 /// Provides an API server of a version, and the client that asks it.
 pub(crate) fn provide_api_server(version: &str) -> Result<()> {
-    debian::install(debian::KUBERNETES)?;
+    debian::install(debian::API_SERVER)?;
     build(version, &["kube-apiserver"])?;
     build(NEWEST, &["kubectl"])
 }

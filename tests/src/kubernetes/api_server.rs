@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::isolation::{Entrance, Isolation};
 use super::process::Process;
 use super::settings::Settings;
 use super::{place, programs};
@@ -29,6 +30,8 @@ pub struct ApiServer {
     address: String,
     /// Name and token.
     tokens: Vec<(String, String)>,
+    /// Into the namespaces that it is in.
+    entrance: Option<Entrance>,
 }
 
 impl ApiServer {
@@ -37,9 +40,14 @@ impl ApiServer {
     /// # Errors
     /// A program is missing, or does not become ready.
     pub fn start(settings: &Settings) -> Result<Self> {
+        Self::start_by(settings, None)
+    }
+
+    /// The same, in namespaces.
+    pub(super) fn start_by(settings: &Settings, isolation: Option<&Isolation>) -> Result<Self> {
         let mut attempt = 1;
         loop {
-            match Self::attempt(settings) {
+            match Self::attempt(settings, isolation) {
                 Err(failure)
                     if attempt < ATTEMPTS && failure.to_string().contains("address already in use") =>
                 {
@@ -50,7 +58,7 @@ impl ApiServer {
         }
     }
 
-    fn attempt(settings: &Settings) -> Result<Self> {
+    fn attempt(settings: &Settings, isolation: Option<&Isolation>) -> Result<Self> {
         let directory = place::directory("kubernetes")?;
         let mut guardian = Guardian::new()?;
         guardian.remove_at_the_end(&directory)?;
@@ -61,6 +69,7 @@ impl ApiServer {
             address: format!("https://127.0.0.1:{secure}"),
             tokens: tokens(settings)?,
             directory,
+            entrance: isolation.map(Isolation::entrance),
         };
         server.start_etcd(client, peer)?;
         server.start_api_server(settings, secure, client)?;
@@ -69,7 +78,7 @@ impl ApiServer {
     }
 
     fn start_etcd(&mut self, client: u16, peer: u16) -> Result<()> {
-        let mut etcd = Command::new(programs::etcd());
+        let mut etcd = self.program(&programs::etcd());
         etcd.arg("--data-dir")
             .arg(self.directory.join("etcd"))
             // Nothing here outlives the test.
@@ -99,7 +108,7 @@ impl ApiServer {
         )?;
         let users = self.directory.join("tokens.csv");
         write(&users, &self.token_file(settings))?;
-        let mut server = Command::new(programs::find("kube-apiserver", &settings.version)?);
+        let mut server = self.program(&programs::find("kube-apiserver", &settings.version)?);
         server
             .arg(format!("--etcd-servers=http://127.0.0.1:{etcd}"))
             .arg(format!("--secure-port={secure}"))
@@ -126,6 +135,13 @@ impl ApiServer {
         }
         server.args(&settings.arguments);
         self.run("kube-apiserver", &mut server)
+    }
+
+    fn program(&self, path: &Path) -> Command {
+        match self.entrance {
+            Some(entrance) => entrance.command(path),
+            None => Command::new(path),
+        }
     }
 
     fn run(&mut self, name: &str, command: &mut Command) -> Result<()> {
@@ -222,7 +238,7 @@ impl ApiServer {
     pub fn kubectl(&self, arguments: &[&str]) -> Command {
         // Without it the command fails to start, and says which one.
         let kubectl = programs::find("kubectl", programs::NEWEST).unwrap_or_else(|_| "kubectl".into());
-        let mut command = Command::new(kubectl);
+        let mut command = self.program(&kubectl);
         command
             .arg("--kubeconfig")
             .arg(self.kubeconfig())

@@ -200,7 +200,10 @@ impl Machine {
         let Some((index, _)) = self.active.remove(&pod) else {
             return;
         };
-        if end.succeeded {
+        if matches!(self.ending, Some(JobEnd::Failed { .. })) {
+            // What still ran when the job was given up has failed, however it ends then.
+            self.failed = self.failed.saturating_add(1);
+        } else if end.succeeded {
             self.succeeded = self.succeeded.saturating_add(1);
             self.streak = None;
             if let Some(index) = index {

@@ -147,11 +147,19 @@ fn unmet(reason: &str, what: &str, names: &[&str]) -> Met {
     )))
 }
 
+/// Once it is so it stays so. Before, a sidecar that has ended again is named as well.
 fn initialized(machine: &Machine, inits: &[ContainerStatus]) -> Met {
+    if machine.frontier == machine.inits {
+        return Ok(());
+    }
     let names: Vec<&str> = inits
         .iter()
-        .skip(machine.frontier)
-        .map(|status| status.name.as_str())
+        .zip(&machine.members)
+        .filter(|(status, member)| match member.role {
+            Role::Sidecar => status.started != Some(true),
+            Role::Init | Role::Main => !status.ready,
+        })
+        .map(|(status, _)| status.name.as_str())
         .collect();
     unmet("ContainersNotInitialized", "incomplete", &names)
 }

@@ -200,6 +200,28 @@ fn a_deadline_stops_everything_whenever_it_comes() {
 }
 
 #[test]
+fn what_still_runs_when_the_job_is_given_up_has_failed_however_it_ends() {
+    let now = Instant::now();
+    let rules = Rules {
+        completions: Some(3),
+        parallelism: 2,
+        active_deadline: Some(seconds(15)),
+        ..RULES
+    };
+    let mut machine = Machine::new(rules, true, now);
+    machine.step(now);
+    machine.ended(0, &end(true), now + seconds(1));
+    machine.step(now + seconds(1));
+    let step = machine.step(now + seconds(15));
+    assert_eq!(stopped(&step), [1, 2]);
+    machine.ended(1, &end(true), now + seconds(16));
+    machine.ended(2, &end(false), now + seconds(16));
+    let progress = machine.progress();
+    assert_eq!((progress.succeeded, progress.failed), (1, 2));
+    assert!(failed("DeadlineExceeded", &machine.step(now + seconds(16))));
+}
+
+#[test]
 fn without_completions_one_success_is_enough_and_the_others_finish() {
     let now = Instant::now();
     let rules = Rules {

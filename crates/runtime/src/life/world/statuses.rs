@@ -72,6 +72,33 @@ fn conditions_follow_the_containers() {
 }
 
 #[test]
+fn a_sidecar_that_was_ended_before_the_pod_was_initialized_is_incomplete() {
+    let containers = [
+        container("side", Role::Sidecar),
+        container("one", Role::Init),
+        main_container("app"),
+    ];
+    let side = Script {
+        obeys: Some((0, 0)),
+        ..Script::default()
+    };
+    let scripts = [side, Script::exits(2, 3), Script::default()];
+    let mut world = World::new(pod(RestartPolicy::Never, &containers), &scripts);
+    world.pass(1);
+    let incomplete = |names: &str| {
+        no(
+            "ContainersNotInitialized",
+            &format!("containers with incomplete status: [{names}]"),
+        )
+    };
+    assert_eq!(condition(&world.status(), INITIALIZED), incomplete("one"));
+    world.over();
+    let status = world.status();
+    assert_eq!(status.phase, Phase::Failed);
+    assert_eq!(condition(&status, INITIALIZED), incomplete("side one"));
+}
+
+#[test]
 fn a_condition_remembers_since_when_it_is_as_it_is() {
     let world = World::new(
         pod(RestartPolicy::Never, &[main_container("app")]),
