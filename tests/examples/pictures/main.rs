@@ -30,7 +30,7 @@ const PICTURES: &[Picture] = &[
     Picture {
         name: "credential-spec",
         directory: "examples/seeds/windows-pods",
-        words: &["check", "2.1-gmsa-WebApp1.yaml"],
+        words: &["check", "2.4-with-creds-pod.yaml", "2.1-gmsa-WebApp1.yaml"],
     },
     Picture {
         name: "rule",
