@@ -246,7 +246,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "message-of-the-log",
         spec: "  restartPolicy: Never\n  containers:\n  - name: c\n    image: IMAGE\n    terminationMessagePolicy: FallbackToLogsOnError\n    \
-               command: [sh, -c, 'echo one; echo two >&2; exit 1']",
+               command: [sh, -c, 'echo one; sleep 5; echo two >&2; exit 1']",
         moment: over,
     },
     Case {
