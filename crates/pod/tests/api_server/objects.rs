@@ -178,6 +178,35 @@ fn a_service_has_ports() {
 }
 
 #[test]
+fn a_client_is_sent_to_the_same_pod_for_a_day_at_most() {
+    let affinity = |affinity: &str, config: &str| {
+        let spec =
+            format!("ports: [{{port: 80}}], sessionAffinity: {affinity}, sessionAffinityConfig: {config}");
+        let service = format!("{{apiVersion: v1, kind: Service, metadata: {{name: x}}, spec: {{{spec}}}}}");
+        let found = texts(24, &service);
+        assert_eq!(found, texts(37, &service), "all versions say the same");
+        found
+    };
+    let seconds = |seconds: i64| format!("{{clientIP: {{timeoutSeconds: {seconds}}}}}");
+    for taken in [&*seconds(1), &seconds(86_400), "{clientIP: {}}", "{}", "null"] {
+        assert_eq!(affinity("ClientIP", taken), [""; 0], "{taken}");
+    }
+    for wrong in [0, -1, 86_401] {
+        assert_eq!(
+            affinity("ClientIP", &seconds(wrong)),
+            [format!(
+                "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: {wrong}: \
+                 must be greater than 0 and less than 86400"
+            )]
+        );
+        // Of what is not read nothing is said.
+        for other in ["None", "''"] {
+            assert_eq!(affinity(other, &seconds(wrong)), [""; 0], "{other}");
+        }
+    }
+}
+
+#[test]
 fn classes_are_the_clusters() {
     let class = |text: &str| texts(37, &format!("{{{text}}}"));
     let priority = "apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: NAME}, value: ";
