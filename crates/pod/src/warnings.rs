@@ -35,8 +35,10 @@ pub fn object_warnings(object: &Object<'_>, options: &Options) -> Vec<Finding> {
         return warnings(&template, options);
     }
     let mut report = Report::new(options);
-    if (object.group(), object.kind) == ("", Some("Service")) {
-        service::warn(&mut report, object.node);
+    match (object.group(), object.kind) {
+        ("", Some("PersistentVolumeClaim")) => warnings::claim::check(&mut report, object.node),
+        ("", Some("Service")) => service::warn(&mut report, object.node),
+        _ => {}
     }
     report.into_findings()
 }

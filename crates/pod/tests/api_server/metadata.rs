@@ -182,9 +182,32 @@ fn managed_fields_that_cannot_be_read_are_dropped() {
         )
     };
     assert_eq!(texts(37, &entry("Write", "{'f:data': {}}")), [""; 0]);
-    assert_eq!(texts(37, &entry("Update", "{}")), [""; 0], "it has no fields");
-    assert_eq!(
-        texts(37, &entry("Update", "{'f:data': {}}")),
-        ["metadata.managedFields[0].manager: Too long: may not be more than 128 bytes"]
-    );
+    for without in ["{}", "{'.': {}}", "null", "{'x:y': text}"] {
+        assert_eq!(
+            texts(37, &entry("Update", without)),
+            [""; 0],
+            "{without} has no fields"
+        );
+    }
+    for broken in [
+        "{'f:metadata': {'f:labels': text}}",
+        "{'i:one': {}}",
+        "{'v:x': {}}",
+        "{'k:[1]': {}}",
+        "{data: {}}",
+    ] {
+        assert_eq!(texts(37, &entry("Update", broken)), [""; 0], "{broken}");
+    }
+    for read in [
+        "{'f:data': {}}",
+        "{'f:data': null}",
+        "{'f:data': {'.': {}, 'i:1': {}, 'v:\"x\"': {}, 'k:{\"name\":\"c\"}': {'f:image': {}}}}",
+        "{'f:data': {}, 'x:y': text}",
+    ] {
+        assert_eq!(
+            texts(37, &entry("Update", read)),
+            ["metadata.managedFields[0].manager: Too long: may not be more than 128 bytes"],
+            "{read}"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! `metadata.managedFields`, which nobody writes by hand (`ValidateManagedFields`).
 
 use porthole_manifest::Node;
+use serde_json::Value;
 
 use crate::path::Path;
 use crate::render::is_printable;
@@ -23,11 +24,7 @@ pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>
         return;
     }
     // Of records without fields nothing is left.
-    let written = items(metadata, "managedFields").filter(|entry| {
-        entry
-            .field("fieldsV1")
-            .is_some_and(|fields| fields.entries().next().is_some())
-    });
+    let written = items(metadata, "managedFields").filter(|entry| read_fields(*entry) == Some(true));
     for (index, entry) in written.enumerate() {
         let path = path.index(index);
         let manager = text(entry, "manager");
@@ -56,6 +53,41 @@ fn is_readable(entry: Node<'_>) -> bool {
     matches!(text(entry, "operation"), "Apply" | "Update")
         && !text(entry, "apiVersion").is_empty()
         && text(entry, "fieldsType") == "FieldsV1"
+        && read_fields(entry).is_some()
+}
+
+/// Whether a record names any field; none where its fields cannot be read.
+fn read_fields(entry: Node<'_>) -> Option<bool> {
+    entry.field("fieldsV1").map_or(Some(false), read_set)
+}
+
+/// A set of fields is written as a mapping from each to the set of those below it (`FieldsV1`).
+fn read_set(set: Node<'_>) -> Option<bool> {
+    if !set.is_mapping() {
+        return set.is_null().then_some(false);
+    }
+    let mut any = false;
+    for entry in set.entries() {
+        let key = entry.key.key_text();
+        let json = |text| serde_json::from_str::<Value>(text).ok();
+        let can_be_read = match key.split_at_checked(2) {
+            // The set itself.
+            None if key == "." => continue,
+            Some(("f:", _)) => true,
+            Some(("v:", value)) => json(value).is_some(),
+            Some(("k:", keys)) => json(keys).is_some_and(|keys| keys.is_object()),
+            Some(("i:", index)) => index.parse::<i64>().is_ok(),
+            // What a newer server may know.
+            Some((kind, _)) if kind.ends_with(':') => continue,
+            _ => false,
+        };
+        if !can_be_read {
+            return None;
+        }
+        read_set(entry.value)?;
+        any = true;
+    }
+    Some(any)
 }
 
 /// A character as Go's `%#U` prints one that cannot be printed.
