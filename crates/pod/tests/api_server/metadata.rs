@@ -173,6 +173,34 @@ fn a_finalizer_has_a_domain() {
 }
 
 #[test]
+fn managed_fields_of_versions_that_the_kind_does_not_have_are_dropped() {
+    let deployment = |version: &str| {
+        let manager = "m".repeat(129);
+        let text = format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: a, managedFields: [{{operation: Update, \
+             apiVersion: {version}, fieldsType: FieldsV1, manager: {manager}, fieldsV1: {{'f:spec': {{}}}}}}]}}, \
+             spec: {{selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, \
+             spec: {{containers: [{{name: c, image: i}}]}}}}}}}}"
+        );
+        let found = with_template(&text, |template| validate(template, &options_of(37)));
+        found
+            .iter()
+            .map(|finding| finding.field.clone())
+            .collect::<Vec<_>>()
+    };
+    for known in ["apps/v1", "apps/v1beta2"] {
+        assert_eq!(
+            deployment(known),
+            ["metadata.managedFields[0].manager"],
+            "{known}"
+        );
+    }
+    for unknown in ["v1", "'80'", "apps/v2"] {
+        assert_eq!(deployment(unknown), [""; 0], "{unknown}");
+    }
+}
+
+#[test]
 fn managed_fields_that_cannot_be_read_are_dropped() {
     let entry = |operation: &str, fields: &str| {
         let manager = "m".repeat(129);

@@ -7,6 +7,8 @@ use crate::path::Path;
 use crate::render::is_printable;
 use crate::report::{Report, Shown, items, place, text};
 use crate::rule::rules;
+use crate::schema;
+use crate::version::Version;
 
 rules! { ApiServer:
     /// `metadata.managedFields` is the API server's record of who wrote which field. Leave it out of manifests.
@@ -19,12 +21,15 @@ const MANAGER_LIMIT: usize = 128;
 const SUBRESOURCE_LIMIT: usize = 256;
 
 /// Records that can be read. Where one cannot, the API server drops all of them before it validates.
-pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>) {
+pub(super) fn check(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) {
+    let metadata = object.child("metadata");
     if !items(metadata, "managedFields").all(is_readable) {
         return;
     }
-    // Of records without fields nothing is left.
-    let written = items(metadata, "managedFields").filter(|entry| read_fields(*entry) == Some(true));
+    // Of records without fields, and of versions that the kind does not have, nothing is left.
+    let version = report.options.kubernetes_version;
+    let written = items(metadata, "managedFields")
+        .filter(|entry| read_fields(*entry) == Some(true) && has_version(*entry, object, version));
     for (index, entry) in written.enumerate() {
         let path = path.index(index);
         let manager = text(entry, "manager");
@@ -54,6 +59,13 @@ fn is_readable(entry: Node<'_>) -> bool {
         && !text(entry, "apiVersion").is_empty()
         && text(entry, "fieldsType") == "FieldsV1"
         && read_fields(entry).is_some()
+}
+
+/// Whether a record is of the object's own version, or of another one of its kind.
+fn has_version(entry: Node<'_>, object: Node<'_>, version: Version) -> bool {
+    let given = text(entry, "apiVersion");
+    let kind = || schema::kind(given, text(object, "kind"));
+    given == text(object, "apiVersion") || kind().is_some_and(|kind| kind.is_known(version))
 }
 
 /// Whether a record names any field; none where its fields cannot be read.
