@@ -5,6 +5,7 @@ mod generated;
 mod managed_fields;
 mod name;
 mod owners;
+mod repeated;
 
 use porthole_manifest::Node;
 

@@ -173,6 +173,36 @@ fn a_finalizer_has_a_domain() {
 }
 
 #[test]
+fn managed_fields_are_dropped_with_repeated_items_up_to_1_28() {
+    let found = |minor, spec: &str| {
+        let manager = "m".repeat(129);
+        let text = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: a, managedFields: [{{operation: Update, apiVersion: v1, fieldsType: \
+             FieldsV1, manager: {manager}, fieldsV1: {{'f:spec': {{}}}}}}]}}, spec: {{containers: [{{name: c, image: i, {spec}}}]}}}}"
+        );
+        let found = findings_under(&text, &options_of(minor));
+        found
+            .iter()
+            .any(|finding| finding.field == "metadata.managedFields[0].manager")
+    };
+    let repeated = [
+        "env: [{name: A}, {name: A}]",
+        "ports: [{containerPort: 80}, {containerPort: 80, protocol: TCP}]",
+    ];
+    for spec in repeated {
+        assert!(!found(28, spec), "{spec}");
+        assert!(found(29, spec), "{spec}");
+    }
+    for unlike in [
+        "env: [{name: A}, {name: B}]",
+        "ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}]",
+        "args: [a, a]",
+    ] {
+        assert!(found(28, unlike), "{unlike}");
+    }
+}
+
+#[test]
 fn managed_fields_of_versions_that_the_kind_does_not_have_are_dropped() {
     let deployment = |version: &str| {
         let manager = "m".repeat(129);

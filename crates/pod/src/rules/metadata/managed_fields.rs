@@ -3,6 +3,7 @@
 use porthole_manifest::Node;
 use serde_json::Value;
 
+use super::repeated::has_repeated_item;
 use crate::path::Path;
 use crate::render::is_printable;
 use crate::report::{Report, Shown, items, place, text};
@@ -24,6 +25,11 @@ const SUBRESOURCE_LIMIT: usize = 256;
 pub(super) fn check(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) {
     let metadata = object.child("metadata");
     if !items(metadata, "managedFields").all(is_readable) {
+        return;
+    }
+    // Up to 1.28 they are dropped, too, where it cannot be told which item of a list they are about.
+    if items(metadata, "managedFields").next().is_some() && !report.at_least(29) && has_repeated_item(object)
+    {
         return;
     }
     // Of records without fields, and of versions that the kind does not have, nothing is left.
