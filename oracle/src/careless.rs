@@ -128,10 +128,19 @@ fn repeat_key(tree: &mut Tree, way: &[usize], random: &mut Random) {
         && let Some(entry) = entries.get(*place).cloned()
     {
         let at = random.below(entries.len() + 1);
-        // A server that is not strict reads a repeated object into what it has of the first one; porthole takes the last.
-        if !matches!(entry.1, Tree::Map(_)) {
+        // A server that is not strict reads a repeated object, also one in a list, into what it has of the first one; porthole
+        // takes the last.
+        if !holds_object(&entry.1) {
             entries.insert(at, entry);
         }
+    }
+}
+
+fn holds_object(tree: &Tree) -> bool {
+    match tree {
+        Tree::Leaf(_) => false,
+        Tree::List(items) => items.iter().any(holds_object),
+        Tree::Map(_) => true,
     }
 }
 

@@ -107,6 +107,13 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
     changed
 }
 
+/// Whether nothing is taken away that is taken to stay.
+#[must_use]
+pub fn keeps_what_stays(old: &Tree, new: &Tree) -> bool {
+    let key = |tree: &Tree, key| tree.get("spec").is_some_and(|spec| spec.get(key).is_some());
+    STAYS.iter().all(|name| !key(old, name) || key(new, name))
+}
+
 /// Gives an entry of a mapping, or the whole of a list, what another object has in its place.
 fn take_over(tree: &mut Tree, other: &Tree, random: &mut Random) {
     let Tree::Map(entries) = other else { return };
@@ -164,6 +171,14 @@ mod tests {
         let old = json!({"a": {"b": 1, "c": 2}, "d": [1, 2], "e": "x"});
         let new = json!({"a": {"b": 1, "f": 3}, "d": [1], "e": "x"});
         assert_eq!(patch(&old, &new), json!({"a": {"c": null, "f": 3}, "d": [1]}));
+    }
+
+    #[test]
+    fn what_stays_is_not_taken_away() {
+        let tree = |spec: Value| Tree::from(json!({"spec": spec}));
+        let old = tree(json!({"nodeName": "a", "hostNetwork": true}));
+        assert!(keeps_what_stays(&old, &tree(json!({"nodeName": "b"}))));
+        assert!(!keeps_what_stays(&old, &tree(json!({"hostNetwork": true}))));
     }
 
     #[test]

@@ -10,6 +10,8 @@ const UNSEEN: &[(&str, &str)] = &[
     ("stop-signal", ALPHA),
     ("resize-policy-of-init", BETWEEN),
     ("sub-path-of-image", BETWEEN),
+    ("credential-spec-type", CUSTOM),
+    ("finalizer-without-path", CUSTOM),
     (
         "object-namespace",
         "an object in another namespace than that of the request is refused before it is validated",
@@ -25,6 +27,7 @@ const UNSEEN: &[(&str, &str)] = &[
 ];
 
 const ALPHA: &str = "an alpha gate drops its field, and the servers have it off";
+const CUSTOM: &str = "it is of custom resources, whose answers are kept beside";
 const BETWEEN: &str = "only versions between the oldest and the newest have it";
 
 /// Why the rule of that name cannot be seen; nothing where it can.

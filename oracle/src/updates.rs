@@ -4,7 +4,7 @@ use porthole_tests::failure::Result;
 use serde_json::Value;
 
 use crate::answer::{Answer, difference};
-use crate::change::{change, patch};
+use crate::change::{change, keeps_what_stays, patch};
 use crate::generator::{Generator, Sample};
 use crate::namespaces;
 use crate::porthole;
@@ -125,6 +125,7 @@ impl Pair<'_> {
         let least = shrink(&changed, SHRINKING, |changed| {
             let mut named = changed.clone();
             named.at_mut("metadata.name").is_some()
+                && keeps_what_stays(&live.object, changed)
                 && live
                     .both(self, changed)
                     .is_ok_and(|(theirs, ours)| difference(&theirs, &ours.answer).as_ref() == Some(&what))

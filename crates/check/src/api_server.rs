@@ -13,7 +13,7 @@ use porthole_pod::{
     validate_object, validate_update, warnings_of_invalid,
 };
 
-use crate::answer::Answer;
+use crate::answer::{Answer, sent};
 use crate::existence;
 use crate::foreign;
 use crate::live::Part;
@@ -123,6 +123,7 @@ pub(crate) fn ask(
         asked.warn(&of_object);
         asked.answer.warnings.extend(security.warnings);
     }
+    asked.answer.warnings = sent(asked.answer.warnings);
     // What is not valid does not come before admission, but whoever mends it wants to know all of it.
     asked.findings.extend(existence.findings);
     asked

@@ -106,6 +106,38 @@ fn what_is_not_valid_does_not_reach_pod_security() {
 }
 
 #[test]
+fn a_warning_with_control_characters_is_no_header() {
+    let set = "
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: s}
+spec:
+  selector: {matchLabels: {a: b}}
+  template:
+    metadata: {labels: {a: b}}
+    spec: {containers: [{name: \"a\\tb\", securityContext: {privileged: true}}]}
+";
+    let settings = Settings {
+        // Newer servers ask for names of containers.
+        options: Options::of(Version::new(24).expect("1.24 is known")),
+        ..held_to("baseline")
+    };
+    with_verdicts(&[set], &settings, |verdicts| {
+        assert_eq!(verdicts[0].answer.code, Some(201));
+        assert_eq!(verdicts[0].answer.warnings, [""; 0]);
+        let rules: Vec<_> = verdicts[0]
+            .findings
+            .iter()
+            .map(|finding| finding.rule.name)
+            .collect();
+        assert!(
+            rules.contains(&"pod-security-privileged"),
+            "it is told: {rules:?}"
+        );
+    });
+}
+
+#[test]
 fn a_workload_is_taken_with_a_warning_and_its_pods_are_not() {
     let deployment = "
 apiVersion: apps/v1

@@ -14,8 +14,8 @@ porthole_pod::rules! { Advice:
     /// A credential spec has the three parts `CmsPlugins`, `DomainJoinConfig` and `ActiveDirectoryConfig`. Without one of
     /// them Windows does not take it, and the container starts as nobody of the domain.
     CREDSPEC_INCOMPLETE = "credspec-incomplete";
-    /// The cluster drops fields that the definition of GMSACredentialSpec does not name, without a word; names are
-    /// case-sensitive.
+    /// The definition of GMSACredentialSpec names the fields of a credential spec, and names are case-sensitive. What it does
+    /// not name a server refuses that is asked to be strict; others drop it without a word.
     CREDSPEC_UNKNOWN_FIELD = "credspec-unknown-field";
     /// Every value of a credential spec is a string, `PortableCcgVersion: "1"` too: the cluster refuses numbers, and a
     /// GUID in braces without quotes is a mapping to YAML.

@@ -8,6 +8,7 @@
 //! [`ErrorKind::Ignored`].
 
 mod base64;
+mod custom;
 mod help;
 mod json_schema;
 mod number;
@@ -17,41 +18,51 @@ mod walk;
 
 use porthole_manifest::{Node, Span};
 
+use walk::Walk;
+
 use crate::finding::{ErrorKind, Finding, Severity};
 use crate::options::Options;
 use crate::rules::decoding::{
     DEPRECATED_API_VERSION, DUPLICATE_FIELD, NOT_SERVED, REQUEST_TOO_LARGE, UNKNOWN_FIELD, WRONG_TYPE,
 };
-use crate::schema::{self, ApiKind};
+use crate::rules::object::credential_spec;
+use crate::schema;
 
 /// How many bytes a request may have.
 pub const REQUEST_LIMIT: u32 = 3 << 20;
 
 const STRICT: &str = "strict decoding error: ";
 
-/// What is wrong with an object before validation. Nothing where it can be decoded, and of a kind that is not
-/// Kubernetes' own.
+/// What is wrong with an object before validation. Nothing where it can be decoded, and of a kind that is neither
+/// Kubernetes' own nor `GMSACredentialSpec`.
 ///
 /// The detail of each finding is the server's answer if that were all that is wrong; [`message`] is the answer to all.
 #[must_use]
 pub fn check(object: Node<'_>, api_version: &str, kind: &str, options: &Options) -> Vec<Finding> {
     let version = options.kubernetes_version;
-    let Some(known) = schema::kind(api_version, kind) else {
+    let is_custom = credential_spec::is(api_version, kind);
+    let structure = schema::kind(api_version, kind)
+        .filter(|known| known.is_known(version))
+        .and_then(|known| known.structure(version));
+    if structure.is_none() && !is_custom {
         return Vec::new();
-    };
-    let Some(structure) = known.structure(version).filter(|_| known.is_known(version)) else {
-        return Vec::new();
-    };
+    }
     if let Some(finding) = check_size(object) {
         return vec![finding];
     }
     let strict = options.at_least(27) || options.enabled("ServerSideFieldValidation");
-    let mut walk = walk::Walk::new(version);
-    walk.object(object, structure);
+    let walk = match structure {
+        Some(structure) => {
+            let mut walk = Walk::new(version);
+            walk.object(object, structure);
+            walk
+        }
+        None => custom::walk(object, version),
+    };
     if walk.mistake.is_none() && walk.strict.is_empty() {
         return Vec::new();
     }
-    let prefix = handled_as(known);
+    let prefix = handled_as(api_version, kind);
     if let Some(mistake) = walk.mistake {
         return vec![Finding {
             rule: &WRONG_TYPE,
@@ -100,12 +111,10 @@ pub fn check(object: Node<'_>, api_version: &str, kind: &str, options: &Options)
     found.collect()
 }
 
-fn handled_as(kind: &ApiKind) -> String {
-    let version = kind
-        .api_version
+fn handled_as(api_version: &str, kind: &str) -> String {
+    let version = api_version
         .rsplit_once('/')
-        .map_or(kind.api_version, |(_, version)| version);
-    let kind = kind.kind;
+        .map_or(api_version, |(_, version)| version);
     format!("{kind} in version \"{version}\" cannot be handled as a {kind}: ")
 }
 
@@ -150,8 +159,8 @@ fn check_size(object: Node<'_>) -> Option<Finding> {
     })
 }
 
-/// What the server says to an object's `apiVersion` and `kind`, where that version is Kubernetes' own: that it does not
-/// serve them, or that they are deprecated. `span` is the place of `apiVersion`.
+/// What the server says to an object's `apiVersion` and `kind`, where that version is Kubernetes' own or that of a
+/// `GMSACredentialSpec`: that it does not serve them, or that they are deprecated. `span` is the place of `apiVersion`.
 #[must_use]
 pub fn check_api_version(api_version: &str, kind: &str, span: Span, options: &Options) -> Option<Finding> {
     let version = options.kubernetes_version;
@@ -167,6 +176,16 @@ pub fn check_api_version(api_version: &str, kind: &str, span: Span, options: &Op
         help,
         fix: None,
     };
+    if api_version == credential_spec::DEPRECATED && kind == credential_spec::KIND {
+        let warning = credential_spec::DEPRECATION.to_owned();
+        return Some(finding(
+            &DEPRECATED_API_VERSION,
+            Severity::Warning,
+            ErrorKind::Warning,
+            warning,
+            None,
+        ));
+    }
     let not_served = |help: String| {
         finding(
             &NOT_SERVED,

@@ -3,8 +3,8 @@
 //! It is data (`schema/*.txt`), which `cargo xtask schema` writes from the published Go modules. Of a type only what is
 //! asked for is read, once a version.
 //!
-//! `GMSACredentialSpec` (`windows.k8s.io/v1`) is no part of it: a custom resource has the schema of its definition, and a
-//! server without that definition knows nothing of it.
+//! `GMSACredentialSpec` (`windows.k8s.io/v1`) is no part of it: a custom resource has the schema of its definition, which
+//! stands among the rules of its kind.
 
 pub mod kinds;
 pub mod types;

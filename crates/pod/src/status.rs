@@ -9,6 +9,7 @@ use crate::decode;
 use crate::finding::{ErrorKind, Finding};
 use crate::render::go_quote;
 use crate::rules::metadata::created_name;
+use crate::rules::object::credential_spec;
 use crate::schema;
 
 /// The message of the answer to an invalid object: `Pod "hpc" is invalid: …`. Equal errors are named once; several stand
@@ -186,14 +187,24 @@ pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status
     })
 }
 
-/// The answer to the creation of an object of any kind that is Kubernetes' own, or nothing where there is nothing to find
+/// The answer to the creation of an object of any kind that is Kubernetes' own, or of a
+/// `GMSACredentialSpec`, or nothing where there is nothing to find
 /// fault with.
 #[must_use]
 pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status> {
     if let Some(template) = pod_template(object) {
         return status(&template, findings);
     }
-    let known = schema::kind(object.api_version?, object.kind?)?;
+    let (kind, group) = match schema::kind(object.api_version?, object.kind?) {
+        Some(known) => (
+            known.kind,
+            known.api_version.split_once('/').map_or("", |(group, _)| group),
+        ),
+        None if credential_spec::is(object.api_version?, object.kind?) => {
+            (credential_spec::KIND, credential_spec::GROUP)
+        }
+        None => return None,
+    };
     let name = created_name(object.node.child("metadata"));
     Some(match findings.first()?.kind {
         ErrorKind::Undecodable => Status::bad_request(decode::message(findings)),
@@ -202,9 +213,6 @@ pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status
             Status::failure(404, "NotFound", message, Some(Status::details_of("", "")))
         }
         ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", findings[0].to_string(), None),
-        _ => {
-            let group = known.api_version.split_once('/').map_or("", |(group, _)| group);
-            Status::invalid(known.kind, group, &name, findings)
-        }
+        _ => Status::invalid(kind, group, &name, findings),
     })
 }

@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Report, Shown, place, text};
 use crate::rule::rules;
-use crate::rules::object::Known;
+use crate::rules::object::{Known, credential_spec};
 use crate::validate::{Pass, check_decoding};
 use crate::warnings::{object_warnings, warnings};
 
@@ -73,6 +73,11 @@ pub fn validate_update(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
 /// The warnings of the API server when `new` takes the place of `old`: of what pods are made of, where it is another.
 #[must_use]
 pub fn change_warnings(old: &Object<'_>, new: &Object<'_>, options: &Options) -> Vec<Finding> {
+    if (new.group(), new.kind) == (credential_spec::GROUP, Some(credential_spec::KIND)) {
+        let mut report = Report::new(options);
+        credential_spec::warn(&mut report, new.node, Some(old.node));
+        return report.into_findings();
+    }
     let Some(template) = pod_template(new) else {
         return object_warnings(new, options);
     };

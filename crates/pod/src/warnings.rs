@@ -6,7 +6,7 @@ use crate::decode;
 use crate::finding::{ErrorKind, Finding};
 use crate::options::Options;
 use crate::report::Report;
-use crate::rules::object::service;
+use crate::rules::object::{credential_spec, service};
 use crate::rules::{container, metadata, warnings, workload};
 use crate::validate::Pass;
 
@@ -35,8 +35,13 @@ pub fn object_warnings(object: &Object<'_>, options: &Options) -> Vec<Finding> {
         return warnings(&template, options);
     }
     let mut report = Report::new(options);
-    if (object.group(), object.kind) == ("", Some("Service")) {
-        service::warn(&mut report, object.node);
+    match (object.group(), object.kind) {
+        ("", Some("PersistentVolumeClaim")) => warnings::claim::check(&mut report, object.node),
+        (credential_spec::GROUP, Some(credential_spec::KIND)) => {
+            credential_spec::warn(&mut report, object.node, None);
+        }
+        ("", Some("Service")) => service::warn(&mut report, object.node),
+        _ => {}
     }
     report.into_findings()
 }

@@ -338,7 +338,8 @@ impl Walk {
         Err(Ended)
     }
 
-    fn strict(&mut self, duplicate: bool, path: &Path<'_>, key: &str, entry: Entry<'_>) {
+    /// Remembers a field that is unknown, or there before.
+    pub(super) fn strict(&mut self, duplicate: bool, path: &Path<'_>, key: &str, entry: Entry<'_>) {
         let path = path.to_string();
         let bare = (!self.version.at_least(24)).then(|| key.to_owned());
         let name = bare.clone().unwrap_or_else(|| path.clone());

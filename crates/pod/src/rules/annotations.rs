@@ -8,7 +8,7 @@ use crate::container::{ContainerRef, containers};
 use crate::names;
 use crate::path::Path;
 use crate::render::go_quote;
-use crate::report::{Report, Shown, some_text, text};
+use crate::report::{Report, Shown, place, some_text, text};
 use crate::rule::rules;
 use crate::rules::container::security_context;
 use crate::rules::volumes::check_descending;
@@ -239,6 +239,35 @@ pub(crate) fn check_seccomp_field(pass: &mut Pass<'_>, container: Option<&str>, 
     {
         let field = path.child("localhostProfile");
         check_descending(pass, &SECCOMP_ANNOTATION, file, &field, annotation.span());
+    }
+}
+
+/// The profile of a container that has none of its own, where it comes from an annotation or from a container of the same
+/// name before it.
+pub(crate) fn check_seccomp_of_others(pass: &mut Pass<'_>, container: Node<'_>, path: &Path<'_>) {
+    if pass.at_least(27) || !pass.is_pod() {
+        return;
+    }
+    let name = text(container, "name");
+    if annotations(pass).is_some_and(|given| given.get(&format!("{SECCOMP_CONTAINER}{name}")).is_some()) {
+        check_seccomp_field(pass, Some(name), path);
+        return;
+    }
+    let template = pass.template;
+    let itself = containers(&template).find(|of| of.node.span() == container.span());
+    let namesake = itself.and_then(|itself| seccomp_of_namesake(pass, &itself));
+    if let Some((profile, true)) = namesake
+        && text(profile, "type") == "Localhost"
+    {
+        let file = text(profile, "localhostProfile");
+        let field = path.child("localhostProfile");
+        check_descending(
+            pass,
+            &SECCOMP_ANNOTATION,
+            file,
+            &field,
+            place(profile, "localhostProfile"),
+        );
     }
 }
 

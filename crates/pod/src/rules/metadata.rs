@@ -5,6 +5,7 @@ mod generated;
 mod managed_fields;
 mod name;
 mod owners;
+mod repeated;
 
 use porthole_manifest::Node;
 
@@ -88,7 +89,7 @@ pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>, demands: Demands,
     if demands.scope == Scope::Namespace && !name.is_empty() {
         labels::check_value(report, name, &path.child("labels"), place(metadata, "name"));
     }
-    check_rest(report, metadata, demands, &path);
+    check_rest(report, object, demands, &path);
 }
 
 /// The metadata of a Job: without labels of its own it has those of its template, with what the API server adds to these.
@@ -107,7 +108,7 @@ pub(crate) fn check_job(pass: &mut Pass<'_>, demands: Demands) {
             check_made_labels(pass, &path.child("labels"));
         }
     }
-    check_rest(pass, metadata, demands, &path);
+    check_rest(pass, template.object, demands, &path);
 }
 
 /// The labels of an object, where there are some.
@@ -196,11 +197,12 @@ pub(crate) fn check_changed(report: &mut Report<'_>, object: Node<'_>, labels: O
         annotations::check_keys(report, given, &path.child("annotations"));
     }
     owners::check(report, metadata, &path.child("ownerReferences"));
-    managed_fields::check(report, metadata, &path.child("managedFields"));
+    managed_fields::check(report, object, &path.child("managedFields"));
 }
 
 /// Annotations and what comes after them.
-fn check_rest(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, path: &Path<'_>) {
+fn check_rest(report: &mut Report<'_>, object: Node<'_>, demands: Demands, path: &Path<'_>) {
+    let metadata = object.child("metadata");
     if let Some(given) = metadata.field("annotations") {
         annotations::check_keys(report, given, &path.child("annotations"));
     }
@@ -211,7 +213,7 @@ fn check_rest(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, pat
         demands.added_finalizer,
         &path.child("finalizers"),
     );
-    managed_fields::check(report, metadata, &path.child("managedFields"));
+    managed_fields::check(report, object, &path.child("managedFields"));
     if demands.knows_finalizers {
         finalizers::check_known(report, metadata, &path.child("finalizers"));
     }

@@ -2,6 +2,7 @@
 
 mod binding;
 mod config_map;
+pub(crate) mod credential_spec;
 mod namespace;
 mod priority_class;
 mod role;
@@ -22,6 +23,7 @@ pub(crate) fn all_rules() -> impl Iterator<Item = &'static Rule> {
     [
         binding::RULES,
         config_map::RULES,
+        credential_spec::RULES,
         namespace::RULES,
         priority_class::RULES,
         role::RULES,
@@ -40,6 +42,7 @@ pub(crate) enum Known {
     ClusterRole,
     ClusterRoleBinding,
     ConfigMap,
+    CredentialSpec,
     Namespace,
     PersistentVolumeClaim,
     PriorityClass,
@@ -54,7 +57,7 @@ pub(crate) enum Known {
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// The kinds with their groups.
-const KINDS: [(&str, &str, Known); 12] = [
+const KINDS: [(&str, &str, Known); 13] = [
     (RBAC, "ClusterRole", Known::ClusterRole),
     (RBAC, "ClusterRoleBinding", Known::ClusterRoleBinding),
     ("", "ConfigMap", Known::ConfigMap),
@@ -64,6 +67,11 @@ const KINDS: [(&str, &str, Known); 12] = [
     (RBAC, "Role", Known::Role),
     (RBAC, "RoleBinding", Known::RoleBinding),
     ("node.k8s.io", "RuntimeClass", Known::RuntimeClass),
+    (
+        credential_spec::GROUP,
+        credential_spec::KIND,
+        Known::CredentialSpec,
+    ),
     ("", "Secret", Known::Secret),
     ("", "Service", Known::Service),
     ("", "ServiceAccount", Known::ServiceAccount),
@@ -91,16 +99,18 @@ impl Known {
         };
         let scope = match self {
             Self::Namespace => Scope::Namespace,
-            Self::ClusterRole | Self::ClusterRoleBinding | Self::PriorityClass | Self::RuntimeClass => {
-                Scope::Cluster
-            }
+            Self::ClusterRole
+            | Self::ClusterRoleBinding
+            | Self::CredentialSpec
+            | Self::PriorityClass
+            | Self::RuntimeClass => Scope::Cluster,
             _ => Scope::Namespaced,
         };
         Demands {
             name,
             scope,
-            writes_generation: self == Self::PriorityClass,
-            knows_finalizers: self != Self::RuntimeClass,
+            writes_generation: matches!(self, Self::CredentialSpec | Self::PriorityClass),
+            knows_finalizers: !matches!(self, Self::CredentialSpec | Self::RuntimeClass),
             added_finalizer: (self == Self::PersistentVolumeClaim).then_some("kubernetes.io/pvc-protection"),
         }
     }
@@ -118,6 +128,7 @@ impl Known {
             Self::ClusterRole => role::check_cluster(report, object),
             Self::ClusterRoleBinding => binding::check(report, object, false),
             Self::ConfigMap => config_map::check(report, object),
+            Self::CredentialSpec => credential_spec::check(report, object),
             Self::Namespace => namespace::check(report, object),
             Self::PersistentVolumeClaim => {
                 let path = crate::path::Path::root("spec");

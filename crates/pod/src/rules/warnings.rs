@@ -2,6 +2,7 @@
 //!
 //! Warnings come in three parts: those before, of and after the containers.
 
+pub(crate) mod claim;
 mod overlaps;
 mod volumes;
 
@@ -15,7 +16,7 @@ use crate::names;
 use crate::path::Path;
 use crate::quantity::Quantity;
 use crate::render::go_quote;
-use crate::report::{int, items, place, text};
+use crate::report::{Report, int, items, place, text};
 use crate::rule::{Rule, rules};
 use crate::rules::annotations;
 use crate::rules::metadata::created_name;
@@ -406,15 +407,16 @@ fn check_volume_names(pass: &mut Pass<'_>) {
 }
 
 /// An amount of bytes at `path`, where it is given.
-pub(crate) fn check_bytes(pass: &mut Pass<'_>, amounts: Node<'_>, key: &str, path: &Path<'_>) {
+fn check_bytes(report: &mut Report<'_>, amounts: Node<'_>, key: &str, path: &Path<'_>) {
     let node = amounts.get(key);
     if let Some(node) = node
         && let Some(Ok(amount)) = Quantity::of(node)
         && !amount.is_whole()
     {
         let amount = go_quote(&amount.to_string());
-        let message = format!("fractional byte value {amount} is invalid, must be an integer");
-        warn(pass, &FRACTIONAL_BYTES, &path.key(key), &message, node.span());
+        let field = path.key(key);
+        let text = format!("{field}: fractional byte value {amount} is invalid, must be an integer");
+        report.warn(&FRACTIONAL_BYTES, &field, text, node.span());
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
             known.check(report, object);
             change.check_claim(report);
         }
-        Known::ServiceAccount | Known::Service => {
+        Known::CredentialSpec | Known::ServiceAccount | Known::Service => {
             metadata::check_changed(report, object, None);
             known.check(report, object);
         }

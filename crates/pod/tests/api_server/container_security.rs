@@ -1,6 +1,6 @@
 //! Security contexts of containers.
 
-use crate::pods::{assert_containers, container_texts_at, texts_at};
+use crate::pods::{assert_containers, container_texts_at, findings_under, options_of, texts_at};
 
 #[test]
 fn a_contradiction_shows_the_whole_context() {
@@ -120,4 +120,28 @@ fn profiles_have_a_type_and_a_name_where_they_are_the_nodes() {
             ],
         ),
     ]);
+}
+
+#[test]
+fn a_container_has_the_seccomp_profile_of_its_namesake_before_1_27() {
+    let fields = |minor| {
+        let profile = "securityContext: {seccompProfile: {type: Localhost, localhostProfile: ../x}}";
+        let pod = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: x}}, spec: {{containers: [{{name: a, image: i}}, {{name: c, image: i, {profile}}}, {{name: c, image: i}}, {{name: c, image: i, \
+             securityContext: {{}}}}]}}}}"
+        );
+        findings_under(&pod, &options_of(minor))
+            .iter()
+            .map(ToString::to_string)
+            .filter(|text| text.contains("seccompProfile"))
+            .collect::<Vec<_>>()
+    };
+    let text = |index: usize| {
+        format!(
+            "spec.containers[{index}].securityContext.seccompProfile.localhostProfile: Invalid value: \"../x\": must not \
+             contain '..'"
+        )
+    };
+    assert_eq!(fields(26), [text(1), text(2), text(3)]);
+    assert_eq!(fields(27), [text(1)]);
 }

@@ -173,6 +173,64 @@ fn a_finalizer_has_a_domain() {
 }
 
 #[test]
+fn managed_fields_are_dropped_with_repeated_items_up_to_1_28() {
+    let found = |minor, spec: &str| {
+        let manager = "m".repeat(129);
+        let text = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: a, managedFields: [{{operation: Update, apiVersion: v1, fieldsType: \
+             FieldsV1, manager: {manager}, fieldsV1: {{'f:spec': {{}}}}}}]}}, spec: {{containers: [{{name: c, image: i, {spec}}}]}}}}"
+        );
+        let found = findings_under(&text, &options_of(minor));
+        found
+            .iter()
+            .any(|finding| finding.field == "metadata.managedFields[0].manager")
+    };
+    let repeated = [
+        "env: [{name: A}, {name: A}]",
+        "ports: [{containerPort: 80}, {containerPort: 80, protocol: TCP}]",
+    ];
+    for spec in repeated {
+        assert!(!found(28, spec), "{spec}");
+        assert!(found(29, spec), "{spec}");
+    }
+    for unlike in [
+        "env: [{name: A}, {name: B}]",
+        "ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}]",
+        "args: [a, a]",
+    ] {
+        assert!(found(28, unlike), "{unlike}");
+    }
+}
+
+#[test]
+fn managed_fields_of_versions_that_the_kind_does_not_have_are_dropped() {
+    let deployment = |version: &str| {
+        let manager = "m".repeat(129);
+        let text = format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: a, managedFields: [{{operation: Update, \
+             apiVersion: {version}, fieldsType: FieldsV1, manager: {manager}, fieldsV1: {{'f:spec': {{}}}}}}]}}, \
+             spec: {{selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, \
+             spec: {{containers: [{{name: c, image: i}}]}}}}}}}}"
+        );
+        let found = with_template(&text, |template| validate(template, &options_of(37)));
+        found
+            .iter()
+            .map(|finding| finding.field.clone())
+            .collect::<Vec<_>>()
+    };
+    for known in ["apps/v1", "apps/v1beta2"] {
+        assert_eq!(
+            deployment(known),
+            ["metadata.managedFields[0].manager"],
+            "{known}"
+        );
+    }
+    for unknown in ["v1", "'80'", "apps/v2"] {
+        assert_eq!(deployment(unknown), [""; 0], "{unknown}");
+    }
+}
+
+#[test]
 fn managed_fields_that_cannot_be_read_are_dropped() {
     let entry = |operation: &str, fields: &str| {
         let manager = "m".repeat(129);
@@ -182,9 +240,32 @@ fn managed_fields_that_cannot_be_read_are_dropped() {
         )
     };
     assert_eq!(texts(37, &entry("Write", "{'f:data': {}}")), [""; 0]);
-    assert_eq!(texts(37, &entry("Update", "{}")), [""; 0], "it has no fields");
-    assert_eq!(
-        texts(37, &entry("Update", "{'f:data': {}}")),
-        ["metadata.managedFields[0].manager: Too long: may not be more than 128 bytes"]
-    );
+    for without in ["{}", "{'.': {}}", "null", "{'x:y': text}"] {
+        assert_eq!(
+            texts(37, &entry("Update", without)),
+            [""; 0],
+            "{without} has no fields"
+        );
+    }
+    for broken in [
+        "{'f:metadata': {'f:labels': text}}",
+        "{'i:one': {}}",
+        "{'v:x': {}}",
+        "{'k:[1]': {}}",
+        "{data: {}}",
+    ] {
+        assert_eq!(texts(37, &entry("Update", broken)), [""; 0], "{broken}");
+    }
+    for read in [
+        "{'f:data': {}}",
+        "{'f:data': null}",
+        "{'f:data': {'.': {}, 'i:1': {}, 'v:\"x\"': {}, 'k:{\"name\":\"c\"}': {'f:image': {}}}}",
+        "{'f:data': {}, 'x:y': text}",
+    ] {
+        assert_eq!(
+            texts(37, &entry("Update", read)),
+            ["metadata.managedFields[0].manager: Too long: may not be more than 128 bytes"],
+            "{read}"
+        );
+    }
 }

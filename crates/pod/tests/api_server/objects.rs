@@ -1,7 +1,7 @@
 //! Objects that stand beside pods.
 
 use porthole_manifest::objects;
-use porthole_pod::{has_rules, object_status, validate_object};
+use porthole_pod::{has_rules, object_status, object_warnings, validate_object};
 
 use crate::pods::{document, options_of};
 
@@ -175,6 +175,60 @@ fn a_service_has_ports() {
         1,
         "the name begins with a letter up to 1.35"
     );
+}
+
+#[test]
+fn a_client_is_sent_to_the_same_pod_for_a_day_at_most() {
+    let affinity = |affinity: &str, config: &str| {
+        let spec =
+            format!("ports: [{{port: 80}}], sessionAffinity: {affinity}, sessionAffinityConfig: {config}");
+        let service = format!("{{apiVersion: v1, kind: Service, metadata: {{name: x}}, spec: {{{spec}}}}}");
+        let found = texts(24, &service);
+        assert_eq!(found, texts(37, &service), "all versions say the same");
+        found
+    };
+    let seconds = |seconds: i64| format!("{{clientIP: {{timeoutSeconds: {seconds}}}}}");
+    for taken in [&*seconds(1), &seconds(86_400), "{clientIP: {}}", "{}", "null"] {
+        assert_eq!(affinity("ClientIP", taken), [""; 0], "{taken}");
+    }
+    for wrong in [0, -1, 86_401] {
+        assert_eq!(
+            affinity("ClientIP", &seconds(wrong)),
+            [format!(
+                "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: {wrong}: \
+                 must be greater than 0 and less than 86400"
+            )]
+        );
+        // Of what is not read nothing is said.
+        for other in ["None", "''"] {
+            assert_eq!(affinity(other, &seconds(wrong)), [""; 0], "{other}");
+        }
+    }
+}
+
+#[test]
+fn a_claim_is_warned_of_parts_of_bytes_and_of_its_old_class() {
+    let warnings = |minor| {
+        let document = document(
+            "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, annotations: \
+             {volume.beta.kubernetes.io/storage-class: fast}}, spec: {accessModes: [ReadWriteOnce], \
+             resources: {limits: {storage: 1500m}, requests: {storage: 100m, other.io/x: 100m}}}}",
+        );
+        let found = object_warnings(&objects(&document)[0], &options_of(minor));
+        found
+            .into_iter()
+            .map(|finding| finding.detail)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(25), [""; 0]);
+    let expected = [
+        "metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated since v1.8; use \"storageClassName\" \
+         attribute instead",
+        "spec.resources.requests[storage]: fractional byte value \"100m\" is invalid, must be an integer",
+        "spec.resources.limits[storage]: fractional byte value \"1500m\" is invalid, must be an integer",
+    ];
+    assert_eq!(warnings(26), expected);
+    assert_eq!(warnings(37), expected);
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) fn check(pass: &mut Pass<'_>, host_users: bool, at: &Path<'_>, contai
     let at = at.child("securityContext");
     let Some(context) = container.field("securityContext") else {
         let field = at.child("seccompProfile");
-        annotations::check_seccomp_field(pass, Some(text(container, "name")), &field);
+        annotations::check_seccomp_of_others(pass, container, &field);
         return;
     };
     if is_privileged(container) && !pass.options.allow_privileged {
@@ -69,7 +69,7 @@ pub(super) fn check(pass: &mut Pass<'_>, host_users: bool, at: &Path<'_>, contai
     if let Some(profile) = context.field("seccompProfile") {
         check_seccomp(pass, &field, profile);
     } else {
-        annotations::check_seccomp_field(pass, Some(text(container, "name")), &field);
+        annotations::check_seccomp_of_others(pass, container, &field);
     }
     check_escalation(pass, &at, context, is_privileged(container));
     windows_options::check(pass, &at, Some(context));

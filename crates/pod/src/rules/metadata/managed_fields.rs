@@ -1,11 +1,15 @@
 //! `metadata.managedFields`, which nobody writes by hand (`ValidateManagedFields`).
 
 use porthole_manifest::Node;
+use serde_json::Value;
 
+use super::repeated::has_repeated_item;
 use crate::path::Path;
 use crate::render::is_printable;
 use crate::report::{Report, Shown, items, place, text};
 use crate::rule::rules;
+use crate::schema;
+use crate::version::Version;
 
 rules! { ApiServer:
     /// `metadata.managedFields` is the API server's record of who wrote which field. Leave it out of manifests.
@@ -18,16 +22,20 @@ const MANAGER_LIMIT: usize = 128;
 const SUBRESOURCE_LIMIT: usize = 256;
 
 /// Records that can be read. Where one cannot, the API server drops all of them before it validates.
-pub(super) fn check(report: &mut Report<'_>, metadata: Node<'_>, path: &Path<'_>) {
+pub(super) fn check(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) {
+    let metadata = object.child("metadata");
     if !items(metadata, "managedFields").all(is_readable) {
         return;
     }
-    // Of records without fields nothing is left.
-    let written = items(metadata, "managedFields").filter(|entry| {
-        entry
-            .field("fieldsV1")
-            .is_some_and(|fields| fields.entries().next().is_some())
-    });
+    // Up to 1.28 they are dropped, too, where it cannot be told which item of a list they are about.
+    if items(metadata, "managedFields").next().is_some() && !report.at_least(29) && has_repeated_item(object)
+    {
+        return;
+    }
+    // Of records without fields, and of versions that the kind does not have, nothing is left.
+    let version = report.options.kubernetes_version;
+    let written = items(metadata, "managedFields")
+        .filter(|entry| read_fields(*entry) == Some(true) && has_version(*entry, object, version));
     for (index, entry) in written.enumerate() {
         let path = path.index(index);
         let manager = text(entry, "manager");
@@ -56,6 +64,48 @@ fn is_readable(entry: Node<'_>) -> bool {
     matches!(text(entry, "operation"), "Apply" | "Update")
         && !text(entry, "apiVersion").is_empty()
         && text(entry, "fieldsType") == "FieldsV1"
+        && read_fields(entry).is_some()
+}
+
+/// Whether a record is of the object's own version, or of another one of its kind.
+fn has_version(entry: Node<'_>, object: Node<'_>, version: Version) -> bool {
+    let given = text(entry, "apiVersion");
+    let kind = || schema::kind(given, text(object, "kind"));
+    given == text(object, "apiVersion") || kind().is_some_and(|kind| kind.is_known(version))
+}
+
+/// Whether a record names any field; none where its fields cannot be read.
+fn read_fields(entry: Node<'_>) -> Option<bool> {
+    entry.field("fieldsV1").map_or(Some(false), read_set)
+}
+
+/// A set of fields is written as a mapping from each to the set of those below it (`FieldsV1`).
+fn read_set(set: Node<'_>) -> Option<bool> {
+    if !set.is_mapping() {
+        return set.is_null().then_some(false);
+    }
+    let mut any = false;
+    for entry in set.entries() {
+        let key = entry.key.key_text();
+        let json = |text| serde_json::from_str::<Value>(text).ok();
+        let can_be_read = match key.split_at_checked(2) {
+            // The set itself.
+            None if key == "." => continue,
+            Some(("f:", _)) => true,
+            Some(("v:", value)) => json(value).is_some(),
+            Some(("k:", keys)) => json(keys).is_some_and(|keys| keys.is_object()),
+            Some(("i:", index)) => index.parse::<i64>().is_ok(),
+            // What a newer server may know.
+            Some((kind, _)) if kind.ends_with(':') => continue,
+            _ => false,
+        };
+        if !can_be_read {
+            return None;
+        }
+        read_set(entry.value)?;
+        any = true;
+    }
+    Some(any)
 }
 
 /// A character as Go's `%#U` prints one that cannot be printed.

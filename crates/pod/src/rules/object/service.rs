@@ -18,7 +18,7 @@ rules! { ApiServer:
     /// The type of a service is `ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`, and only what fits the type is
     /// set: ports of nodes are not those of a `ClusterIP`, and an `ExternalName` has a DNS name.
     SERVICE_TYPE = "service-type";
-    /// A service sends a client always to the same pod (`ClientIP`) or to any (`None`).
+    /// A service sends a client always to the same pod (`ClientIP`, for a time of up to a day) or to any (`None`).
     SESSION_AFFINITY = "session-affinity";
     /// A field of a service means something for some types of services: `externalName` for an `ExternalName`, addresses and
     /// affinity for one that has an address of its own. Elsewhere it is ignored.
@@ -96,6 +96,9 @@ pub(super) fn check(report: &mut Report<'_>, object: Node<'_>) {
             span,
         );
     }
+    if affinity == "ClientIP" {
+        check_affinity_time(report, spec, &path);
+    }
     let known = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
     if !known.contains(&kind) {
         let span = place(spec, "type");
@@ -108,6 +111,20 @@ pub(super) fn check(report: &mut Report<'_>, object: Node<'_>) {
         );
     }
     check_numbers(report, spec, &path.child("ports"), kind);
+}
+
+/// How long a client is sent to the same pod; three hours, where nothing is said.
+fn check_affinity_time(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
+    const LONGEST: i64 = 86_400;
+    let config = path.child("sessionAffinityConfig");
+    let client = config.child("clientIP");
+    let times = spec.child("sessionAffinityConfig").child("clientIP");
+    if let Some(seconds) = int(times, "timeoutSeconds").filter(|seconds| !(1..=LONGEST).contains(seconds)) {
+        let detail = format!("must be greater than 0 and less than {LONGEST}");
+        let span = place(times, "timeoutSeconds");
+        let field = client.child("timeoutSeconds");
+        report.invalid(&SESSION_AFFINITY, &field, Shown::Int(seconds), detail, span);
+    }
 }
 
 fn check_type(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, kind: &str, headless: bool) {

@@ -1,6 +1,6 @@
 //! Warnings about types of volumes, and about the sizes of the claims that volumes make.
 
-use super::{DEPRECATED_VOLUME, check_bytes, warn};
+use super::{DEPRECATED_VOLUME, claim, warn};
 use crate::rules::volumes;
 use crate::validate::Pass;
 
@@ -51,12 +51,7 @@ pub(super) fn check(pass: &mut Pass<'_>) {
         if pass.at_least(26) && template.is_mapping() {
             let path = path.child("ephemeral");
             let path = path.child("volumeClaimTemplate");
-            let path = path.child("spec");
-            let path = path.child("resources");
-            let resources = template.child("spec").child("resources");
-            for key in ["requests", "limits"] {
-                check_bytes(pass, resources.child(key), "storage", &path.child(key));
-            }
+            claim::check_spec(pass, template.child("spec"), &path.child("spec"));
         }
     }
 }

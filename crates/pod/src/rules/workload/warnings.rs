@@ -9,7 +9,7 @@ use crate::path::Path;
 use crate::report::{int, items, place, text};
 use crate::rule::rules;
 use crate::rules::metadata::created_name;
-use crate::rules::warnings::check_bytes;
+use crate::rules::warnings::claim;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -104,13 +104,9 @@ pub(crate) fn check_after(pass: &mut Pass<'_>) {
         }
         WorkloadKind::StatefulSet if pass.at_least(26) => {
             let list = path.child("volumeClaimTemplates");
-            for (index, claim) in items(spec, "volumeClaimTemplates").enumerate() {
-                let path = list.index(index);
-                let path = path.child("resources");
-                let resources = claim.child("spec").child("resources");
-                for key in ["requests", "limits"] {
-                    check_bytes(pass, resources.child(key), "storage", &path.child(key));
-                }
+            for (index, template) in items(spec, "volumeClaimTemplates").enumerate() {
+                // The server names the claim's fields without its `spec`.
+                claim::check_spec(pass, template.child("spec"), &list.index(index));
             }
             if pass.at_least(33) && int(spec, "revisionHistoryLimit").is_some_and(|limit| limit < 0) {
                 let text = "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is \
