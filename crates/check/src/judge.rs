@@ -120,12 +120,28 @@ fn judge_object<'a>(
             after_admission(&template, world, settings, &mut verdict.findings);
         }
     } else if (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND)) {
-        verdict
-            .findings
-            .extend(credspec::lint(object.node.child("credspec"), "credspec"));
+        for finding in credspec::lint(object.node.child("credspec"), "credspec") {
+            add_once(&mut verdict.findings, finding);
+        }
     }
     verdict.findings.extend(foreign::check(&object));
     verdict
+}
+
+/// Adds what is found in a credential spec. What the API server refuses itself is told once, in its words, with what helps
+/// against it.
+fn add_once(findings: &mut Vec<Finding>, finding: Finding) {
+    let is_the_servers = matches!(finding.rule.name, "credspec-not-text" | "credspec-unknown-field");
+    let told = findings
+        .iter_mut()
+        .find(|told| is_the_servers && told.severity == Severity::Error && told.field == finding.field);
+    match told {
+        Some(told) => {
+            told.help = told.help.take().or(finding.help);
+            told.fix = told.fix.take().or(finding.fix);
+        }
+        None => findings.push(finding),
+    }
 }
 
 /// What the node would say, and porthole's advice. They are told even where the API server refuses the pod: whoever mends

@@ -1,0 +1,41 @@
+//! Credential specs as objects of a cluster.
+
+use porthole_check::{File, Settings, World, judge};
+
+/// The status code, and the rules with their fields.
+fn judged(spec: &str) -> (Option<u16>, Vec<(String, String)>) {
+    let text = format!(
+        "{{apiVersion: windows.k8s.io/v1, kind: GMSACredentialSpec, metadata: {{name: web}}, credspec: {spec}}}"
+    );
+    let files = [File::parse("f.yaml", text)];
+    let settings = Settings::default();
+    let verdicts = judge(&files[0], &World::of(&files, &settings), &settings);
+    let told = verdicts[0].findings.iter();
+    let told = told.map(|finding| (finding.rule.name.to_owned(), finding.field.clone()));
+    (verdicts[0].answer.code, told.collect())
+}
+
+#[test]
+fn what_the_server_refuses_is_told_once() {
+    let (code, told) = judged("{DomainJoinConfig: {Sid: 5}}");
+    assert_eq!(code, Some(422));
+    let of_sid: Vec<_> = told.iter().filter(|(_, field)| field.ends_with("Sid")).collect();
+    assert_eq!(of_sid.len(), 1, "{told:?}");
+    assert_eq!(of_sid[0].0, "credential-spec-type");
+
+    let (code, told) = judged("{DomainJoinConfig: {sid: a}}");
+    assert_eq!(code, Some(400));
+    let of_sid: Vec<_> = told.iter().filter(|(_, field)| field.ends_with("sid")).collect();
+    assert_eq!(of_sid.len(), 1, "{told:?}");
+    assert_eq!(of_sid[0].0, "unknown-field");
+}
+
+#[test]
+fn what_only_porthole_knows_is_told_of_what_the_server_takes() {
+    let (code, told) = judged("{}");
+    assert_eq!(code, Some(201), "no field has to be there");
+    assert!(
+        told.iter().any(|(rule, _)| rule == "credspec-incomplete"),
+        "{told:?}"
+    );
+}
