@@ -6,7 +6,7 @@ use std::path::Path;
 use porthole_fuzz::{TARGETS, mutate, seeds};
 
 /// Every so many seeds are tried on every run of the tests: a build without optimisation is slow.
-const STEP: usize = 12;
+const STEP: usize = 40;
 
 #[test]
 fn hard_texts_and_what_was_found_are_no_trouble() {
