@@ -150,7 +150,7 @@ impl Node {
   "authentication": {{"anonymous": {{"enabled": true}}, "webhook": {{"enabled": false}}}},
   "authorization": {{"mode": "AlwaysAllow"}},
   "cgroupDriver": "cgroupfs", "cgroupRoot": "/{cgroup}", "failCgroupV1": false, "failSwapOn": false,
-  "enforceNodeAllocatable": [], "podLogsDir": "{logs}", "volumePluginDir": "{plugins}",
+  "runtimeRequestTimeout": "10m", "enforceNodeAllocatable": [], "podLogsDir": "{logs}", "volumePluginDir": "{plugins}",
   "evictionHard": {{"memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%", "nodefs.inodesFree": "0%"}},
   "imageGCHighThresholdPercent": 100, "imageGCLowThresholdPercent": 99
 }}

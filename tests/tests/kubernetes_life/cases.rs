@@ -33,13 +33,6 @@ fn started(pod: &Value) -> bool {
     phase_is(pod, "Running") && containers(pod).all(|container| container["started"] == true)
 }
 
-/// Not for the first time.
-fn runs_again(pod: &Value) -> bool {
-    let again =
-        |container: &Value| container["restartCount"] != 0 && container["state"].get("running").is_some();
-    phase_is(pod, "Running") && containers(pod).all(again)
-}
-
 /// Some run, and those that do not have ended.
 fn partly_ended(pod: &Value) -> bool {
     containers(pod).any(|container| container["state"].get("terminated").is_some())
@@ -175,13 +168,6 @@ pub(crate) const CASES: &[Case] = &[
                command: [sh, -c, 'trap \"exit 7\" TERM; while :; do sleep 1; done']\n    \
                livenessProbe: {exec: {command: [sh, -c, exit 1]}, initialDelaySeconds: 3, periodSeconds: 1, failureThreshold: 1}",
         moment: over,
-    },
-    Case {
-        name: "not-alive-but-well",
-        spec: "  restartPolicy: OnFailure\n  terminationGracePeriodSeconds: 60\n  containers:\n  - name: c\n    image: IMAGE\n    \
-               command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 1; done']\n    \
-               livenessProbe: {exec: {command: [sh, -c, exit 1]}, initialDelaySeconds: 20, periodSeconds: 1, failureThreshold: 1}",
-        moment: runs_again,
     },
     Case {
         name: "never-started",

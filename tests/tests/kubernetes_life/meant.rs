@@ -9,12 +9,6 @@ const MEANT: &[(&str, &str)] = &[
 "#,
     ),
     (
-        "not-alive-but-well",
-        r#"- c lastState terminated 0 reason="Completed"
-+ c lastState terminated 0 reason="Completed" message="the container failed its liveness probe"
-"#,
-    ),
-    (
         "never-started",
         r#"- c state terminated 137 reason="Error"
 + c state terminated 137 reason="Error" message="the container failed its startup probe"

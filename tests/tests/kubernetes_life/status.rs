@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// A program that no image has.
+const NOT_THERE: &str = "no-such-program";
+
 /// All that a user or a controller goes by. Times, ids, addresses and what the two systems are made of are left out.
 pub(crate) fn shown(pod: &Value) -> String {
     let status = &pod["status"];
@@ -78,15 +81,16 @@ fn state_text(state: &Value, uid: &str) -> String {
     format!("{kind}{code}{}", why(own, uid))
 }
 
-/// Reason and message of an object that has them. What does not start is told in the words of whoever did not start it.
+/// Reason and message of an object that has them. What is not found is told in the words of whoever looked for it.
 fn why(of: &Value, uid: &str) -> String {
     let mut text = String::new();
-    let not_started = of["reason"] == "StartError";
     for key in ["reason", "message"] {
-        if not_started && key == "message" {
-            assert!(of[key].is_string(), "{of}");
-        } else if let Some(value) = of[key].as_str() {
-            text = format!("{text} {key}={:?}", value.replace(uid, "UID"));
+        if let Some(value) = of[key].as_str() {
+            text = if of["reason"] == "StartError" && value.contains(NOT_THERE) {
+                format!("{text} {key}=not found")
+            } else {
+                format!("{text} {key}={:?}", value.replace(uid, "UID"))
+            };
         }
     }
     text
