@@ -12,7 +12,7 @@ use crate::report::{Report, place};
 use crate::rule::rules;
 
 rules! { ApiServer:
-    /// The values of a GMSACredentialSpec are of the types that its definition names: mappings, lists and texts. A number
+    /// The values of a `GMSACredentialSpec` are of the types that its definition names: mappings, lists and texts. A number
     /// is no text; put it in quotes.
     CREDENTIAL_SPEC_TYPE = "credential-spec-type";
     /// A finalizer of a custom resource has the name of a domain, and a path behind it, so that nobody else's is called the
@@ -99,7 +99,7 @@ impl Shape {
     }
 }
 
-/// What OpenAPI calls a JSON value.
+/// What `OpenAPI` calls a JSON value.
 const fn type_of(value: &Value<'_>) -> &'static str {
     match value {
         Value::Null => "null",
