@@ -29,8 +29,8 @@ const PICTURES: &[Picture] = &[
     },
     Picture {
         name: "credential-spec",
-        directory: "examples/seeds/windows-pods",
-        words: &["check", "2.4-with-creds-pod.yaml", "2.1-gmsa-WebApp1.yaml"],
+        directory: "docs/pictures",
+        words: &["check", "web.yaml"],
     },
     Picture {
         name: "rule",
