@@ -1,5 +1,6 @@
 //! What an editor sends while somebody writes, at random: the server lives, answers, and has the same text as the editor.
 
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -117,11 +118,19 @@ fn written(editor: &mut Editor, encoding: &'static str, number: u64, random: &mu
             "textDocument": {"uri": uri}, "range": range, "context": {"diagnostics": []},
         }}),
     ]);
-    for question in [0, 1] {
-        let answer = editor.answer(id(question));
-        assert!(answer["error"].is_null(), "{answer}\nof {:?}", text.text);
-    }
-    let edited = editor.diagnostics(2);
+    // In whichever order they come.
+    let edited = RefCell::new(None);
+    let answers = Cell::new(0);
+    editor.wait("both answers and the diagnostics", |message| {
+        if message["id"] == id(0) || message["id"] == id(1) {
+            assert!(message["error"].is_null(), "{message}\nof {:?}", text.text);
+            answers.set(answers.get() + 1);
+        } else if message["params"]["version"] == 2 {
+            *edited.borrow_mut() = message["params"]["diagnostics"].as_array().cloned();
+        }
+        answers.get() == 2 && edited.borrow().is_some()
+    });
+    let edited = edited.take().unwrap();
     let close = |uri: &str| json!({"jsonrpc": "2.0", "method": "textDocument/didClose", "params": {"textDocument": {"uri": uri}}});
     editor.send(&[close(&uri)]);
     // The same name, since findings carry it.
