@@ -98,8 +98,12 @@ impl Laptop {
     /// Removes an agent by the file that made it; then nothing may be left.
     fn remove(&self, agent: &str) {
         self.porthole(&["rm", "--force", &example(&format!("{agent}.yaml"))]);
-        let left = Traces::read(&self.state, "").unwrap();
-        left.nothing_more_than(&self.before).unwrap();
+        // The supervisor has let go of everything, and may not have ended yet itself.
+        wait::until(&format!("nothing is left of {agent}"), LIMIT, || {
+            let left = Traces::read(&self.state, "")?;
+            Ok(left.nothing_more_than(&self.before).ok())
+        })
+        .unwrap();
     }
 }
 
