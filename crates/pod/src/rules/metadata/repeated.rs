@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use porthole_manifest::Node;
 
+use crate::report::text;
+
 /// The lists, with the fields that are the key of an item; of finalizers it is the item itself.
 const KEYS: &[(&str, &[&str])] = &[
     ("containers", &["name"]),
@@ -22,12 +24,18 @@ const KEYS: &[(&str, &[&str])] = &[
     ("volumes", &["name"]),
 ];
 
-/// Whether two items of such a list have the same key, anywhere in an object.
+/// The lists of these whose items are written without their key where that is empty: then they have none.
+const WITHOUT_EMPTY_KEYS: [&str; 3] = ["hostAliases", "imagePullSecrets", "secrets"];
+
+/// Whether two items of such a list have the same key, or one has none, anywhere in an object.
 pub(super) fn has_repeated_item(node: Node<'_>) -> bool {
     let in_entry = node.entries().any(|entry| {
         let name = entry.key.key_text();
         let keys = KEYS.iter().find(|(list, _)| *list == name);
-        keys.is_some_and(|(_, keys)| is_repeated(entry.value, keys)) || has_repeated_item(entry.value)
+        keys.is_some_and(|(list, keys)| {
+            is_repeated(entry.value, keys)
+                || (WITHOUT_EMPTY_KEYS.contains(list) && entry.value.items().any(|item| lacks(item, keys)))
+        }) || has_repeated_item(entry.value)
     });
     in_entry || node.items().any(has_repeated_item)
 }
@@ -39,6 +47,10 @@ fn is_repeated(list: Node<'_>, keys: &[&str]) -> bool {
         keys => keys.iter().map(|key| value_of(item, key)).collect(),
     });
     keys_of.any(|key| !seen.insert(key))
+}
+
+fn lacks(item: Node<'_>, keys: &[&str]) -> bool {
+    keys.iter().any(|key| text(item, key).is_empty())
 }
 
 /// The value of a field as JSON, filled in where it is left out.
