@@ -158,7 +158,7 @@ impl Change<'_, '_> {
             _ => Map::new(),
         };
         let (mut old, mut new) = (read(self.old), read(self.new));
-        keep(&mut old, &mut new);
+        keep(&mut old, &mut new, self.new);
         let gated = old.contains_key("schedulingGates");
         for key in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
             if key == "schedulingGates" && !pass.at_least(26) {
@@ -323,12 +323,13 @@ fn fill_requests(container: &mut Map<String, Value>) {
     }
 }
 
-/// What the cluster has written into the old Pod stays where the new one says nothing of it: its node, its priority, its
-/// account and the token of that.
-fn keep(old: &mut Map<String, Value>, new: &mut Map<String, Value>) {
+/// What the cluster has written into the old Pod stays where the new one, whose spec is `written`, says nothing of it: its
+/// node, its priority, its account and the token of that. To say that it is empty is to say something.
+fn keep(old: &mut Map<String, Value>, new: &mut Map<String, Value>, written: Node<'_>) {
     const TOKEN: &str = "kube-api-access-";
     for key in ["nodeName", "priority", "preemptionPolicy", "serviceAccountName"] {
-        if let Some(value) = old.get(key).filter(|_| !new.contains_key(key)) {
+        let is_said = new.contains_key(key) || written.field(key).is_some();
+        if let Some(value) = old.get(key).filter(|_| !is_said) {
             new.insert(key.to_owned(), value.clone());
         }
     }

@@ -159,9 +159,15 @@ fn of_a_pod_little_may_change() {
     let image = pod("").replace("i:1", "i:2");
     assert_eq!(texts(37, POD, &pod(""), &image), [""; 0]);
     assert_eq!(
-        texts(37, POD, &pod(", nodeName: n, priority: 0"), &pod("")),
+        texts(37, POD, &pod(", nodeName: node-1, priority: 0"), &pod("")),
         [""; 0],
         "the cluster has written them"
+    );
+    let emptied = texts(37, POD, &pod(", nodeName: node-1"), &pod(", nodeName: ''"));
+    assert_eq!(emptied.len(), 1, "an empty name takes the node away");
+    assert!(
+        emptied[0].starts_with("spec: Forbidden: pod updates may not change"),
+        "{emptied:?}"
     );
     let found = texts(37, POD, &pod(""), &pod(", hostNetwork: true"));
     assert_eq!(
