@@ -173,7 +173,7 @@ fn a_finalizer_has_a_domain() {
 }
 
 #[test]
-fn managed_fields_are_dropped_with_repeated_items_up_to_1_28() {
+fn managed_fields_are_dropped_where_items_cannot_be_told_apart() {
     let found = |minor, spec: &str| {
         let manager = "m".repeat(129);
         let text = format!(
