@@ -193,6 +193,11 @@ fn managed_fields_are_dropped_where_items_cannot_be_told_apart() {
         assert!(!found(28, spec), "{spec}");
         assert!(found(29, spec), "{spec}");
     }
+    for unnamed in ["hostAliases: [{}]", "imagePullSecrets: [{name: ''}]"] {
+        let spec = format!("env: []}}], {unnamed}, initContainers: [{{name: d, image: i");
+        assert!(!found(29, &spec), "{unnamed}");
+        assert!(found(30, &spec), "{unnamed}");
+    }
     for unlike in [
         "env: [{name: A}, {name: B}]",
         "ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}]",
