@@ -2,10 +2,10 @@
 
 mod finalizers;
 mod generated;
+mod keyed_lists;
 mod managed_fields;
 mod name;
 mod owners;
-mod repeated;
 
 use porthole_manifest::Node;
 

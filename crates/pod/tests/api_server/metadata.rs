@@ -173,7 +173,7 @@ fn a_finalizer_has_a_domain() {
 }
 
 #[test]
-fn managed_fields_are_dropped_with_repeated_items_up_to_1_28() {
+fn managed_fields_are_dropped_where_items_cannot_be_told_apart() {
     let found = |minor, spec: &str| {
         let manager = "m".repeat(129);
         let text = format!(
@@ -192,6 +192,11 @@ fn managed_fields_are_dropped_with_repeated_items_up_to_1_28() {
     for spec in repeated {
         assert!(!found(28, spec), "{spec}");
         assert!(found(29, spec), "{spec}");
+    }
+    for unnamed in ["hostAliases: [{}]", "imagePullSecrets: [{name: ''}]"] {
+        let spec = format!("env: []}}], {unnamed}, initContainers: [{{name: d, image: i");
+        assert!(!found(29, &spec), "{unnamed}");
+        assert!(found(30, &spec), "{unnamed}");
     }
     for unlike in [
         "env: [{name: A}, {name: B}]",

@@ -3,7 +3,7 @@
 use porthole_manifest::Node;
 use serde_json::Value;
 
-use super::repeated::has_repeated_item;
+use super::keyed_lists::has_unclear_item;
 use crate::path::Path;
 use crate::render::is_printable;
 use crate::report::{Report, Shown, items, place, text};
@@ -27,13 +27,12 @@ pub(super) fn check(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) 
     if !items(metadata, "managedFields").all(is_readable) {
         return;
     }
-    // Up to 1.28 they are dropped, too, where it cannot be told which item of a list they are about.
-    if items(metadata, "managedFields").next().is_some() && !report.at_least(29) && has_repeated_item(object)
-    {
+    // They are dropped, too, where it cannot be told which item of a list they are about.
+    let version = report.options.kubernetes_version;
+    if items(metadata, "managedFields").next().is_none() || has_unclear_item(object, version) {
         return;
     }
     // Of records without fields, and of versions that the kind does not have, nothing is left.
-    let version = report.options.kubernetes_version;
     let written = items(metadata, "managedFields")
         .filter(|entry| read_fields(*entry) == Some(true) && has_version(*entry, object, version));
     for (index, entry) in written.enumerate() {

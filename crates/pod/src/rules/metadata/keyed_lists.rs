@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use porthole_manifest::Node;
 
 use crate::report::text;
+use crate::version::Version;
 
 /// The lists, with the fields that are the key of an item; of finalizers it is the item itself.
 const KEYS: &[(&str, &[&str])] = &[
@@ -24,20 +25,28 @@ const KEYS: &[(&str, &[&str])] = &[
     ("volumes", &["name"]),
 ];
 
-/// The lists of these whose items are written without their key where that is empty: then they have none.
-const WITHOUT_EMPTY_KEYS: [&str; 3] = ["hostAliases", "imagePullSecrets", "secrets"];
-
-/// Whether two items of such a list have the same key, or one has none, anywhere in an object.
-pub(super) fn has_repeated_item(node: Node<'_>) -> bool {
+/// Whether items of such a list cannot be told apart, anywhere in an object: up to 1.28 two that have the same key, and items
+/// that Go leaves the empty key out of.
+pub(super) fn has_unclear_item(node: Node<'_>, version: Version) -> bool {
     let in_entry = node.entries().any(|entry| {
         let name = entry.key.key_text();
-        let keys = KEYS.iter().find(|(list, _)| *list == name);
-        keys.is_some_and(|(list, keys)| {
-            is_repeated(entry.value, keys)
-                || (WITHOUT_EMPTY_KEYS.contains(list) && entry.value.items().any(|item| lacks(item, keys)))
-        }) || has_repeated_item(entry.value)
+        let list = KEYS.iter().find(|(list, _)| *list == name);
+        let is_unclear = list.is_some_and(|(list, keys)| {
+            !version.at_least(29) && is_repeated(entry.value, keys) || lacks_key(entry.value, list, version)
+        });
+        is_unclear || has_unclear_item(entry.value, version)
     });
-    in_entry || node.items().any(has_repeated_item)
+    in_entry || node.items().any(|item| has_unclear_item(item, version))
+}
+
+fn lacks_key(list: Node<'_>, name: &str, version: Version) -> bool {
+    let key = match name {
+        "hostAliases" if !version.at_least(30) => "ip",
+        "imagePullSecrets" if !version.at_least(30) => "name",
+        "secrets" => "name",
+        _ => return false,
+    };
+    list.items().any(|item| text(item, key).is_empty())
 }
 
 fn is_repeated(list: Node<'_>, keys: &[&str]) -> bool {
@@ -47,10 +56,6 @@ fn is_repeated(list: Node<'_>, keys: &[&str]) -> bool {
         keys => keys.iter().map(|key| value_of(item, key)).collect(),
     });
     keys_of.any(|key| !seen.insert(key))
-}
-
-fn lacks(item: Node<'_>, keys: &[&str]) -> bool {
-    keys.iter().any(|key| text(item, key).is_empty())
 }
 
 /// The value of a field as JSON, filled in where it is left out.
