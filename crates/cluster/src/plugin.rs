@@ -3,14 +3,11 @@
 //! Source: the API group `client.authentication.k8s.io`, versions v1 and v1beta1: the question is in the environment
 //! variable `KUBERNETES_EXEC_INFO`, the answer an `ExecCredential` on standard output.
 
-use std::io::{IsTerminal as _, Read as _};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::IsTerminal as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::kubeconfig::{Cluster, Interaction, Plugin, User};
@@ -79,8 +76,12 @@ pub(crate) fn ask(plugin: &Plugin, cluster: &Cluster, server: &str) -> Result<Gi
     } else {
         PATIENCE
     };
-    let answer = finish(&mut child, patience).map_err(failed)?;
-    read(&answer, &plugin.api_version).map_err(failed)
+    let answer = porthole_helper::answer(&mut child, LONGEST, patience).map_err(failed)?;
+    if !answer.status.success() {
+        // What it has to say of it, it has said on standard error.
+        return Err(failed(format!("it ended with {}", answer.status)));
+    }
+    read(&answer.text, &plugin.api_version).map_err(failed)
 }
 
 fn question(plugin: &Plugin, cluster: &Cluster, server: &str, interactive: bool) -> Result<Value> {
@@ -105,51 +106,6 @@ fn question(plugin: &Plugin, cluster: &Cluster, server: &str, interactive: bool)
         spec["cluster"] = about;
     }
     Ok(json!({ "kind": "ExecCredential", "apiVersion": plugin.api_version, "spec": spec }))
-}
-
-/// All that the plug-in writes until its end.
-fn finish(child: &mut Child, patience: Duration) -> Result<Zeroizing<Vec<u8>>, String> {
-    let answer = listen(child, patience);
-    if answer.is_err() {
-        // It has ended already, or ends now.
-        let _ = child.kill();
-    }
-    let status = child.wait().map_err(|error| error.to_string())?;
-    let answer = answer?;
-    // What it has to say of it, it has said on standard error.
-    if status.success() {
-        Ok(answer)
-    } else {
-        Err(format!("it ended with {status}"))
-    }
-}
-
-fn listen(child: &mut Child, patience: Duration) -> Result<Zeroizing<Vec<u8>>, String> {
-    let deadline = Instant::now() + patience;
-    let Some(output) = child.stdout.take() else {
-        return Err("it has no output".to_owned());
-    };
-    let (sender, received) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = Zeroizing::new(Vec::with_capacity(8192));
-        let read = output.take(LONGEST + 1).read_to_end(&mut text);
-        let _ = sender.send(read.map(|_| text));
-    });
-    let text = match received.recv_timeout(patience) {
-        Ok(text) => text.map_err(|error| error.to_string())?,
-        Err(_) => return Err(format!("no answer within {} s", patience.as_secs())),
-    };
-    if text.len() as u64 > LONGEST {
-        return Err(format!("its answer is longer than {LONGEST} bytes"));
-    }
-    // It has closed its output, and should end at once.
-    while child.try_wait().map_err(|error| error.to_string())?.is_none() {
-        if Instant::now() >= deadline {
-            return Err(format!("it did not end within {} s", patience.as_secs()));
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    Ok(text)
 }
 
 /// Reads an `ExecCredential`. What is wrong is told without what it holds.

@@ -119,7 +119,7 @@ fn a_plug_in_has_limits_of_time_and_output() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        finish(&mut child, patience).unwrap_err()
+        porthole_helper::answer(&mut child, LONGEST, patience).unwrap_err()
     };
     let said = ask("exec sleep 60", Duration::from_millis(100));
     assert!(said.contains("no answer within"), "{said}");

@@ -3,11 +3,9 @@
 //! Source: docker's credential helper protocol: `docker-credential-NAME get`, the server's name on standard input, JSON
 //! on standard output; exit code 1 where there is nothing.
 
-use std::io::{Read as _, Write as _};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -53,13 +51,11 @@ fn run(mut command: Command, server: &str, patience: Duration) -> Result<Option<
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("it cannot be started: {error}"))?;
-    let answer = talk(&mut child, server, patience);
-    if answer.is_err() {
-        // It has ended already, or ends now.
-        let _ = child.kill();
+    if let Some(mut input) = child.stdin.take() {
+        // One that does not read may still answer. A name fits any pipe.
+        let _ = input.write_all(server.as_bytes());
     }
-    let status = child.wait().map_err(|error| error.to_string())?;
-    let text = answer?;
+    let porthole_helper::Answer { status, text } = porthole_helper::answer(&mut child, LONGEST, patience)?;
     if !status.success() {
         return if text.trim_ascii_start().starts_with(NOTHING) {
             Ok(None)
@@ -70,39 +66,6 @@ fn run(mut command: Command, server: &str, patience: Duration) -> Result<Option<
     let answer: Answer =
         serde_json::from_slice(&text).map_err(|_| "its answer is not JSON with a Secret".to_owned())?;
     Ok(Some((answer.username, Secret::new(answer.secret.to_string()))))
-}
-
-/// All that the helper writes until its end.
-fn talk(child: &mut Child, server: &str, patience: Duration) -> Result<Zeroizing<Vec<u8>>, String> {
-    let deadline = Instant::now() + patience;
-    if let Some(mut input) = child.stdin.take() {
-        // One that does not read may still answer. A name fits any pipe.
-        let _ = input.write_all(server.as_bytes());
-    }
-    let Some(output) = child.stdout.take() else {
-        return Err("it has no output".to_owned());
-    };
-    let (sender, received) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = Zeroizing::new(Vec::with_capacity(4096));
-        let read = output.take(LONGEST + 1).read_to_end(&mut text);
-        let _ = sender.send(read.map(|_| text));
-    });
-    let text = match received.recv_timeout(patience) {
-        Ok(text) => text.map_err(|error| error.to_string())?,
-        Err(_) => return Err(format!("no answer within {} s", patience.as_secs())),
-    };
-    if text.len() as u64 > LONGEST {
-        return Err(format!("its answer is longer than {LONGEST} bytes"));
-    }
-    // It has closed its output, and should end at once.
-    while child.try_wait().map_err(|error| error.to_string())?.is_none() {
-        if Instant::now() >= deadline {
-            return Err(format!("it did not end within {} s", patience.as_secs()));
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    Ok(text)
 }
 
 #[cfg(all(test, unix))]
