@@ -4,7 +4,7 @@ use porthole_admission::decide::Endpoint::Validate;
 use serde_json::json;
 
 use crate::support::{
-    APP, Cluster, OTHER, at_each_level, create, patch, pod, problems, refusal, review, windows,
+    APP, CANNOT_BE_HAD, Cluster, OTHER, at_each_level, create, patch, pod, problems, refusal, review, windows,
 };
 
 #[test]
@@ -59,25 +59,7 @@ fn contents_have_to_be_those_of_the_spec_that_is_named() {
 
 #[test]
 fn specs_that_cannot_be_had_are_told_as_mutate_tells_them() {
-    for (name, code, message) in [
-        ("gone", 404, "cred spec gone does not exist"),
-        ("empty", 417, "cred spec empty does not have a credspec key"),
-        (
-            "away",
-            500,
-            "unable to retrieve the contents of cred spec away: etcdserver: request timed out",
-        ),
-        (
-            "",
-            500,
-            "unable to retrieve the contents of cred spec : name is required",
-        ),
-        (
-            "a/b",
-            500,
-            "unable to retrieve the contents of cred spec a/b: invalid resource name \"a/b\": [may not contain '/']",
-        ),
-    ] {
+    for (name, code, message) in CANNOT_BE_HAD {
         let options = json!({"gmsaCredentialSpecName": name, "gmsaCredentialSpec": APP});
         for (word, place, pod) in at_each_level(&options) {
             let decision = Cluster::default().decide(Validate, &create(&pod));

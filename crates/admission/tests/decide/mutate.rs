@@ -4,7 +4,7 @@ use porthole_admission::decide::Endpoint::Mutate;
 use serde_json::json;
 
 use crate::support::{
-    APP, Cluster, OTHER, at_each_level, create, patch, pod, problems, refusal, update, windows,
+    APP, CANNOT_BE_HAD, Cluster, OTHER, at_each_level, create, patch, pod, problems, refusal, update, windows,
 };
 
 #[test]
@@ -75,25 +75,7 @@ fn what_is_there_is_left_to_validate() {
 
 #[test]
 fn specs_that_cannot_be_had_refuse_the_pod() {
-    for (name, code, message) in [
-        ("gone", 404, "cred spec gone does not exist"),
-        ("empty", 417, "cred spec empty does not have a credspec key"),
-        (
-            "away",
-            500,
-            "unable to retrieve the contents of cred spec away: etcdserver: request timed out",
-        ),
-        (
-            "",
-            500,
-            "unable to retrieve the contents of cred spec : name is required",
-        ),
-        (
-            "50%",
-            500,
-            "unable to retrieve the contents of cred spec 50%: invalid resource name \"50%\": [may not contain '%']",
-        ),
-    ] {
+    for (name, code, message) in CANNOT_BE_HAD {
         for (word, _, pod) in at_each_level(&json!({"gmsaCredentialSpecName": name})) {
             let decision = Cluster::default().decide(Mutate, &create(&pod));
             assert_eq!(refusal(&decision), Some((code, message.to_owned())), "{word}");

@@ -163,3 +163,29 @@ pub(crate) fn patch(decision: &Decision) -> Vec<(String, Value)> {
         .map(|operation| (operation.path.clone(), operation.value.clone()))
         .collect()
 }
+
+/// Names of credential specs that cannot be had, and how that is told.
+pub(crate) const CANNOT_BE_HAD: [(&str, u16, &str); 6] = [
+    ("gone", 404, "cred spec gone does not exist"),
+    ("empty", 417, "cred spec empty does not have a credspec key"),
+    (
+        "away",
+        500,
+        "unable to retrieve the contents of cred spec away: etcdserver: request timed out",
+    ),
+    (
+        "",
+        500,
+        "unable to retrieve the contents of cred spec : name is required",
+    ),
+    (
+        "50%",
+        500,
+        "unable to retrieve the contents of cred spec 50%: invalid resource name \"50%\": [may not contain '%']",
+    ),
+    (
+        "a/b",
+        500,
+        "unable to retrieve the contents of cred spec a/b: invalid resource name \"a/b\": [may not contain '/']",
+    ),
+];
