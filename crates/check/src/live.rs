@@ -37,6 +37,18 @@ pub enum Part {
     RuntimeClasses,
 }
 
+impl Part {
+    /// All of them, in the order in which they are read.
+    pub const ALL: [Self; 6] = [
+        Self::Namespaces,
+        Self::ServiceAccounts,
+        Self::CredentialSpecs,
+        Self::Access,
+        Self::PriorityClasses,
+        Self::RuntimeClasses,
+    ];
+}
+
 /// What files refer to: what of a cluster decides about them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Needs {

@@ -3,15 +3,6 @@
 use porthole_check::{File, Live, Needed, Needs, Part, Settings, Verdict, World, judge};
 use porthole_pod::Severity;
 
-const PARTS: [Part; 6] = [
-    Part::Namespaces,
-    Part::ServiceAccounts,
-    Part::CredentialSpecs,
-    Part::Access,
-    Part::PriorityClasses,
-    Part::RuntimeClasses,
-];
-
 /// What the cluster of these tests has.
 const CLUSTER: &str = "
 apiVersion: v1
@@ -89,7 +80,7 @@ const GMSA: &str = "securityContext: {windowsOptions: {gmsaCredentialSpecName: S
 
 #[test]
 fn what_neither_files_nor_cluster_have_is_refused_in_the_server_s_words() {
-    let live = cluster(&PARTS);
+    let live = cluster(&Part::ALL);
     for (text, code, message, finding) in [
         (
             pod("none", "hostPID: false"),
@@ -130,7 +121,7 @@ fn what_neither_files_nor_cluster_have_is_refused_in_the_server_s_words() {
 
 #[test]
 fn what_the_cluster_has_is_there() {
-    let live = cluster(&PARTS);
+    let live = cluster(&Part::ALL);
     let good = pod(
         "team",
         "serviceAccountName: web, runtimeClassName: windows, priorityClassName: high, priority: 7",
@@ -151,7 +142,7 @@ fn what_the_cluster_has_is_there() {
 
 #[test]
 fn objects_of_the_files_take_the_place_of_the_cluster_s() {
-    let live = cluster(&PARTS);
+    let live = cluster(&Part::ALL);
     let namespace = "---\n{apiVersion: v1, kind: Namespace, metadata: {name: held}}\n";
     assert_eq!(said(&live, &(pod("held", "hostPID: true") + namespace)).0, 201);
     // A namespace that is made gets its default account, and no other.
@@ -178,7 +169,7 @@ fn objects_of_the_files_take_the_place_of_the_cluster_s() {
 
 #[test]
 fn credential_specs_and_who_may_use_them_are_those_of_the_cluster() {
-    let live = cluster(&PARTS);
+    let live = cluster(&Part::ALL);
     let pod = |account: &str, spec: &str| {
         pod(
             "team",
@@ -224,7 +215,7 @@ fn a_workload_is_taken_and_told_what_its_pods_lack() {
              {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{{spec}, containers: [{{name: c, image: i}}]}}}}}}}}"
         )
     };
-    let live = cluster(&PARTS);
+    let live = cluster(&Part::ALL);
     for (spec, finding) in [
         (
             "serviceAccountName: other",
@@ -266,7 +257,7 @@ fn an_object_that_the_cluster_has_is_changed_by_that_of_the_files() {
     };
     let live = Live {
         old: vec![File::parse("the cluster", map("b"))],
-        ..cluster(&PARTS)
+        ..cluster(&Part::ALL)
     };
     assert_eq!(said(&live, &map("b")).0, 200);
     let (code, message, _) = said(&live, &map("c"));

@@ -96,7 +96,7 @@ impl Connected {
         let questions = questions(needs);
         let answers = parallel::map(&questions, |(_, question)| question.ask(&self.client));
         let mut live = Live {
-            complete: PARTS.into_iter().collect(),
+            complete: Part::ALL.into_iter().collect(),
             ..Live::default()
         };
         let (mut found, mut old) = (Vec::new(), Vec::new());
@@ -131,15 +131,6 @@ impl Connected {
         Ok(live)
     }
 }
-
-const PARTS: [Part; 6] = [
-    Part::Namespaces,
-    Part::ServiceAccounts,
-    Part::CredentialSpecs,
-    Part::Access,
-    Part::PriorityClasses,
-    Part::RuntimeClasses,
-];
 
 /// What the cluster is asked for.
 enum Question<'n> {
