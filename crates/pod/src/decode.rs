@@ -176,15 +176,17 @@ pub fn check_api_version(api_version: &str, kind: &str, span: Span, options: &Op
         help,
         fix: None,
     };
-    if api_version == credential_spec::DEPRECATED && kind == credential_spec::KIND {
-        let warning = credential_spec::DEPRECATION.to_owned();
-        return Some(finding(
+    let deprecated = |warning| {
+        finding(
             &DEPRECATED_API_VERSION,
             Severity::Warning,
             ErrorKind::Warning,
             warning,
             None,
-        ));
+        )
+    };
+    if api_version == credential_spec::DEPRECATED && kind == credential_spec::KIND {
+        return Some(deprecated(credential_spec::DEPRECATION.to_owned()));
     }
     let not_served = |help: String| {
         finding(
@@ -199,14 +201,7 @@ pub fn check_api_version(api_version: &str, kind: &str, span: Span, options: &Op
         return lacks(api_version, kind).then(|| not_served(help::unknown_kind(api_version, kind, version)));
     };
     if known.is_served(version) {
-        let warning = known.deprecation_warning(version)?;
-        return Some(finding(
-            &DEPRECATED_API_VERSION,
-            Severity::Warning,
-            ErrorKind::Warning,
-            warning,
-            None,
-        ));
+        return known.deprecation_warning(version).map(deprecated);
     }
     let when = match (known.removed(), known.first_served(), known.last_served()) {
         (Some(removed), ..) if version.at_least(removed) => {
