@@ -15,4 +15,4 @@ mod targets;
 
 pub use mutate::mutate;
 pub use seeds::seeds;
-pub use targets::{OLD, TARGETS, Target};
+pub use targets::{TARGETS, Target};

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use crate::seeds;
+use crate::targets::OLD;
 
 /// The longest text that is made.
 const LONGEST: usize = 64 << 10;
@@ -46,7 +47,7 @@ const WORDS: &[&str] = &[
     "“",
     "{{ .Values.x }}",
     "${X}",
-    "# ==== old\n",
+    OLD,
     "null",
     "~",
     "{}",
@@ -150,10 +151,7 @@ fn place(text: &str, random: &mut Rng) -> usize {
 }
 
 fn pick<'a>(items: &[&'a str], random: &mut Rng) -> &'a str {
-    items
-        .get(random.usize(0..items.len().max(1)))
-        .copied()
-        .unwrap_or_default()
+    random.choice(items).copied().unwrap_or_default()
 }
 
 fn split(text: &str) -> Vec<&str> {
@@ -173,7 +171,7 @@ fn value(text: &str, random: &mut Rng) -> String {
         .iter()
         .flat_map(|mark| text.match_indices(mark).map(|(at, _)| at + 2))
         .collect();
-    let Some(start) = starts.get(random.usize(0..starts.len().max(1))).copied() else {
+    let Some(start) = random.choice(&starts).copied() else {
         return word(text, random);
     };
     let rest = text.get(start..).unwrap_or_default();
@@ -182,10 +180,7 @@ fn value(text: &str, random: &mut Rng) -> String {
         pick(VALUES, random)
     } else {
         // What stands elsewhere in the text.
-        let other = starts
-            .get(random.usize(0..starts.len()))
-            .copied()
-            .unwrap_or_default();
+        let other = random.choice(&starts).copied().unwrap_or_default();
         let rest = text.get(other..).unwrap_or_default();
         rest.split(['\n', ',', '}', ']', '#']).next().unwrap_or_default()
     };
@@ -236,10 +231,7 @@ fn indent(text: &str, random: &mut Rng) -> String {
 /// Puts lines of a seed into the text, or the whole of it behind.
 fn splice(text: &str, random: &mut Rng) -> String {
     let seeds = seeds();
-    let seed = seeds
-        .get(random.usize(0..seeds.len().max(1)))
-        .map(String::as_str)
-        .unwrap_or_default();
+    let seed = random.choice(seeds).map(String::as_str).unwrap_or_default();
     if random.u8(0..4) == 0 {
         return format!("{text}\n---\n{seed}");
     }

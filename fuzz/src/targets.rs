@@ -7,7 +7,7 @@ mod fixes;
 mod suppress;
 
 /// The line between the objects that are checked and those that the cluster has already.
-pub const OLD: &str = "# ==== old\n";
+pub(crate) const OLD: &str = "# ==== old\n";
 
 /// Something that must hold of every text.
 #[derive(Clone, Copy, Debug)]

@@ -8,6 +8,14 @@ use porthole_fuzz::{TARGETS, mutate, seeds};
 /// Every so many seeds are tried on every run of the tests: a build without optimisation is slow.
 const STEP: usize = 40;
 
+/// Tries every target on a text, which `what` tells.
+fn all_hold(text: &str, what: &str) {
+    for target in TARGETS {
+        let held = panic::catch_unwind(|| (target.holds)(text));
+        assert!(held.is_ok(), "`{}` does not hold of {what}", target.name);
+    }
+}
+
 #[test]
 fn hard_texts_and_what_was_found_are_no_trouble() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
@@ -19,15 +27,7 @@ fn hard_texts_and_what_was_found_are_no_trouble() {
         }
         let text = std::fs::read_to_string(&path).unwrap();
         // Whatever broke one may break another.
-        for target in TARGETS {
-            let held = panic::catch_unwind(|| (target.holds)(&text));
-            assert!(
-                held.is_ok(),
-                "`{}` does not hold of {}",
-                target.name,
-                path.display()
-            );
-        }
+        all_hold(&text, &path.display().to_string());
         replayed += 1;
     }
     assert!(replayed > 0, "there is nothing in {}", directory.display());
@@ -37,14 +37,7 @@ fn hard_texts_and_what_was_found_are_no_trouble() {
 fn every_target_holds_of_the_seeds() {
     assert!(seeds().len() > 100, "the recorded objects are among the seeds");
     for (index, seed) in seeds().iter().enumerate().step_by(STEP) {
-        for target in TARGETS {
-            let held = panic::catch_unwind(|| (target.holds)(seed));
-            assert!(
-                held.is_ok(),
-                "`{}` does not hold of seed {index}:\n{seed}",
-                target.name
-            );
-        }
+        all_hold(seed, &format!("seed {index}:\n{seed}"));
     }
 }
 
@@ -52,10 +45,7 @@ fn every_target_holds_of_the_seeds() {
 fn every_target_holds_of_mutations() {
     for (index, seed) in (0_u64..).zip(seeds()).skip(STEP / 2).step_by(STEP) {
         let text = mutate(seed, &mut fastrand::Rng::with_seed(index));
-        for target in TARGETS {
-            let held = panic::catch_unwind(|| (target.holds)(&text));
-            assert!(held.is_ok(), "`{}` does not hold of:\n{text}", target.name);
-        }
+        all_hold(&text, &format!("a mutation of seed {index}:\n{text}"));
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cargo::Target;
 use crate::command::{self, Doing, Failure, Result, command};
-use crate::place;
 use crate::report::Outcome;
+use crate::{debian, place};
 
 /// The targets that libFuzzer drives, as the crate `fuzz` names them.
 const GUIDED: [&str; 5] = ["check", "fixes", "suppress", "credspec", "access"];
@@ -100,7 +100,7 @@ fn fuzz(asked: &Asked) -> Result<u64> {
         .collect();
     let work = place::work("fuzz")?;
     let guided = if wanted.iter().any(|name| GUIDED.contains(name)) {
-        Some(build(&work)?)
+        Some(build()?)
     } else {
         None
     };
@@ -150,7 +150,9 @@ fn fuzz(asked: &Asked) -> Result<u64> {
 }
 
 /// Builds libFuzzer with the targets, into a target directory of its own, and writes the seeds down.
-fn build(work: &Path) -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
+    // libFuzzer is C++.
+    debian::install(&["g++"])?;
     let into = place::target()?.join("fuzz");
     let mut cargo = command("cargo", ["build", "--release", "--locked", "--target", TRIPLE]);
     cargo
@@ -159,15 +161,11 @@ fn build(work: &Path) -> Result<PathBuf> {
         .env("RUSTFLAGS", COVERAGE);
     command::run(&mut cargo)?;
     let program = into.join(TRIPLE).join("release").join("porthole-guided");
-    let seeds = work.join("seeds");
-    if !seeds.is_dir() {
-        std::fs::create_dir_all(&seeds).doing(format!("make `{}`", seeds.display()))?;
-        let mut write = command(&program, ["-runs=0"]);
-        write
-            .env("PORTHOLE_FUZZ_TARGET", "check")
-            .env("PORTHOLE_FUZZ_SEEDS", &seeds);
-        command::output(&mut write)?;
-    }
+    let mut write = command(&program, ["-runs=0"]);
+    write
+        .env("PORTHOLE_FUZZ_TARGET", "check")
+        .env("PORTHOLE_FUZZ_SEEDS", place::fresh("fuzz/seeds")?);
+    command::output(&mut write)?;
     Ok(program)
 }
 
@@ -204,7 +202,7 @@ fn test_of(target: &str) -> Option<&'static str> {
 fn driven(test: &str, asked: &Asked) -> Command {
     let mut cargo = Target::Host.cargo("test");
     cargo
-        .args(["--locked", "--package", "porthole-tests", "--test", test, "fuzz_"])
+        .args(["--locked", "--workspace", "--test", test, "fuzz_"])
         .args(["--", "--nocapture"])
         .env("PORTHOLE_FUZZ_SECONDS", asked.seconds.to_string())
         .env("PORTHOLE_FUZZ_SEED", asked.seed.to_string());

@@ -71,7 +71,7 @@ impl Editor {
     }
 
     /// The next message that is what is waited for; others are passed over.
-    pub(crate) fn wait(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
         loop {
             let message = self
                 .messages

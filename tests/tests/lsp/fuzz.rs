@@ -1,6 +1,5 @@
 //! What an editor sends while somebody writes, at random: the server lives, answers, and has the same text as the editor.
 
-use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -70,15 +69,15 @@ fn fuzz_of_messages() {
     let started = Instant::now();
     let mut random = Rng::with_seed(seed());
     let mut tried: u64 = 0;
-    'sessions: for encoding in ["utf-16", "utf-8", "utf-32"].into_iter().cycle() {
+    let is_over = || started.elapsed() > Duration::from_secs(seconds());
+    for encoding in ["utf-16", "utf-8", "utf-32"].into_iter().cycle() {
         let mut editor = Editor::start();
         editor.initialize_counting(folder.path(), &[encoding]);
         for _ in 0..50 {
-            if started.elapsed() > Duration::from_secs(seconds()) && tried > 0 {
-                break 'sessions;
+            if is_over() && tried > 0 {
+                break;
             }
-            let begins = tried;
-            written(&mut editor, encoding, begins, &mut random);
+            written(&mut editor, encoding, tried, &mut random);
             tried += 1;
         }
         editor.send(&[
@@ -86,6 +85,9 @@ fn fuzz_of_messages() {
             json!({"jsonrpc": "2.0", "method": "exit"}),
         ]);
         assert_eq!(editor.exit_code(), Some(0));
+        if is_over() {
+            break;
+        }
     }
     println!("texts tried: {tried}");
 }
@@ -119,18 +121,18 @@ fn written(editor: &mut Editor, encoding: &'static str, number: u64, random: &mu
         }}),
     ]);
     // In whichever order they come.
-    let edited = RefCell::new(None);
-    let answers = Cell::new(0);
+    let mut edited = None;
+    let mut answers = 0;
     editor.wait("both answers and the diagnostics", |message| {
         if message["id"] == id(0) || message["id"] == id(1) {
             assert!(message["error"].is_null(), "{message}\nof {:?}", text.text);
-            answers.set(answers.get() + 1);
+            answers += 1;
         } else if message["params"]["version"] == 2 {
-            *edited.borrow_mut() = message["params"]["diagnostics"].as_array().cloned();
+            edited = message["params"]["diagnostics"].as_array().cloned();
         }
-        answers.get() == 2 && edited.borrow().is_some()
+        answers == 2 && edited.is_some()
     });
-    let edited = edited.take().unwrap();
+    let edited = edited.unwrap();
     let close = |uri: &str| json!({"jsonrpc": "2.0", "method": "textDocument/didClose", "params": {"textDocument": {"uri": uri}}});
     editor.send(&[close(&uri)]);
     // The same name, since findings carry it.
