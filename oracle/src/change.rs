@@ -65,11 +65,7 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
     // It is the same object, and what only the server makes something of stays.
     for (place, keys) in KEPT {
         for key in *keys {
-            let kept = sample
-                .object
-                .clone()
-                .at_mut(place)
-                .and_then(|there| there.get(key).cloned());
+            let kept = sample.object.at(place).and_then(|there| there.get(key).cloned());
             if let Some(there) = changed.at_mut(place) {
                 match kept {
                     Some(kept) => there.set(key, kept),
@@ -79,21 +75,16 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
         }
     }
     if sample.object.get("kind").and_then(Tree::text) == Some("Job")
-        && let Some(template) = sample.object.clone().at_mut("spec.template")
+        && let Some(template) = sample.object.at("spec.template")
         && let Some(metadata) = template.get("metadata")
     {
-        let spec = changed.at_mut("spec");
-        match spec.map(|spec| (spec.get("template").is_some(), spec)) {
-            Some((true, spec)) => {
-                if let Some(template) = spec.get_mut("template") {
-                    template.set("metadata", metadata.clone());
-                }
-            }
-            Some((false, spec)) => spec.set("template", template.clone()),
-            None => changed.set(
-                "spec",
-                sample.object.get("spec").cloned().unwrap_or_else(Tree::map),
-            ),
+        if let Some(there) = changed.at_mut("spec.template") {
+            there.set("metadata", metadata.clone());
+        } else if let Some(spec) = changed.at_mut("spec") {
+            spec.set("template", template.clone());
+        } else {
+            let spec = sample.object.get("spec").cloned();
+            changed.set("spec", spec.unwrap_or_else(Tree::map));
         }
     }
     if let (Some(old), Some(new)) = (sample.object.get("spec"), changed.at_mut("spec")) {
@@ -191,7 +182,7 @@ mod tests {
         for index in 0..300 {
             let sample = generator.sample(index);
             let mut changed = change(&generator, &sample, index);
-            let name = sample.object.clone().at_mut("metadata.name").cloned();
+            let name = sample.object.at("metadata.name").cloned();
             if changed
                 .at_mut("metadata")
                 .is_some_and(|metadata| matches!(metadata, Tree::Map(_)))

@@ -1,6 +1,7 @@
 //! porthole's verdict compared with that of real API servers.
 //!
-//! [`Generator`] makes Windows workloads after the API's own schema: mostly sensible ones, now and then careless ones.
+//! [`Generator`] makes Windows workloads, and the objects beside them, after the API's own schema: mostly sensible ones, now
+//! and then careless ones. [`change`] makes others of them, as [`updates`] asks about.
 //! [`server`] asks a real API server about each, [`porthole`] asks the library; [`answer::difference`] says what is not
 //! the same, [`shrink`] leaves the least of the object that shows it, and [`coverage`] proves that both sides of the
 //! rules were seen. [`record`] keeps answers, so that they can be compared without the server.

@@ -19,7 +19,7 @@ const USAGE: &str = "usage: cargo xtask oracle [OPTION VALUE]…
   --seed S              what the objects follow from; `fresh` for one of the clock's, which is printed (1)
   --kubernetes V        the server's version (the newest)
   --feature-gates …     NAME=true|false, with commas between
-  --kinds …             the kinds of the objects, with commas between (all that hold pods)
+  --kinds …             the kinds of the objects, with commas between (all that hold pods, and those beside them)
   --ask WHAT            `creations` or `changes`: the objects are created then, and deleted (creations)
   --server URL          a server that runs already, with --token; else one is started
   --token TOKEN         of one who may do everything there

@@ -96,6 +96,14 @@ impl Tree {
             .try_fold(self, |tree, key| tree.get_mut(key))
     }
 
+    /// The same to read.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<&Self> {
+        path.split('.')
+            .filter(|key| !key.is_empty())
+            .try_fold(self, |tree, key| tree.get(key))
+    }
+
     /// The items of a list.
     pub fn items_mut(&mut self) -> impl Iterator<Item = &mut Self> {
         match self {

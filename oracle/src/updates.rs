@@ -123,8 +123,7 @@ impl Pair<'_> {
         sample.object = live.object.clone();
         let changed = change(generator, &sample, index);
         let least = shrink(&changed, SHRINKING, |changed| {
-            let mut named = changed.clone();
-            named.at_mut("metadata.name").is_some()
+            changed.at("metadata.name").is_some()
                 && keeps_what_stays(&live.object, changed)
                 && live
                     .both(self, changed)

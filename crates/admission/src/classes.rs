@@ -85,7 +85,7 @@ pub fn check(template: &PodTemplate<'_>, classes: &Classes<'_>) -> Option<Denial
     check_priority(spec, classes).or_else(|| check_runtime(spec, classes))
 }
 
-fn deny(stage: Stage, rule: &'static Rule, field: &str, text: String, span: Span) -> Denial {
+pub(crate) fn deny(stage: Stage, rule: &'static Rule, field: &str, text: String, span: Span) -> Denial {
     let mut finding = Finding::remark(rule, Severity::Error, field, text, span);
     finding.kind = ErrorKind::Denied;
     Denial { stage, finding }

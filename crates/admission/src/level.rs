@@ -22,7 +22,7 @@ pub(crate) struct Level<'a> {
 
 impl<'a> Level<'a> {
     fn of_pod(template: &PodTemplate<'a>) -> Self {
-        let spec = template.prefix.split('.').fold(template.object, Node::child);
+        let spec = template.spec_or_unset();
         Self {
             container: None,
             name: template.name.unwrap_or_default(),

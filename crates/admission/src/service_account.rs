@@ -1,9 +1,9 @@
 //! What built-in admission makes of a pod's service account: the plug-in `ServiceAccount`.
 
 use porthole_manifest::{Node, PodTemplate};
-use porthole_pod::{ErrorKind, Finding, Rule, Severity, go_quote};
+use porthole_pod::{Rule, go_quote};
 
-use crate::classes::{Denial, Stage};
+use crate::classes::{Denial, Stage, deny};
 
 porthole_pod::rules! { ApiServer:
     /// A pod's service account is there before the pod. Every namespace has one named `default`.
@@ -27,7 +27,7 @@ pub fn name<'a>(template: &PodTemplate<'a>) -> &'a str {
 
 /// Where it is named, by its field or by the older one.
 fn named<'a>(template: &PodTemplate<'a>) -> Option<Node<'a>> {
-    let spec = template.prefix.split('.').fold(template.object, Node::child);
+    let spec = template.spec_or_unset();
     let fields = ["serviceAccountName", "serviceAccount"].into_iter();
     let mut given = fields.filter_map(|key| spec.field(key));
     given.find(|node| node.as_str().is_some_and(|name| !name.is_empty()))
@@ -41,15 +41,16 @@ pub fn denial(template: &PodTemplate<'_>, namespace: &str) -> Denial {
         "error looking up service account {namespace}/{name}: serviceaccount {} not found",
         go_quote(name)
     );
-    let spec = template.prefix.split('.').fold(template.object, Node::child);
+    let spec = template.spec_or_unset();
     let span = named(template).unwrap_or(spec).span();
     let field = format!("{}.serviceAccountName", template.prefix);
-    let mut finding = Finding::remark(&SERVICE_ACCOUNT_UNKNOWN, Severity::Error, field, text, span);
-    finding.kind = ErrorKind::Denied;
-    Denial {
-        stage: Stage::BeforeValidation,
-        finding,
-    }
+    deny(
+        Stage::BeforeValidation,
+        &SERVICE_ACCOUNT_UNKNOWN,
+        &field,
+        text,
+        span,
+    )
 }
 
 #[cfg(test)]

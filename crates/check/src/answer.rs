@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use porthole_pod::Status;
 use serde::Serialize;
 
-/// What the API server answers to `POST …?dryRun=All&fieldValidation=Strict`.
+/// What the API server answers to a `POST`, or of an object that is there already to a `PATCH`, with
+/// `?dryRun=All&fieldValidation=Strict`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Answer {
     /// The HTTP status code; nothing where there is no request, since the document cannot be made into one.

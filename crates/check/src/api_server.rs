@@ -16,7 +16,7 @@ use porthole_pod::{
 use crate::answer::{Answer, sent};
 use crate::existence;
 use crate::foreign;
-use crate::live::Part;
+use crate::live::{Part, is_namespace};
 use crate::pod_security;
 use crate::settings::Settings;
 use crate::world::World;
@@ -144,14 +144,12 @@ fn security(
 ) -> pod_security::Said {
     match template {
         Some(template) => pod_security::ask(template, world, settings),
-        None if (object.group(), object.kind) == ("", Some("Namespace")) => {
-            pod_security::ask_namespace(object, world, settings)
-        }
+        None if is_namespace(object) => pod_security::ask_namespace(object, world, settings),
         None => pod_security::Said::default(),
     }
 }
 
-fn forbidden(template: &PodTemplate<'_>, denial: &Denial) -> Status {
+pub(crate) fn forbidden(template: &PodTemplate<'_>, denial: &Denial) -> Status {
     let name = classes::name_of(template, denial.stage);
     Status::forbidden("pods", &name, &denial.finding.detail)
 }

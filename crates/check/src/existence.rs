@@ -2,10 +2,11 @@
 //!
 //! Of files alone nothing is said: they need not hold all that a cluster has.
 
-use porthole_admission::{classes, service_account};
+use porthole_admission::service_account;
 use porthole_manifest::{Object, PodTemplate, WorkloadKind};
 use porthole_pod::{ErrorKind, Finding, Severity, Status, schema};
 
+use crate::api_server::forbidden;
 use crate::live::{Part, namespace_of};
 use crate::settings::Settings;
 use crate::world::World;
@@ -19,6 +20,8 @@ porthole_pod::rules! { ApiServer:
 pub(crate) fn rules() -> &'static [&'static porthole_pod::Rule] {
     RULES
 }
+
+const LACKING: &str = "neither the files nor the cluster have it";
 
 /// What is said where something is not there.
 #[derive(Default)]
@@ -50,10 +53,7 @@ pub(crate) fn ask(
         return Said::default();
     }
     let denial = service_account::denial(template, namespace);
-    let refused = (template.kind == WorkloadKind::Pod).then(|| {
-        let name = classes::name_of(template, denial.stage);
-        Status::forbidden("pods", &name, &denial.finding.detail)
-    });
+    let refused = (template.kind == WorkloadKind::Pod).then(|| forbidden(template, &denial));
     Said {
         refused,
         findings: vec![denial.finding.with_help(in_neither(template))],
@@ -74,19 +74,23 @@ fn without_namespace(object: &Object<'_>, namespace: &str) -> Said {
     finding.kind = ErrorKind::Denied;
     Said {
         refused: Some(status),
-        findings: vec![finding.with_help("neither the files nor the cluster have it: make it first")],
+        findings: vec![finding.with_help(format!("{LACKING}: make it first"))],
     }
+}
+
+/// What becomes of a workload whose pods are refused.
+pub(crate) fn but_not_its_pods(kind: WorkloadKind) -> String {
+    format!(
+        "the {} is taken, and the pods that it makes are refused",
+        kind.name()
+    )
 }
 
 /// What there is to say of something that a pod needs and that is not there.
 pub(crate) fn in_neither(template: &PodTemplate<'_>) -> String {
-    let lacking = "neither the files nor the cluster have it";
     match template.kind {
-        WorkloadKind::Pod => lacking.to_owned(),
-        kind => format!(
-            "{lacking}: the {} is taken, and the pods that it makes are refused",
-            kind.name()
-        ),
+        WorkloadKind::Pod => LACKING.to_owned(),
+        kind => format!("{LACKING}: {}", but_not_its_pods(kind)),
     }
 }
 

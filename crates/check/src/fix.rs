@@ -62,25 +62,30 @@ pub fn apply<'f>(text: &str, findings: impl IntoIterator<Item = &'f Finding>, un
 /// is none.
 #[must_use]
 pub fn settle(file: &File, world: &World<'_>, settings: &Settings, unsafe_too: bool) -> Fixed {
-    let name = file.source.name();
     let mut settled = Fixed {
         text: file.source.text().to_owned(),
         applied: 0,
         left: 0,
     };
+    let mut mended: Option<File> = None;
     for _ in 0..ROUNDS {
-        let now = File::parse(name, settled.text.as_str());
-        let verdicts = judge(&now, world, settings);
+        let now = mended.as_ref().unwrap_or(file);
+        let verdicts = judge(now, world, settings);
         let findings = verdicts.iter().flat_map(|verdict| &verdict.findings);
         let fixed = apply(&settled.text, findings, unsafe_too);
         settled.left = fixed.left;
+        if fixed.applied == 0 {
+            break;
+        }
+        let next = File::parse(file.source.name(), fixed.text.as_str());
         // A change that makes the file unreadable is none.
-        let broken = File::parse(name, fixed.text.as_str()).stream.errors.len() > now.stream.errors.len();
-        if fixed.applied == 0 || broken {
+        if next.stream.errors.len() > now.stream.errors.len() {
             break;
         }
         settled.applied += fixed.applied;
         settled.text = fixed.text;
+        drop(verdicts);
+        mended = Some(next);
     }
     settled
 }

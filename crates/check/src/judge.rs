@@ -43,13 +43,12 @@ pub enum Checked {
 
 impl Checked {
     fn of(object: &Object<'_>, read: bool) -> Self {
-        let own = (object.group(), object.kind) == (credspec::GROUP, Some(credspec::KIND));
         let known = object
             .api_version
             .zip(object.kind)
             .is_some_and(|(version, kind)| schema::kind(version, kind).is_some());
         match read {
-            true if own || has_rules(object) => Self::Rules,
+            true if has_rules(object) => Self::Rules,
             true if known => Self::Decoding,
             _ => Self::Nothing,
         }

@@ -139,7 +139,7 @@ impl Needs {
 }
 
 /// Whether the object is a Namespace.
-fn is_namespace(object: &Object<'_>) -> bool {
+pub(crate) fn is_namespace(object: &Object<'_>) -> bool {
     (object.group(), object.kind) == ("", Some("Namespace"))
 }
 

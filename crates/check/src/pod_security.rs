@@ -1,9 +1,10 @@
-//! Pod Security, asked with the namespaces of all files.
+//! Pod Security, asked with the namespaces of all files and of the cluster.
 
 use porthole_manifest::{Limits, Object, PodTemplate, WorkloadKind};
 use porthole_pod::pod_security::{Mode, NamespacePolicy};
 use porthole_pod::{ErrorKind, Finding, Severity, Status};
 
+use crate::existence::but_not_its_pods;
 use crate::settings::Settings;
 use crate::world::World;
 
@@ -58,8 +59,8 @@ pub(crate) fn ask(template: &PodTemplate<'_>, world: &World<'_>, settings: &Sett
             format!("the namespace `{name}` enforces {level}")
         } else {
             format!(
-                "the namespace `{name}` enforces {level}: the {} is taken, and the pods that it makes are refused",
-                template.kind.name()
+                "the namespace `{name}` enforces {level}: {}",
+                but_not_its_pods(template.kind)
             )
         };
         for violation in &judgement.violations {

@@ -48,6 +48,15 @@ impl Failure {
         self
     }
 
+    /// Adds what to try, where that is known.
+    #[must_use]
+    pub(crate) fn help_if(self, help: Option<impl Into<String>>) -> Self {
+        match help {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
     /// The same where a program's own code may be 1: then "no" is a failure of porthole's.
     #[must_use]
     pub(crate) fn beside_a_program(mut self) -> Self {

@@ -67,9 +67,5 @@ pub(crate) fn failure(error: Error) -> Failure {
         _ => exit::UNASKED,
     };
     let help = error.help();
-    let failure = Failure::new(code, error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
+    Failure::new(code, error).help_if(help)
 }

@@ -76,7 +76,7 @@ fn bearer(token: &[u8]) -> Zeroizing<Vec<u8>> {
 }
 
 fn token_in(path: &Path) -> Result<Secret> {
-    let token = tls::file(path, "the token", LONGEST_TOKEN)?;
+    let token = Secret::read(path, "the token", LONGEST_TOKEN)?;
     if token.expose().trim_ascii().is_empty() {
         return Err(Error::Read {
             what: "the token",

@@ -1,10 +1,16 @@
 //! The cluster that is asked: where it is, whom to trust, and who one is to it.
 
+use std::io;
+
 use ureq::http::Uri;
 
 use crate::error::{Error, Result};
 use crate::kubeconfig::{Cluster, Context, Kubeconfig, Material, User};
 use crate::places::Places;
+use crate::secret::Secret;
+
+/// The longest file with the name of a namespace that is read, in bytes.
+const LONGEST_NAME: u64 = 4096;
 
 /// A cluster that can be asked.
 #[derive(Clone, Debug)]
@@ -97,10 +103,12 @@ impl Target {
             host
         };
         let path = places.account_file("namespace");
-        let namespace = std::fs::read_to_string(&path).map_err(|source| Error::Read {
-            what: "the pod's namespace",
+        let what = "the pod's namespace";
+        let namespace = Secret::read(&path, what, LONGEST_NAME)?;
+        let namespace = std::str::from_utf8(namespace.expose()).map_err(|error| Error::Read {
+            what,
             path,
-            source,
+            source: io::Error::new(io::ErrorKind::InvalidData, error),
         })?;
         let target = Self {
             origin: "the pod's own cluster".to_owned(),

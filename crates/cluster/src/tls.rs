@@ -1,8 +1,5 @@
 //! Whom to trust, and the certificate that says who one is.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -14,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::credential::Credential;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kubeconfig::Material;
 use crate::secret::Secret;
 use crate::target::Target;
@@ -22,30 +19,12 @@ use crate::target::Target;
 /// The longest file of certificates or keys that is read, in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// The bytes of a file that must be there.
-pub(crate) fn file(path: &Path, what: &'static str, longest: u64) -> Result<Secret> {
-    let read = || {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(longest + 1).read_to_end(&mut bytes)?;
-        let bytes = Secret::new(bytes);
-        if bytes.expose().len() as u64 > longest {
-            return Err(io::Error::other(format!("it is longer than {longest} bytes")));
-        }
-        Ok(bytes)
-    };
-    read().map_err(|source| Error::Read {
-        what,
-        path: path.to_owned(),
-        source,
-    })
-}
-
 /// What is given or in the file that is named; nothing where neither is.
 pub(crate) fn bytes_of(material: &Material, what: &'static str) -> Result<Secret> {
     match material {
         Material::None => Ok(Secret::new(Vec::new())),
         Material::Data(data) => Ok(data.clone()),
-        Material::File(path) => file(path, what, LONGEST),
+        Material::File(path) => Secret::read(path, what, LONGEST),
     }
 }
 

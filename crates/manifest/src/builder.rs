@@ -394,7 +394,7 @@ impl<'t> Builder<'t> {
             // Keys are single nodes: it is the last.
             mapping.key = next - 1;
         } else if let Some(key) = self.nodes.get_mut(mapping.key as usize)
-            && matches!(key.shape, Shape::Verbatim | Shape::Quoted)
+            && key.shape == Shape::Verbatim
         {
             key.payload = next;
         }

@@ -50,7 +50,7 @@ pub(crate) struct Decoded {
 pub(crate) enum Shape {
     /// A scalar whose text is its span. As a key it knows the key after it: node `payload`.
     Verbatim,
-    /// A quoted scalar whose text is its span without the quotes. As a key it knows the key after it: node `payload`.
+    /// A quoted scalar whose text is its span without the quotes.
     Quoted,
     /// A scalar whose text is `decoded.spans[payload]`.
     Decoded,

@@ -131,7 +131,13 @@ pub struct PodTemplate<'a> {
     pub object: Node<'a>,
 }
 
-impl PodTemplate<'_> {
+impl<'a> PodTemplate<'a> {
+    /// The pod spec; where none is written, a null that has no fields and stands where it would be.
+    #[must_use]
+    pub fn spec_or_unset(&self) -> Node<'a> {
+        self.prefix.split('.').fold(self.object, Node::child)
+    }
+
     /// How many pods the holder wants at a time: `replicas` or `parallelism`, else one. A DaemonSet wants one a node.
     #[must_use]
     pub fn replicas(&self) -> u64 {

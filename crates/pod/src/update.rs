@@ -14,8 +14,9 @@ use crate::finding::Finding;
 use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Report, Shown, place, text};
-use crate::rule::rules;
+use crate::rule::{Rule, rules};
 use crate::rules::object::{Known, credential_spec};
+use crate::rules::workload::warnings::{ALL_REVISIONS, WORKLOAD_NAME_AS_HOSTNAME, ZONE_IN_SCHEDULE};
 use crate::validate::{Pass, check_decoding};
 use crate::warnings::{object_warnings, warnings};
 
@@ -90,10 +91,9 @@ pub fn change_warnings(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
         _ => template,
     };
     let mut found = warnings(&of, options);
-    found.retain(|finding| match finding.rule.name {
-        "all-revisions" | "zone-in-schedule" => true,
-        "workload-name-as-hostname" => false,
-        _ => changed,
+    found.retain(|finding| {
+        let is_one = |rules: &[&Rule]| rules.contains(&finding.rule);
+        is_one(&[&ALL_REVISIONS, &ZONE_IN_SCHEDULE]) || changed && !is_one(&[&WORKLOAD_NAME_AS_HOSTNAME])
     });
     found
 }

@@ -24,6 +24,8 @@ pub(crate) struct Pass<'a> {
     report: Report<'a>,
     pub(crate) template: PodTemplate<'a>,
     pub(crate) spec: Node<'a>,
+    /// The object that this one is to replace.
+    pub(crate) old: Option<Node<'a>>,
     /// The labels that the API server adds to the template.
     pub(crate) made_labels: Vec<(&'static str, String)>,
 }
@@ -47,7 +49,8 @@ impl<'a> Pass<'a> {
         Self {
             report: Report::new(options),
             template: *template,
-            spec: template.prefix.split('.').fold(template.object, Node::child),
+            spec: template.spec_or_unset(),
+            old: None,
             made_labels: Vec::new(),
         }
     }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use porthole_runtime::os;
 
+use crate::exit;
+
 /// The answer of the guard, where this process was started as one.
 pub(crate) fn asked() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
@@ -13,10 +15,5 @@ pub(crate) fn asked() -> Option<ExitCode> {
         return None;
     }
     let rest: Vec<OsString> = arguments.collect();
-    let code = os::guard(&rest);
-    match u8::try_from(code) {
-        Ok(code) => Some(ExitCode::from(code)),
-        // What a container's program on Windows ended with, passed on whole.
-        Err(_) => std::process::exit(code),
-    }
+    Some(exit::code(os::guard(&rest)))
 }

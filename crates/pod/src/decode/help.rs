@@ -47,8 +47,7 @@ pub(super) fn unknown_kind(api_version: &str, kind: &str, version: Version) -> S
     if !elsewhere.is_empty() {
         return format!("{kind} is of {}", elsewhere.join(" and "));
     }
-    let names: Vec<&str> = kinds::of_version(api_version).map(|known| known.kind).collect();
-    match nearest(kind, names.into_iter()) {
+    match nearest(kind, kinds::of_version(api_version).map(|known| known.kind)) {
         Some(name) => format!("{api_version} has no {kind}: did you mean {name}?"),
         None => format!("{api_version} has no {kind}"),
     }

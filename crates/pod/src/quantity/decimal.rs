@@ -50,13 +50,19 @@ impl Decimal {
         }
     }
 
-    /// The sum of both, exactly.
+    /// The sum of both, exactly; but where they are so far apart that nobody could write it down, the greater of them.
     pub(crate) fn plus(&self, other: &Self) -> Self {
+        /// So many digits stand between the two.
+        const APART: usize = 1000;
         let scale = self.scale.max(other.scale);
         let (more, less) = match self.compare_amount(other) {
             Ordering::Less => (other, self),
             _ => (self, other),
         };
+        let written = u64::try_from(self.digits.len() + other.digits.len() + APART).unwrap_or(u64::MAX);
+        if i64::from(self.scale).abs_diff(other.scale.into()) > written {
+            return more.clone();
+        }
         // The digits of both from the last one on, in units of 10^-`scale`.
         let aligned = |number: &Self| -> Vec<u8> {
             let zeros = usize::try_from(scale - number.scale).unwrap_or_default();

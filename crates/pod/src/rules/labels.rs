@@ -1,5 +1,7 @@
 //! Labels and label selectors (`ValidateLabels`, `ValidateLabelSelector` of `k8s.io/apimachinery`).
 
+use std::collections::HashSet;
+
 use porthole_manifest::{Node, Span};
 
 use crate::names;
@@ -36,14 +38,13 @@ pub(crate) fn check_value(report: &mut Report<'_>, value: &str, path: &Path<'_>,
 
 /// A mapping of labels. All errors stand at the mapping, as the API server has it.
 pub(crate) fn check(report: &mut Report<'_>, labels: Node<'_>, path: &Path<'_>) {
-    let entries: Vec<_> = labels.entries().collect();
-    for (at, entry) in entries.iter().enumerate() {
-        let key = entry.key.key_text();
-        // Of a repeated key the last value counts, where the API server takes it at all.
-        if entries[at + 1..].iter().any(|later| later.key.key_text() == key) {
-            continue;
-        }
-        check_key(report, &key, path, entry.key.span());
+    // Of a repeated key the last value counts, where the API server takes it at all.
+    let mut seen = HashSet::new();
+    let mut entries: Vec<_> = labels.entries().collect();
+    entries.reverse();
+    entries.retain(|entry| seen.insert(entry.key.key_text()));
+    for entry in entries.iter().rev() {
+        check_key(report, &entry.key.key_text(), path, entry.key.span());
         let value = entry.value.as_str().unwrap_or_default();
         check_value(report, value, path, entry.value.span());
     }

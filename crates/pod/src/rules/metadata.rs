@@ -18,7 +18,7 @@ use crate::names;
 use crate::path::Path;
 use crate::report::{Report, Shown, int, place, text};
 use crate::rule::{Rule, rules};
-use crate::rules::{annotations, labels};
+use crate::rules::{annotations, labels, workload};
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -99,8 +99,7 @@ pub(crate) fn check_job(pass: &mut Pass<'_>, demands: Demands) {
     let metadata = template.object.child("metadata");
     check_name(pass, template.object, demands, &path);
     check_place(pass, metadata, demands, &path);
-    let of_template = template.metadata.and_then(|metadata| metadata.field("labels"));
-    if let Some(given) = own_labels(metadata).or(of_template) {
+    if let Some(given) = own_labels(metadata).or(workload::default_labels(pass)) {
         labels::check(pass, given, &path.child("labels"));
         // An API server that may have to generate a name again works on a copy, which does not get them.
         let copies = pass.feature("RetryGenerateName", 32) && text(metadata, "name").is_empty();
@@ -112,7 +111,7 @@ pub(crate) fn check_job(pass: &mut Pass<'_>, demands: Demands) {
 }
 
 /// The labels of an object, where there are some.
-fn own_labels(metadata: Node<'_>) -> Option<Node<'_>> {
+pub(crate) fn own_labels(metadata: Node<'_>) -> Option<Node<'_>> {
     metadata
         .field("labels")
         .filter(|own| own.entries().next().is_some())
@@ -182,12 +181,17 @@ pub(crate) fn check_common(
         ..demands
     };
     check(report, object, common, labels);
-    check_changed(report, object, labels);
+    check_changed(report, object, common, labels);
 }
 
 /// What is asked of metadata that takes the place of older (`ValidateObjectMetaUpdate`), as far as it is a manifest's:
 /// the API server keeps what is its own.
-pub(crate) fn check_changed(report: &mut Report<'_>, object: Node<'_>, labels: Option<Node<'_>>) {
+pub(crate) fn check_changed(
+    report: &mut Report<'_>,
+    object: Node<'_>,
+    demands: Demands,
+    labels: Option<Node<'_>>,
+) {
     let path = Path::root("metadata");
     let metadata = object.child("metadata");
     if let Some(given) = own_labels(metadata).or(labels) {
@@ -198,6 +202,9 @@ pub(crate) fn check_changed(report: &mut Report<'_>, object: Node<'_>, labels: O
     }
     owners::check(report, metadata, &path.child("ownerReferences"));
     managed_fields::check(report, object, &path.child("managedFields"));
+    if demands.knows_finalizers {
+        finalizers::check_known(report, metadata, &path.child("finalizers"));
+    }
 }
 
 /// Annotations and what comes after them.

@@ -3,7 +3,7 @@
 use porthole_manifest::Node;
 
 use crate::path::Path;
-use crate::report::{Shown, items, text};
+use crate::report::{Report, Shown, items, text};
 use crate::rule::rules;
 use crate::rules::container::resources::{self, Entry};
 use crate::rules::os;
@@ -35,15 +35,27 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     if !pass.at_least(32) || !pass.enabled("PodLevelResources") {
         return;
     }
-    let Some(own) = pass.spec.field("resources") else {
+    let kept = kept(pass);
+    let Some(own) = pass.spec.field("resources").or(kept) else {
         return;
     };
     let spec = pass.spec_path();
     let path = spec.child("resources");
+    // What is kept is in another file.
+    let span = kept.map_or(own.span(), |_| pass.spec.span());
     if os::is_windows(pass) && pass.at_least(34) {
         let detail = "may not be set for a windows pod";
-        pass.forbidden(&POD_RESOURCES_ON_WINDOWS, &path, detail, own.span());
+        pass.forbidden(&POD_RESOURCES_ON_WINDOWS, &path, detail, span);
         return;
+    }
+    let (mut limits, mut requests) = resources::limits_and_requests(own, false);
+    if let (Some(_), Some(old)) = (kept, pass.old) {
+        // It was taken as it is, once; the containers are other ones.
+        fill_in(pass, old.child("spec"), &mut limits, &mut requests);
+        for entry in limits.iter_mut().chain(&mut requests) {
+            entry.span = span;
+        }
+        return check_containers(pass, &path, &limits, &requests);
     }
     if let Some(claims) = own.field("claims") {
         let detail = if pass.at_least(34) {
@@ -58,8 +70,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
             claims.span(),
         );
     }
-    let (mut limits, mut requests) = resources::limits_and_requests(own, false);
-    fill_in(pass, &mut limits, &mut requests);
+    fill_in(pass, pass.spec, &mut limits, &mut requests);
     resources::check_amounts(pass, &path, (&limits, &requests), resources::check_pod_name);
     let names = items(pass.spec, "resourceClaims").map(|claim| text(claim, "name"));
     let mut known: Vec<_> = names.filter(|name| !name.is_empty()).collect();
@@ -72,19 +83,30 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     check_containers(pass, &path, &limits, &requests);
 }
 
+/// The resources of the Pod that is changed, which stay where the new one has none: they can be changed, not taken away.
+fn kept<'n>(pass: &Pass<'n>) -> Option<Node<'n>> {
+    let is_kept = pass.spec.field("resources").is_none() && keeps(pass);
+    pass.old.filter(|_| is_kept)?.child("spec").field("resources")
+}
+
+/// Whether a Pod keeps the resources that it had.
+pub(crate) fn keeps(report: &Report<'_>) -> bool {
+    report.enabled("PodLevelResourcesFixDefaulting")
+}
+
 /// Whether a pod as a whole can ask for it.
 fn is_of_pods(pass: &Pass<'_>, name: &str) -> bool {
     matches!(name, "cpu" | "memory") || (pass.at_least(33) && resources::is_huge_pages(name))
 }
 
-/// The limits and the requests that the API server fills in in Pods: limits of huge pages by what the containers have
+/// The limits and the requests that the API server fills in in Pods, here by the containers of `spec`: limits of huge pages by what the containers have
 /// together; then requests by what the containers ask for together, else by the limits.
-fn fill_in<'n>(pass: &Pass<'n>, limits: &mut Vec<Entry<'n>>, requests: &mut Vec<Entry<'n>>) {
+fn fill_in<'n>(pass: &Pass<'_>, spec: Node<'n>, limits: &mut Vec<Entry<'n>>, requests: &mut Vec<Entry<'n>>) {
     if !pass.is_pod() || (limits.is_empty() && requests.is_empty()) {
         return;
     }
     if pass.at_least(33) {
-        for limit in of_containers(pass, Amounts::Limits) {
+        for limit in of_containers(spec, true, Amounts::Limits) {
             let set = |entries: &[Entry<'_>]| entries.iter().any(|entry| entry.name == limit.name);
             let requested = pass.at_least(34) && set(requests);
             if resources::is_huge_pages(&limit.name) && !requested && !set(limits) {
@@ -96,7 +118,7 @@ fn fill_in<'n>(pass: &Pass<'n>, limits: &mut Vec<Entry<'n>>, requests: &mut Vec<
         return;
     }
     let missing = |requests: &[Entry<'_>], name: &str| !requests.iter().any(|request| request.name == name);
-    for request in of_containers(pass, Amounts::Requests) {
+    for request in of_containers(spec, true, Amounts::Requests) {
         let name = &request.name;
         if missing(requests, name) && is_of_pods(pass, name) && !resources::is_huge_pages(name) {
             requests.push(request);
@@ -118,10 +140,11 @@ enum Amounts {
 
 /// What the containers ask for together (`AggregateContainerRequests`, `AggregateContainerLimits`): all that run side by
 /// side, or, where it is more, an init container beside the sidecars that were started before it.
-fn of_containers<'n>(pass: &Pass<'n>, amounts: Amounts) -> Vec<Entry<'n>> {
+/// Those of a Pod have the requests that are filled in.
+fn of_containers<'n>(spec: Node<'n>, is_pod: bool, amounts: Amounts) -> Vec<Entry<'n>> {
     let of = |container: Node<'n>| {
         let resources = container.child("resources");
-        let (limits, requests) = resources::limits_and_requests(resources, pass.is_pod());
+        let (limits, requests) = resources::limits_and_requests(resources, is_pod);
         if amounts == Amounts::Limits {
             limits
         } else {
@@ -129,11 +152,11 @@ fn of_containers<'n>(pass: &Pass<'n>, amounts: Amounts) -> Vec<Entry<'n>> {
         }
     };
     let mut together: Vec<Entry<'n>> = Vec::new();
-    for container in items(pass.spec, "containers") {
+    for container in items(spec, "containers") {
         add(&mut together, &of(container));
     }
     let (mut sidecars, mut most) = (Vec::new(), Vec::new());
-    for container in items(pass.spec, "initContainers") {
+    for container in items(spec, "initContainers") {
         let own = of(container);
         if text(container, "restartPolicy") == "Always" {
             add(&mut together, &own);
@@ -206,7 +229,7 @@ fn check_together(pass: &mut Pass<'_>, list: &Path<'_>, amounts: Amounts, own: &
     } else {
         "requests"
     };
-    for entry in of_containers(pass, amounts) {
+    for entry in of_containers(pass.spec, pass.is_pod(), amounts) {
         let given = own.iter().find(|given| given.name == entry.name);
         let counts = amounts == Amounts::Requests || resources::is_huge_pages(&entry.name);
         let Some(given) = given.filter(|given| counts && entry.quantity > given.quantity) else {

@@ -17,6 +17,8 @@ mod template;
 mod time_zone;
 pub(crate) mod warnings;
 
+pub(crate) use selector::{Labels, shown_labels};
+
 use porthole_manifest::{Node, WorkloadKind};
 
 use crate::options::Options;
@@ -109,13 +111,18 @@ pub(crate) fn check_changed(pass: &mut Pass<'_>, generated: (bool, bool)) {
     }
 }
 
-/// The labels that an object without its own has: those of its template, in kinds of old.
+/// The labels that an object without its own has: those of its template, in kinds of old. Those that it got when it was
+/// made stay.
 pub(crate) fn default_labels<'a>(pass: &Pass<'a>) -> Option<Node<'a>> {
     let defaults = matches!(
         pass.template.kind,
         WorkloadKind::Job | WorkloadKind::ReplicationController
     );
-    defaults.then(|| selector::template_labels(pass)).flatten()
+    let has_some = |old: Node<'_>| metadata::own_labels(old.child("metadata")).is_none();
+    if !defaults || pass.old.is_some_and(has_some) {
+        return None;
+    }
+    selector::template_labels(pass)
 }
 
 /// The spec of a workload.

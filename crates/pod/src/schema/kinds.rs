@@ -29,22 +29,25 @@ pub struct ApiKind {
 /// The kind of that name, where it is one of Kubernetes' own.
 #[must_use]
 pub fn kind(api_version: &str, kind: &str) -> Option<&'static ApiKind> {
-    static ALL: OnceLock<Vec<ApiKind>> = OnceLock::new();
-    let all = ALL.get_or_init(|| lines(TEXT).into_iter().filter_map(parse).collect());
+    let all = all();
     let found = all.binary_search_by_key(&(api_version, kind), |known| (known.api_version, known.kind));
     all.get(found.ok()?)
 }
 
+/// All kinds, in the order of their versions and names.
+fn all() -> &'static [ApiKind] {
+    static ALL: OnceLock<Vec<ApiKind>> = OnceLock::new();
+    ALL.get_or_init(|| lines(TEXT).into_iter().filter_map(parse).collect())
+}
+
 /// The kinds of that version of a group, where it is one of Kubernetes' own.
-pub fn of_version(api_version: &str) -> impl Iterator<Item = ApiKind> {
-    let of = |line: &&str| line.split(' ').next() == Some(api_version);
-    lines(TEXT).into_iter().filter(of).filter_map(parse)
+pub fn of_version(api_version: &str) -> impl Iterator<Item = &'static ApiKind> {
+    all().iter().filter(move |known| known.api_version == api_version)
 }
 
 /// The kinds of that name, in all versions of all groups.
-pub fn of_name(kind: &str) -> impl Iterator<Item = ApiKind> {
-    let of = |line: &&str| line.split(' ').nth(1) == Some(kind);
-    lines(TEXT).into_iter().filter(of).filter_map(parse)
+pub fn of_name(kind: &str) -> impl Iterator<Item = &'static ApiKind> {
+    all().iter().filter(move |known| known.kind == kind)
 }
 
 fn parse(line: &'static str) -> Option<ApiKind> {

@@ -36,41 +36,41 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
         // These are asked as they are first, and then what has changed.
         Known::ClusterRole | Known::Role | Known::Namespace => {
             known.check(report, object);
-            metadata::check_changed(report, object, None);
+            metadata::check_changed(report, object, demands, None);
         }
         Known::ClusterRoleBinding | Known::RoleBinding => {
             known.check(report, object);
-            metadata::check_changed(report, object, None);
+            metadata::check_changed(report, object, demands, None);
             change.check_role(report);
         }
         Known::RuntimeClass => {
             metadata::check(report, object, demands, None);
             runtime_class::check_changed(report, object);
-            metadata::check_changed(report, object, None);
+            metadata::check_changed(report, object, demands, None);
             change.check_handler(report);
         }
         Known::ConfigMap => {
-            metadata::check_changed(report, object, None);
+            metadata::check_changed(report, object, demands, None);
             change.check_data(report, &["data", "binaryData"]);
             known.check(report, object);
         }
         Known::Secret => {
-            metadata::check_changed(report, object, None);
+            metadata::check_changed(report, object, demands, None);
             change.fix_type(report);
             change.check_data(report, &["data"]);
             known.check(report, object);
         }
         Known::PriorityClass => {
-            metadata::check_changed(report, object, None);
+            metadata::check_changed(report, object, demands, None);
             change.check_priority(report);
         }
         Known::PersistentVolumeClaim => {
-            metadata::check_changed(report, object, None);
+            metadata::check_changed(report, object, demands, None);
             known.check(report, object);
             change.check_claim(report);
         }
         Known::CredentialSpec | Known::ServiceAccount | Known::Service => {
-            metadata::check_changed(report, object, None);
+            metadata::check_changed(report, object, demands, None);
             known.check(report, object);
         }
     }

@@ -9,22 +9,19 @@ use super::{
     SCHEDULING_GATE_ADDED, TOLERATION_CHANGED,
 };
 use crate::path::Path;
-use crate::render::{go_json, go_quote};
 use crate::report::{Shown, int, items, place, text};
 use crate::rules::scheduling::{self, tolerations};
-use crate::rules::{annotations, container, metadata, pod, workload};
+use crate::rules::{annotations, container, metadata, pod, pod_resources, workload};
 use crate::validate::{Pass, check_spec};
 
-const MIRROR: &str = "kubernetes.io/config.mirror";
-const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 /// The longest time that a Pod may run, in seconds.
 const LONGEST: i64 = i32::MAX as i64;
 
 /// All that is asked of a Pod that is changed, after what is asked of all objects.
 pub(super) fn check(pass: &mut Pass<'_>, change: Change<'_, '_>) {
     let object = pass.template.object;
-    metadata::check_changed(pass, object, None);
     let demands = workload::demands(pass.template.kind, pass.options);
+    metadata::check_changed(pass, object, demands, None);
     metadata::check(pass, object, demands, None);
     annotations::check(pass);
     check_spec(pass);
@@ -57,8 +54,8 @@ impl Change<'_, '_> {
         let path = metadata.child("annotations");
         let refuse = |pass: &mut Pass<'_>, key: &str, done: &str, span| {
             let what = match key {
-                MIRROR => "mirror pod annotation",
-                _ if key.starts_with(APP_ARMOR) => "AppArmor annotations",
+                annotations::MIRROR => "mirror pod annotation",
+                _ if key.starts_with(annotations::APP_ARMOR) => "AppArmor annotations",
                 _ => return,
             };
             let detail = format!("may not {done} {what}");
@@ -158,7 +155,7 @@ impl Change<'_, '_> {
             _ => Map::new(),
         };
         let (mut old, mut new) = (read(self.old), read(self.new));
-        keep(&mut old, &mut new, self.new);
+        keep(&mut old, &mut new, self.new, pod_resources::keeps(pass));
         let gated = old.contains_key("schedulingGates");
         for key in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
             if key == "schedulingGates" && !pass.at_least(26) {
@@ -206,7 +203,12 @@ impl Change<'_, '_> {
         let (before, after) = (entries(&before), entries(&after));
         if before.iter().any(|(key, value)| after.get(key) != Some(value)) {
             let detail = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
-            let value = Shown::Raw(shown_labels(pass, &after));
+            let labels: workload::Labels<'_> = after
+                .iter()
+                .map(|(key, value)| (key.into(), value.as_str().unwrap_or_default().into()))
+                .collect();
+            let labels = Some(&labels).filter(|labels| !labels.is_empty());
+            let value = Shown::Raw(workload::shown_labels(pass, labels));
             let span = place(self.new, "nodeSelector");
             pass.invalid(&POD_CHANGED, &spec.child("nodeSelector"), value, detail, span);
         }
@@ -324,10 +326,17 @@ fn fill_requests(container: &mut Map<String, Value>) {
 }
 
 /// What the cluster has written into the old Pod stays where the new one, whose spec is `written`, says nothing of it: its
-/// node, its priority, its account and the token of that. To say that it is empty is to say something.
-fn keep(old: &mut Map<String, Value>, new: &mut Map<String, Value>, written: Node<'_>) {
+/// node, its priority, its account and the token of that, and where `keeps_resources` what it has as a whole. To say that it
+/// is empty is to say something.
+fn keep(
+    old: &mut Map<String, Value>,
+    new: &mut Map<String, Value>,
+    written: Node<'_>,
+    keeps_resources: bool,
+) {
     const TOKEN: &str = "kube-api-access-";
-    for key in ["nodeName", "priority", "preemptionPolicy", "serviceAccountName"] {
+    const KEPT: [&str; 4] = ["nodeName", "priority", "preemptionPolicy", "serviceAccountName"];
+    for key in KEPT.into_iter().chain(keeps_resources.then_some("resources")) {
         let is_said = new.contains_key(key) || written.field(key).is_some();
         if let Some(value) = old.get(key).filter(|_| !is_said) {
             new.insert(key.to_owned(), value.clone());
@@ -379,30 +388,4 @@ fn changeable(pass: &Pass<'_>) -> String {
         text.push_str(",`spec.containers[*].resources` (for CPU/memory only)");
     }
     text
-}
-
-fn shown_labels(pass: &Pass<'_>, labels: &Map<String, Value>) -> String {
-    let mut labels: Vec<(&str, &str)> = labels
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default()))
-        .collect();
-    labels.sort_unstable();
-    if pass.at_least(34) {
-        if labels.is_empty() {
-            return "null".to_owned();
-        }
-        let pairs: Vec<_> = labels
-            .iter()
-            .map(|(key, value)| format!("{}:{}", go_json(key), go_json(value)))
-            .collect();
-        return format!("{{{}}}", pairs.join(","));
-    }
-    if labels.is_empty() {
-        return "map[string]string(nil)".to_owned();
-    }
-    let pairs: Vec<_> = labels
-        .iter()
-        .map(|(key, value)| format!("{}:{}", go_quote(key), go_quote(value)))
-        .collect();
-    format!("map[string]string{{{}}}", pairs.join(", "))
 }

@@ -12,10 +12,11 @@ use crate::rules::{labels, metadata, workload};
 use crate::validate::Pass;
 
 /// All that is asked of a workload that is changed, in the API server's order.
-pub(super) fn check(pass: &mut Pass<'_>, change: Change<'_, '_>) {
+pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
     let kind = pass.template.kind;
     let object = pass.template.object;
     let demands = workload::demands(kind, pass.options);
+    pass.old = Some(change.old);
     let labels = workload::default_labels(pass);
     metadata::check_common(pass, object, demands, labels);
     let spec = change.child("spec");
@@ -36,16 +37,16 @@ pub(super) fn check(pass: &mut Pass<'_>, change: Change<'_, '_>) {
         workload::check(pass);
         pass.made_labels.clear();
     }
-    metadata::check_changed(pass, object, labels);
+    metadata::check_changed(pass, object, demands, labels);
     let generated = (!is_true(spec.old, "manualSelector"), spec.keeps_labels());
     match kind {
         WorkloadKind::DaemonSet if pass.at_least(34) => {
-            spec.fix_selector(pass, &path, &[]);
+            spec.fix_selector(pass, &path, false);
             workload::check_changed(pass, generated);
         }
         WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::DaemonSet => {
             workload::check_changed(pass, generated);
-            spec.fix_selector(pass, &path, &[]);
+            spec.fix_selector(pass, &path, false);
         }
         WorkloadKind::StatefulSet if pass.at_least(27) => {
             workload::check_changed(pass, generated);
@@ -95,19 +96,18 @@ impl Change<'_, '_> {
         })
     }
 
-    /// Refuses another selector; `made` are labels that are in it without being written.
-    fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>, made: &[labels::Pair<'_>]) {
+    /// Refuses another selector; `made` is whether it has a generated label without that being written.
+    fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>, made: bool) {
+        const NAME: &str = "meta/v1.LabelSelector";
         let reader = Reader::new(report.options);
-        if self.differs(reader, "meta/v1.LabelSelector", "selector") {
+        // Nothing is added to a generated one.
+        let is_empty = |node| reader.read(NAME, node) == json!({});
+        let same =
+            made && self.old.field("selector").is_none() && self.new.field("selector").is_some_and(is_empty);
+        if !same && self.differs(reader, NAME, "selector") {
             let value = match self.new.field("selector") {
-                Some(selector) if made.is_empty() => labels::shown_selector(report, selector),
-                Some(selector) => {
-                    let mut pairs = made.to_vec();
-                    for entry in selector.child("matchLabels").entries() {
-                        pairs.push((entry.key.key_text(), entry.value.as_str().unwrap_or_default()));
-                    }
-                    labels::shown_selector_of(report, selector, &pairs)
-                }
+                Some(selector) if made => workload::job::shown_made_selector(report, selector),
+                Some(selector) => labels::shown_selector(report, selector),
                 None => report.render(Shown::Null),
             };
             let span = place(self.new, "selector");
@@ -160,7 +160,7 @@ impl Change<'_, '_> {
     fn check_stateful_set(self, report: &mut Report<'_>, path: &Path<'_>) {
         let claims = self.claims_differ(report);
         if report.at_least(37) {
-            self.fix_selector(report, path, &[]);
+            self.fix_selector(report, path, false);
             if claims {
                 let value = self.new.child("volumeClaimTemplates").to_json().to_string();
                 let span = place(self.new, "volumeClaimTemplates");
@@ -208,13 +208,7 @@ impl Change<'_, '_> {
 
     fn check_job(self, report: &mut Report<'_>, path: &Path<'_>) {
         self.check_completions(report, path);
-        let made = workload::job::made_selector(report);
-        let made = if is_true(self.old, "manualSelector") {
-            &[]
-        } else {
-            &made[..]
-        };
-        self.fix_selector(report, path, made);
+        self.fix_selector(report, path, !is_true(self.old, "manualSelector"));
         self.check_job_template(report, path);
         self.fix_text(report, path, "completionMode", "NonIndexed");
         if report.at_least(25) && report.feature("JobPodFailurePolicy", 31) {
@@ -238,12 +232,13 @@ impl Change<'_, '_> {
 
     /// How many pods of a Job have to succeed. That of an indexed one changes with how many there are at a time.
     fn check_completions(self, report: &mut Report<'_>, path: &Path<'_>) {
-        // What was filled in for the old one stays where the new one says nothing of it either.
-        let filled = |node: Node<'_>| int(node, "parallelism").is_none().then_some(1);
-        let (old, new) = match (int(self.old, "completions"), int(self.new, "completions")) {
-            (None, None) => return,
-            (old, new) => (old.or(filled(self.old)), new.or(filled(self.new))),
-        };
+        // They are filled in where neither number is there. What was filled in for the old one stays where the new one says
+        // nothing of it either.
+        let [said, new] = [self.old, self.new].map(|spec| int(spec, "completions"));
+        let [many, now] = [self.old, self.new].map(|spec| int(spec, "parallelism").is_some());
+        let old = said.or((!many).then_some(1));
+        let stays = if said.is_none() { old } else { None };
+        let new = new.or(stays).or((many && !now).then_some(1));
         if old == new {
             return;
         }

@@ -439,12 +439,9 @@ fn take_over_left(directory: &Path) -> Result<Found, PodsError> {
 
 /// Whether the process that made the lock is known to have died.
 fn is_left(directory: &Path) -> bool {
-    let holder = fs::read_to_string(directory.join(LOCK)).unwrap_or_default();
-    // Elsewhere nobody reads it as long as it is locked.
+    // Elsewhere nobody reads who that is as long as it is locked.
     cfg!(target_os = "linux")
-        && holder
-            .parse::<u32>()
-            .is_ok_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+        && holder(directory).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
 }
 
 /// Waits until nobody else gives a name away, and keeps it so until the answer is dropped.

@@ -7,16 +7,14 @@ use clap::Args;
 use porthole_check::{File, Live, Needed, Needs, Part};
 use porthole_cluster::{Client, Error, Places, Problem, Resource, Target};
 use porthole_pod::Version;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::flags::{Flags, Told};
 use super::kinds;
+use super::kubectl::LAST_APPLIED;
 use crate::arguments::Global;
 use crate::failure::Failure;
 use crate::{note, parallel};
-
-/// What `kubectl apply` keeps of the manifest that it applied.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The flags that name a live cluster.
 #[derive(Debug, Args)]
@@ -119,8 +117,6 @@ impl Connected {
                 (Err(error), _) => return Err(failure(error)),
             }
         }
-        live.files.push(file(&found)?);
-        live.old.push(file(&old)?);
         if global.verbose > 0 {
             note(&format!(
                 "{} objects of the cluster were read for the files, and {} that they change",
@@ -128,6 +124,8 @@ impl Connected {
                 old.len()
             ));
         }
+        live.files.push(file(found)?);
+        live.old.push(file(old)?);
         Ok(live)
     }
 }
@@ -198,7 +196,7 @@ impl Question<'_> {
                 Err(error) if error.is_of_one_kind() => {
                     let found: Result<Vec<_>, Error> =
                         names.iter().map(|name| one(resource, None, name)).collect();
-                    Ok(found?.concat())
+                    Ok(found?.into_iter().flatten().collect())
                 }
                 other => other,
             },
@@ -251,9 +249,10 @@ fn as_applied(object: Value) -> Value {
 }
 
 /// Objects of the cluster as a file.
-fn file(objects: &[Value]) -> Result<File, Failure> {
-    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
-    let file = File::parse("the cluster", list.to_string());
+fn file(objects: Vec<Value>) -> Result<File, Failure> {
+    let objects = Value::Array(objects);
+    let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":{objects}}}"#);
+    let file = File::parse("the cluster", list);
     match file.stream.errors.first() {
         None => Ok(file),
         Some(error) => Err(Failure::unasked(format!(
@@ -274,15 +273,13 @@ fn unread(error: &Error, global: &Global) {
 
 fn failure(error: Error) -> Failure {
     let help = error.help().map(str::to_owned);
-    let failure = Failure::unasked(error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
+    Failure::unasked(error).help_if(help)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -16,7 +16,8 @@ use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::fetch::Address;
 
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// What `kubectl apply` keeps of the manifest that it applied.
+pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// An error of kubectl's.
 enum Error {

@@ -256,11 +256,7 @@ pub(in crate::verbs) fn failure(error: SuperviseError) -> Failure {
         error => return Failure::new(exit::OWN_FAILURE, error),
     };
     let (code, help) = meaning(&error);
-    let failure = Failure::new(code, error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
+    Failure::new(code, error).help_if(help)
 }
 
 /// The exit code of a pod that did not come to run, and what to try.

@@ -36,7 +36,6 @@ rules! { ApiServer:
 }
 
 const SECCOMP: &str = "container.seccomp.security.alpha.kubernetes.io/";
-const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 /// A container on the way through the warnings.
 struct Visited<'a> {
@@ -103,7 +102,7 @@ fn annotations(pass: &mut Pass<'_>, container: Node<'_>) {
     if pass.is_pod() || has_profile || !security_context::knows_app_armor(pass) {
         return;
     }
-    let key = format!("{APP_ARMOR}{name}");
+    let key = format!("{}{name}", pod_annotations::APP_ARMOR);
     if let Some(annotation) = annotations.get(&key)
         && !is_pods_profile(pass, annotation)
     {

@@ -52,15 +52,9 @@ pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
         make_labels(pass, given, &name);
     }
     metadata::check_job(pass, demands);
-    let node = spec.field("selector");
-    let mut selector = node.map(Selector::of);
-    if generates {
-        let mut made = selector.unwrap_or_else(|| Selector::of(spec.child("selector")));
-        for (key, value) in made_selector(pass) {
-            made.labels.entry(key).or_insert(Cow::Borrowed(value));
-        }
-        check_generated(pass, given, &made, &name, path);
-        selector = Some(made);
+    let selector = selector_of(pass, spec, generates);
+    if let Some(made) = selector.as_ref().filter(|_| generates) {
+        check_generated(pass, given, made, &name, path);
     }
     check_spec(pass, spec, path);
     check_selector(pass, spec, selector.as_ref(), path);
@@ -72,30 +66,37 @@ pub(super) fn check_changed(pass: &mut Pass<'_>, path: &Path<'_>, (generated, la
     let spec = spec_of(pass);
     let object = pass.template.object;
     let name = created_name(object.child("metadata"));
-    let mut selector = spec.field("selector").map(Selector::of);
-    if generated {
-        if labelled {
-            let given = template_labels(pass);
-            make_labels(pass, given, &name);
-        }
-        let mut made = selector.unwrap_or_else(|| Selector::of(spec.child("selector")));
-        for (key, value) in made_selector(pass) {
-            made.labels.entry(key).or_insert(Cow::Borrowed(value));
-        }
-        selector = Some(made);
+    if generated && labelled {
+        let given = template_labels(pass);
+        make_labels(pass, given, &name);
     }
+    let selector = selector_of(pass, spec, generated);
     check_spec(pass, spec, path);
     check_selector(pass, spec, selector.as_ref(), path);
 }
 
-/// The labels of a generated selector.
-pub(crate) fn made_selector(report: &Report<'_>) -> [labels::Pair<'static>; 1] {
-    let key = if report.at_least(27) {
-        UID_LABELS[1]
+/// The selector of a Job; `generated` is whether the API server adds the Job's own uid to it.
+fn selector_of<'a>(report: &Report<'_>, spec: Node<'a>, generated: bool) -> Option<Selector<'a>> {
+    if generated {
+        Some(made_selector(report, spec.child("selector")))
     } else {
-        UID_LABELS[0]
-    };
-    [(Cow::Borrowed(key), GENERATED_UID)]
+        spec.field("selector").map(Selector::of)
+    }
+}
+
+/// A selector with the label that is generated.
+fn made_selector<'a>(report: &Report<'_>, node: Node<'a>) -> Selector<'a> {
+    let mut made = Selector::of(node);
+    let key = UID_LABELS[usize::from(report.at_least(27))];
+    made.labels
+        .entry(Cow::Borrowed(key))
+        .or_insert(Cow::Borrowed(GENERATED_UID));
+    made
+}
+
+/// The same as the API server shows it.
+pub(crate) fn shown_made_selector(report: &Report<'_>, node: Node<'_>) -> String {
+    made_selector(report, node).shown(report)
 }
 
 /// The names of the pods of an indexed Job that is changed.

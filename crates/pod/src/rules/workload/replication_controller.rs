@@ -1,29 +1,41 @@
 //! `ReplicationControllers` (`ValidateReplicationControllerSpec`), which have fields filled in from their template.
 
+use porthole_manifest::Node;
+
 use super::selector::{self, Labels, labels_of, refuse_labels, template_labels};
-use super::{NEGATIVE_NUMBER, spec_of, template};
+use super::{NEGATIVE_NUMBER, default_labels, spec_of, template};
 use crate::path::Path;
 use crate::report::{int, place};
 use crate::rules::metadata::{self, Demands, check_not_negative};
 use crate::validate::{Pass, check_template};
 
 pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
-    let labels = template_labels(pass);
+    let labels = default_labels(pass);
     let object = pass.template.object;
     metadata::check(pass, object, demands, labels);
     check_spec(pass, path);
 }
 
-pub(super) fn check_spec(pass: &mut Pass<'_>, path: &Path<'_>) {
+pub(super) fn check_spec<'a>(pass: &mut Pass<'a>, path: &Path<'_>) {
     let spec = spec_of(pass);
     let labels = template_labels(pass);
     check_not_negative(pass, &NEGATIVE_NUMBER, spec, "minReadySeconds", path);
-    let own = spec
-        .field("selector")
-        .map(labels_of)
-        .filter(|own| !own.is_empty());
+    let own = |spec: Node<'a>| {
+        let labels = spec.field("selector").map(labels_of);
+        labels.filter(|own| !own.is_empty())
+    };
     let given = labels.map(labels_of);
-    let asked = own.or_else(|| given.clone()).unwrap_or_default();
+    // The one that was filled in when it was made stays.
+    let old = pass.old.map(|old| old.child("spec"));
+    let filled = match old.filter(|old| own(*old).is_none()) {
+        Some(old) => old
+            .child("template")
+            .child("metadata")
+            .field("labels")
+            .map(labels_of),
+        None => given.clone(),
+    };
+    let asked = own(spec).or(filled).unwrap_or_default();
     if asked.is_empty() {
         let span = place(spec, "selector");
         pass.required(&selector::WORKLOAD_SELECTOR, &path.child("selector"), "", span);

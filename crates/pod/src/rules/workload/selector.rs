@@ -26,7 +26,7 @@ rules! { ApiServer:
 }
 
 /// Labels, sorted by their keys.
-pub(super) type Labels<'a> = BTreeMap<Cow<'a, str>, Cow<'a, str>>;
+pub(crate) type Labels<'a> = BTreeMap<Cow<'a, str>, Cow<'a, str>>;
 
 /// A mapping of labels.
 pub(super) fn labels_of(node: Node<'_>) -> Labels<'_> {
@@ -115,7 +115,7 @@ impl<'a> Selector<'a> {
 }
 
 /// Labels as the API server shows them.
-pub(super) fn shown_labels(report: &Report<'_>, given: Option<&Labels<'_>>) -> String {
+pub(crate) fn shown_labels(report: &Report<'_>, given: Option<&Labels<'_>>) -> String {
     let Some(given) = given else {
         let nothing = if report.at_least(34) {
             "null"
