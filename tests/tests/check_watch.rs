@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use porthole_tests::program;
+use porthole_tests::session::Session;
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -51,16 +52,19 @@ impl Watch {
 
     /// How many errors the next run has, and in how many files.
     fn count(&self) -> (usize, usize) {
-        let report = self.report();
-        let files = report["files"].as_array().unwrap();
-        let text = report.to_string();
-        (text.matches("\"severity\":\"error\"").count(), files.len())
+        count(&self.report())
     }
 
     fn is_silent(&self) {
         let said = self.lines.recv_timeout(SILENCE);
         assert!(said.is_err(), "nothing has changed, and it says {said:?}");
     }
+}
+
+fn count(report: &Value) -> (usize, usize) {
+    let files = report["files"].as_array().unwrap();
+    let text = report.to_string();
+    (text.matches("\"severity\":\"error\"").count(), files.len())
 }
 
 impl Drop for Watch {
@@ -107,12 +111,14 @@ fn every_way_of_changing_files_is_seen() {
 fn ctrl_c_ends_it_well() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("pod.yaml"), GOOD.replace("image", "imag")).unwrap();
-    let mut watch = Watch::start(directory.path(), &["pod.yaml", "-o", "json"]);
-    assert_eq!(watch.count(), (1, 1));
-    let process = i32::try_from(watch.porthole.id()).unwrap();
-    let process = rustix::process::Pid::from_raw(process).unwrap();
-    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
-    assert_eq!(watch.porthole.wait().unwrap().code(), Some(0));
+    let mut porthole = Command::new(program::host("porthole").unwrap());
+    porthole.args(["check", "--watch", "pod.yaml", "-o", "json"]);
+    let mut session = Session::start(porthole.current_dir(directory.path())).unwrap();
+    session.wait_for("\n", PATIENCE).unwrap();
+    session.interrupt().unwrap();
+    let (status, said) = session.end(PATIENCE).unwrap();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert_eq!(count(&serde_json::from_str(&said).unwrap()), (1, 1));
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl Workspace {
         }
         let short =
             std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LONGEST);
-        match std::fs::read_to_string(path).ok().filter(|_| short) {
+        match short.then(|| std::fs::read_to_string(path).ok()).flatten() {
             Some(text) => self.put(&uri, text),
             None => self.forget(&uri),
         }
