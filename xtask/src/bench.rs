@@ -1,5 +1,7 @@
 //! Comparisons of whole processes: porthole against what people use, both in one run.
 
+use std::process::Command;
+
 use crate::cargo::Target;
 use crate::command::{self, Failure, Result};
 use crate::{debian, kubeconform};
@@ -14,24 +16,19 @@ const RUN: [(&str, &str); 4] = [
 
 /// Unpacking a layer against `tar -xzf`.
 pub(crate) fn image() -> Result<()> {
-    example("porthole-image", "bench_unpack")
+    command::run(&mut example("porthole-image", "bench_unpack"))
 }
 
 /// Checking ten thousand pods against kubeconform.
 pub(crate) fn check() -> Result<()> {
     let (peer, schema) = kubeconform::provide()?;
     release(&["porthole"])?;
-    let mut run = Target::Host.cargo("run");
-    run.args([
-        "--release",
-        "--locked",
-        "-p",
-        "porthole-tests",
-        "--example",
-        "bench_check",
-        "--",
-    ]);
-    command::run(run.arg(peer).arg(schema))
+    command::run(
+        example("porthole-tests", "bench_check")
+            .arg("--")
+            .arg(peer)
+            .arg(schema),
+    )
 }
 
 /// Whether there is a comparison of `porthole run` and its kin of that name.
@@ -48,7 +45,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
     let mut missed = Vec::new();
     for (one, program) in RUN.iter().filter(|(one, _)| name == "run" || name == *one) {
         println!("\n{one}:");
-        if let Err(failure) = example("porthole-tests", program) {
+        if let Err(failure) = command::run(&mut example("porthole-tests", program)) {
             eprintln!("xtask: {failure}");
             missed.push(*one);
         }
@@ -76,10 +73,8 @@ fn release(package: &[&str]) -> Result<()> {
 }
 
 /// Benches are programs, examples of the crate that they measure; they print the ratios and fail where one is missed.
-fn example(package: &str, name: &str) -> Result<()> {
-    command::run(
-        Target::Host
-            .cargo("run")
-            .args(["--release", "--locked", "-p", package, "--example", name]),
-    )
+fn example(package: &str, name: &str) -> Command {
+    let mut run = Target::Host.cargo("run");
+    run.args(["--release", "--locked", "-p", package, "--example", name]);
+    run
 }

@@ -27,7 +27,7 @@ type Page = (&'static str, fn() -> Result<String>);
 
 const PAGES: [Page; 2] = [("cli.md", text), ("rules.md", rules)];
 
-/// Where the pictures are, and a manifest for them.
+/// Where the pictures are, and manifests for them.
 const PICTURES: &str = "pictures";
 
 fn path(name: &str) -> PathBuf {

@@ -13,6 +13,7 @@ const RUNS: [&[&str]; 5] = [
     &["examples"],
     &["fuzz/seeds", "--pod-security", "restricted"],
     &["fuzz/regressions", "--kubernetes-version", "1.22"],
+    // A file that is named itself.
     &["examples/seeds/windows-pods/2.4-with-creds-pod.yaml"],
     &["BROKEN"],
 ];

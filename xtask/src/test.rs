@@ -220,6 +220,7 @@ fn doc() -> Result<Outcome> {
 }
 
 fn reference_tier() -> Result<Outcome> {
+    Target::Host.build()?;
     reference::compare()?;
     Ok(PASSED)
 }
