@@ -379,6 +379,36 @@ fn an_end_whose_status_cannot_be_written_is_not_noted() {
 }
 
 #[test]
+fn a_pod_is_shown_beside_its_start_unless_it_is_over_before() {
+    let state = tempfile::tempdir().unwrap();
+    let pods = Pods::open(state.path()).unwrap();
+    let life = crate::life::Life::new(std::sync::Arc::new(crate::clock::HostClock));
+    let registration = |uid| {
+        let pod = identity("web", uid);
+        let held = pods.claim(&pod).unwrap();
+        Registration::new(held, record(state.path(), &pod, &["c"], false), life.handle())
+    };
+    let trouble = |error| eprintln!("not shown: {error}");
+    let short = registration("1");
+    short.show_beside(trouble);
+    short.remove().unwrap();
+    let long = registration("2");
+    long.show_beside(trouble);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while pods.list().unwrap().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "it is never seen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let seen: Vec<_> = fs::read_dir(state.path().join("pods"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(seen, ["default_web_2"]);
+    long.remove().unwrap();
+    assert_eq!(fs::read_dir(state.path().join("pods")).unwrap().count(), 0);
+}
+
+#[test]
 fn pods_that_are_the_first_of_their_state_directory_at_the_same_moment_are_all_made() {
     for _ in 0..20 {
         let state = tempfile::tempdir().unwrap();
