@@ -26,8 +26,12 @@ const USAGE: &str = "usage: cargo xtask oracle [OPTION VALUE]…
   --record FILE         keeps the answers
   --save DIRECTORY      where the least of each disagreement is kept (tests/fixtures/oracle/1.NN)
   --report FILE         where the counts of the rules are written, added to those that are there
-  --allow-privileged B  `false` for a server that takes no privileged containers (true)";
+  --allow-privileged B  `false` for a server that takes no privileged containers (true)
 
+Ends with 3 where there is a disagreement.";
+
+/// How a run ends that found a disagreement.
+const DISAGREEMENT: u8 = 3;
 /// Answers of more bytes are not kept: the files are in the repository.
 const RECORDED: usize = 4000;
 
@@ -168,7 +172,7 @@ impl Command {
         Ok(if outcome.different == 0 {
             ExitCode::SUCCESS
         } else {
-            ExitCode::FAILURE
+            ExitCode::from(DISAGREEMENT)
         })
     }
 

@@ -1,11 +1,11 @@
 //! `cargo xtask oracle`: porthole's verdict and that of a real API server on the same objects.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 use porthole_tests::kubernetes::programs::{NEWEST, OLDEST};
 
 use crate::cargo::Target;
-use crate::command::{self, Failure, Result};
+use crate::command::{self, Doing as _, Failure, Result};
 use crate::kubernetes;
 use crate::place;
 use crate::report::Outcome;
@@ -13,8 +13,22 @@ use crate::report::Outcome;
 /// The gate without which servers of 1.24 know no HostProcess containers.
 const WITHOUT: &str = "WindowsHostProcessContainers=false";
 
+/// How the oracle ends where there is a disagreement.
+const DISAGREEMENT: i32 = 3;
+
 /// Runs the oracle with these options, whose list it prints itself. Builds the server where it is missing.
 pub(crate) fn run(options: &[&str]) -> Result<ExitCode> {
+    // What it prints says it all; only that it failed is told on.
+    let status = ask(options)?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs the oracle with these options, and answers with how it ended.
+fn ask(options: &[&str]) -> Result<ExitStatus> {
     let value = |name| {
         let place = options.iter().position(|option| *option == name)?;
         options.get(place + 1).copied()
@@ -27,8 +41,8 @@ pub(crate) fn run(options: &[&str]) -> Result<ExitCode> {
     cargo
         .args(["--quiet", "--locked", "--package", "porthole-oracle", "--"])
         .args(options);
-    // What it prints says it all; only that it failed is told on.
-    Ok(command::run(&mut cargo).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+    command::show(&cargo);
+    cargo.status().doing("run the oracle")
 }
 
 /// What the tier asks a server: its version, its gates, further options, and how many objects that are the same each time
@@ -42,29 +56,44 @@ const RUNS: &[(&str, &str, &[&str], [u64; 2])] = &[
     (OLDEST, "", &["--ask", "changes"], [2000, 500]),
 ];
 
-/// Asks all servers that the tests have, and says of which rules both sides were seen.
+/// Asks all servers that the tests have, and says of which rules both sides were seen. A disagreement over an object that is
+/// the same each time is the fault of a change, and fails; one over a fresh one was there before: it is kept and told.
 pub(crate) fn tier() -> Result<Outcome> {
-    let counts = place::fresh("oracle-counts")?.join("rules");
-    let report = counts.to_string_lossy();
-    let mut asked = 0;
+    let directory = place::fresh("oracle")?;
+    let (counts, found) = (directory.join("rules"), directory.join("fresh"));
+    let (counts, found) = (counts.to_string_lossy(), found.to_string_lossy());
+    let (mut asked, mut news) = (0, Vec::new());
     for (version, gates, more, [same, fresh]) in RUNS {
-        for (count, seed) in [(same, "1"), (fresh, "fresh")] {
-            if *count == 0 {
-                continue;
-            }
-            let number = count.to_string();
-            let mut options = vec!["--kubernetes", *version, "--count", &number, "--seed", seed];
-            options.extend(["--report", &*report]);
-            options.extend(*more);
-            if !gates.is_empty() {
-                options.extend(["--feature-gates", gates]);
-            }
-            if run(&options)? != ExitCode::SUCCESS {
-                let what = format!("compare answers of Kubernetes {version} {gates}");
-                return Ok(Outcome::Failed(Failure::new(what, "see the disagreements above")));
-            }
-            asked += count;
+        let mut options = vec!["--kubernetes", *version, "--report", &*counts];
+        options.extend(*more);
+        if !gates.is_empty() {
+            options.extend(["--feature-gates", gates]);
         }
+        let what = || format!("compare answers of Kubernetes {version} {gates}");
+        let number = same.to_string();
+        if !ask(&[&options[..], &["--count", &number, "--seed", "1"]].concat())?.success() {
+            return Ok(Outcome::Failed(Failure::new(
+                what(),
+                "see the disagreements above",
+            )));
+        }
+        asked += same;
+        if *fresh == 0 {
+            continue;
+        }
+        let number = fresh.to_string();
+        options.extend(["--count", &number, "--seed", "fresh", "--save", &*found]);
+        match ask(&options)?.code() {
+            Some(0) => {}
+            Some(DISAGREEMENT) => news.push(format!("{version} {}", more.concat())),
+            _ => return Ok(Outcome::Failed(Failure::new(what(), "see above"))),
+        }
+        asked += fresh;
     }
-    Ok(Outcome::Passed(format!("{asked} objects, no disagreement")))
+    Ok(Outcome::Passed(if news.is_empty() {
+        format!("{asked} objects, no disagreement")
+    } else {
+        let servers = news.join(", ");
+        format!("{asked} objects; NEW DISAGREEMENTS over fresh ones with {servers}: see above and {found}")
+    }))
 }
