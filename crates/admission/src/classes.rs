@@ -223,19 +223,15 @@ fn without_class(overhead: Option<Node<'_>>) -> Option<Denial> {
 
 /// Whether two lists of resources hold the same amounts, however they are written.
 fn is_same(one: Node<'_>, other: Node<'_>) -> bool {
-    let amounts = |node: Node<'_>| {
-        let entries = node.entries();
-        entries
-            .map(|entry| {
-                let amount = Quantity::of(entry.value).and_then(Result::ok);
-                (
-                    entry.key.key_text().into_owned(),
-                    amount.map(|amount| amount.to_string()),
-                )
-            })
-            .collect::<HashMap<_, _>>()
-    };
     amounts(one) == amounts(other)
+}
+
+fn amounts(resources: Node<'_>) -> HashMap<String, Option<Quantity<'_>>> {
+    let entries = resources.entries();
+    let amount = |node| Quantity::of(node).and_then(Result::ok);
+    entries
+        .map(|entry| (entry.key.key_text().into_owned(), amount(entry.value)))
+        .collect()
 }
 
 fn check_selector(spec: Node<'_>, class: Node<'_>) -> Option<Denial> {
@@ -329,11 +325,13 @@ mod tests {
             document("{value: 7, preemptionPolicy: Never}"),
             document("{handler: a, overhead: {podFixed: {cpu: 250m}}, scheduling: {nodeSelector: {a: b}}}"),
             document("{handler: a}"),
+            document("{handler: a, overhead: {podFixed: {memory: 1Gi}}}"),
         ];
         let mut known = Classes::default();
         known.add_priority("seven", classes[0].root());
         known.add_runtime("heavy", classes[1].root());
         known.add_runtime("light", classes[2].root());
+        known.add_runtime("huge", classes[3].root());
         let pod = document(&format!(
             "{{apiVersion: v1, kind: Pod, metadata: {{name: x}}, spec: {{{spec}}}}}"
         ));
@@ -382,6 +380,7 @@ mod tests {
         for good in [
             "runtimeClassName: light",
             "runtimeClassName: heavy, overhead: {cpu: 0.25}",
+            "runtimeClassName: huge, overhead: {memory: 1073741824}",
         ] {
             assert_eq!(denial(good), None, "{good}");
         }
