@@ -10,6 +10,7 @@ use crate::clock::HostClock;
 use crate::conduct::RestartPolicy;
 
 mod machine;
+mod policies;
 
 /// What a fake pod does.
 #[derive(Clone, Copy, Debug)]
