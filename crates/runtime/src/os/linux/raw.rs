@@ -240,7 +240,7 @@ fn take(step: &Step) -> Result<(), Errno> {
     let root = c"/".as_ptr();
     match step {
         Step::EnterCgroup(fd) => {
-            // SAFETY: "0" is the writing process (cgroups-v1 documentation, "cgroup.procs").
+            // SAFETY: "0" is the writing thread, the only one of its process (cgroups-v1 documentation, "tasks").
             check(unsafe { syscall(libc::SYS_write, *fd, c"0".as_ptr(), 1_usize) })?;
         }
         Step::Session => {

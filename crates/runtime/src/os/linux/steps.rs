@@ -15,7 +15,7 @@ const GUARDIAN: &CStr = c"porthole-guard";
 /// One step of a new process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Enters a v1 cgroup through its open `cgroup.procs`.
+    /// Enters a v1 cgroup through its open `tasks`.
     EnterCgroup(RawFd),
     /// A session of its own: no terminal, no process group of porthole's.
     Session,
@@ -233,7 +233,7 @@ impl Mounts {
 /// All that the steps of a container's process depend on: of its first one, or of one that is started in it later.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
-    /// Open `cgroup.procs` of v1 hierarchies.
+    /// Open `tasks` of v1 hierarchies.
     pub(super) cgroups: Vec<RawFd>,
     /// What becomes standard input, output and error; `None` keeps porthole's own.
     pub(super) streams: [Option<RawFd>; 3],

@@ -84,7 +84,8 @@ impl Group {
             .transpose()
     }
 
-    /// The files of the v1 hierarchies by which a process enters them.
+    /// The files of the v1 hierarchies by which a process of one thread enters them: `tasks`, for whose writers the kernel
+    /// stops nobody (`cgroup_procs_write_start`), while who writes to `cgroup.procs` waits for all processors.
     pub(super) fn entries(&self) -> Result<Vec<File>, CgroupError> {
         let mut entries = Vec::new();
         let mut seen: Vec<&Path> = Vec::new();
@@ -99,7 +100,7 @@ impl Group {
                 continue;
             }
             seen.push(directory);
-            let file = directory.join("cgroup.procs");
+            let file = directory.join("tasks");
             match OpenOptions::new().write(true).open(&file) {
                 Err(error) if optional && gone(&error) => {}
                 opened => entries.push(opened.map_err(failed("open", &file))?),
