@@ -58,6 +58,15 @@ impl Target {
         };
         let mut cargo = command(program, [subcommand]);
         cargo.current_dir(place::root());
+        // What the Cargo that runs this task says of the task. Build scripts of others would take it for a change, and all that
+        // stands on them would be built again whenever Cargo runs by itself and then from here.
+        for (name, _) in std::env::vars_os() {
+            let is_of_task =
+                |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+            if name.to_str().is_some_and(is_of_task) {
+                cargo.env_remove(name);
+            }
+        }
         if let Self::Windows(toolchain) = self {
             cargo.args(["--target", WINDOWS]);
             if toolchain == Toolchain::Debian {
