@@ -7,22 +7,24 @@ use crate::generator::{Generator, Sample};
 use crate::random::Random;
 use crate::tree::Tree;
 
-/// What stays as it is: names, what is written and never read, the older one of two names of a field, and what the server
-/// has filled in so that a patch of it is another thing than the manifest: strategies, and the labels of a Job.
+/// What stays as it is: names, and what the server has filled in so that a patch of it is another thing than the manifest:
+/// strategies, and the labels of a Job.
 const KEPT: &[(&str, &[&str])] = &[
     (
         "metadata",
         &["name", "namespace", "ownerReferences", "managedFields"],
     ),
-    ("", &["stringData"]),
-    (
-        "spec",
-        &["serviceAccount", "strategy", "updateStrategy", "manualSelector"],
-    ),
+    ("spec", &["strategy", "updateStrategy", "manualSelector"]),
 ];
 
 /// What is not taken away from a Pod: where the new manifest does not have it, what the cluster has is taken to stay.
-const STAYS: &[&str] = &["nodeName", "priority", "preemptionPolicy", "serviceAccountName"];
+const STAYS: &[&str] = &[
+    "nodeName",
+    "priority",
+    "preemptionPolicy",
+    "serviceAccountName",
+    "serviceAccount",
+];
 
 /// Takes nulls away: in a patch they are no values.
 fn without_nulls(tree: &mut Tree) {
@@ -63,6 +65,11 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
         }
     }
     // It is the same object, and what only the server makes something of stays.
+    if !matches!(changed.get("metadata"), Some(Tree::Map(_)))
+        && let Some(metadata) = sample.object.get("metadata")
+    {
+        changed.set("metadata", metadata.clone());
+    }
     for (place, keys) in KEPT {
         for key in *keys {
             let kept = sample.object.at(place).and_then(|there| there.get(key).cloned());
@@ -183,10 +190,7 @@ mod tests {
             let sample = generator.sample(index);
             let mut changed = change(&generator, &sample, index);
             let name = sample.object.at("metadata.name").cloned();
-            if changed
-                .at_mut("metadata")
-                .is_some_and(|metadata| matches!(metadata, Tree::Map(_)))
-            {
+            if matches!(sample.object.get("metadata"), Some(Tree::Map(_))) {
                 assert_eq!(changed.at_mut("metadata.name").cloned(), name, "object {index}");
             }
         }

@@ -13,7 +13,7 @@ use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::path::Path;
-use crate::report::{Report, Shown, place, text};
+use crate::report::{Report, Shown, place, some_text, text};
 use crate::rule::{Rule, rules};
 use crate::rules::object::{Known, credential_spec};
 use crate::rules::workload::warnings::{ALL_REVISIONS, WORKLOAD_NAME_AS_HOSTNAME, ZONE_IN_SCHEDULE};
@@ -126,16 +126,21 @@ impl Change<'_, '_> {
         value(self.old) != value(self.new)
     }
 
-    /// Refuses a change of the text `key`.
-    fn fix_text(self, report: &mut Report<'_>, path: &Path<'_>, key: &str, default: &str) {
+    /// Refuses a change of the text `key`, which is the default where it is empty.
+    fn fix_text(self, report: &mut Report<'_>, field: &Path<'_>, key: &str, default: &str) {
         if self.changes(key, default) {
             let given = text(self.new, key);
             let given = if given.is_empty() { default } else { given };
-            let value = if given.is_empty() {
-                Shown::Null
-            } else {
-                Shown::Named(given)
-            };
+            let span = place(self.new, key);
+            report.invalid(&IMMUTABLE_FIELD, field, Shown::Named(given), IMMUTABLE, span);
+        }
+    }
+
+    /// Refuses a change of the text `key`, which is the default only where there is none.
+    fn fix_some_text(self, report: &mut Report<'_>, path: &Path<'_>, key: &str, default: Option<&str>) {
+        let given = some_text(self.new, key).or(default);
+        if some_text(self.old, key).or(default) != given {
+            let value = given.map_or(Shown::Null, Shown::Named);
             let span = place(self.new, key);
             report.invalid(&IMMUTABLE_FIELD, &path.child(key), value, IMMUTABLE, span);
         }

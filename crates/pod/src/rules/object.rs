@@ -7,7 +7,7 @@ mod namespace;
 mod priority_class;
 mod role;
 pub(crate) mod runtime_class;
-mod secret;
+pub(crate) mod secret;
 pub(crate) mod service;
 
 use porthole_manifest::Node;
@@ -138,7 +138,7 @@ impl Known {
             Self::Role => role::check(report, object),
             Self::RoleBinding => binding::check(report, object, true),
             Self::RuntimeClass => runtime_class::check(report, object),
-            Self::Secret => secret::check(report, object),
+            Self::Secret => secret::check(report, object, &secret::Contents::of(object)),
             Self::Service => service::check(report, object),
             Self::ServiceAccount => {}
         }

@@ -147,14 +147,14 @@ impl Change<'_, '_> {
     /// Everything else.
     fn check_rest(self, pass: &mut Pass<'_>) {
         let reader = Reader::new(pass.options);
-        let read = |node| match reader.read("core/v1.PodSpec", node) {
+        let read = |old, node| match reader.read_over("core/v1.PodSpec", old, node) {
             Value::Object(mut spec) => {
                 fill_in(&mut spec);
                 spec
             }
             _ => Map::new(),
         };
-        let (mut old, mut new) = (read(self.old), read(self.new));
+        let (mut old, mut new) = (read(None, self.old), read(Some(self.old), self.new));
         keep(&mut old, &mut new, self.new, pod_resources::keeps(pass));
         let gated = old.contains_key("schedulingGates");
         for key in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
@@ -326,8 +326,8 @@ fn fill_requests(container: &mut Map<String, Value>) {
 }
 
 /// What the cluster has written into the old Pod stays where the new one, whose spec is `written`, says nothing of it: its
-/// node, its priority, its account and the token of that, and where `keeps_resources` what it has as a whole. To say that it
-/// is empty is to say something.
+/// node, its priority, the token of its account, and where `keeps_resources` what it has as a whole. To say that it is empty
+/// is to say something.
 fn keep(
     old: &mut Map<String, Value>,
     new: &mut Map<String, Value>,
@@ -335,7 +335,7 @@ fn keep(
     keeps_resources: bool,
 ) {
     const TOKEN: &str = "kube-api-access-";
-    const KEPT: [&str; 4] = ["nodeName", "priority", "preemptionPolicy", "serviceAccountName"];
+    const KEPT: [&str; 3] = ["nodeName", "priority", "preemptionPolicy"];
     for key in KEPT.into_iter().chain(keeps_resources.then_some("resources")) {
         let is_said = new.contains_key(key) || written.field(key).is_some();
         if let Some(value) = old.get(key).filter(|_| !is_said) {

@@ -7,7 +7,7 @@ use super::same::Reader;
 use super::{Change, IMMUTABLE, IMMUTABLE_FIELD, pod};
 use crate::options::Options;
 use crate::path::Path;
-use crate::report::{Report, Shown, int, is_true, place, some_text, text};
+use crate::report::{Report, Shown, int, is_true, place, text};
 use crate::rules::{labels, metadata, workload};
 use crate::validate::Pass;
 
@@ -80,9 +80,12 @@ pub(super) fn is_changed(
         WorkloadKind::DaemonSet => ("core/v1.PodTemplateSpec".to_owned(), &["spec", "template"][..]),
         _ => (format!("{group}/v1.{}Spec", kind.name()), &["spec"][..]),
     };
-    let read = |node: Node<'_>| reader.read(&name, path.iter().fold(node, |node, key| node.child(key)));
+    let (before, after) = path
+        .iter()
+        .fold((old, new), |(old, new), key| (old.child(key), new.child(key)));
     let annotations = |node: Node<'_>| node.child("metadata").child("annotations").to_json();
-    read(old) != read(new) || kind == WorkloadKind::Deployment && annotations(old) != annotations(new)
+    reader.read(&name, before) != reader.read_over(&name, Some(before), after)
+        || kind == WorkloadKind::Deployment && annotations(old) != annotations(new)
 }
 
 impl Change<'_, '_> {
@@ -167,8 +170,9 @@ impl Change<'_, '_> {
                 let field = path.child("volumeClaimTemplates");
                 report.invalid(&IMMUTABLE_FIELD, &field, Shown::Raw(value), IMMUTABLE, span);
             }
-            self.fix_text(report, path, "serviceName", "");
-            self.fix_text(report, path, "podManagementPolicy", "OrderedReady");
+            self.fix_text(report, &path.child("serviceName"), "serviceName", "");
+            let policy = path.child("podManagementPolicy");
+            self.fix_text(report, &policy, "podManagementPolicy", "OrderedReady");
             return;
         }
         let reader = Reader::new(report.options);
@@ -210,7 +214,7 @@ impl Change<'_, '_> {
         self.check_completions(report, path);
         self.fix_selector(report, path, !is_true(self.old, "manualSelector"));
         self.check_job_template(report, path);
-        self.fix_text(report, path, "completionMode", "NonIndexed");
+        self.fix_some_text(report, path, "completionMode", Some("NonIndexed"));
         if report.at_least(25) && report.feature("JobPodFailurePolicy", 31) {
             self.fix(report, path, "batch/v1.PodFailurePolicy", "podFailurePolicy");
         }
@@ -218,12 +222,7 @@ impl Change<'_, '_> {
             self.fix_int(report, path, "backoffLimitPerIndex");
         }
         if report.at_least(30) && report.feature("JobManagedBy", 35) {
-            let manager = |node| some_text(node, "managedBy");
-            if manager(self.old) != manager(self.new) {
-                let value = manager(self.new).map_or(Shown::Null, Shown::Named);
-                let span = place(self.new, "managedBy");
-                report.invalid(&IMMUTABLE_FIELD, &path.child("managedBy"), value, IMMUTABLE, span);
-            }
+            self.fix_some_text(report, path, "managedBy", None);
         }
         if report.at_least(30) && report.feature("JobSuccessPolicy", 33) {
             self.fix(report, path, "batch/v1.SuccessPolicy", "successPolicy");
@@ -257,8 +256,9 @@ impl Change<'_, '_> {
     /// may change; in newer clusters also what they ask for.
     fn check_job_template(self, report: &mut Report<'_>, path: &Path<'_>) {
         let reader = Reader::new(report.options);
-        let read = |node: Node<'_>| reader.read("core/v1.PodTemplateSpec", node.child("template"));
-        let (mut old, mut new) = (read(self.old), read(self.new));
+        let template = self.child("template");
+        let read = |old, node| reader.read_over("core/v1.PodTemplateSpec", old, node);
+        let (mut old, mut new) = (read(None, template.old), read(Some(template.old), template.new));
         let suspended = is_true(self.old, "suspend");
         let mut labelled = is_true(self.old, "manualSelector") || self.keeps_labels();
         if suspended && (report.at_least(24) || report.enabled("JobMutableNodeSchedulingDirectives")) {
@@ -270,7 +270,6 @@ impl Change<'_, '_> {
         if suspended && report.enabled("MutablePodResourcesForSuspendedJobs") {
             free_resources(&mut old, &mut new);
             if old["spec"] != new["spec"] {
-                let template = self.child("template");
                 let value = template.new.child("spec").to_json().to_string();
                 let span = place(template.new, "spec");
                 let field = path.child("template.spec");

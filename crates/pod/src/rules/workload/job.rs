@@ -270,27 +270,39 @@ pub(super) fn check_spec(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
     if let Some(policy) = gated(pass, spec, "successPolicy", SUCCESS_POLICY) {
         success_policy::check(pass, policy, spec, &path.child("successPolicy"));
     }
-    if let Some(node) = gated(pass, spec, "podReplacementPolicy", REPLACEMENT_POLICY) {
+    if let Some(policy) = replacement_policy(pass, spec) {
         let known = ["Failed", "TerminatingOrFailed"];
         let known = if failure.is_some() {
             &known[..1]
         } else {
             &known[..]
         };
-        let policy = node.as_str().unwrap_or_default();
         if !known.contains(&policy) {
             let field = path.child("podReplacementPolicy");
-            pass.not_supported(
-                &POD_REPLACEMENT_POLICY,
-                &field,
-                Shown::Named(policy),
-                known,
-                node.span(),
-            );
+            let span = place(spec, "podReplacementPolicy");
+            pass.not_supported(&POD_REPLACEMENT_POLICY, &field, Shown::Named(policy), known, span);
         }
     }
     check_template(pass);
     check_restart_policy(pass, failure.is_some());
+}
+
+/// When a pod is replaced, where that is said, or was filled in when the Job was made: that stays.
+fn replacement_policy<'a>(pass: &Pass<'a>, spec: Node<'a>) -> Option<&'a str> {
+    const KEY: &str = "podReplacementPolicy";
+    if let Some(node) = gated(pass, spec, KEY, REPLACEMENT_POLICY) {
+        return Some(node.as_str().unwrap_or_default());
+    }
+    let is_job = pass.template.kind == WorkloadKind::Job;
+    let old = pass.old.filter(|_| is_job)?.field("spec")?;
+    let (gate, always) = REPLACEMENT_POLICY;
+    if !pass.feature(gate, always) || !spec.is_mapping() || old.field(KEY).is_some() {
+        return None;
+    }
+    Some(match old.field("podFailurePolicy") {
+        Some(_) => "Failed",
+        None => "TerminatingOrFailed",
+    })
 }
 
 /// The completion mode, and what goes with it.
