@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::careless;
-use crate::generator::{Generator, Sample};
+use crate::generator::{Generator, Sample, settle_ports};
 use crate::random::Random;
 use crate::tree::Tree;
 
@@ -96,10 +96,14 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
     }
     if let (Some(old), Some(new)) = (sample.object.get("spec"), changed.at_mut("spec")) {
         for key in STAYS {
-            if let Some(value) = old.get(key).filter(|_| new.get(key).is_none()) {
+            let gone = new.get(key).is_none_or(|value| *value == Tree::Leaf(Value::Null));
+            if let Some(value) = old.get(key).filter(|_| gone) {
                 new.set(key, value.clone());
             }
         }
+    }
+    if changed.get("kind").and_then(Tree::text) == Some("Service") {
+        settle_ports(&mut changed);
     }
     without_nulls(&mut changed);
     changed

@@ -103,6 +103,29 @@ impl Document {
         Node::new(self, 0)
     }
 
+    /// The same document with these nodes of it unset: a null stands in the place of each. Only scalars and empty collections
+    /// are taken away.
+    #[must_use]
+    pub fn without(&self, gone: &[Node<'_>]) -> Self {
+        let mut nodes = self.nodes.clone();
+        for node in gone {
+            if let Some(raw) = nodes.get_mut(node.id() as usize)
+                && (!matches!(raw.shape, Shape::Sequence | Shape::Mapping | Shape::Merging)
+                    || raw.payload == node.id() + 1)
+            {
+                *raw = raw.nothing();
+            }
+        }
+        Self {
+            index: self.index,
+            text: Arc::clone(&self.text),
+            nodes,
+            decoded: self.decoded.clone(),
+            duplicate_keys: self.duplicate_keys.clone(),
+            comments: self.comments.clone(),
+        }
+    }
+
     /// Keys that a mapping has more than once, in the order of the text. The last value counts.
     #[must_use]
     pub fn duplicate_keys(&self) -> &[DuplicateKey] {

@@ -6,10 +6,12 @@
 mod object;
 mod pod;
 mod same;
+mod stored;
 mod workload;
 
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 
+use self::stored::Stored;
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::path::Path;
@@ -18,7 +20,7 @@ use crate::rule::{Rule, rules};
 use crate::rules::object::{Known, credential_spec};
 use crate::rules::workload::warnings::{ALL_REVISIONS, WORKLOAD_NAME_AS_HOSTNAME, ZONE_IN_SCHEDULE};
 use crate::validate::{Pass, check_decoding};
-use crate::warnings::{object_warnings, warnings};
+use crate::warnings::{object_warnings, warnings_at};
 
 rules! { ApiServer:
     /// A field of an object stays as it was when the object was created. Delete the object and create it anew, or give the new
@@ -55,11 +57,16 @@ pub fn validate_update(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
     if let Some(undecodable) = check_decoding(new.node, api_version, kind, options) {
         return undecodable;
     }
+    let stored = Stored::of(old, new, options);
+    let new = stored
+        .as_ref()
+        .and_then(|stored| stored.object(new))
+        .unwrap_or(*new);
     let change = Change {
         old: old.node,
         new: new.node,
     };
-    if let Some(template) = pod_template(new) {
+    if let Some(template) = pod_template(&new) {
         let mut pass = Pass::new(&template, options);
         workload::check(&mut pass, change);
         return pass.into_findings();
@@ -90,7 +97,7 @@ pub fn change_warnings(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
         (WorkloadKind::ReplicationController, Some(old)) => old,
         _ => template,
     };
-    let mut found = warnings(&of, options);
+    let mut found = warnings_at(&of, of.prefix, options);
     found.retain(|finding| {
         let is_one = |rules: &[&Rule]| rules.contains(&finding.rule);
         is_one(&[&ALL_REVISIONS, &ZONE_IN_SCHEDULE]) || changed && !is_one(&[&WORKLOAD_NAME_AS_HOSTNAME])
@@ -106,6 +113,13 @@ struct Change<'o, 'n> {
 }
 
 impl Change<'_, '_> {
+    /// Whether what `key` holds is taken away, and with it what the API server has added to it.
+    fn removes(self, key: &str) -> bool {
+        let (old, new) = (self.old.get(key), self.new.get(key));
+        let set = |node: Option<Node<'_>>| node.is_some_and(|node| !node.is_null());
+        old.is_some() && new.is_none() || set(old) && !set(new)
+    }
+
     /// The change of what `key` holds.
     fn child(self, key: &str) -> Self {
         Self {

@@ -92,7 +92,7 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
     if pass.is_pod() {
         check_pod(&mut pass);
     } else {
-        workload::check(&mut pass);
+        workload::check(&mut pass, None);
     }
     pass.into_findings()
 }

@@ -133,9 +133,13 @@ impl Change<'_, '_> {
     fn check_gates(self, pass: &mut Pass<'_>) {
         let spec = pass.spec_path();
         let path = spec.child("schedulingGates");
-        for (index, gate) in items(self.new, "schedulingGates").enumerate() {
+        let gates: Vec<_> = items(self.new, "schedulingGates").collect();
+        for (index, gate) in gates.iter().copied().enumerate() {
             let name = text(gate, "name");
-            if !items(self.old, "schedulingGates").any(|old| text(old, "name") == name) {
+            let has = |gates: &[Node<'_>]| gates.iter().any(|gate| text(*gate, "name") == name);
+            let old: Vec<_> = items(self.old, "schedulingGates").collect();
+            // Of those of one name the last is told of.
+            if !has(&old) && !has(&gates[index + 1..]) {
                 let detail = format!("only deletion is allowed, but found new scheduling gate '{name}'");
                 let at = path.index(index);
                 let span = place(gate, "name");

@@ -13,22 +13,53 @@ use crate::schema::{Definition, Field, Struct, Type, Types};
 const GATED: &[(&str, &str, &str)] = &[
     ("Container", "resizePolicy", "InPlacePodVerticalScaling"),
     ("Container", "restartPolicyRules", "ContainerRestartRules"),
+    ("CronJobSpec", "timeZone", "CronJobTimeZone"),
+    ("JobSpec", "backoffLimitPerIndex", "JobBackoffLimitPerIndex"),
+    ("JobSpec", "managedBy", "JobManagedBy"),
+    ("JobSpec", "maxFailedIndexes", "JobBackoffLimitPerIndex"),
+    ("JobSpec", "podFailurePolicy", "JobPodFailurePolicy"),
+    ("JobSpec", "podReplacementPolicy", "JobPodReplacementPolicy"),
+    ("JobSpec", "successPolicy", "JobSuccessPolicy"),
     ("Lifecycle", "stopSignal", "ContainerStopSignals"),
-    ("PodSpec", "hostUsers", "UserNamespacesSupport"),
-    ("PodSpec", "hostnameOverride", "HostnameOverride"),
-    ("PodSpec", "resourceClaims", "DynamicResourceAllocation"),
-    ("PodSpec", "resources", "PodLevelResources"),
-    ("PodSpec", "schedulingGroup", "GenericWorkload"),
     (
         "PersistentVolumeClaimSpec",
         "volumeAttributesClassName",
         "VolumeAttributesClass",
+    ),
+    ("PodAffinityTerm", "matchLabelKeys", "MatchLabelKeysInPodAffinity"),
+    (
+        "PodAffinityTerm",
+        "mismatchLabelKeys",
+        "MatchLabelKeysInPodAffinity",
     ),
     ("PodSecurityContext", "seLinuxChangePolicy", "SELinuxChangePolicy"),
     (
         "PodSecurityContext",
         "supplementalGroupsPolicy",
         "SupplementalGroupsPolicy",
+    ),
+    ("PodSpec", "hostUsers", "UserNamespacesSupport"),
+    ("PodSpec", "hostnameOverride", "HostnameOverride"),
+    ("PodSpec", "os", "IdentifyPodOS"),
+    ("PodSpec", "resourceClaims", "DynamicResourceAllocation"),
+    ("PodSpec", "resources", "PodLevelResources"),
+    ("PodSpec", "schedulingGates", "PodSchedulingReadiness"),
+    ("PodSpec", "schedulingGroup", "GenericWorkload"),
+    (
+        "Probe",
+        "terminationGracePeriodSeconds",
+        "ProbeTerminationGracePeriod",
+    ),
+    (
+        "RollingUpdateStatefulSetStrategy",
+        "maxUnavailable",
+        "MaxUnavailableStatefulSet",
+    ),
+    ("StatefulSetSpec", "minReadySeconds", "StatefulSetMinReadySeconds"),
+    (
+        "StatefulSetSpec",
+        "persistentVolumeClaimRetentionPolicy",
+        "StatefulSetAutoDeletePVC",
     ),
     (
         "TopologySpreadConstraint",
@@ -39,6 +70,16 @@ const GATED: &[(&str, &str, &str)] = &[
         "TopologySpreadConstraint",
         "minDomains",
         "MinDomainsInPodTopologySpread",
+    ),
+    (
+        "TopologySpreadConstraint",
+        "nodeAffinityPolicy",
+        "NodeInclusionPolicyInPodTopologySpread",
+    ),
+    (
+        "TopologySpreadConstraint",
+        "nodeTaintsPolicy",
+        "NodeInclusionPolicyInPodTopologySpread",
     ),
     ("VolumeMount", "recursiveReadOnly", "RecursiveReadOnlyMounts"),
 ];
@@ -181,9 +222,12 @@ fn fill_in(name: &str, map: &mut Map<String, Value>) {
             }
             defaults
         }
-        "StatefulSetSpec" => {
-            json!({"replicas": 1, "podManagementPolicy": "OrderedReady", "revisionHistoryLimit": 10})
-        }
+        "StatefulSetSpec" => json!({
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+            "podManagementPolicy": "OrderedReady",
+            "replicas": 1,
+            "revisionHistoryLimit": 10,
+        }),
         "DaemonSetSpec" => json!({"revisionHistoryLimit": 10}),
         "JobSpec" => {
             json!({"backoffLimit": 6, "completionMode": "NonIndexed", "parallelism": 1, "suspend": false})

@@ -32,21 +32,21 @@ pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
         WorkloadKind::Job => !pass.at_least(37),
         _ => false,
     };
+    let generated = (spec.keeps_selector(), spec.keeps_labels());
     if twice {
         // It is asked all that a new one is, and then once more what a changed one is.
-        workload::check(pass);
+        workload::check(pass, Some(generated));
         pass.made_labels.clear();
     }
     metadata::check_changed(pass, object, demands, labels);
-    let generated = (!is_true(spec.old, "manualSelector"), spec.keeps_labels());
     match kind {
         WorkloadKind::DaemonSet if pass.at_least(34) => {
-            spec.fix_selector(pass, &path, false);
+            spec.fix_selector(pass, &path, (false, false));
             workload::check_changed(pass, generated);
         }
         WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::DaemonSet => {
             workload::check_changed(pass, generated);
-            spec.fix_selector(pass, &path, false);
+            spec.fix_selector(pass, &path, (false, false));
         }
         WorkloadKind::StatefulSet if pass.at_least(27) => {
             workload::check_changed(pass, generated);
@@ -89,25 +89,31 @@ pub(super) fn is_changed(
 }
 
 impl Change<'_, '_> {
+    /// Whether a Job has the selector that was generated for it.
+    fn keeps_selector(self) -> bool {
+        !is_true(self.old, "manualSelector") && self.new.is_mapping()
+    }
+
     /// Whether labels that the API server has added to the template are still there: what the old manifest has around them
     /// and the new one has not is taken away, and they with it.
     fn keeps_labels(self) -> bool {
         let mut change = self;
         ["template", "metadata", "labels"].iter().all(|key| {
+            let keeps = !change.removes(key);
             change = change.child(key);
-            change.old.is_null() || !change.new.is_null()
+            keeps
         })
     }
 
-    /// Refuses another selector; `made` is whether it has a generated label without that being written.
-    fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>, made: bool) {
+    /// Refuses another selector; `made` is whether the old and the new one have a generated label without that being written.
+    fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>, (was_made, made): (bool, bool)) {
         const NAME: &str = "meta/v1.LabelSelector";
         let reader = Reader::new(report.options);
         // Nothing is added to a generated one.
         let is_empty = |node| reader.read(NAME, node) == json!({});
         let same =
             made && self.old.field("selector").is_none() && self.new.field("selector").is_some_and(is_empty);
-        if !same && self.differs(reader, NAME, "selector") {
+        if was_made != made || !same && self.differs(reader, NAME, "selector") {
             let value = match self.new.field("selector") {
                 Some(selector) if made => workload::job::shown_made_selector(report, selector),
                 Some(selector) => labels::shown_selector(report, selector),
@@ -163,7 +169,7 @@ impl Change<'_, '_> {
     fn check_stateful_set(self, report: &mut Report<'_>, path: &Path<'_>) {
         let claims = self.claims_differ(report);
         if report.at_least(37) {
-            self.fix_selector(report, path, false);
+            self.fix_selector(report, path, (false, false));
             if claims {
                 let value = self.new.child("volumeClaimTemplates").to_json().to_string();
                 let span = place(self.new, "volumeClaimTemplates");
@@ -212,7 +218,8 @@ impl Change<'_, '_> {
 
     fn check_job(self, report: &mut Report<'_>, path: &Path<'_>) {
         self.check_completions(report, path);
-        self.fix_selector(report, path, !is_true(self.old, "manualSelector"));
+        let made = !is_true(self.old, "manualSelector");
+        self.fix_selector(report, path, (made, self.keeps_selector()));
         self.check_job_template(report, path);
         self.fix_some_text(report, path, "completionMode", Some("NonIndexed"));
         if report.at_least(25) && report.feature("JobPodFailurePolicy", 31) {

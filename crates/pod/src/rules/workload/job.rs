@@ -41,19 +41,21 @@ const MANY_INDEXES_LIMIT: i64 = 10_000;
 const UID_LABELS: [&str; 2] = ["controller-uid", "batch.kubernetes.io/controller-uid"];
 const NAME_LABELS: [&str; 2] = ["job-name", "batch.kubernetes.io/job-name"];
 
-/// A Job as an object of its own.
-pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
+/// A Job as an object of its own. One that takes the place of another, which is asked this too, has a selector that was
+/// generated, and the labels of that, where `made` says so; one that is made is given both.
+pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>, made: Option<(bool, bool)>) {
     let spec = spec_of(pass);
     let object = pass.template.object;
     let name = created_name(object.child("metadata"));
-    let generates = !is_true(spec, "manualSelector");
+    let manual = is_true(spec, "manualSelector");
+    let (generated, labelled) = made.unwrap_or((!manual, true));
     let given = template_labels(pass);
-    if generates {
+    if generated && labelled {
         make_labels(pass, given, &name);
     }
     metadata::check_job(pass, demands);
-    let selector = selector_of(pass, spec, generates);
-    if let Some(made) = selector.as_ref().filter(|_| generates) {
+    let selector = selector_of(pass, spec, generated);
+    if let Some(made) = selector.as_ref().filter(|_| !manual) {
         check_generated(pass, given, made, &name, path);
     }
     check_spec(pass, spec, path);
@@ -150,6 +152,11 @@ fn check_generated(
         for (key, value) in [(UID_LABELS[index], GENERATED_UID), (NAME_LABELS[index], name)] {
             expected.insert(Cow::Borrowed(key), Cow::Borrowed(value));
             let written = given.and_then(|given| given.get(key));
+            if written.is_none() && !pass.made_labels.iter().any(|(made, _)| *made == key) {
+                let span = selector::labels_place(pass);
+                let detail = format!("must be '{value}'");
+                pass.required(&JOB_SELECTOR, &labels.key(key), detail, span);
+            }
             if let Some(written) = written.filter(|written| written.as_str() != Some(value)) {
                 let shown = selector::shown_labels(pass, all.as_ref());
                 let detail = format!("must be '{value}'");
