@@ -15,7 +15,7 @@ use self::stored::Stored;
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::path::Path;
-use crate::report::{Report, Shown, place, some_text, text};
+use crate::report::{Report, Shown, is_removed, place, some_text, text};
 use crate::rule::{Rule, rules};
 use crate::rules::object::{Known, credential_spec};
 use crate::rules::workload::warnings::{ALL_REVISIONS, WORKLOAD_NAME_AS_HOSTNAME, ZONE_IN_SCHEDULE};
@@ -58,10 +58,8 @@ pub fn validate_update(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
         return undecodable;
     }
     let stored = Stored::of(old, new, options);
-    let new = stored
-        .as_ref()
-        .and_then(|stored| stored.object(new))
-        .unwrap_or(*new);
+    let objects = stored.as_ref().and_then(|stored| stored.objects(old, new));
+    let (old, new) = objects.unwrap_or((*old, *new));
     let change = Change {
         old: old.node,
         new: new.node,
@@ -115,9 +113,7 @@ struct Change<'o, 'n> {
 impl Change<'_, '_> {
     /// Whether what `key` holds is taken away, and with it what the API server has added to it.
     fn removes(self, key: &str) -> bool {
-        let (old, new) = (self.old.get(key), self.new.get(key));
-        let set = |node: Option<Node<'_>>| node.is_some_and(|node| !node.is_null());
-        old.is_some() && new.is_none() || set(old) && !set(new)
+        is_removed(self.old, self.new, key)
     }
 
     /// The change of what `key` holds.

@@ -2,7 +2,7 @@
 
 mod tolerations;
 
-use porthole_manifest::{Node, Span};
+use porthole_manifest::Node;
 
 use crate::container::{ContainerRef, containers};
 use crate::names;
@@ -441,11 +441,11 @@ fn becomes_field(annotation: Node<'_>) -> bool {
 
 /// The annotation of a container's `AppArmor` profile that the API server warns of before it validates a Pod: one without a
 /// field, but where it says what the Pod's own field says (`applyAppArmorVersionSkew`, since 1.30).
-pub(crate) fn app_armor_skew(
+pub(crate) fn app_armor_skew<'a>(
     pass: &Pass<'_>,
-    annotations: Node<'_>,
+    annotations: Node<'a>,
     container: &ContainerRef<'_>,
-) -> Option<(String, Span)> {
+) -> Option<(String, Node<'a>)> {
     let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
     let own = container
         .security_context()
@@ -466,7 +466,14 @@ pub(crate) fn app_armor_skew(
             _ => false,
         }
     });
-    (!same).then(|| (key, annotation.span()))
+    (!same).then(|| (key, annotation))
+}
+
+/// The annotation of which the API server makes the `AppArmor` profile of a container of a Pod.
+pub(crate) fn made_app_armor<'a>(pass: &Pass<'a>, container: &ContainerRef<'_>) -> Option<Node<'a>> {
+    let annotations = pass.template.metadata?.field("annotations")?;
+    let (_, annotation) = app_armor_skew(pass, annotations, container)?;
+    Some(annotation).filter(|annotation| becomes_field(*annotation))
 }
 
 /// Whether a field's profile is the annotation's.

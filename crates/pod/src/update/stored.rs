@@ -6,8 +6,11 @@ use porthole_manifest::{Document, Node, Object, objects};
 use crate::options::Options;
 use crate::schema::{self, Definition, Type, Types};
 
-/// The document of an object that takes the place of another, without what was not stored.
-pub(super) struct Stored(Document);
+/// The documents of an object and of the one that takes its place, without what was not stored.
+pub(super) struct Stored {
+    old: Document,
+    new: Document,
+}
 
 impl Stored {
     /// None where all of it was.
@@ -20,24 +23,40 @@ impl Stored {
         if gone.is_empty() {
             return None;
         }
-        Some(Self(new.node.document().without(&gone)))
+        let (before, after): (Vec<_>, Vec<_>) = gone.into_iter().unzip();
+        Some(Self {
+            old: old.node.document().without(&before),
+            new: new.node.document().without(&after),
+        })
     }
 
-    /// The object in it that is the same as this one.
-    pub(super) fn object<'s>(&'s self, of: &Object<'_>) -> Option<Object<'s>> {
-        let mut objects = objects(&self.0).into_iter();
-        objects.find(|object| object.node.span() == of.node.span())
+    /// The objects in them that are the same as these.
+    pub(super) fn objects<'s>(
+        &'s self,
+        old: &Object<'_>,
+        new: &Object<'_>,
+    ) -> Option<(Object<'s>, Object<'s>)> {
+        Some((same(&self.old, old)?, same(&self.new, new)?))
     }
 }
 
+/// The object of a document that stands where this one does.
+fn same<'s>(document: &'s Document, of: &Object<'_>) -> Option<Object<'s>> {
+    let mut objects = objects(document).into_iter();
+    objects.find(|object| object.node.span() == of.node.span())
+}
+
+/// What an object and the one that takes its place hold in the same field.
+type Pair<'o, 'n> = (Node<'o>, Node<'n>);
+
 /// Collects the values that are empty before and after, and so were not stored.
-fn collect<'n>(types: &Types, of: &Type, (old, new): (Node<'_>, Node<'n>), gone: &mut Vec<Node<'n>>) {
+fn collect<'o, 'n>(types: &Types, of: &Type, (old, new): Pair<'o, 'n>, gone: &mut Vec<Pair<'o, 'n>>) {
     // What is written elsewhere may be something else there.
-    if new.is_alias() {
+    if old.is_alias() || new.is_alias() {
         return;
     }
     match of {
-        Type::List(_) | Type::Map(_) if is_empty(old) && is_empty(new) => gone.push(new),
+        Type::List(_) | Type::Map(_) if is_empty(old) && is_empty(new) => gone.push((old, new)),
         // Another list takes the place of the old one as a whole.
         Type::List(of) if old.to_json() == new.to_json() => {
             for pair in old.items().zip(new.items()) {

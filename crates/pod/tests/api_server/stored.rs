@@ -244,3 +244,50 @@ fn what_a_version_drops_is_no_change() {
         "it is filled in"
     );
 }
+
+#[test]
+fn what_was_made_of_an_annotation_stays_with_the_containers() {
+    let head = |annotation: &str| format!("apiVersion: v1, kind: Pod, metadata: {{name: x{annotation}}}");
+    let profile = ", annotations: {container.apparmor.security.beta.kubernetes.io/c: runtime/default}";
+    let refused =
+        "spec.containers[0].securityContext.appArmorProfile: Forbidden: cannot be set for a windows pod";
+    let windows = ", os: {name: windows}";
+    for (minor, annotation, old, new, is) in [
+        (37, profile, pod(""), pod(windows), true),
+        (30, profile, pod(""), pod(windows), true),
+        (29, profile, pod(""), pod(windows), false),
+        (37, "", pod(""), pod(windows), false),
+        (37, profile, pod(windows), pod(windows), false),
+        (37, profile, pod(""), pod(windows).replace("i:1", "i:2"), false),
+    ] {
+        let found = texts(minor, &head(annotation), &old, &new);
+        assert_eq!(
+            found.contains(&refused.to_owned()),
+            is,
+            "1.{minor} {new}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn generated_labels_go_with_what_is_around_them() {
+    let job = |metadata: &str| {
+        format!(
+            "spec: {{template: {{metadata: {metadata}, spec: {{containers: [{{name: c, image: i}}], restartPolicy: Never}}}}}}"
+        )
+    };
+    assert_eq!(
+        texts(37, JOB, &job("{labels: {}}"), &job("{labels: {}}")),
+        [""; 0]
+    );
+    for (old, new) in [("{labels: {}}", "{}"), ("{labels: null}", "{}"), ("{}", "null")] {
+        let found = texts(37, JOB, &job(old), &job(new));
+        assert!(
+            found[0].starts_with("spec.template.metadata.labels: Invalid value: null: `selector`"),
+            "{old} {new}: {found:?}"
+        );
+    }
+    let secret = "apiVersion: v1, kind: Secret, metadata: {name: x}";
+    let old = "immutable: true, data: {}, stringData: {a: b}";
+    assert_eq!(texts(37, secret, old, "immutable: true, data: {}"), [""; 0]);
+}

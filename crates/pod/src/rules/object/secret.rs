@@ -10,7 +10,7 @@ use crate::base64;
 use crate::json_syntax;
 use crate::names;
 use crate::path::Path;
-use crate::report::{Report, Shown, place, text};
+use crate::report::{Report, Shown, is_removed, place, text};
 use crate::rule::rules;
 
 rules! { ApiServer:
@@ -77,7 +77,7 @@ impl<'a> Contents<'a> {
     pub(crate) fn over(old: Node<'a>, object: Node<'a>) -> Self {
         let mut contents = Self::of(old);
         let (before, now) = (old.child("data"), object.child("data"));
-        if now.is_null() && old.get("data").is_some() {
+        if is_removed(old, object, "data") {
             contents.0.clear();
         }
         contents
