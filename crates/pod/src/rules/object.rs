@@ -132,7 +132,7 @@ impl Known {
             Self::Namespace => namespace::check(report, object),
             Self::PersistentVolumeClaim => {
                 let path = crate::path::Path::root("spec");
-                volumes::claim::check_object(report, object.child("spec"), &path);
+                volumes::claim::check_object(report, None, object.child("spec"), &path);
             }
             Self::PriorityClass => priority_class::check(report, object),
             Self::Role => role::check(report, object),

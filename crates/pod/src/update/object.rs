@@ -15,6 +15,7 @@ use crate::report::{Report, Shown, int, is_true, place, some_text, text};
 use crate::rules::metadata;
 use crate::rules::object::secret::Contents;
 use crate::rules::object::{Known, runtime_class, secret};
+use crate::rules::volumes::claim;
 
 /// All that is asked of an object of the kind that is changed, in the API server's order.
 pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_>) {
@@ -31,7 +32,7 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
     );
     if twice && !report.at_least(35) {
         // It is asked all that a new one is, and then once more.
-        known.check(report, object);
+        change.check_object(report, known);
     }
     match known {
         // These are asked as they are first, and then what has changed.
@@ -72,7 +73,7 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
         }
         Known::PersistentVolumeClaim => {
             metadata::check_changed(report, object, demands, None);
-            known.check(report, object);
+            change.check_object(report, known);
             change.check_claim(report);
         }
         Known::CredentialSpec | Known::ServiceAccount | Known::Service => {
@@ -83,6 +84,17 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
 }
 
 impl Change<'_, '_> {
+    /// All that is asked of an object of the kind as it is.
+    fn check_object(self, report: &mut Report<'_>, known: Known) {
+        if known != Known::PersistentVolumeClaim {
+            return known.check(report, self.new);
+        }
+        let demands = known.demands(report.options);
+        metadata::check(report, self.new, demands, None);
+        let spec = self.child("spec");
+        claim::check_object(report, Some(spec.old), spec.new, &Path::root("spec"));
+    }
+
     /// The handler of a `RuntimeClass`.
     fn check_handler(self, report: &mut Report<'_>) {
         if !self.changes("handler", "") {

@@ -158,6 +158,13 @@ impl<'o> Reader<'o> {
                 account => drop(map.insert("serviceAccountName".to_owned(), account.into())),
             }
         }
+        // Without the gate there is only one.
+        if structure.name == "SecurityContext"
+            && let Some(mount) = map.get_mut("procMount")
+            && !self.options.enabled("ProcMountType")
+        {
+            *mount = "Default".into();
+        }
         fill_in(structure.name, &mut map);
         Value::Object(map)
     }

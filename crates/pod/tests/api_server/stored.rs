@@ -291,3 +291,50 @@ fn generated_labels_go_with_what_is_around_them() {
     let old = "immutable: true, data: {}, stringData: {a: b}";
     assert_eq!(texts(37, secret, old, "immutable: true, data: {}"), [""; 0]);
 }
+
+#[test]
+fn a_data_source_that_was_dropped_is_not_there() {
+    let head = "apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: x}";
+    let claim = |fields: &str| {
+        format!("spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}, {fields}}}")
+    };
+    let unknown = "dataSource: {kind: Volume, name: v, apiGroup: example.com}";
+    let reference = "dataSourceRef: {kind: Volume, name: w, apiGroup: example.com}";
+    let found = texts(
+        37,
+        head,
+        &claim(unknown),
+        &claim(&format!("{unknown}, {reference}")),
+    );
+    assert_eq!(found.len(), 1, "both fields are that of the reference: {found:?}");
+    assert!(found[0].starts_with("spec: Forbidden"), "{found:?}");
+    let other = unknown.replace("name: v", "name: u");
+    let found = texts(
+        37,
+        head,
+        &claim(unknown),
+        &claim(&format!("{other}, {reference}")),
+    );
+    assert!(
+        found
+            .iter()
+            .any(|text| text.ends_with("must match dataSourceRef")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn without_its_gate_there_is_one_way_to_mount_proc() {
+    let mount = |way: &str| {
+        pod("").replace(
+            "name: c",
+            &format!("name: c, securityContext: {{procMount: {way}}}"),
+        )
+    };
+    assert_eq!(texts(24, POD, &mount("Default"), &mount("Unmasked")), [""; 0]);
+    let found = texts(37, POD, &mount("Default"), &mount("Unmasked"));
+    assert!(
+        found.iter().any(|text| text.starts_with("spec: Forbidden")),
+        "{found:?}"
+    );
+}
