@@ -466,7 +466,7 @@ pub(crate) fn app_armor_skew<'a>(
             _ => false,
         }
     });
-    (!same).then(|| (key, annotation))
+    (!same).then_some((key, annotation))
 }
 
 /// The annotation of which the API server makes the `AppArmor` profile of a container of a Pod.

@@ -331,17 +331,12 @@ fn check_data_sources(pass: &mut Report<'_>, sources: Sources<'_>, path: &Path<'
     } else {
         "must match dataSourceRef"
     };
-    // The API server shows a path here, of which JSON has nothing and Go an address.
+    // The API server shows a path here, of which JSON has nothing and Go an address, another one each time.
     let value = if pass.at_least(34) {
-        "{}"
+        "{}".to_owned()
     } else {
-        "field.Path{name:\"dataSource\", index:\"\", parent:(*field.Path)(0xc000000000)}"
+        let address = 0xc0_0000_0000 + pass.count();
+        format!("field.Path{{name:\"dataSource\", index:\"\", parent:(*field.Path)({address:#x})}}")
     };
-    pass.invalid(
-        &EPHEMERAL_CLAIM,
-        path,
-        Shown::Raw(value.to_owned()),
-        detail,
-        source.span(),
-    );
+    pass.invalid(&EPHEMERAL_CLAIM, path, Shown::Raw(value), detail, source.span());
 }
