@@ -102,11 +102,37 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
             }
         }
     }
-    if changed.get("kind").and_then(Tree::text) == Some("Service") {
-        settle_ports(&mut changed);
+    match changed.get("kind").and_then(Tree::text) {
+        Some("Service") => settle_ports(&mut changed),
+        Some("Pod") if has_made_profiles(&sample.object) => keep_containers(&sample.object, &mut changed),
+        _ => {}
     }
     without_nulls(&mut changed);
     changed
+}
+
+/// Whether a Pod has annotations of which the server makes fields of containers, which a patch of the list takes away.
+fn has_made_profiles(pod: &Tree) -> bool {
+    let made = ["container.seccomp.security", "container.apparmor.security"];
+    match pod.at("metadata.annotations") {
+        Some(Tree::Map(entries)) => entries
+            .iter()
+            .any(|(key, _)| made.iter().any(|prefix| key.starts_with(prefix))),
+        _ => false,
+    }
+}
+
+/// Gives a Pod the containers that it had.
+fn keep_containers(old: &Tree, new: &mut Tree) {
+    let (Some(old), Some(new)) = (old.get("spec"), new.get_mut("spec")) else {
+        return;
+    };
+    for list in ["initContainers", "containers"] {
+        match old.get(list) {
+            Some(containers) => new.set(list, containers.clone()),
+            None => new.remove(list),
+        }
+    }
 }
 
 /// Whether nothing is taken away that is taken to stay.
@@ -181,6 +207,22 @@ mod tests {
         let old = tree(json!({"nodeName": "a", "hostNetwork": true}));
         assert!(keeps_what_stays(&old, &tree(json!({"nodeName": "b"}))));
         assert!(!keeps_what_stays(&old, &tree(json!({"hostNetwork": true}))));
+    }
+
+    #[test]
+    fn containers_stay_where_fields_are_made_for_them() {
+        let pod = |key: &str, image: &str| {
+            Tree::from(json!({
+                "metadata": {"annotations": {key: "unconfined"}},
+                "spec": {"containers": [{"image": image}]},
+            }))
+        };
+        let old = pod("container.apparmor.security.beta.kubernetes.io/c", "a");
+        assert!(has_made_profiles(&old));
+        assert!(!has_made_profiles(&pod("example.com/x", "a")));
+        let mut new = pod("example.com/x", "b");
+        keep_containers(&old, &mut new);
+        assert_eq!(new.at("spec.containers"), old.at("spec.containers"));
     }
 
     #[test]

@@ -211,7 +211,7 @@ impl Change<'_, '_> {
                 .iter()
                 .map(|(key, value)| (key.into(), value.as_str().unwrap_or_default().into()))
                 .collect();
-            let labels = Some(&labels).filter(|labels| !labels.is_empty());
+            let labels = Some(&labels).filter(|_| self.new.field("nodeSelector").is_some());
             let value = Shown::Raw(workload::shown_labels(pass, labels));
             let span = place(self.new, "nodeSelector");
             pass.invalid(&POD_CHANGED, &spec.child("nodeSelector"), value, detail, span);

@@ -246,6 +246,18 @@ fn a_pod_that_waits_may_go_to_fewer_nodes() {
           deletions)"
         ]
     );
+    for (selector, shown) in [(", nodeSelector: {}", "{}"), ("", "null")] {
+        let found = texts(
+            37,
+            POD,
+            &waits("a: b"),
+            &pod(&format!(", schedulingGates: [{{name: g}}]{selector}")),
+        );
+        assert!(
+            found[0].starts_with(&format!("spec.nodeSelector: Invalid value: {shown}: only")),
+            "{found:?}"
+        );
+    }
 }
 
 #[test]
