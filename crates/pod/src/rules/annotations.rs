@@ -271,9 +271,9 @@ pub(crate) fn check_seccomp_of_others(pass: &mut Pass<'_>, container: Node<'_>, 
     }
 }
 
-/// Up to 1.26 the API server made annotations of a Pod's fields, and looked at those too.
+/// Up to 1.26 the API server made annotations of the fields of a Pod that is made, and looked at those too.
 fn check_made_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path: &Path<'_>) {
-    if pass.at_least(27) || !pass.is_pod() {
+    if pass.at_least(27) || !pass.is_pod() || pass.old.is_some() {
         return;
     }
     let template = pass.template;

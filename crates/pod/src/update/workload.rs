@@ -32,7 +32,8 @@ pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
         WorkloadKind::Job => !pass.at_least(37),
         _ => false,
     };
-    let generated = (spec.keeps_selector(), spec.keeps_labels());
+    let labelled = !is_true(spec.old, "manualSelector") && spec.keeps_labels();
+    let generated = (spec.keeps_selector(), labelled);
     if twice {
         // It is asked all that a new one is, and then once more what a changed one is.
         workload::check(pass, Some(generated));
@@ -91,7 +92,7 @@ pub(super) fn is_changed(
 impl Change<'_, '_> {
     /// Whether a Job has the selector that was generated for it.
     fn keeps_selector(self) -> bool {
-        !is_true(self.old, "manualSelector") && self.new.is_mapping()
+        !is_true(self.old, "manualSelector") && self.new.is_mapping() && !self.removes("selector")
     }
 
     /// Whether labels that the API server has added to the template are still there: what the old manifest has around them

@@ -160,6 +160,11 @@ fn a_job_without_a_spec_has_no_selector() {
     ] {
         assert!(found.contains(&said.to_owned()), "{found:?}");
     }
+    let found = texts(37, JOB, &job_of(", selector: {}"), &job_of(""));
+    assert!(
+        found[0].starts_with("spec.selector: Required value"),
+        "it was taken away: {found:?}"
+    );
     let found = texts(36, JOB, &job_of(""), "spec: {template: {}}");
     let label = "spec.template.metadata.labels[job-name]: Required value: must be 'x'";
     assert!(found.contains(&label.to_owned()), "{found:?}");
@@ -335,6 +340,20 @@ fn without_its_gate_there_is_one_way_to_mount_proc() {
     let found = texts(37, POD, &mount("Default"), &mount("Unmasked"));
     assert!(
         found.iter().any(|text| text.starts_with("spec: Forbidden")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn no_annotations_are_made_of_a_changed_pod() {
+    let profile = pod(", securityContext: {seccompProfile: {type: Localhost, localhostProfile: /x}}");
+    let found = texts(24, POD, &pod(""), &profile);
+    assert!(
+        found[0].starts_with("spec.securityContext.seccompProfile.localhostProfile"),
+        "{found:?}"
+    );
+    assert!(
+        !found.iter().any(|text| text.starts_with("metadata.annotations")),
         "{found:?}"
     );
 }

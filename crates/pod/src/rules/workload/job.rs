@@ -48,9 +48,9 @@ pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>, made
     let object = pass.template.object;
     let name = created_name(object.child("metadata"));
     let manual = is_true(spec, "manualSelector");
-    let (generated, labelled) = made.unwrap_or((!manual, true));
+    let (generated, labelled) = made.unwrap_or((!manual, !manual));
     let given = template_labels(pass);
-    if generated && labelled {
+    if labelled {
         make_labels(pass, given, &name);
     }
     metadata::check_job(pass, demands);
@@ -68,7 +68,7 @@ pub(super) fn check_changed(pass: &mut Pass<'_>, path: &Path<'_>, (generated, la
     let spec = spec_of(pass);
     let object = pass.template.object;
     let name = created_name(object.child("metadata"));
-    if generated && labelled {
+    if labelled {
         let given = template_labels(pass);
         make_labels(pass, given, &name);
     }
