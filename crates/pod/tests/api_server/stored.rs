@@ -144,6 +144,16 @@ fn what_was_filled_in_for_a_job_stays() {
             "{found:?}"
         );
     }
+    let indexed = ", completionMode: Indexed, parallelism: 1";
+    let required = "spec.completions: Required value: when completion mode is Indexed";
+    for (old, is) in [
+        ("", false),
+        (", parallelism: 2", true),
+        (", completions: 1", true),
+    ] {
+        let found = texts(37, JOB, &job_of(old), &job_of(indexed));
+        assert_eq!(found.contains(&required.to_owned()), is, "{old}: {found:?}");
+    }
     let mode = texts(37, JOB, &job_of(""), &job_of(", completionMode: ''"));
     assert_eq!(
         mode.last().map(String::as_str),

@@ -218,10 +218,15 @@ fn check_indexed_name(pass: &mut Pass<'_>, object: Node<'_>, spec: Node<'_>, nam
     }
 }
 
-/// How many pods of a Job have to succeed: 1 where nothing is said of it, and nothing of how many there are at a time. The
-/// API server does not fill that in for the Jobs of a `CronJob`.
+/// How many pods of a Job have to succeed: 1 where nothing is said of it, and nothing of how many there are at a time; what was
+/// filled in when the Job was made stays. The API server does not fill that in for the Jobs of a `CronJob`.
 pub(super) fn completions(pass: &Pass<'_>, spec: Node<'_>) -> Option<i64> {
-    let fills_in = pass.template.kind == WorkloadKind::Job && spec.field("parallelism").is_none();
+    let says_nothing = |spec: Node<'_>| {
+        let keys = ["completions", "parallelism"];
+        keys.iter().all(|key| spec.field(key).is_none())
+    };
+    let stays = pass.old.is_some_and(|old| says_nothing(old.child("spec"))) && spec.is_mapping();
+    let fills_in = pass.template.kind == WorkloadKind::Job && (stays || says_nothing(spec));
     int(spec, "completions").or(fills_in.then_some(1))
 }
 
