@@ -243,4 +243,17 @@ mod tests {
     fn a_node_takes_sixteen_bytes() {
         assert_eq!(size_of::<Raw>(), 16);
     }
+
+    #[test]
+    fn what_is_empty_can_be_taken_away() {
+        let stream = crate::parse("{a: [], b: [{}, 1], c: {d: x}}", &crate::Limits::default());
+        let document = &stream.documents[0];
+        let root = document.root();
+        let gone = ["a", "b[0]", "c", "c.d"].map(|path| root.at(path).unwrap());
+        let shorter = document.without(&gone);
+        let left = serde_json::json!({"a": null, "b": [null, 1], "c": {"d": null}});
+        assert_eq!(shorter.root().to_json(), left, "what holds something stays");
+        let places = [root, shorter.root()].map(|root| root.at("b[1]").unwrap().span());
+        assert_eq!(places[0], places[1]);
+    }
 }

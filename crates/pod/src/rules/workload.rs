@@ -5,6 +5,7 @@ mod cron_job;
 mod daemon_set;
 mod deployment;
 mod failure_policy;
+mod filled_in;
 mod indexes;
 pub(crate) mod job;
 mod replication_controller;

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use porthole_manifest::{Node, WorkloadKind};
+use porthole_manifest::Node;
 
+use super::filled_in::{completions, replacement_policy};
 use super::selector::{self, Labels, Selector, WORKLOAD_SELECTOR, labels_of, template_labels};
 use super::{NEGATIVE_NUMBER, failure_policy, spec_of, success_policy};
 use crate::names;
@@ -218,18 +219,6 @@ fn check_indexed_name(pass: &mut Pass<'_>, object: Node<'_>, spec: Node<'_>, nam
     }
 }
 
-/// How many pods of a Job have to succeed: 1 where nothing is said of it, and nothing of how many there are at a time; what was
-/// filled in when the Job was made stays. The API server does not fill that in for the Jobs of a `CronJob`.
-pub(super) fn completions(pass: &Pass<'_>, spec: Node<'_>) -> Option<i64> {
-    let says_nothing = |spec: Node<'_>| {
-        let keys = ["completions", "parallelism"];
-        keys.iter().all(|key| spec.field(key).is_none())
-    };
-    let stays = pass.old.is_some_and(|old| says_nothing(old.child("spec"))) && spec.is_mapping();
-    let fills_in = pass.template.kind == WorkloadKind::Job && (stays || says_nothing(spec));
-    int(spec, "completions").or(fills_in.then_some(1))
-}
-
 /// The field `key` of a Job's spec, where the feature `gate` that it belongs to is there.
 pub(super) fn gated<'a>(
     report: &Report<'_>,
@@ -244,7 +233,7 @@ pub(super) fn gated<'a>(
 pub(super) const FAILURE_POLICY: (&str, u16) = ("JobPodFailurePolicy", 31);
 pub(super) const PER_INDEX: (&str, u16) = ("JobBackoffLimitPerIndex", 33);
 const SUCCESS_POLICY: (&str, u16) = ("JobSuccessPolicy", 33);
-const REPLACEMENT_POLICY: (&str, u16) = ("JobPodReplacementPolicy", 34);
+pub(super) const REPLACEMENT_POLICY: (&str, u16) = ("JobPodReplacementPolicy", 34);
 const MANAGER: (&str, u16) = ("JobManagedBy", 35);
 
 /// `validateJobSpec`.
@@ -297,24 +286,6 @@ pub(super) fn check_spec(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
     }
     check_template(pass);
     check_restart_policy(pass, failure.is_some());
-}
-
-/// When a pod is replaced, where that is said, or was filled in when the Job was made: that stays.
-fn replacement_policy<'a>(pass: &Pass<'a>, spec: Node<'a>) -> Option<&'a str> {
-    const KEY: &str = "podReplacementPolicy";
-    if let Some(node) = gated(pass, spec, KEY, REPLACEMENT_POLICY) {
-        return Some(node.as_str().unwrap_or_default());
-    }
-    let is_job = pass.template.kind == WorkloadKind::Job;
-    let old = pass.old.filter(|_| is_job)?.field("spec")?;
-    let (gate, always) = REPLACEMENT_POLICY;
-    if !pass.feature(gate, always) || !spec.is_mapping() || old.field(KEY).is_some() {
-        return None;
-    }
-    Some(match old.field("podFailurePolicy") {
-        Some(_) => "Failed",
-        None => "TerminatingOrFailed",
-    })
 }
 
 /// The completion mode, and what goes with it.
