@@ -125,15 +125,39 @@ fn settle(value: &mut Value) {
 
 /// `(0xc000012345)` becomes `(0x…)`, and the UID that a Job's selector is made of is one without digits of its own.
 fn without_addresses(text: &str) -> String {
-    const MARK: &str = "controller-uid\":\"";
-    let mut parts = text.split(MARK);
+    let marks = ["controller-uid\":\"", "must be '"];
+    let text = marks
+        .iter()
+        .fold(text.to_owned(), |text, mark| without_uids(&text, mark));
+    without_pointers(&text)
+}
+
+/// The text without the digits of UIDs that stand behind `mark`.
+fn without_uids(text: &str, mark: &str) -> String {
+    const LENGTH: usize = 36;
+    let is_uid = |text: &str| {
+        let mut chars = text.chars().enumerate();
+        chars.all(|(at, c)| {
+            if [8, 13, 18, 23].contains(&at) {
+                c == '-'
+            } else {
+                c.is_ascii_hexdigit()
+            }
+        })
+    };
+    let mut parts = text.split(mark);
     let mut kept = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        kept.push_str(MARK);
-        kept.push_str("00000000-0000-0000-0000-000000000000");
-        kept.push_str(part.get(36..).unwrap_or_default());
+        kept.push_str(mark);
+        match part.split_at_checked(LENGTH).filter(|(uid, _)| is_uid(uid)) {
+            Some((_, rest)) => {
+                kept.push_str("00000000-0000-0000-0000-000000000000");
+                kept.push_str(rest);
+            }
+            None => kept.push_str(part),
+        }
     }
-    without_pointers(&kept)
+    kept
 }
 
 fn without_pointers(text: &str) -> String {
@@ -217,6 +241,12 @@ mod tests {
     fn addresses_are_one() {
         assert_eq!(without_addresses("(*int64)(0xc0004a1b30)"), "(*int64)(0x…)");
         assert_eq!(without_addresses("(0xac1ca380)"), "(0x…)");
+        let zeros = "must be '00000000-0000-0000-0000-000000000000'";
+        assert_eq!(
+            without_addresses("must be '160d4ffd-52d4-4e71-8b4e-0447e10d0a99'"),
+            zeros
+        );
+        assert_eq!(without_addresses("must be 'x'"), "must be 'x'");
         assert_eq!(without_addresses("(0xc0) and 0xc0ffee"), "(0xc0) and 0xc0ffee");
     }
 

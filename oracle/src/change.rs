@@ -3,26 +3,28 @@
 use serde_json::{Map, Value};
 
 use crate::careless;
-use crate::generator::{Generator, Sample};
+use crate::generator::{Generator, Sample, settle_ports};
 use crate::random::Random;
 use crate::tree::Tree;
 
-/// What stays as it is: names, what is written and never read, the older one of two names of a field, and what the server
-/// has filled in so that a patch of it is another thing than the manifest: strategies, and the labels of a Job.
+/// What stays as it is: names, and what the server has filled in so that a patch of it is another thing than the manifest:
+/// strategies, and the labels of a Job.
 const KEPT: &[(&str, &[&str])] = &[
     (
         "metadata",
         &["name", "namespace", "ownerReferences", "managedFields"],
     ),
-    ("", &["stringData"]),
-    (
-        "spec",
-        &["serviceAccount", "strategy", "updateStrategy", "manualSelector"],
-    ),
+    ("spec", &["strategy", "updateStrategy", "manualSelector"]),
 ];
 
 /// What is not taken away from a Pod: where the new manifest does not have it, what the cluster has is taken to stay.
-const STAYS: &[&str] = &["nodeName", "priority", "preemptionPolicy", "serviceAccountName"];
+const STAYS: &[&str] = &[
+    "nodeName",
+    "priority",
+    "preemptionPolicy",
+    "serviceAccountName",
+    "serviceAccount",
+];
 
 /// Takes nulls away: in a patch they are no values.
 fn without_nulls(tree: &mut Tree) {
@@ -63,6 +65,11 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
         }
     }
     // It is the same object, and what only the server makes something of stays.
+    if !matches!(changed.get("metadata"), Some(Tree::Map(_)))
+        && let Some(metadata) = sample.object.get("metadata")
+    {
+        changed.set("metadata", metadata.clone());
+    }
     for (place, keys) in KEPT {
         for key in *keys {
             let kept = sample.object.at(place).and_then(|there| there.get(key).cloned());
@@ -89,13 +96,43 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
     }
     if let (Some(old), Some(new)) = (sample.object.get("spec"), changed.at_mut("spec")) {
         for key in STAYS {
-            if let Some(value) = old.get(key).filter(|_| new.get(key).is_none()) {
+            let gone = new.get(key).is_none_or(|value| *value == Tree::Leaf(Value::Null));
+            if let Some(value) = old.get(key).filter(|_| gone) {
                 new.set(key, value.clone());
             }
         }
     }
+    match changed.get("kind").and_then(Tree::text) {
+        Some("Service") => settle_ports(&mut changed),
+        Some("Pod") if has_made_profiles(&sample.object) => keep_containers(&sample.object, &mut changed),
+        _ => {}
+    }
     without_nulls(&mut changed);
     changed
+}
+
+/// Whether a Pod has annotations of which the server makes fields of containers, which a patch of the list takes away.
+fn has_made_profiles(pod: &Tree) -> bool {
+    let made = ["container.seccomp.security", "container.apparmor.security"];
+    match pod.at("metadata.annotations") {
+        Some(Tree::Map(entries)) => entries
+            .iter()
+            .any(|(key, _)| made.iter().any(|prefix| key.starts_with(prefix))),
+        _ => false,
+    }
+}
+
+/// Gives a Pod the containers that it had.
+fn keep_containers(old: &Tree, new: &mut Tree) {
+    let (Some(old), Some(new)) = (old.get("spec"), new.get_mut("spec")) else {
+        return;
+    };
+    for list in ["initContainers", "containers"] {
+        match old.get(list) {
+            Some(containers) => new.set(list, containers.clone()),
+            None => new.remove(list),
+        }
+    }
 }
 
 /// Whether nothing is taken away that is taken to stay.
@@ -173,6 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn containers_stay_where_fields_are_made_for_them() {
+        let pod = |key: &str, image: &str| {
+            Tree::from(json!({
+                "metadata": {"annotations": {key: "unconfined"}},
+                "spec": {"containers": [{"image": image}]},
+            }))
+        };
+        let old = pod("container.apparmor.security.beta.kubernetes.io/c", "a");
+        assert!(has_made_profiles(&old));
+        assert!(!has_made_profiles(&pod("example.com/x", "a")));
+        let mut new = pod("example.com/x", "b");
+        keep_containers(&old, &mut new);
+        assert_eq!(new.at("spec.containers"), old.at("spec.containers"));
+    }
+
+    #[test]
     fn a_changed_object_keeps_its_name() {
         let generator = Generator {
             version: porthole_pod::Version::NEWEST,
@@ -183,10 +236,7 @@ mod tests {
             let sample = generator.sample(index);
             let mut changed = change(&generator, &sample, index);
             let name = sample.object.at("metadata.name").cloned();
-            if changed
-                .at_mut("metadata")
-                .is_some_and(|metadata| matches!(metadata, Tree::Map(_)))
-            {
+            if matches!(sample.object.get("metadata"), Some(Tree::Map(_))) {
                 assert_eq!(changed.at_mut("metadata.name").cloned(), name, "object {index}");
             }
         }

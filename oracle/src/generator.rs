@@ -124,13 +124,7 @@ impl Generator {
         }
         Self::grow_metadata(&mut object, random, mistakes, "");
         spoil(&mut object, random, mistakes, namespace);
-        // Which ports of nodes the cluster gives to ports that are there twice, it alone knows.
-        let ports = object
-            .at_mut("spec.ports")
-            .map_or(0, |ports| ports.items_mut().count());
-        if let Some(spec) = object.at_mut("spec").filter(|_| ports > 1) {
-            spec.remove("type");
-        }
+        settle_ports(&mut object);
         (object, namespace)
     }
 
@@ -316,6 +310,16 @@ fn spoil(object: &mut Tree, random: &mut Random, mistakes: usize, namespace: &st
         && there.text().is_some()
     {
         *there = namespace.into();
+    }
+}
+
+/// Which ports of nodes the cluster gives to ports that are there twice, it alone knows.
+pub(crate) fn settle_ports(object: &mut Tree) {
+    let ports = object
+        .at_mut("spec.ports")
+        .map_or(0, |ports| ports.items_mut().count());
+    if let Some(spec) = object.at_mut("spec").filter(|_| ports > 1) {
+        spec.remove("type");
     }
 }
 

@@ -34,6 +34,8 @@ impl Live {
         let Some(metadata @ Tree::Map(_)) = object.at_mut("metadata").filter(|_| !others) else {
             return Ok(None);
         };
+        // It may be there more than once.
+        metadata.remove("name");
         metadata.set("name", name.as_str());
         metadata.remove("namespace");
         // A patch is warned of owners in other cases than a whole object, and changes the records of who wrote what.

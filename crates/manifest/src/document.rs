@@ -103,6 +103,29 @@ impl Document {
         Node::new(self, 0)
     }
 
+    /// The same document with these nodes of it unset: a null stands in the place of each. Only scalars and empty collections
+    /// are taken away.
+    #[must_use]
+    pub fn without(&self, gone: &[Node<'_>]) -> Self {
+        let mut nodes = self.nodes.clone();
+        for node in gone {
+            if let Some(raw) = nodes.get_mut(node.id() as usize)
+                && (!matches!(raw.shape, Shape::Sequence | Shape::Mapping | Shape::Merging)
+                    || raw.payload == node.id() + 1)
+            {
+                *raw = raw.nothing();
+            }
+        }
+        Self {
+            index: self.index,
+            text: Arc::clone(&self.text),
+            nodes,
+            decoded: self.decoded.clone(),
+            duplicate_keys: self.duplicate_keys.clone(),
+            comments: self.comments.clone(),
+        }
+    }
+
     /// Keys that a mapping has more than once, in the order of the text. The last value counts.
     #[must_use]
     pub fn duplicate_keys(&self) -> &[DuplicateKey] {
@@ -219,5 +242,18 @@ mod tests {
     #[test]
     fn a_node_takes_sixteen_bytes() {
         assert_eq!(size_of::<Raw>(), 16);
+    }
+
+    #[test]
+    fn what_is_empty_can_be_taken_away() {
+        let stream = crate::parse("{a: [], b: [{}, 1], c: {d: x}}", &crate::Limits::default());
+        let document = &stream.documents[0];
+        let root = document.root();
+        let gone = ["a", "b[0]", "c", "c.d"].map(|path| root.at(path).unwrap());
+        let shorter = document.without(&gone);
+        let left = serde_json::json!({"a": null, "b": [null, 1], "c": {"d": null}});
+        assert_eq!(shorter.root().to_json(), left, "what holds something stays");
+        let places = [root, shorter.root()].map(|root| root.at("b[1]").unwrap().span());
+        assert_eq!(places[0], places[1]);
     }
 }

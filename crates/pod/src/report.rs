@@ -350,6 +350,12 @@ pub(crate) fn texts<'a>(node: Node<'a>, key: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// Whether what `key` holds in `old` is taken away in `new`: where it was null it is taken away by saying nothing.
+pub(crate) fn is_removed(old: Node<'_>, new: Node<'_>, key: &str) -> bool {
+    let (before, after) = (old.get(key), new.get(key));
+    before.is_some() && after.is_none() || old.field(key).is_some() && new.field(key).is_none()
+}
+
 /// Whether the list `key` has items.
 pub(crate) fn has_items(node: Node<'_>, key: &str) -> bool {
     items(node, key).next().is_some()

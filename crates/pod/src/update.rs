@@ -6,19 +6,21 @@
 mod object;
 mod pod;
 mod same;
+mod stored;
 mod workload;
 
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 
+use self::stored::Stored;
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::path::Path;
-use crate::report::{Report, Shown, place, text};
+use crate::report::{Report, Shown, is_removed, place, some_text, text};
 use crate::rule::{Rule, rules};
 use crate::rules::object::{Known, credential_spec};
 use crate::rules::workload::warnings::{ALL_REVISIONS, WORKLOAD_NAME_AS_HOSTNAME, ZONE_IN_SCHEDULE};
 use crate::validate::{Pass, check_decoding};
-use crate::warnings::{object_warnings, warnings};
+use crate::warnings::{object_warnings, warnings_at};
 
 rules! { ApiServer:
     /// A field of an object stays as it was when the object was created. Delete the object and create it anew, or give the new
@@ -55,11 +57,14 @@ pub fn validate_update(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
     if let Some(undecodable) = check_decoding(new.node, api_version, kind, options) {
         return undecodable;
     }
+    let stored = Stored::of(old, new, options);
+    let objects = stored.as_ref().and_then(|stored| stored.objects(old, new));
+    let (old, new) = objects.unwrap_or((*old, *new));
     let change = Change {
         old: old.node,
         new: new.node,
     };
-    if let Some(template) = pod_template(new) {
+    if let Some(template) = pod_template(&new) {
         let mut pass = Pass::new(&template, options);
         workload::check(&mut pass, change);
         return pass.into_findings();
@@ -90,7 +95,7 @@ pub fn change_warnings(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
         (WorkloadKind::ReplicationController, Some(old)) => old,
         _ => template,
     };
-    let mut found = warnings(&of, options);
+    let mut found = warnings_at(&of, of.prefix, options);
     found.retain(|finding| {
         let is_one = |rules: &[&Rule]| rules.contains(&finding.rule);
         is_one(&[&ALL_REVISIONS, &ZONE_IN_SCHEDULE]) || changed && !is_one(&[&WORKLOAD_NAME_AS_HOSTNAME])
@@ -106,6 +111,11 @@ struct Change<'o, 'n> {
 }
 
 impl Change<'_, '_> {
+    /// Whether what `key` holds is taken away, and with it what the API server has added to it.
+    fn removes(self, key: &str) -> bool {
+        is_removed(self.old, self.new, key)
+    }
+
     /// The change of what `key` holds.
     fn child(self, key: &str) -> Self {
         Self {
@@ -126,16 +136,21 @@ impl Change<'_, '_> {
         value(self.old) != value(self.new)
     }
 
-    /// Refuses a change of the text `key`.
-    fn fix_text(self, report: &mut Report<'_>, path: &Path<'_>, key: &str, default: &str) {
+    /// Refuses a change of the text `key`, which is the default where it is empty.
+    fn fix_text(self, report: &mut Report<'_>, field: &Path<'_>, key: &str, default: &str) {
         if self.changes(key, default) {
             let given = text(self.new, key);
             let given = if given.is_empty() { default } else { given };
-            let value = if given.is_empty() {
-                Shown::Null
-            } else {
-                Shown::Named(given)
-            };
+            let span = place(self.new, key);
+            report.invalid(&IMMUTABLE_FIELD, field, Shown::Named(given), IMMUTABLE, span);
+        }
+    }
+
+    /// Refuses a change of the text `key`, which is the default only where there is none.
+    fn fix_some_text(self, report: &mut Report<'_>, path: &Path<'_>, key: &str, default: Option<&str>) {
+        let given = some_text(self.new, key).or(default);
+        if some_text(self.old, key).or(default) != given {
+            let value = given.map_or(Shown::Null, Shown::Named);
             let span = place(self.new, key);
             report.invalid(&IMMUTABLE_FIELD, &path.child(key), value, IMMUTABLE, span);
         }

@@ -69,6 +69,11 @@ impl<'a> Pass<'a> {
         self.template.kind == WorkloadKind::Pod
     }
 
+    /// The spec of the pod that this one is to replace.
+    pub(crate) fn old_spec(&self) -> Option<Node<'a>> {
+        self.old?.at(self.template.prefix)
+    }
+
     /// Whether the pod is asked to be on the host's network.
     pub(crate) fn host_network(&self) -> bool {
         is_true(self.spec, "hostNetwork")
@@ -87,7 +92,7 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
     if pass.is_pod() {
         check_pod(&mut pass);
     } else {
-        workload::check(&mut pass);
+        workload::check(&mut pass, None);
     }
     pass.into_findings()
 }

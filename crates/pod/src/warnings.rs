@@ -13,11 +13,22 @@ use crate::validate::Pass;
 /// The warnings of the API server on the creation of a workload that it takes.
 #[must_use]
 pub fn warnings(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
-    let mut pass = Pass::new(template, options);
-    if template.kind == WorkloadKind::ReplicationController && !pass.at_least(27) {
+    let prefix = match template.kind {
         // So the server names it.
-        pass.template.prefix = "template.spec";
-    }
+        WorkloadKind::ReplicationController if !options.at_least(27) => "template.spec",
+        _ => template.prefix,
+    };
+    warnings_at(template, prefix, options)
+}
+
+/// The warnings of a workload whose pods' spec has this path.
+pub(crate) fn warnings_at(
+    template: &PodTemplate<'_>,
+    prefix: &'static str,
+    options: &Options,
+) -> Vec<Finding> {
+    let mut pass = Pass::new(template, options);
+    pass.template.prefix = prefix;
     workload::warnings::check_before(&mut pass);
     warnings::check_made_fields(&mut pass);
     warnings::check_before_containers(&mut pass);

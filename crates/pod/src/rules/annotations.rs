@@ -2,7 +2,7 @@
 
 mod tolerations;
 
-use porthole_manifest::{Node, Span};
+use porthole_manifest::Node;
 
 use crate::container::{ContainerRef, containers};
 use crate::names;
@@ -271,9 +271,9 @@ pub(crate) fn check_seccomp_of_others(pass: &mut Pass<'_>, container: Node<'_>, 
     }
 }
 
-/// Up to 1.26 the API server made annotations of a Pod's fields, and looked at those too.
+/// Up to 1.26 the API server made annotations of the fields of a Pod that is made, and looked at those too.
 fn check_made_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path: &Path<'_>) {
-    if pass.at_least(27) || !pass.is_pod() {
+    if pass.at_least(27) || !pass.is_pod() || pass.old.is_some() {
         return;
     }
     let template = pass.template;
@@ -441,11 +441,11 @@ fn becomes_field(annotation: Node<'_>) -> bool {
 
 /// The annotation of a container's `AppArmor` profile that the API server warns of before it validates a Pod: one without a
 /// field, but where it says what the Pod's own field says (`applyAppArmorVersionSkew`, since 1.30).
-pub(crate) fn app_armor_skew(
+pub(crate) fn app_armor_skew<'a>(
     pass: &Pass<'_>,
-    annotations: Node<'_>,
+    annotations: Node<'a>,
     container: &ContainerRef<'_>,
-) -> Option<(String, Span)> {
+) -> Option<(String, Node<'a>)> {
     let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
     let own = container
         .security_context()
@@ -466,7 +466,14 @@ pub(crate) fn app_armor_skew(
             _ => false,
         }
     });
-    (!same).then(|| (key, annotation.span()))
+    (!same).then_some((key, annotation))
+}
+
+/// The annotation of which the API server makes the `AppArmor` profile of a container of a Pod.
+pub(crate) fn made_app_armor<'a>(pass: &Pass<'a>, container: &ContainerRef<'_>) -> Option<Node<'a>> {
+    let annotations = pass.template.metadata?.field("annotations")?;
+    let (_, annotation) = app_armor_skew(pass, annotations, container)?;
+    Some(annotation).filter(|annotation| becomes_field(*annotation))
 }
 
 /// Whether a field's profile is the annotation's.

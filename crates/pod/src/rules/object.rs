@@ -7,7 +7,7 @@ mod namespace;
 mod priority_class;
 mod role;
 pub(crate) mod runtime_class;
-mod secret;
+pub(crate) mod secret;
 pub(crate) mod service;
 
 use porthole_manifest::Node;
@@ -132,13 +132,13 @@ impl Known {
             Self::Namespace => namespace::check(report, object),
             Self::PersistentVolumeClaim => {
                 let path = crate::path::Path::root("spec");
-                volumes::claim::check_object(report, object.child("spec"), &path);
+                volumes::claim::check_object(report, None, object.child("spec"), &path);
             }
             Self::PriorityClass => priority_class::check(report, object),
             Self::Role => role::check(report, object),
             Self::RoleBinding => binding::check(report, object, true),
             Self::RuntimeClass => runtime_class::check(report, object),
-            Self::Secret => secret::check(report, object),
+            Self::Secret => secret::check(report, object, &secret::Contents::of(object)),
             Self::Service => service::check(report, object),
             Self::ServiceAccount => {}
         }

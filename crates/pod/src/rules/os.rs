@@ -1,6 +1,6 @@
 //! `spec.os`, and the fields that a pod of one system may not set (`validateOS`, `validateLinux`, `validateWindows`).
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, PodTemplate};
 
 use crate::container::containers;
 use crate::path::Path;
@@ -176,6 +176,7 @@ fn windows(pass: &mut Pass<'_>) {
             refuse(pass, path, key, value);
         }
     }
+    let made = made_before(pass);
     for container in containers(&template) {
         let context = container.security_context();
         let list = spec.child(container.kind.field());
@@ -186,13 +187,19 @@ fn windows(pass: &mut Pass<'_>) {
                 let namesake = annotations::seccomp_of_namesake(pass, &container);
                 namesake.filter(|(_, before)| *before).map(|(profile, _)| profile)
             });
-        if context.is_none() && of_annotation.is_none() {
+        let app_armor = made.as_ref().and_then(|(before, lists)| {
+            let same = lists.contains(&container.kind.field());
+            annotations::made_app_armor(before, &container).filter(|_| same)
+        });
+        if context.is_none() && of_annotation.is_none() && app_armor.is_none() {
             continue;
         }
         for key in CONTAINER_CONTEXT {
             let own = context.and_then(|context| context.field(key));
             let value = match key {
-                "appArmorProfile" => own.filter(|_| security_context::knows_app_armor(pass)),
+                "appArmorProfile" => own
+                    .or(app_armor)
+                    .filter(|_| security_context::knows_app_armor(pass)),
                 "seccompProfile" => own.or(of_annotation),
                 _ => own,
             };
@@ -201,6 +208,23 @@ fn windows(pass: &mut Pass<'_>) {
             }
         }
     }
+}
+
+/// The Pod that this one takes the place of, and the lists of containers that are the same in both: what the API server made
+/// of annotations when the Pod was made stays in those.
+fn made_before<'a>(pass: &Pass<'a>) -> Option<(Pass<'a>, Vec<&'static str>)> {
+    let old = pass.old.filter(|_| pass.is_pod())?;
+    let template = PodTemplate {
+        object: old,
+        spec: old.field("spec"),
+        metadata: old.field("metadata"),
+        ..pass.template
+    };
+    let before = Pass::new(&template, pass.options);
+    let same = |list: &&str| before.spec.child(list).to_json() == pass.spec.child(list).to_json();
+    let lists = ["initContainers", "containers", "ephemeralContainers"];
+    let lists = lists.into_iter().filter(same).collect();
+    Some((before, lists))
 }
 
 /// The field where it counts as set: that the API server has not dropped it, and, for some, that it says something.

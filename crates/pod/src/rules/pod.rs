@@ -136,22 +136,41 @@ fn check_hostname_override(pass: &mut Pass<'_>) {
     pass.faults(&HOSTNAME_OVERRIDE, &field, name, faults, span);
 }
 
-/// The key that names the service account: the old `serviceAccount` stands in for the new one where that is not set.
-fn service_account_key(spec: Node<'_>) -> &'static str {
-    if text(spec, "serviceAccountName").is_empty() {
-        "serviceAccount"
-    } else {
-        "serviceAccountName"
+/// The service account that a pod's spec names: the older `serviceAccount` stands in where `serviceAccountName` is not set.
+///
+/// The API server keeps the name in both fields. Of a spec that takes the place of `old`, a field of which it says nothing
+/// else stays, and so does the name where it is taken out of one of them.
+pub(crate) fn service_account<'a>(old: Option<Node<'a>>, spec: Node<'a>) -> &'a str {
+    const KEYS: [&str; 2] = ["serviceAccountName", "serviceAccount"];
+    let first = |names: [&'a str; 2]| {
+        names
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .unwrap_or_default()
+    };
+    let Some(old) = old else {
+        return first(KEYS.map(|key| text(spec, key)));
+    };
+    let kept = service_account(None, old);
+    if KEYS.iter().all(|key| spec.field(key).is_none()) {
+        return kept;
     }
+    first(KEYS.map(|key| match (some_text(old, key), some_text(spec, key)) {
+        (before, now) if before == now => kept,
+        (_, now) => now.unwrap_or_default(),
+    }))
 }
 
 fn check_service_account(pass: &mut Pass<'_>) {
-    let key = service_account_key(pass.spec);
-    let name = text(pass.spec, key);
+    let name = service_account(pass.old_spec(), pass.spec);
     if !name.is_empty() {
         let spec = pass.spec_path();
         let field = spec.child("serviceAccountName");
-        let span = place(pass.spec, key);
+        let keys = ["serviceAccountName", "serviceAccount"].into_iter();
+        let said = keys
+            .filter_map(|key| pass.spec.field(key))
+            .find(|node| node.as_str() == Some(name));
+        let span = said.unwrap_or(pass.spec).span();
         pass.faults(&POD_REFERENCE, &field, name, names::dns1123_subdomain(name), span);
     }
 }
@@ -210,7 +229,7 @@ pub(crate) fn check_scheduling_group(pass: &mut Pass<'_>) {
 
 /// What is asked of Pods and not of templates (`validatePodMetadataAndSpec`).
 pub(crate) fn check_only_pods(pass: &mut Pass<'_>) {
-    if !text(pass.spec, service_account_key(pass.spec)).is_empty() {
+    if !service_account(pass.old_spec(), pass.spec).is_empty() {
         return;
     }
     let spec = pass.spec_path();

@@ -151,9 +151,9 @@ pub(crate) fn check_made_fields(pass: &mut Pass<'_>) {
         return;
     };
     for container in containers(&template) {
-        if let Some((key, span)) = annotations::app_armor_skew(pass, given, &container) {
+        if let Some((key, annotation)) = annotations::app_armor_skew(pass, given, &container) {
             let message = "deprecated since v1.30; use the \"appArmorProfile\" field instead";
-            warn_of_annotation(pass, &key, message, span);
+            warn_of_annotation(pass, &key, message, annotation.span());
         }
     }
 }

@@ -5,6 +5,7 @@ mod cron_job;
 mod daemon_set;
 mod deployment;
 mod failure_policy;
+mod filled_in;
 mod indexes;
 pub(crate) mod job;
 mod replication_controller;
@@ -73,15 +74,16 @@ pub(crate) fn demands(kind: WorkloadKind, options: &Options) -> Demands {
     }
 }
 
-/// All that is asked of a workload that is no Pod.
-pub(crate) fn check(pass: &mut Pass<'_>) {
+/// All that is asked of a workload that is no Pod. `generated` is there where it takes the place of another, as for
+/// [`check_changed`].
+pub(crate) fn check(pass: &mut Pass<'_>, generated: Option<(bool, bool)>) {
     let kind = pass.template.kind;
     let object = pass.template.object;
     let demands = demands(kind, pass.options);
     let path = Path::root("spec");
     match kind {
         WorkloadKind::ReplicationController => return replication_controller::check(pass, demands, &path),
-        WorkloadKind::Job => return job::check(pass, demands, &path),
+        WorkloadKind::Job => return job::check(pass, demands, &path, generated),
         _ => metadata::check(pass, object, demands, None),
     }
     check_spec(pass, &path);

@@ -13,7 +13,9 @@ use crate::quantity::Quantity;
 use crate::render::{go_json, go_quote};
 use crate::report::{Report, Shown, int, is_true, place, some_text, text};
 use crate::rules::metadata;
-use crate::rules::object::{Known, runtime_class};
+use crate::rules::object::secret::Contents;
+use crate::rules::object::{Known, runtime_class, secret};
+use crate::rules::volumes::claim;
 
 /// All that is asked of an object of the kind that is changed, in the API server's order.
 pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_>) {
@@ -30,7 +32,7 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
     );
     if twice && !report.at_least(35) {
         // It is asked all that a new one is, and then once more.
-        known.check(report, object);
+        change.check_object(report, known);
     }
     match known {
         // These are asked as they are first, and then what has changed.
@@ -51,14 +53,19 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
         }
         Known::ConfigMap => {
             metadata::check_changed(report, object, demands, None);
-            change.check_data(report, &["data", "binaryData"]);
+            let same = |key| Data::of(change.old, key) == Data::of(object, key);
+            let data = ["data", "binaryData"].map(|key| (key, same(key)));
+            change.check_immutable(report, &data);
             known.check(report, object);
         }
         Known::Secret => {
             metadata::check_changed(report, object, demands, None);
-            change.fix_type(report);
-            change.check_data(report, &["data"]);
-            known.check(report, object);
+            change.fix_text(report, &Path::root("type"), "type", "Opaque");
+            let contents = Contents::over(change.old, object);
+            let same = Contents::of(change.old).is_same(&contents);
+            change.check_immutable(report, &[("data", same)]);
+            metadata::check(report, object, demands, None);
+            secret::check(report, object, &contents);
         }
         Known::PriorityClass => {
             metadata::check_changed(report, object, demands, None);
@@ -66,7 +73,7 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
         }
         Known::PersistentVolumeClaim => {
             metadata::check_changed(report, object, demands, None);
-            known.check(report, object);
+            change.check_object(report, known);
             change.check_claim(report);
         }
         Known::CredentialSpec | Known::ServiceAccount | Known::Service => {
@@ -77,6 +84,17 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
 }
 
 impl Change<'_, '_> {
+    /// All that is asked of an object of the kind as it is.
+    fn check_object(self, report: &mut Report<'_>, known: Known) {
+        if known != Known::PersistentVolumeClaim {
+            return known.check(report, self.new);
+        }
+        let demands = known.demands(report.options);
+        metadata::check(report, self.new, demands, None);
+        let spec = self.child("spec");
+        claim::check_object(report, Some(spec.old), spec.new, &Path::root("spec"));
+    }
+
     /// The handler of a `RuntimeClass`.
     fn check_handler(self, report: &mut Report<'_>) {
         if !self.changes("handler", "") {
@@ -97,19 +115,8 @@ impl Change<'_, '_> {
         }
     }
 
-    /// The type of a Secret.
-    fn fix_type(self, report: &mut Report<'_>) {
-        if self.changes("type", "Opaque") {
-            let given = text(self.new, "type");
-            let given = if given.is_empty() { "Opaque" } else { given };
-            let span = place(self.new, "type");
-            let field = Path::root("type");
-            report.invalid(&IMMUTABLE_FIELD, &field, Shown::Named(given), IMMUTABLE, span);
-        }
-    }
-
-    /// Data that is set to stay as it is.
-    fn check_data(self, report: &mut Report<'_>, keys: &[&str]) {
+    /// Data that is set to stay as it is: of each field whether it does.
+    fn check_immutable(self, report: &mut Report<'_>, fields: &[(&str, bool)]) {
         if !is_true(self.old, "immutable") {
             return;
         }
@@ -118,12 +125,8 @@ impl Change<'_, '_> {
             let span = place(self.new, "immutable");
             report.forbidden(&IMMUTABLE_DATA, &Path::root("immutable"), detail, span);
         }
-        for key in keys {
-            let mut after = Data::of(self.old, "stringData");
-            after.0.extend(Data::of(self.new, key).0);
-            if Data::of(self.old, key) != after {
-                report.forbidden(&IMMUTABLE_DATA, &Path::root(key), detail, place(self.new, key));
-            }
+        for (key, _) in fields.iter().filter(|(_, same)| !same) {
+            report.forbidden(&IMMUTABLE_DATA, &Path::root(key), detail, place(self.new, key));
         }
     }
 
@@ -198,23 +201,26 @@ impl Change<'_, '_> {
         };
         let mut old = read(spec.old, false);
         let filled = old.get("dataSource").or(old.get("dataSourceRef")).is_some();
-        let new = read(spec.new, filled);
+        let mut new = read(spec.new, filled);
         // The volume is named once.
         if text(spec.old, "volumeName").is_empty()
             && let (Some(old), Some(name)) = (old.as_object_mut(), new.get("volumeName"))
         {
             old.insert("volumeName".to_owned(), name.clone());
         }
+        self.check_class(report, &old, &mut new);
         let path = Path::root("spec");
+        let grows = report.at_least(24) || report.enabled("ExpandPersistentVolumes");
         if old != new {
-            let most = if report.at_least(29) {
-                "resources.requests and volumeAttributesClassName"
-            } else {
-                "resources.requests"
+            let what = match report {
+                _ if report.at_least(29) => {
+                    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+                }
+                _ if grows => "spec is immutable after creation except resources.requests for bound claims",
+                _ => "field is immutable after creation",
             };
             let changes = differences("spec", &old, &new).join("\n");
-            let detail =
-                format!("spec is immutable after creation except {most} for bound claims\n{changes}");
+            let detail = format!("{what}\n{changes}");
             report.forbidden(&CLAIM_CHANGED, &path, detail, spec.new.span());
         }
         // One that is not bound has no capacity below which it cannot go.
@@ -242,6 +248,37 @@ impl Change<'_, '_> {
                 IMMUTABLE,
                 span,
             );
+        }
+    }
+
+    /// The class of a claim that names none can be named, later too; the annotation that named it of old stays.
+    fn check_class(self, report: &mut Report<'_>, old: &Value, new: &mut Value) {
+        const ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
+        const CLASS: &str = "storageClassName";
+        let annotation = |object: Node<'_>| {
+            let annotations = object.child("metadata").child("annotations");
+            some_text(annotations, ANNOTATION).map(str::to_owned)
+        };
+        let (before, after) = (annotation(self.old), annotation(self.new));
+        let named = new.get(CLASS).and_then(Value::as_str).map(str::to_owned);
+        let first = old.get(CLASS).is_none() && named.is_some();
+        let moves = before.is_some() && before == named && (after.is_none() || after == before);
+        let mut may = first && moves;
+        if !may {
+            if before.clone().unwrap_or_default() != after.clone().unwrap_or_default() {
+                let metadata = Path::root("metadata");
+                let annotations = metadata.child("annotations");
+                let field = annotations.child(ANNOTATION);
+                let value = after.unwrap_or_default();
+                let span = place(self.new, "metadata");
+                report.invalid(&CLAIM_CHANGED, &field, Shown::Str(&value), IMMUTABLE, span);
+            }
+            may = first
+                && report.feature("RetroactiveDefaultStorageClass", 28)
+                && (before.is_none() || before == named);
+        }
+        if let Some(new) = new.as_object_mut().filter(|_| may) {
+            new.remove(CLASS);
         }
     }
 }
@@ -294,30 +331,21 @@ fn size_of(spec: Node<'_>) -> Option<Quantity<'_>> {
     size.ok().map(Quantity::rounded)
 }
 
-/// The data of a `ConfigMap` or Secret, texts as what they stand for.
+/// The data of a `ConfigMap`, texts as what they stand for.
 #[derive(PartialEq, Eq)]
 struct Data(BTreeMap<String, Vec<u8>>);
 
 impl Data {
     fn of(object: Node<'_>, key: &str) -> Self {
-        let mut data = BTreeMap::new();
-        let secret = object.child("kind").as_str() == Some("Secret");
-        let encoded = key == "binaryData" || key == "data" && secret;
-        for entry in object.child(key).entries() {
+        let entries = object.child(key).entries().map(|entry| {
             let text = entry.value.as_str().unwrap_or_default();
-            let bytes = if encoded {
+            let bytes = if key == "binaryData" {
                 base64::decode(text)
             } else {
                 text.as_bytes().to_vec()
             };
-            data.insert(entry.key.key_text().into_owned(), bytes);
-        }
-        if key == "data" && encoded {
-            for entry in object.child("stringData").entries() {
-                let text = entry.value.as_str().unwrap_or_default();
-                data.insert(entry.key.key_text().into_owned(), text.as_bytes().to_vec());
-            }
-        }
-        Self(data)
+            (entry.key.key_text().into_owned(), bytes)
+        });
+        Self(entries.collect())
     }
 }

@@ -133,9 +133,13 @@ impl Change<'_, '_> {
     fn check_gates(self, pass: &mut Pass<'_>) {
         let spec = pass.spec_path();
         let path = spec.child("schedulingGates");
-        for (index, gate) in items(self.new, "schedulingGates").enumerate() {
+        let gates: Vec<_> = items(self.new, "schedulingGates").collect();
+        for (index, gate) in gates.iter().copied().enumerate() {
             let name = text(gate, "name");
-            if !items(self.old, "schedulingGates").any(|old| text(old, "name") == name) {
+            let has = |gates: &[Node<'_>]| gates.iter().any(|gate| text(*gate, "name") == name);
+            let old: Vec<_> = items(self.old, "schedulingGates").collect();
+            // Of those of one name the last is told of.
+            if !has(&old) && !has(&gates[index + 1..]) {
                 let detail = format!("only deletion is allowed, but found new scheduling gate '{name}'");
                 let at = path.index(index);
                 let span = place(gate, "name");
@@ -147,14 +151,14 @@ impl Change<'_, '_> {
     /// Everything else.
     fn check_rest(self, pass: &mut Pass<'_>) {
         let reader = Reader::new(pass.options);
-        let read = |node| match reader.read("core/v1.PodSpec", node) {
+        let read = |old, node| match reader.read_over("core/v1.PodSpec", old, node) {
             Value::Object(mut spec) => {
                 fill_in(&mut spec);
                 spec
             }
             _ => Map::new(),
         };
-        let (mut old, mut new) = (read(self.old), read(self.new));
+        let (mut old, mut new) = (read(None, self.old), read(Some(self.old), self.new));
         keep(&mut old, &mut new, self.new, pod_resources::keeps(pass));
         let gated = old.contains_key("schedulingGates");
         for key in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
@@ -207,7 +211,7 @@ impl Change<'_, '_> {
                 .iter()
                 .map(|(key, value)| (key.into(), value.as_str().unwrap_or_default().into()))
                 .collect();
-            let labels = Some(&labels).filter(|labels| !labels.is_empty());
+            let labels = Some(&labels).filter(|_| self.new.field("nodeSelector").is_some());
             let value = Shown::Raw(workload::shown_labels(pass, labels));
             let span = place(self.new, "nodeSelector");
             pass.invalid(&POD_CHANGED, &spec.child("nodeSelector"), value, detail, span);
@@ -326,8 +330,8 @@ fn fill_requests(container: &mut Map<String, Value>) {
 }
 
 /// What the cluster has written into the old Pod stays where the new one, whose spec is `written`, says nothing of it: its
-/// node, its priority, its account and the token of that, and where `keeps_resources` what it has as a whole. To say that it
-/// is empty is to say something.
+/// node, its priority, the token of its account, and where `keeps_resources` what it has as a whole. To say that it is empty
+/// is to say something.
 fn keep(
     old: &mut Map<String, Value>,
     new: &mut Map<String, Value>,
@@ -335,7 +339,7 @@ fn keep(
     keeps_resources: bool,
 ) {
     const TOKEN: &str = "kube-api-access-";
-    const KEPT: [&str; 4] = ["nodeName", "priority", "preemptionPolicy", "serviceAccountName"];
+    const KEPT: [&str; 3] = ["nodeName", "priority", "preemptionPolicy"];
     for key in KEPT.into_iter().chain(keeps_resources.then_some("resources")) {
         let is_said = new.contains_key(key) || written.field(key).is_some();
         if let Some(value) = old.get(key).filter(|_| !is_said) {

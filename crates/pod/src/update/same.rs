@@ -6,23 +6,60 @@ use serde_json::{Map, Value, json};
 
 use crate::options::Options;
 use crate::quantity::Quantity;
+use crate::rules::pod::service_account;
 use crate::schema::{Definition, Field, Struct, Type, Types};
 
 /// Fields that the API server drops where a gate is off.
 const GATED: &[(&str, &str, &str)] = &[
     ("Container", "resizePolicy", "InPlacePodVerticalScaling"),
     ("Container", "restartPolicyRules", "ContainerRestartRules"),
+    ("CronJobSpec", "timeZone", "CronJobTimeZone"),
+    ("JobSpec", "backoffLimitPerIndex", "JobBackoffLimitPerIndex"),
+    ("JobSpec", "managedBy", "JobManagedBy"),
+    ("JobSpec", "maxFailedIndexes", "JobBackoffLimitPerIndex"),
+    ("JobSpec", "podFailurePolicy", "JobPodFailurePolicy"),
+    ("JobSpec", "podReplacementPolicy", "JobPodReplacementPolicy"),
+    ("JobSpec", "successPolicy", "JobSuccessPolicy"),
     ("Lifecycle", "stopSignal", "ContainerStopSignals"),
-    ("PodSpec", "hostUsers", "UserNamespacesSupport"),
-    ("PodSpec", "hostnameOverride", "HostnameOverride"),
-    ("PodSpec", "resourceClaims", "DynamicResourceAllocation"),
-    ("PodSpec", "resources", "PodLevelResources"),
-    ("PodSpec", "schedulingGroup", "GenericWorkload"),
+    (
+        "PersistentVolumeClaimSpec",
+        "volumeAttributesClassName",
+        "VolumeAttributesClass",
+    ),
+    ("PodAffinityTerm", "matchLabelKeys", "MatchLabelKeysInPodAffinity"),
+    (
+        "PodAffinityTerm",
+        "mismatchLabelKeys",
+        "MatchLabelKeysInPodAffinity",
+    ),
     ("PodSecurityContext", "seLinuxChangePolicy", "SELinuxChangePolicy"),
     (
         "PodSecurityContext",
         "supplementalGroupsPolicy",
         "SupplementalGroupsPolicy",
+    ),
+    ("PodSpec", "hostUsers", "UserNamespacesSupport"),
+    ("PodSpec", "hostnameOverride", "HostnameOverride"),
+    ("PodSpec", "os", "IdentifyPodOS"),
+    ("PodSpec", "resourceClaims", "DynamicResourceAllocation"),
+    ("PodSpec", "resources", "PodLevelResources"),
+    ("PodSpec", "schedulingGates", "PodSchedulingReadiness"),
+    ("PodSpec", "schedulingGroup", "GenericWorkload"),
+    (
+        "Probe",
+        "terminationGracePeriodSeconds",
+        "ProbeTerminationGracePeriod",
+    ),
+    (
+        "RollingUpdateStatefulSetStrategy",
+        "maxUnavailable",
+        "MaxUnavailableStatefulSet",
+    ),
+    ("StatefulSetSpec", "minReadySeconds", "StatefulSetMinReadySeconds"),
+    (
+        "StatefulSetSpec",
+        "persistentVolumeClaimRetentionPolicy",
+        "StatefulSetAutoDeletePVC",
     ),
     (
         "TopologySpreadConstraint",
@@ -33,6 +70,16 @@ const GATED: &[(&str, &str, &str)] = &[
         "TopologySpreadConstraint",
         "minDomains",
         "MinDomainsInPodTopologySpread",
+    ),
+    (
+        "TopologySpreadConstraint",
+        "nodeAffinityPolicy",
+        "NodeInclusionPolicyInPodTopologySpread",
+    ),
+    (
+        "TopologySpreadConstraint",
+        "nodeTaintsPolicy",
+        "NodeInclusionPolicyInPodTopologySpread",
     ),
     ("VolumeMount", "recursiveReadOnly", "RecursiveReadOnlyMounts"),
 ];
@@ -54,24 +101,32 @@ impl<'o> Reader<'o> {
 
     /// What `node` says as a value of the type of that name, such as `core/v1.PodSpec`.
     pub(super) fn read(self, name: &str, node: Node<'_>) -> Value {
+        self.read_over(name, None, node)
+    }
+
+    /// What `node` says in the place of `old`, of which stays what was filled in and is not said otherwise.
+    pub(super) fn read_over(self, name: &str, old: Option<Node<'_>>, node: Node<'_>) -> Value {
         match self.types.find(name) {
-            Some(id) => self.value(&Type::Named(id), node),
+            Some(id) => self.value(&Type::Named(id), old, node),
             None => node.to_json(),
         }
     }
 
-    fn value(self, of: &Type, node: Node<'_>) -> Value {
+    fn value(self, of: &Type, old: Option<Node<'_>>, node: Node<'_>) -> Value {
         match of {
-            Type::List(of) => node.items().map(|item| self.value(of, item)).collect(),
+            // A list takes the place of the other as a whole.
+            Type::List(of) => node.items().map(|item| self.value(of, None, item)).collect(),
             Type::Map(of) => {
-                let entries = node.entries();
-                let entries =
-                    entries.map(|entry| (entry.key.key_text().into_owned(), self.value(&of.1, entry.value)));
+                let entries = node.entries().map(|entry| {
+                    let key = entry.key.key_text().into_owned();
+                    let value = self.value(&of.1, None, entry.value);
+                    (key, value)
+                });
                 Value::Object(entries.collect())
             }
             Type::Named(id) => match self.types.definition(*id) {
-                Definition::Struct(structure) => self.structure(structure, node),
-                Definition::Other(of) => self.value(of, node),
+                Definition::Struct(structure) => self.structure(structure, old, node),
+                Definition::Other(of) => self.value(of, old, node),
                 Definition::Decodes => match Quantity::of(node) {
                     Some(Ok(quantity)) if self.types.name(*id).ends_with(".Quantity") => {
                         quantity.rounded().amount().into()
@@ -84,16 +139,31 @@ impl<'o> Reader<'o> {
         }
     }
 
-    fn structure(self, structure: &Struct, node: Node<'_>) -> Value {
+    fn structure(self, structure: &Struct, old: Option<Node<'_>>, node: Node<'_>) -> Value {
         let mut map = Map::new();
         for field in &structure.fields {
             let Some(given) = node.field(field.name).filter(|_| self.keeps(structure, field)) else {
                 continue;
             };
-            let value = self.value(&field.of, given);
+            let old = old.and_then(|old| old.field(field.name));
+            let value = self.value(&field.of, old, given);
             if !is_unset(field, &value) {
                 map.insert(field.name.to_owned(), value);
             }
+        }
+        if structure.name == "PodSpec" {
+            map.remove("serviceAccount");
+            match service_account(old, node) {
+                "" => drop(map.remove("serviceAccountName")),
+                account => drop(map.insert("serviceAccountName".to_owned(), account.into())),
+            }
+        }
+        // Without the gate there is only one.
+        if structure.name == "SecurityContext"
+            && let Some(mount) = map.get_mut("procMount")
+            && !self.options.enabled("ProcMountType")
+        {
+            *mount = "Default".into();
         }
         fill_in(structure.name, &mut map);
         Value::Object(map)
@@ -126,19 +196,13 @@ fn is_unset(field: &Field, value: &Value) -> bool {
 /// Fills in what the API server does into a struct of that name.
 fn fill_in(name: &str, map: &mut Map<String, Value>) {
     let defaults = match name {
-        "PodSpec" => {
-            let account = ["serviceAccountName", "serviceAccount"].map(|key| map.remove(key));
-            if let Some(account) = account.into_iter().flatten().next() {
-                map.insert("serviceAccountName".to_owned(), account);
-            }
-            json!({
-                "dnsPolicy": "ClusterFirst",
-                "restartPolicy": "Always",
-                "schedulerName": "default-scheduler",
-                "securityContext": {},
-                "terminationGracePeriodSeconds": 30,
-            })
-        }
+        "PodSpec" => json!({
+            "dnsPolicy": "ClusterFirst",
+            "restartPolicy": "Always",
+            "schedulerName": "default-scheduler",
+            "securityContext": {},
+            "terminationGracePeriodSeconds": 30,
+        }),
         "Container" | "EphemeralContainer" => {
             let image = map.get("image").and_then(Value::as_str).unwrap_or_default();
             json!({
@@ -165,9 +229,12 @@ fn fill_in(name: &str, map: &mut Map<String, Value>) {
             }
             defaults
         }
-        "StatefulSetSpec" => {
-            json!({"replicas": 1, "podManagementPolicy": "OrderedReady", "revisionHistoryLimit": 10})
-        }
+        "StatefulSetSpec" => json!({
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+            "podManagementPolicy": "OrderedReady",
+            "replicas": 1,
+            "revisionHistoryLimit": 10,
+        }),
         "DaemonSetSpec" => json!({"revisionHistoryLimit": 10}),
         "JobSpec" => {
             json!({"backoffLimit": 6, "completionMode": "NonIndexed", "parallelism": 1, "suspend": false})

@@ -7,7 +7,7 @@ use super::same::Reader;
 use super::{Change, IMMUTABLE, IMMUTABLE_FIELD, pod};
 use crate::options::Options;
 use crate::path::Path;
-use crate::report::{Report, Shown, int, is_true, place, some_text, text};
+use crate::report::{Report, Shown, int, is_true, place, text};
 use crate::rules::{labels, metadata, workload};
 use crate::validate::Pass;
 
@@ -32,21 +32,22 @@ pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
         WorkloadKind::Job => !pass.at_least(37),
         _ => false,
     };
+    let labelled = !is_true(spec.old, "manualSelector") && spec.keeps_labels();
+    let generated = (spec.keeps_selector(), labelled);
     if twice {
         // It is asked all that a new one is, and then once more what a changed one is.
-        workload::check(pass);
+        workload::check(pass, Some(generated));
         pass.made_labels.clear();
     }
     metadata::check_changed(pass, object, demands, labels);
-    let generated = (!is_true(spec.old, "manualSelector"), spec.keeps_labels());
     match kind {
         WorkloadKind::DaemonSet if pass.at_least(34) => {
-            spec.fix_selector(pass, &path, false);
+            spec.fix_selector(pass, &path, (false, false));
             workload::check_changed(pass, generated);
         }
         WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::DaemonSet => {
             workload::check_changed(pass, generated);
-            spec.fix_selector(pass, &path, false);
+            spec.fix_selector(pass, &path, (false, false));
         }
         WorkloadKind::StatefulSet if pass.at_least(27) => {
             workload::check_changed(pass, generated);
@@ -80,31 +81,40 @@ pub(super) fn is_changed(
         WorkloadKind::DaemonSet => ("core/v1.PodTemplateSpec".to_owned(), &["spec", "template"][..]),
         _ => (format!("{group}/v1.{}Spec", kind.name()), &["spec"][..]),
     };
-    let read = |node: Node<'_>| reader.read(&name, path.iter().fold(node, |node, key| node.child(key)));
+    let (before, after) = path
+        .iter()
+        .fold((old, new), |(old, new), key| (old.child(key), new.child(key)));
     let annotations = |node: Node<'_>| node.child("metadata").child("annotations").to_json();
-    read(old) != read(new) || kind == WorkloadKind::Deployment && annotations(old) != annotations(new)
+    reader.read(&name, before) != reader.read_over(&name, Some(before), after)
+        || kind == WorkloadKind::Deployment && annotations(old) != annotations(new)
 }
 
 impl Change<'_, '_> {
+    /// Whether a Job has the selector that was generated for it.
+    fn keeps_selector(self) -> bool {
+        !is_true(self.old, "manualSelector") && self.new.is_mapping() && !self.removes("selector")
+    }
+
     /// Whether labels that the API server has added to the template are still there: what the old manifest has around them
     /// and the new one has not is taken away, and they with it.
     fn keeps_labels(self) -> bool {
         let mut change = self;
         ["template", "metadata", "labels"].iter().all(|key| {
+            let keeps = !change.removes(key);
             change = change.child(key);
-            change.old.is_null() || !change.new.is_null()
+            keeps
         })
     }
 
-    /// Refuses another selector; `made` is whether it has a generated label without that being written.
-    fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>, made: bool) {
+    /// Refuses another selector; `made` is whether the old and the new one have a generated label without that being written.
+    fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>, (was_made, made): (bool, bool)) {
         const NAME: &str = "meta/v1.LabelSelector";
         let reader = Reader::new(report.options);
         // Nothing is added to a generated one.
         let is_empty = |node| reader.read(NAME, node) == json!({});
         let same =
             made && self.old.field("selector").is_none() && self.new.field("selector").is_some_and(is_empty);
-        if !same && self.differs(reader, NAME, "selector") {
+        if was_made != made || !same && self.differs(reader, NAME, "selector") {
             let value = match self.new.field("selector") {
                 Some(selector) if made => workload::job::shown_made_selector(report, selector),
                 Some(selector) => labels::shown_selector(report, selector),
@@ -160,15 +170,16 @@ impl Change<'_, '_> {
     fn check_stateful_set(self, report: &mut Report<'_>, path: &Path<'_>) {
         let claims = self.claims_differ(report);
         if report.at_least(37) {
-            self.fix_selector(report, path, false);
+            self.fix_selector(report, path, (false, false));
             if claims {
                 let value = self.new.child("volumeClaimTemplates").to_json().to_string();
                 let span = place(self.new, "volumeClaimTemplates");
                 let field = path.child("volumeClaimTemplates");
                 report.invalid(&IMMUTABLE_FIELD, &field, Shown::Raw(value), IMMUTABLE, span);
             }
-            self.fix_text(report, path, "serviceName", "");
-            self.fix_text(report, path, "podManagementPolicy", "OrderedReady");
+            self.fix_text(report, &path.child("serviceName"), "serviceName", "");
+            let policy = path.child("podManagementPolicy");
+            self.fix_text(report, &policy, "podManagementPolicy", "OrderedReady");
             return;
         }
         let reader = Reader::new(report.options);
@@ -208,9 +219,10 @@ impl Change<'_, '_> {
 
     fn check_job(self, report: &mut Report<'_>, path: &Path<'_>) {
         self.check_completions(report, path);
-        self.fix_selector(report, path, !is_true(self.old, "manualSelector"));
+        let made = !is_true(self.old, "manualSelector");
+        self.fix_selector(report, path, (made, self.keeps_selector()));
         self.check_job_template(report, path);
-        self.fix_text(report, path, "completionMode", "NonIndexed");
+        self.fix_some_text(report, path, "completionMode", Some("NonIndexed"));
         if report.at_least(25) && report.feature("JobPodFailurePolicy", 31) {
             self.fix(report, path, "batch/v1.PodFailurePolicy", "podFailurePolicy");
         }
@@ -218,12 +230,7 @@ impl Change<'_, '_> {
             self.fix_int(report, path, "backoffLimitPerIndex");
         }
         if report.at_least(30) && report.feature("JobManagedBy", 35) {
-            let manager = |node| some_text(node, "managedBy");
-            if manager(self.old) != manager(self.new) {
-                let value = manager(self.new).map_or(Shown::Null, Shown::Named);
-                let span = place(self.new, "managedBy");
-                report.invalid(&IMMUTABLE_FIELD, &path.child("managedBy"), value, IMMUTABLE, span);
-            }
+            self.fix_some_text(report, path, "managedBy", None);
         }
         if report.at_least(30) && report.feature("JobSuccessPolicy", 33) {
             self.fix(report, path, "batch/v1.SuccessPolicy", "successPolicy");
@@ -257,8 +264,9 @@ impl Change<'_, '_> {
     /// may change; in newer clusters also what they ask for.
     fn check_job_template(self, report: &mut Report<'_>, path: &Path<'_>) {
         let reader = Reader::new(report.options);
-        let read = |node: Node<'_>| reader.read("core/v1.PodTemplateSpec", node.child("template"));
-        let (mut old, mut new) = (read(self.old), read(self.new));
+        let template = self.child("template");
+        let read = |old, node| reader.read_over("core/v1.PodTemplateSpec", old, node);
+        let (mut old, mut new) = (read(None, template.old), read(Some(template.old), template.new));
         let suspended = is_true(self.old, "suspend");
         let mut labelled = is_true(self.old, "manualSelector") || self.keeps_labels();
         if suspended && (report.at_least(24) || report.enabled("JobMutableNodeSchedulingDirectives")) {
@@ -270,7 +278,6 @@ impl Change<'_, '_> {
         if suspended && report.enabled("MutablePodResourcesForSuspendedJobs") {
             free_resources(&mut old, &mut new);
             if old["spec"] != new["spec"] {
-                let template = self.child("template");
                 let value = template.new.child("spec").to_json().to_string();
                 let span = place(template.new, "spec");
                 let field = path.child("template.spec");

@@ -23,6 +23,7 @@ mod pod_security_servers;
 mod pods;
 mod scheduling;
 mod serving;
+mod stored;
 mod updates;
 mod volumes;
 mod windows_options;

@@ -7,14 +7,15 @@ use crate::pods::{document, options_of};
 
 /// The texts about the change of `{head, old}` into `{head, new}`, in Kubernetes 1.`minor`.
 #[track_caller]
-fn texts(minor: u16, head: &str, old: &str, new: &str) -> Vec<String> {
+pub(crate) fn texts(minor: u16, head: &str, old: &str, new: &str) -> Vec<String> {
     let old = document(&format!("{{{head}, {old}}}"));
     let new = document(&format!("{{{head}, {new}}}"));
     let found = validate_update(&objects(&old)[0], &objects(&new)[0], &options_of(minor));
     found.iter().map(ToString::to_string).collect()
 }
 
-fn workload(kind: &str) -> String {
+/// The head of a workload.
+pub(crate) fn workload(kind: &str) -> String {
     format!("apiVersion: apps/v1, kind: {kind}, metadata: {{name: x}}")
 }
 
@@ -147,10 +148,10 @@ fn a_binding_keeps_its_role() {
     );
 }
 
-const POD: &str = "apiVersion: v1, kind: Pod, metadata: {name: x}";
+pub(crate) const POD: &str = "apiVersion: v1, kind: Pod, metadata: {name: x}";
 
 /// The spec of a Pod with one container and these fields.
-fn pod(fields: &str) -> String {
+pub(crate) fn pod(fields: &str) -> String {
     format!("spec: {{containers: [{{name: c, image: 'i:1'}}]{fields}}}")
 }
 
@@ -245,6 +246,18 @@ fn a_pod_that_waits_may_go_to_fewer_nodes() {
           deletions)"
         ]
     );
+    for (selector, shown) in [(", nodeSelector: {}", "{}"), ("", "null")] {
+        let found = texts(
+            37,
+            POD,
+            &waits("a: b"),
+            &pod(&format!(", schedulingGates: [{{name: g}}]{selector}")),
+        );
+        assert!(
+            found[0].starts_with(&format!("spec.nodeSelector: Invalid value: {shown}: only")),
+            "{found:?}"
+        );
+    }
 }
 
 #[test]

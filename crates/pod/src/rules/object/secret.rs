@@ -1,15 +1,16 @@
 //! Secrets (`ValidateSecret`).
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, Span};
 
 use super::config_map::{DATA_SIZE, SIZE_LIMIT};
 use crate::base64;
 use crate::json_syntax;
 use crate::names;
 use crate::path::Path;
-use crate::report::{Report, Shown, place, text};
+use crate::report::{Report, Shown, is_removed, place, text};
 use crate::rule::rules;
 
 rules! { ApiServer:
@@ -25,29 +26,28 @@ rules! { ApiServer:
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
 /// A value of a Secret: of `data`, in base64, or of `stringData`, which takes the place of it.
+#[derive(Clone, Copy)]
 enum Data<'a> {
     Encoded(&'a str),
     Plain(&'a str),
 }
 
 impl<'a> Data<'a> {
-    fn of(object: Node<'a>, key: &str) -> Option<Self> {
-        let plain = object.child("stringData").get(key);
-        let plain = plain.map(|node| Data::Plain(node.as_str().unwrap_or_default()));
-        plain.or_else(|| {
-            let node = object.child("data").get(key)?;
-            Some(Data::Encoded(node.as_str().unwrap_or_default()))
-        })
+    /// As it is written.
+    fn text(self) -> &'a str {
+        match self {
+            Self::Encoded(text) | Self::Plain(text) => text,
+        }
     }
 
-    fn len(&self) -> usize {
+    fn len(self) -> usize {
         match self {
             Self::Encoded(text) => base64::decoded_len(text),
             Self::Plain(text) => text.len(),
         }
     }
 
-    fn bytes(&self) -> Cow<'a, [u8]> {
+    fn bytes(self) -> Cow<'a, [u8]> {
         match self {
             Self::Encoded(text) => Cow::Owned(base64::decode(text)),
             Self::Plain(text) => Cow::Borrowed(text.as_bytes()),
@@ -55,36 +55,101 @@ impl<'a> Data<'a> {
     }
 }
 
-pub(super) fn check(report: &mut Report<'_>, object: Node<'_>) {
+/// What a Secret holds: the API server makes one mapping of `data` and `stringData`.
+pub(crate) struct Contents<'a>(Vec<Entry<'a>>);
+
+struct Entry<'a> {
+    key: Cow<'a, str>,
+    data: Data<'a>,
+    span: Span,
+}
+
+impl<'a> Contents<'a> {
+    /// What is in a Secret that is made.
+    pub(crate) fn of(object: Node<'a>) -> Self {
+        let mut contents = Self(Vec::new());
+        contents.set(None, object);
+        contents
+    }
+
+    /// What is in one that takes the place of `old`: what that one was made with stays, but what is taken out of its `data` or
+    /// is another in either field.
+    pub(crate) fn over(old: Node<'a>, object: Node<'a>) -> Self {
+        let mut contents = Self::of(old);
+        let (before, now) = (old.child("data"), object.child("data"));
+        if is_removed(old, object, "data") {
+            contents.0.clear();
+        }
+        contents
+            .0
+            .retain(|entry| before.get(&entry.key).is_none() || now.get(&entry.key).is_some());
+        for entry in &mut contents.0 {
+            // It is in another file.
+            entry.span = object.span();
+        }
+        contents.set(Some(old), object);
+        contents
+    }
+
+    /// Sets what an object says that `old` does not say too.
+    fn set(&mut self, old: Option<Node<'_>>, object: Node<'a>) {
+        for (field, data) in [
+            ("data", Data::Encoded as fn(&'a str) -> Data<'a>),
+            ("stringData", Data::Plain),
+        ] {
+            let before = old.map(|old| old.child(field));
+            let entries = object.child(field).entries().map(|entry| Entry {
+                key: entry.key.key_text(),
+                data: data(entry.value.as_str().unwrap_or_default()),
+                span: entry.key.span(),
+            });
+            let is_new = |entry: &Entry<'_>| {
+                let before = before.and_then(|before| before.get(&entry.key));
+                before.is_none_or(|before| before.as_str().unwrap_or_default() != entry.data.text())
+            };
+            let said: Vec<_> = entries.filter(is_new).collect();
+            let keys: HashSet<_> = said.iter().map(|entry| &*entry.key).collect();
+            self.0.retain(|entry| !keys.contains(&*entry.key));
+            self.0.extend(said);
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<Data<'a>> {
+        let entry = self.0.iter().rfind(|entry| entry.key == key)?;
+        Some(entry.data)
+    }
+
+    /// Whether both hold the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let bytes = |contents: &Self| -> BTreeMap<String, Vec<u8>> {
+            let entries = contents.0.iter();
+            entries
+                .map(|entry| (entry.key.to_string(), entry.data.bytes().into_owned()))
+                .collect()
+        };
+        bytes(self) == bytes(other)
+    }
+}
+
+/// All that is asked of a Secret that holds these.
+pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>, contents: &Contents<'_>) {
     let path = Path::root("data");
     let mut size = 0;
-    let strings = object.child("stringData");
-    let kept = object
-        .child("data")
-        .entries()
-        .filter(|entry| strings.get(&entry.key.key_text()).is_none());
-    for entry in kept.chain(strings.entries()) {
-        let key = entry.key.key_text();
-        let span = entry.key.span();
-        report.faults(
-            &SECRET_KEY,
-            &path.key(&key),
-            &key,
-            names::config_map_key(&key),
-            span,
-        );
-        size += Data::of(object, &key).map_or(0, |data| data.len());
+    for entry in &contents.0 {
+        let faults = names::config_map_key(&entry.key);
+        report.faults(&SECRET_KEY, &path.key(&entry.key), &entry.key, faults, entry.span);
+        size += entry.data.len();
     }
     if size > SIZE_LIMIT {
         report.too_long(&DATA_SIZE, &path, SIZE_LIMIT, object.span());
     }
-    check_type(report, object, &path);
+    check_type(report, object, contents, &path);
 }
 
 /// The keys that the type asks for.
-fn check_type(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) {
+fn check_type(report: &mut Report<'_>, object: Node<'_>, contents: &Contents<'_>, path: &Path<'_>) {
     let span = place(object, "type");
-    let has = |key: &str| Data::of(object, key).is_some();
+    let has = |key: &str| contents.get(key).is_some();
     let require = |report: &mut Report<'_>, field: &Path<'_>, key: &str| {
         report.required(&SECRET_TYPE_KEYS, &field.key(key), "", span);
     };
@@ -96,8 +161,17 @@ fn check_type(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) {
                 require(report, &root.child("annotations"), ACCOUNT);
             }
         }
-        "kubernetes.io/dockercfg" => check_json(report, object, path, ".dockercfg"),
-        "kubernetes.io/dockerconfigjson" => check_json(report, object, path, ".dockerconfigjson"),
+        "kubernetes.io/dockercfg" => {
+            check_json(report, contents.get(".dockercfg"), &path.key(".dockercfg"), span);
+        }
+        "kubernetes.io/dockerconfigjson" => {
+            check_json(
+                report,
+                contents.get(".dockerconfigjson"),
+                &path.key(".dockerconfigjson"),
+                span,
+            );
+        }
         "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
             // The server of 1.22 and 1.23 forgot to put the key into the path.
             let old = Path::root("data[%s]");
@@ -105,7 +179,7 @@ fn check_type(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) {
             require(report, path, "username");
             require(report, path, "password");
         }
-        "kubernetes.io/ssh-auth" if Data::of(object, "ssh-privatekey").is_none_or(|data| data.len() == 0) => {
+        "kubernetes.io/ssh-auth" if contents.get("ssh-privatekey").is_none_or(|data| data.len() == 0) => {
             let old = Path::root("data[%s]");
             let path = if report.at_least(24) { path } else { &old };
             require(report, path, "ssh-privatekey");
@@ -119,15 +193,13 @@ fn check_type(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) {
     }
 }
 
-fn check_json(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>, key: &str) {
-    let field = path.key(key);
-    let span = place(object, "type");
-    let Some(data) = Data::of(object, key) else {
-        report.required(&SECRET_TYPE_KEYS, &field, "", span);
+fn check_json(report: &mut Report<'_>, data: Option<Data<'_>>, field: &Path<'_>, span: Span) {
+    let Some(data) = data else {
+        report.required(&SECRET_TYPE_KEYS, field, "", span);
         return;
     };
     if let Err(error) = json_syntax::check_object(&data.bytes()) {
         let value = Shown::Str("<secret contents redacted>");
-        report.invalid(&SECRET_JSON, &field, value, error.to_string(), span);
+        report.invalid(&SECRET_JSON, field, value, error.to_string(), span);
     }
 }

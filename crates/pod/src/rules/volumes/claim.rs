@@ -130,9 +130,10 @@ pub(crate) fn check_spec(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>)
     check_fields(pass, spec, sources, path);
 }
 
-/// The spec of a claim that is an object of its own: the API server has looked at its data sources before.
-pub(crate) fn check_object(pass: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>) {
-    let sources = Sources::of_object(pass, spec);
+/// The spec of a claim that is an object of its own, and maybe takes the place of `old`: the API server has looked at its data
+/// sources before.
+pub(crate) fn check_object(pass: &mut Report<'_>, old: Option<Node<'_>>, spec: Node<'_>, path: &Path<'_>) {
+    let sources = Sources::of_object(pass, old, spec);
     check_fields(pass, spec, sources, path);
 }
 
@@ -144,21 +145,32 @@ struct Sources<'n> {
 }
 
 impl<'n> Sources<'n> {
-    /// As the API server makes them of a new claim's: an old field that names neither a claim nor a snapshot is dropped, and
-    /// where one field is set, so is the other.
-    fn of_object(pass: &Report<'_>, spec: Node<'n>) -> Self {
+    /// As the API server makes them of a claim's: an old field that names neither a claim nor a snapshot is dropped, and where
+    /// one field is set, so is the other. Of a claim that takes the place of `old`, what was dropped then and is the same is
+    /// not there, and where that one is filled with something, nothing is dropped.
+    fn of_object(pass: &Report<'_>, old: Option<Node<'_>>, spec: Node<'n>) -> Self {
         let any = pass.feature("AnyVolumeDataSource", 33);
         let far = |reference: &Node<'_>| pass.at_least(26) && !text(*reference, "namespace").is_empty();
-        let reference = spec
-            .field("dataSourceRef")
-            .filter(|reference| any && (!far(reference) || pass.enabled("CrossNamespaceVolumeDataSource")));
+        let [has_source, has_reference] = old.map_or([false; 2], |old| {
+            let before = Sources::of_object(pass, None, old);
+            [before.source.is_some(), before.reference.is_some()]
+        });
+        let said = |key: &str, kept: bool| {
+            let before = old.and_then(|old| old.field(key)).filter(|_| !kept);
+            let before = before.map(Node::to_json);
+            spec.field(key).filter(|node| before != Some(node.to_json()))
+        };
+        let reference = said("dataSourceRef", has_reference).filter(|reference| {
+            let known = !far(reference) || pass.enabled("CrossNamespaceVolumeDataSource");
+            has_reference || any && known
+        });
         let known = |source: &Node<'_>| match text(*source, "apiGroup") {
             "" => text(*source, "kind") == "PersistentVolumeClaim",
             group => group == "snapshot.storage.k8s.io" && text(*source, "kind") == "VolumeSnapshot",
         };
-        let source = spec
-            .field("dataSource")
-            .filter(|source| reference.is_some() || known(source));
+        let filled = has_source || has_reference;
+        let source =
+            said("dataSource", has_source).filter(|source| filled || reference.is_some() || known(source));
         if !any {
             return Self { source, reference };
         }
@@ -319,17 +331,12 @@ fn check_data_sources(pass: &mut Report<'_>, sources: Sources<'_>, path: &Path<'
     } else {
         "must match dataSourceRef"
     };
-    // The API server shows a path here, of which JSON has nothing and Go an address.
+    // The API server shows a path here, of which JSON has nothing and Go an address, another one each time.
     let value = if pass.at_least(34) {
-        "{}"
+        "{}".to_owned()
     } else {
-        "field.Path{name:\"dataSource\", index:\"\", parent:(*field.Path)(0xc000000000)}"
+        let address = 0xc0_0000_0000 + pass.count();
+        format!("field.Path{{name:\"dataSource\", index:\"\", parent:(*field.Path)({address:#x})}}")
     };
-    pass.invalid(
-        &EPHEMERAL_CLAIM,
-        path,
-        Shown::Raw(value.to_owned()),
-        detail,
-        source.span(),
-    );
+    pass.invalid(&EPHEMERAL_CLAIM, path, Shown::Raw(value), detail, source.span());
 }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use porthole_manifest::{Node, WorkloadKind};
+use porthole_manifest::Node;
 
+use super::filled_in::{completions, replacement_policy};
 use super::selector::{self, Labels, Selector, WORKLOAD_SELECTOR, labels_of, template_labels};
 use super::{NEGATIVE_NUMBER, failure_policy, spec_of, success_policy};
 use crate::names;
@@ -41,19 +42,21 @@ const MANY_INDEXES_LIMIT: i64 = 10_000;
 const UID_LABELS: [&str; 2] = ["controller-uid", "batch.kubernetes.io/controller-uid"];
 const NAME_LABELS: [&str; 2] = ["job-name", "batch.kubernetes.io/job-name"];
 
-/// A Job as an object of its own.
-pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
+/// A Job as an object of its own. One that takes the place of another, which is asked this too, has a selector that was
+/// generated, and the labels of that, where `made` says so; one that is made is given both.
+pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>, made: Option<(bool, bool)>) {
     let spec = spec_of(pass);
     let object = pass.template.object;
     let name = created_name(object.child("metadata"));
-    let generates = !is_true(spec, "manualSelector");
+    let manual = is_true(spec, "manualSelector");
+    let (generated, labelled) = made.unwrap_or((!manual, !manual));
     let given = template_labels(pass);
-    if generates {
+    if labelled {
         make_labels(pass, given, &name);
     }
     metadata::check_job(pass, demands);
-    let selector = selector_of(pass, spec, generates);
-    if let Some(made) = selector.as_ref().filter(|_| generates) {
+    let selector = selector_of(pass, spec, generated);
+    if let Some(made) = selector.as_ref().filter(|_| !manual) {
         check_generated(pass, given, made, &name, path);
     }
     check_spec(pass, spec, path);
@@ -66,7 +69,7 @@ pub(super) fn check_changed(pass: &mut Pass<'_>, path: &Path<'_>, (generated, la
     let spec = spec_of(pass);
     let object = pass.template.object;
     let name = created_name(object.child("metadata"));
-    if generated && labelled {
+    if labelled {
         let given = template_labels(pass);
         make_labels(pass, given, &name);
     }
@@ -150,6 +153,11 @@ fn check_generated(
         for (key, value) in [(UID_LABELS[index], GENERATED_UID), (NAME_LABELS[index], name)] {
             expected.insert(Cow::Borrowed(key), Cow::Borrowed(value));
             let written = given.and_then(|given| given.get(key));
+            if written.is_none() && !pass.made_labels.iter().any(|(made, _)| *made == key) {
+                let span = selector::labels_place(pass);
+                let detail = format!("must be '{value}'");
+                pass.required(&JOB_SELECTOR, &labels.key(key), detail, span);
+            }
             if let Some(written) = written.filter(|written| written.as_str() != Some(value)) {
                 let shown = selector::shown_labels(pass, all.as_ref());
                 let detail = format!("must be '{value}'");
@@ -211,13 +219,6 @@ fn check_indexed_name(pass: &mut Pass<'_>, object: Node<'_>, spec: Node<'_>, nam
     }
 }
 
-/// How many pods of a Job have to succeed: 1 where nothing is said of it, and nothing of how many there are at a time. The
-/// API server does not fill that in for the Jobs of a `CronJob`.
-pub(super) fn completions(pass: &Pass<'_>, spec: Node<'_>) -> Option<i64> {
-    let fills_in = pass.template.kind == WorkloadKind::Job && spec.field("parallelism").is_none();
-    int(spec, "completions").or(fills_in.then_some(1))
-}
-
 /// The field `key` of a Job's spec, where the feature `gate` that it belongs to is there.
 pub(super) fn gated<'a>(
     report: &Report<'_>,
@@ -232,7 +233,7 @@ pub(super) fn gated<'a>(
 pub(super) const FAILURE_POLICY: (&str, u16) = ("JobPodFailurePolicy", 31);
 pub(super) const PER_INDEX: (&str, u16) = ("JobBackoffLimitPerIndex", 33);
 const SUCCESS_POLICY: (&str, u16) = ("JobSuccessPolicy", 33);
-const REPLACEMENT_POLICY: (&str, u16) = ("JobPodReplacementPolicy", 34);
+pub(super) const REPLACEMENT_POLICY: (&str, u16) = ("JobPodReplacementPolicy", 34);
 const MANAGER: (&str, u16) = ("JobManagedBy", 35);
 
 /// `validateJobSpec`.
@@ -270,23 +271,17 @@ pub(super) fn check_spec(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
     if let Some(policy) = gated(pass, spec, "successPolicy", SUCCESS_POLICY) {
         success_policy::check(pass, policy, spec, &path.child("successPolicy"));
     }
-    if let Some(node) = gated(pass, spec, "podReplacementPolicy", REPLACEMENT_POLICY) {
+    if let Some(policy) = replacement_policy(pass, spec) {
         let known = ["Failed", "TerminatingOrFailed"];
         let known = if failure.is_some() {
             &known[..1]
         } else {
             &known[..]
         };
-        let policy = node.as_str().unwrap_or_default();
         if !known.contains(&policy) {
             let field = path.child("podReplacementPolicy");
-            pass.not_supported(
-                &POD_REPLACEMENT_POLICY,
-                &field,
-                Shown::Named(policy),
-                known,
-                node.span(),
-            );
+            let span = place(spec, "podReplacementPolicy");
+            pass.not_supported(&POD_REPLACEMENT_POLICY, &field, Shown::Named(policy), known, span);
         }
     }
     check_template(pass);

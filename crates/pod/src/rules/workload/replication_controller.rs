@@ -25,8 +25,11 @@ pub(super) fn check_spec<'a>(pass: &mut Pass<'a>, path: &Path<'_>) {
         labels.filter(|own| !own.is_empty())
     };
     let given = labels.map(labels_of);
-    // The one that was filled in when it was made stays.
-    let old = pass.old.map(|old| old.child("spec"));
+    // The one that was filled in when it was made stays, but where all around it is taken away.
+    let old = pass
+        .old
+        .filter(|_| spec.is_mapping())
+        .map(|old| old.child("spec"));
     let filled = match old.filter(|old| own(*old).is_none()) {
         Some(old) => old
             .child("template")

@@ -139,7 +139,7 @@ pub(crate) fn shown_labels(report: &Report<'_>, given: Option<&Labels<'_>>) -> S
 }
 
 /// Where the labels of the template stand, or what would hold them.
-fn labels_place(pass: &Pass<'_>) -> Span {
+pub(super) fn labels_place(pass: &Pass<'_>) -> Span {
     let template = pass.template;
     match template.metadata {
         Some(metadata) => place(metadata, "labels"),

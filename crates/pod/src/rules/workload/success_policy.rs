@@ -3,8 +3,8 @@
 use porthole_manifest::Node;
 
 use super::NEGATIVE_NUMBER;
+use super::filled_in::completions;
 use super::indexes::count_indexes;
-use super::job::completions;
 use crate::path::Path;
 use crate::render::go_json;
 use crate::report::{Report, Shown, int, items, place, some_text, text};

@@ -2,7 +2,7 @@
 
 use porthole_manifest::WorkloadKind;
 
-use super::job::completions;
+use super::filled_in::completions;
 use super::spec_of;
 use crate::names;
 use crate::path::Path;
