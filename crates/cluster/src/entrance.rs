@@ -54,12 +54,6 @@ impl Entrance {
         self.tls.clone()
     }
 
-    /// Whether the kubeconfig names a proxy to go by.
-    #[must_use]
-    pub const fn has_proxy(&self) -> bool {
-        self.target.cluster.proxy.is_some()
-    }
-
     /// The name that the server is verified by, where it is not the one in its address.
     #[must_use]
     pub const fn server_name(&self) -> Option<&ServerName<'static>> {

@@ -24,6 +24,8 @@ mod api;
 mod certificate;
 mod cluster;
 mod connector;
+#[cfg(test)]
+mod fake;
 mod flight;
 mod log;
 mod metrics;

@@ -90,6 +90,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// The kubeconfig names a proxy.
+    #[error("use {0}: its proxy-url cannot be used by a webhook, which speaks to its API server directly")]
+    Proxy(String),
     /// The system gives it no threads, or no signals.
     #[error("prepare to serve")]
     System(#[source] io::Error),
@@ -111,8 +114,11 @@ impl Server {
     /// Reads the certificate and listens.
     ///
     /// # Errors
-    /// The certificate or its key cannot be used, or the address is taken.
+    /// The certificate or its key cannot be used, the address is taken, or the kubeconfig names a proxy.
     pub async fn bind(settings: Settings, target: Target, log: Log) -> Result<Self, ServeError> {
+        if target.has_proxy() {
+            return Err(ServeError::Proxy(target.origin().to_owned()));
+        }
         let certificates = Arc::new(Certificates::load(settings.files)?);
         let address = settings.listen;
         let wrong = |source| ServeError::Listen { address, source };
@@ -292,3 +298,6 @@ async fn reload(service: Arc<Service>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
