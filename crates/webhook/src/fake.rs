@@ -137,7 +137,7 @@ impl Fake {
             }
         });
         let stream = Receiver(receiver);
-        Response::new(BodyExt::boxed(StreamBody::new(stream)))
+        Response::new(StreamBody::new(stream).boxed())
     }
 }
 

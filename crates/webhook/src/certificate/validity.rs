@@ -121,7 +121,7 @@ mod tests {
             (UTC_TIME, "260228235959Z", Some(1_772_323_199)),
             (UTC_TIME, "000229120000Z", Some(951_825_600)),
             (GENERALIZED_TIME, "20500101000000Z", Some(2_524_608_000)),
-            (GENERALIZED_TIME, "40960101000000Z", Some(67_090_464_000)),
+            (GENERALIZED_TIME, "40960101000000Z", Some(67_090_118_400)),
             (UTC_TIME, "20500101000000Z", None),
             (UTC_TIME, "701301000000Z", None),
             (UTC_TIME, "70010100000xZ", None),
