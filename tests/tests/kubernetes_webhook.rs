@@ -249,16 +249,16 @@ fn no_request_fails_while_certificates_are_swapped_and_the_server_ends() {
     // Where something fails, the load ends nevertheless.
     let over = Instant::now() + Duration::from_mins(3);
     let until = "porthole_webhook_certificate_not_after_seconds";
+    let load = |connections: usize, stop: &AtomicBool| {
+        let agent = bed.webhook.agent(connections).unwrap();
+        let review = review("web", "webapp1", None);
+        while !stop.load(Ordering::SeqCst) && Instant::now() < over {
+            let (code, body) = bed.webhook.review(&agent, "/mutate", &review).unwrap();
+            assert_eq!((code, &response(&body)["allowed"]), (200, &json!(true)), "{body}");
+            answered.fetch_add(1, Ordering::SeqCst);
+        }
+    };
     std::thread::scope(|scope| {
-        let load = |connections: usize, stop: &AtomicBool| {
-            let agent = bed.webhook.agent(connections).unwrap();
-            let review = review("web", "webapp1", None);
-            while !stop.load(Ordering::SeqCst) && Instant::now() < over {
-                let (code, body) = bed.webhook.review(&agent, "/mutate", &review).unwrap();
-                assert_eq!((code, &response(&body)["allowed"]), (200, &json!(true)), "{body}");
-                answered.fetch_add(1, Ordering::SeqCst);
-            }
-        };
         // One with a handshake for each request, one that keeps its connection, and the API server itself.
         let loads = [0, 1].map(|connections| {
             let (load, leave) = (&load, &leave);
@@ -290,7 +290,9 @@ fn no_request_fails_while_certificates_are_swapped_and_the_server_ends() {
         stop.store(true, Ordering::SeqCst);
         leave.store(true, Ordering::SeqCst);
         pods.join().unwrap();
-        loads.map(|load| load.join().unwrap());
+        for load in loads {
+            load.join().unwrap();
+        }
         assert!(answered.load(Ordering::SeqCst) > before, "the load went on");
     });
     assert_eq!(bed.webhook.ended().unwrap(), 0, "{}", bed.webhook.said());
