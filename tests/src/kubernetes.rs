@@ -15,6 +15,8 @@ mod process;
 pub mod programs;
 mod resource;
 mod settings;
+#[cfg(feature = "client")]
+mod webhook;
 
 pub use api_server::ApiServer;
 #[cfg(feature = "client")]
@@ -23,3 +25,5 @@ pub use image::IMAGE;
 pub use node::{NODE, Node};
 pub use resource::collection;
 pub use settings::Settings;
+#[cfg(feature = "client")]
+pub use webhook::{Certificates, Webhook};

@@ -19,6 +19,7 @@ mod stop;
 pub(crate) mod supervise;
 mod update;
 mod wait;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,8 @@ pub(crate) enum Verb {
     Rm(rm::Rm),
     /// Images of HostProcess containers, without Docker and without Windows
     Image(image::Image),
+    /// Serve the GMSA webhook: credential specs for pods, and only for those who may use them
+    Webhook(Box<webhook::Webhook>),
     /// Print the completions of a shell
     Completions(completions::Completions),
     /// Write the man pages into a directory
@@ -85,6 +88,7 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Inspect(inspect) => inspect.run(&global),
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
+        Verb::Webhook(webhook) => webhook.run(),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),
     }

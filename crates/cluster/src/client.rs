@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::entrance;
 use crate::error::{Error, Problem, Result};
 use crate::resource::{Resource, encoded};
 use crate::target::Target;
@@ -68,7 +69,7 @@ impl Client {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn within(target: Target, bounds: Bounds) -> Result<Self> {
-        request::server_name(&target)?;
+        entrance::server_name(&target)?;
         Ok(Self {
             target,
             bounds,
@@ -208,7 +209,7 @@ impl Client {
     }
 
     fn error(&self, path: &str, problem: Problem) -> Error {
-        request::error(&self.target, path, problem)
+        entrance::error(&self.target, path, problem)
     }
 }
 

@@ -21,11 +21,8 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(config: ClientConfig, name: Option<ServerName<'static>>) -> Self {
-        Self {
-            config: Arc::new(config),
-            name,
-        }
+    pub(crate) fn new(config: Arc<ClientConfig>, name: Option<ServerName<'static>>) -> Self {
+        Self { config, name }
     }
 }
 

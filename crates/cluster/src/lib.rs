@@ -2,7 +2,8 @@
 //!
 //! [`Places`] knows where kubeconfigs are; [`Kubeconfig::load`] reads and merges them as kubectl does. A context of it is a
 //! [`Target`]: a server, whom to trust, and who one is. A [`Client`] of that target reads objects by GET and LIST, within
-//! limits of size and time, and never sends anything else: nothing here can change a cluster.
+//! limits of size and time, and never sends anything else: nothing here can change a cluster. Who brings a connection of their own,
+//! such as a server that watches, takes from an [`Entrance`] whom to trust and who one is.
 //!
 //! ```no_run
 //! use porthole_cluster::{Client, Places, Resource, Target};
@@ -19,6 +20,7 @@
 mod client;
 mod connector;
 mod credential;
+mod entrance;
 mod error;
 mod kubeconfig;
 mod places;
@@ -29,8 +31,9 @@ mod target;
 mod tls;
 
 pub use client::{Bounds, Client};
+pub use entrance::Entrance;
 pub use error::{Error, Problem, Result};
 pub use kubeconfig::Kubeconfig;
 pub use places::Places;
-pub use resource::Resource;
+pub use resource::{Resource, encoded};
 pub use target::Target;

@@ -51,7 +51,8 @@ impl<'a> Resource<'a> {
     }
 
     /// The path of all objects, in a namespace or in the whole cluster.
-    pub(crate) fn path(&self, namespace: Option<&str>) -> String {
+    #[must_use]
+    pub fn path(&self, namespace: Option<&str>) -> String {
         let root = if self.api_version.contains('/') {
             "apis"
         } else {
@@ -66,7 +67,8 @@ impl<'a> Resource<'a> {
     }
 
     /// The path of one object; nothing where no object can have that name.
-    pub(crate) fn path_of(&self, namespace: Option<&str>, name: &str) -> Option<String> {
+    #[must_use]
+    pub fn path_of(&self, namespace: Option<&str>, name: &str) -> Option<String> {
         let leads_away = |name: &str| name == "." || name == ".." || name.contains(['/', '%']);
         let possible = |name: &str| !name.is_empty() && name.len() <= 253 && !leads_away(name);
         (possible(name) && namespace.is_none_or(possible))
@@ -75,7 +77,8 @@ impl<'a> Resource<'a> {
 }
 
 /// A segment of a path or a value of a query: only what means nothing in a URL stays as it is.
-pub(crate) fn encoded(text: &str) -> String {
+#[must_use]
+pub fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {

@@ -141,6 +141,12 @@ impl Target {
         &self.server
     }
 
+    /// Whether the kubeconfig names a proxy to go by.
+    #[must_use]
+    pub const fn has_proxy(&self) -> bool {
+        self.cluster.proxy.is_some()
+    }
+
     /// The namespace of whoever names none.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {

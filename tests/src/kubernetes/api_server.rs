@@ -25,6 +25,11 @@ const ADMINISTRATOR: &str = "admin";
 #[derive(Debug)]
 pub struct ApiServer {
     processes: Vec<Process>,
+    /// Those that were stopped before the end.
+    stopped: Vec<Process>,
+    settings: Settings,
+    /// The ports of the server and of etcd.
+    ports: (u16, u16),
     guardian: Guardian,
     directory: PathBuf,
     address: String,
@@ -65,6 +70,9 @@ impl ApiServer {
         let [secure, client, peer] = place::ports()?;
         let mut server = Self {
             processes: Vec::new(),
+            stopped: Vec::new(),
+            settings: settings.clone(),
+            ports: (secure, client),
             guardian,
             address: format!("https://127.0.0.1:{secure}"),
             tokens: tokens(settings)?,
@@ -194,6 +202,37 @@ impl ApiServer {
         self.processes.iter().try_for_each(Process::check)
     }
 
+    /// Kills the server; its etcd keeps what it has.
+    ///
+    /// # Errors
+    /// It runs no longer.
+    pub fn stop(&mut self) -> Result<()> {
+        let what = "stop kube-apiserver";
+        let mut server = self
+            .processes
+            .pop()
+            .ok_or_else(|| Failure::new(what, "it does not run"))?;
+        server.kill()?;
+        let port = self.ports.0;
+        self.stopped.push(server);
+        wait::until("kube-apiserver to be gone", READY, || {
+            Ok(std::net::TcpStream::connect(("127.0.0.1", port))
+                .is_err()
+                .then_some(()))
+        })
+    }
+
+    /// Starts the server again that was stopped, where it was, and waits until it answers.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    pub fn start_again(&mut self) -> Result<()> {
+        let (secure, etcd) = self.ports;
+        let settings = self.settings.clone();
+        self.start_api_server(&settings, secure, etcd)?;
+        self.wait()
+    }
+
     /// Where it answers: `https://127.0.0.1:PORT`.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -268,7 +307,7 @@ impl ApiServer {
 impl Drop for ApiServer {
     fn drop(&mut self) {
         self.guardian.end();
-        for process in &mut self.processes {
+        for process in self.processes.iter_mut().chain(&mut self.stopped) {
             process.reap();
         }
     }

@@ -65,6 +65,33 @@ impl Process {
         ))
     }
 
+    /// Its number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it. It is not waited for, so that its number is nobody else's as long as the guardian knows it.
+    ///
+    /// # Errors
+    /// It has been waited for.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.child.kill().doing(format!("kill {}", self.name))
+    }
+
+    /// Its exit status, as `wait` gives it, once it has ended: 0 where all was well.
+    pub(super) fn ended(&self) -> Option<i32> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        let mut fields = stat.rsplit(") ").next()?.split_whitespace();
+        let state = fields.next()?;
+        // The last field of a process that nobody has waited for.
+        (state == "Z").then(|| fields.last()?.parse().ok()).flatten()
+    }
+
+    /// All that it has said.
+    pub(super) fn said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// What it said last.
     pub(super) fn tail(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();

@@ -4,20 +4,17 @@ use std::io::Read as _;
 use std::thread;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
 use serde_json::Value;
-use ureq::http::{HeaderName, HeaderValue, Request, header};
+use ureq::http::{HeaderValue, Request, header};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
 use ureq::{Agent, Proxy};
 
 use super::Bounds;
 use crate::connector::Tls;
-use crate::credential::{self, Credential};
-use crate::error::{Error, Problem, Result};
-use crate::resource::encoded;
+use crate::entrance::{Entrance, error};
+use crate::error::{Problem, Result};
 use crate::target::Target;
-use crate::tls;
 
 /// How much of a server's own words is told.
 const LONGEST_MESSAGE: usize = 400;
@@ -26,7 +23,7 @@ const LONGEST_MESSAGE: usize = 400;
 #[derive(Debug)]
 pub(super) struct Session {
     agent: Agent,
-    credential: Credential,
+    entrance: Entrance,
 }
 
 /// What a server has answered.
@@ -37,27 +34,10 @@ pub(super) struct Answer {
     location: Option<String>,
 }
 
-/// The name by which the kubeconfig says that the server is verified.
-pub(super) fn server_name(target: &Target) -> Result<Option<ServerName<'static>>> {
-    let name = target.cluster.tls_server_name.clone();
-    name.map(ServerName::try_from)
-        .transpose()
-        .map_err(|_| target.of_cluster("its tls-server-name is no name of DNS and no address"))
-}
-
-/// What goes wrong with a request to `path`.
-pub(super) fn error(target: &Target, path: &str, problem: Problem) -> Error {
-    let path = path.split('?').next().unwrap_or_default();
-    Error::Request {
-        doing: format!("read {}{path}", target.server),
-        problem,
-    }
-}
-
 impl Session {
     /// Finds out who one is. Nothing is sent yet.
     pub(super) fn begin(target: &Target, bounds: &Bounds) -> Result<Self> {
-        let credential = credential::of(target)?;
+        let entrance = Entrance::of(target)?;
         let proxy = match &target.cluster.proxy {
             Some(url) => Some(Proxy::new(url).map_err(|_| target.of_cluster("its proxy-url is no URL"))?),
             // What is on this machine passes by no proxy.
@@ -85,18 +65,18 @@ impl Session {
             .proxy(proxy)
             .build();
         let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
-        let agent = if target.is_encrypted() {
-            let tls = Tls::new(tls::config(target, &credential)?, server_name(target)?);
+        let agent = if let Some(tls) = entrance.tls() {
+            let tls = Tls::new(tls, entrance.server_name().cloned());
             Agent::with_parts(config, connector.chain(tls), DefaultResolver::default())
         } else {
             Agent::with_parts(config, connector, DefaultResolver::default())
         };
-        Ok(Self { agent, credential })
+        Ok(Self { agent, entrance })
     }
 
     /// Whether a plug-in has said who one is.
     pub(super) const fn is_of_plugin(&self) -> bool {
-        self.credential.is_of_plugin
+        self.entrance.is_of_plugin()
     }
 
     /// Sends a GET, again where the server is busy.
@@ -117,11 +97,8 @@ impl Session {
         let wrong = |problem| error(target, path, problem);
         let mut request =
             Request::get(format!("{}{path}", target.server)).header(header::ACCEPT, "application/json");
-        if let Some(value) = credential::authorization(target, &self.credential)? {
-            request = request.header(header::AUTHORIZATION, value);
-        }
-        for (name, value) in impersonation(target)? {
-            request = request.header(name, value);
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(self.entrance.headers()?);
         }
         let request = request
             .body(())
@@ -164,37 +141,6 @@ fn is_local(target: &Target) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-/// The headers that say as whom one acts.
-fn impersonation(target: &Target) -> Result<Vec<(HeaderName, HeaderValue)>> {
-    let as_whom = &target.user.impersonation;
-    let named = [
-        ("Impersonate-User", &as_whom.user),
-        ("Impersonate-Uid", &as_whom.uid),
-    ];
-    let mut headers: Vec<(String, &str)> = Vec::new();
-    headers.extend(
-        named
-            .iter()
-            .filter_map(|(name, value)| Some(((*name).to_owned(), value.as_deref()?))),
-    );
-    headers.extend(
-        as_whom
-            .groups
-            .iter()
-            .map(|group| ("Impersonate-Group".to_owned(), group.as_str())),
-    );
-    let extra = as_whom.extra.iter();
-    headers.extend(extra.map(|(key, value)| (format!("Impersonate-Extra-{}", encoded(key)), value.as_str())));
-    headers
-        .into_iter()
-        .map(|(name, value)| {
-            let name = HeaderName::try_from(name).ok()?;
-            Some((name, HeaderValue::try_from(value).ok()?))
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(|| target.of_user("what it says of impersonation has characters that no header can have"))
 }
 
 impl Answer {

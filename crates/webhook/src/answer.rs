@@ -1,0 +1,146 @@
+//! The answer to a review: decided by what is known, once what is not known has been asked.
+//!
+//! [`decide`] asks nobody and cannot wait. So it is let run with what is known; what it wanted to know beyond that is
+//! asked, all of it at once, and it runs again. Mostly it runs once.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use porthole_access::User;
+use porthole_admission::decide::{
+    AccessReviews, Around, CannotTell, CredentialSpecs, Decision, Endpoint, Review, decide,
+};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::cluster::{Cluster, Contents, May, Question, Reply};
+use crate::metrics::Metrics;
+
+/// By what else a review is decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// Random bits, where hostnames are to be random.
+    pub(crate) hostname: Option<[u8; 6]>,
+    pub(crate) runtime_classes: Arc<[String]>,
+}
+
+/// What was asked for this review.
+#[derive(Default)]
+struct Learned {
+    specs: HashMap<String, Contents>,
+    uses: HashMap<String, May>,
+}
+
+/// What a decision looks at.
+struct Look<'a> {
+    cluster: &'a Cluster,
+    metrics: &'a Metrics,
+    learned: &'a Learned,
+    /// Whether nothing was asked yet.
+    is_first: bool,
+    missing: RefCell<Vec<Question>>,
+}
+
+impl Look<'_> {
+    /// Notes what is missing. The decision made without it does not count.
+    fn miss(&self, question: Question) -> CannotTell {
+        self.missing.borrow_mut().push(question);
+        CannotTell("it is being asked".to_owned())
+    }
+}
+
+impl CredentialSpecs for Look<'_> {
+    fn contents(&self, name: &str) -> Contents {
+        if let Some(learned) = self.learned.specs.get(name) {
+            return learned.clone();
+        }
+        self.cluster
+            .store
+            .contents(name)
+            .unwrap_or_else(|| Err(self.miss(Question::Spec(name.to_owned())).into()))
+    }
+}
+
+impl AccessReviews for Look<'_> {
+    fn may_use(&self, user: &User, namespace: &str, spec: &str) -> May {
+        // Of one review the user and the namespace are always the same.
+        if let Some(learned) = self.learned.uses.get(spec) {
+            return learned.clone();
+        }
+        match self.cluster.may_use(user, namespace, spec) {
+            Some(answer) => {
+                if self.is_first {
+                    self.metrics.access("hit");
+                }
+                Ok(answer)
+            }
+            None => Err(self.miss(Question::Use(user.clone(), namespace.to_owned(), spec.to_owned()))),
+        }
+    }
+}
+
+/// Answers a review until `deadline`. Whatever is not known by then nobody can tell.
+pub(crate) async fn answer(
+    cluster: &Arc<Cluster>,
+    metrics: &Metrics,
+    endpoint: Endpoint,
+    review: &Review,
+    manner: &Manner,
+    deadline: Instant,
+) -> Decision {
+    let mut learned = Learned::default();
+    let mut is_first = true;
+    loop {
+        let (decision, missing) = {
+            let look = Look {
+                cluster,
+                metrics,
+                learned: &learned,
+                is_first,
+                missing: RefCell::default(),
+            };
+            let around = Around {
+                specs: &look,
+                access: &look,
+                hostname: manner.hostname,
+                runtime_classes: &manner.runtime_classes,
+            };
+            let decision = decide(endpoint, review, &around);
+            (decision, look.missing.into_inner())
+        };
+        if missing.is_empty() {
+            return decision;
+        }
+        is_first = false;
+        ask(cluster, missing, deadline, &mut learned).await;
+    }
+}
+
+/// Asks all of it at once. Every question has a reply afterwards.
+async fn ask(cluster: &Arc<Cluster>, missing: Vec<Question>, deadline: Instant, learned: &mut Learned) {
+    let mut asking = JoinSet::new();
+    for question in missing {
+        let late = CannotTell("the API server has not answered in time".to_owned());
+        match &question {
+            Question::Spec(name) => drop(learned.specs.insert(name.clone(), Err(late.into()))),
+            Question::Use(_, _, spec) => drop(learned.uses.insert(spec.clone(), Err(late))),
+        }
+        let cluster = Arc::clone(cluster);
+        asking.spawn(async move {
+            let reply = timeout_at(deadline, cluster.ask(&question)).await.ok();
+            (question, reply)
+        });
+    }
+    while let Some(answered) = asking.join_next().await {
+        match answered {
+            Ok((Question::Spec(name), Some(Reply::Spec(contents)))) => {
+                learned.specs.insert(name, contents);
+            }
+            Ok((Question::Use(_, _, spec), Some(Reply::Use(may)))) => {
+                learned.uses.insert(spec, may);
+            }
+            _ => {}
+        }
+    }
+}

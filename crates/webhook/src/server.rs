@@ -1,0 +1,303 @@
+//! The server: connections in, handshakes, limits, and an end that loses nothing.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use porthole_cluster::Target;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::certificate::{CertificateError, Certificates, Files, Reload, provider};
+use crate::cluster::Cluster;
+use crate::log::Log;
+use crate::metrics::Metrics;
+use crate::permits::Freshness;
+use crate::routes::{Service, held};
+
+/// Open connections. The next one waits until one of them closes.
+const CONNECTIONS: usize = 1024;
+/// For a handshake.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// For the head of a request over HTTP/1.1, and until the next one.
+const HEAD: Duration = Duration::from_secs(30);
+/// Between pings over HTTP/2, and for their answers.
+const PING: Duration = Duration::from_secs(20);
+/// The longest head of a request, in bytes.
+const LONGEST_HEAD: usize = 64 << 10;
+/// Requests of one HTTP/2 connection at once.
+const STREAMS: u32 = 250;
+/// How often the certificate's files are read.
+const RELOAD: Duration = Duration::from_secs(1);
+
+/// How the server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// For how long new connections are still taken: until everybody has heard that it ends.
+    pub delay: Duration,
+    /// For how long open requests may go on from then.
+    pub limit: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_secs(5),
+            limit: Duration::from_secs(20),
+        }
+    }
+}
+
+/// How the server serves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where.
+    pub listen: SocketAddr,
+    /// Its certificate and key.
+    pub files: Files,
+    /// Whether pods with a gMSA and without a hostname are given a random one.
+    pub random_hostname: bool,
+    /// The `RuntimeClass`es whose runtime is porthole's.
+    pub runtime_classes: Vec<String>,
+    /// For how long answers of the cluster count.
+    pub freshness: Freshness,
+    /// How it ends.
+    pub drain: Drain,
+}
+
+/// Why the server cannot serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Its certificate or key cannot be used.
+    #[error("begin to serve")]
+    Certificate(#[from] CertificateError),
+    /// It cannot listen.
+    #[error("listen at {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The kubeconfig names a proxy.
+    #[error("use {0}: its proxy-url cannot be used by a webhook, which speaks to its API server directly")]
+    Proxy(String),
+    /// The system gives it no threads, or no signals.
+    #[error("prepare to serve")]
+    System(#[source] io::Error),
+    /// What has not ended in time when it was to end.
+    #[error("end: {0} connections were still open when the time to drain was over")]
+    Undrained(usize),
+}
+
+/// A server that listens, and does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: TlsAcceptor,
+    service: Arc<Service>,
+    drain: Drain,
+}
+
+impl Server {
+    /// Reads the certificate and listens.
+    ///
+    /// # Errors
+    /// The certificate or its key cannot be used, the address is taken, or the kubeconfig names a proxy.
+    pub async fn bind(settings: Settings, target: Target, log: Log) -> Result<Self, ServeError> {
+        if target.has_proxy() {
+            return Err(ServeError::Proxy(target.origin().to_owned()));
+        }
+        let certificates = Arc::new(Certificates::load(settings.files)?);
+        let address = settings.listen;
+        let wrong = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(wrong)?;
+        let address = listener.local_addr().map_err(wrong)?;
+        let metrics = Arc::new(Metrics::new());
+        let cluster = Cluster::new(target, settings.freshness, Arc::clone(&metrics));
+        Ok(Self {
+            listener,
+            address,
+            tls: TlsAcceptor::from(Arc::new(tls(&certificates)?)),
+            service: Arc::new(Service {
+                certificates,
+                cluster: Arc::new(cluster),
+                metrics,
+                log,
+                random_hostname: settings.random_hostname,
+                runtime_classes: settings.runtime_classes.into(),
+                random: provider(),
+                draining: AtomicBool::new(false),
+                connections: AtomicUsize::new(0),
+                held: held(),
+            }),
+            drain: settings.drain,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `end`, and then until nothing is open any more.
+    ///
+    /// # Errors
+    /// Connections were still open when the time to drain was over.
+    pub async fn serve(self, end: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let log = self.service.log.clone();
+        let mut tasks = JoinSet::new();
+        self.service.cluster.watch(&log, &mut tasks);
+        tasks.spawn(reload(Arc::clone(&self.service)));
+        log.info(
+            "serving",
+            &[("address", &self.address), ("version", &crate::VERSION)],
+        );
+        self.service.tell_certificate("the certificate is in use");
+
+        let graceful = GracefulShutdown::new();
+        let open = Arc::new(Semaphore::new(CONNECTIONS));
+        let ending = async {
+            end.await;
+            self.service.draining.store(true, Ordering::SeqCst);
+            log.info("ending: new connections are still taken", &[]);
+            sleep(self.drain.delay).await;
+        };
+        tokio::pin!(ending);
+        loop {
+            tokio::select! {
+                () = &mut ending => break,
+                (socket, permit) = accept(&self.listener, &open, &log) => {
+                    let (tls, service) = (self.tls.clone(), Arc::clone(&self.service));
+                    tokio::spawn(connection(socket, permit, tls, service, graceful.watcher()));
+                }
+            }
+        }
+        drop(self.listener);
+        log.info("ending: open requests are answered", &[]);
+        let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+        let closed = async {
+            graceful.shutdown().await;
+            // Those whose handshake was under way, too.
+            let _ = open.acquire_many(all).await;
+        };
+        if timeout(self.drain.limit, closed).await.is_err() {
+            let open = CONNECTIONS - open.available_permits();
+            return Err(ServeError::Undrained(open));
+        }
+        log.info("ended", &[]);
+        Ok(())
+    }
+}
+
+fn tls(certificates: &Arc<Certificates>) -> Result<ServerConfig, ServeError> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ServeError::System(io::Error::other(error)))?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::<Certificates>::clone(certificates));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// The next connection, once there is room for it.
+async fn accept(
+    listener: &TcpListener,
+    open: &Arc<Semaphore>,
+    log: &Log,
+) -> (TcpStream, OwnedSemaphorePermit) {
+    loop {
+        let Ok(permit) = Arc::clone(open).acquire_owned().await else {
+            // It is never closed.
+            std::future::pending::<()>().await;
+            continue;
+        };
+        match listener.accept().await {
+            Ok((socket, _)) => return (socket, permit),
+            Err(error) => {
+                // Such as too many open files: another connection may close meanwhile.
+                log.warn("a connection cannot be taken", &[("reason", &error)]);
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Serves a connection until it closes.
+async fn connection(
+    socket: TcpStream,
+    permit: OwnedSemaphorePermit,
+    tls: TlsAcceptor,
+    service: Arc<Service>,
+    watcher: Watcher,
+) {
+    let _permit = permit;
+    let _ = socket.set_nodelay(true);
+    // Whoever cannot shake hands, such as a port scanner, is no news.
+    let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(socket)).await else {
+        return;
+    };
+    service.connections.fetch_add(1, Ordering::SeqCst);
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(LONGEST_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX))
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    let answer = service_fn(|request| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, std::convert::Infallible>(service.handle(request).await) }
+    });
+    let serving = builder
+        .serve_connection(TokioIo::new(stream), answer)
+        .into_owned();
+    // A connection that breaks is the other side's to tell of.
+    let _ = watcher.watch(serving).await;
+    service.connections.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// Reads the certificate's files again and again.
+async fn reload(service: Arc<Service>) {
+    loop {
+        sleep(RELOAD).await;
+        // Two small files.
+        match service.certificates.reload() {
+            Reload::Same => {}
+            Reload::New => {
+                service.metrics.reloaded("new");
+                service.tell_certificate("a new certificate is in use");
+            }
+            Reload::Kept(error) => {
+                service.metrics.reloaded("kept");
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                let reason = source.map_or_else(|| error.to_string(), |why| format!("{error}: {why}"));
+                service.log.error(
+                    "the certificate's files cannot be used; the pair before them stays",
+                    &[("reason", &reason)],
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+use super::*;
+use crate::connector::Connector;
+use crate::fake::Fake;
+use crate::{Format, Level};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request};
+use hyper_util::client::legacy::Client;
+use serde_json::{Value, json};
+use std::time::Instant;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Until something is so, on a machine that may be busy.
+const SEEN: Duration = Duration::from_secs(20);
+
+/// A server over an API server that is none.
+struct Bed {
+    fake: Arc<Fake>,
+    client: Client<Connector, Full<Bytes>>,
+    address: SocketAddr,
+    end: Option<oneshot::Sender<()>>,
+    served: JoinHandle<Result<(), ServeError>>,
+    _directory: tempfile::TempDir,
+}
+
+impl Bed {
+    async fn start(slowness: Duration) -> Self {
+        let (fake, target) = Fake::start(slowness).await;
+        fake.put("webapp1", json!({"B": "<x>", "A": 1}));
+        fake.users.lock().unwrap().push("web".to_owned());
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files {
+            certificate: directory.path().join("tls.crt"),
+            key: directory.path().join("tls.key"),
+        };
+        let pair = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        std::fs::write(&files.certificate, pair.cert.pem()).unwrap();
+        std::fs::write(&files.key, pair.signing_key.serialize_pem()).unwrap();
+        let settings = Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            files,
+            random_hostname: false,
+            runtime_classes: Vec::new(),
+            freshness: Freshness::default(),
+            drain: Drain {
+                delay: Duration::ZERO,
+                ..Drain::default()
+            },
+        };
+        let log = Log::to(Format::Text, Level::Error, Box::new(std::io::sink()));
+        let server = Server::bind(settings, target, log).await.unwrap();
+        let address = server.address();
+        let (end, ended) = oneshot::channel();
+        let served = tokio::spawn(server.serve(async {
+            let _ = ended.await;
+        }));
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(pair.cert.der().clone()).unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = Connector::new(Some(Arc::new(config)), None);
+        let bed = Self {
+            fake,
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            address,
+            end: Some(end),
+            served,
+            _directory: directory,
+        };
+        bed.until("it is ready", async || bed.get("/readyz").await.0 == 200)
+            .await;
+        bed
+    }
+
+    async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+        let over = Instant::now() + SEEN;
+        while !is_so().await {
+            assert!(Instant::now() < over, "not in time: {what}");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, kind: &str, body: impl Into<Bytes>) -> (u16, String) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("https://{}{path}", self.address))
+            .header("content-type", kind)
+            .body(Full::new(body.into()))
+            .unwrap();
+        let answer = self.client.request(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        self.send(Method::GET, path, "", "").await
+    }
+
+    async fn review(&self, path: &str, account: &str, options: Value) -> Value {
+        let review = review(account, &options);
+        let (status, body) = self.send(Method::POST, path, "application/json", review).await;
+        assert_eq!(status, 200, "{body}");
+        let mut answer: Value = serde_json::from_str(&body).unwrap();
+        answer["response"].take()
+    }
+
+    /// Whether that account may have the contents of `webapp1`.
+    async fn is_allowed(&self, account: &str) -> bool {
+        let held = json!({"gmsaCredentialSpecName": "webapp1", "gmsaCredentialSpec": r#"{"A":1,"B":"<x>"}"#});
+        self.review("/validate", account, held).await["allowed"] == true
+    }
+}
+
+fn review(account: &str, options: &Value) -> String {
+    json!({"request": {
+        "uid": "u", "kind": {"kind": "Pod"}, "operation": "CREATE", "namespace": "shop",
+        "object": {"spec": {"serviceAccountName": account, "securityContext": {"windowsOptions": options}}},
+    }})
+    .to_string()
+}
+
+#[tokio::test]
+async fn each_path_answers_as_the_existing_webhook_does() {
+    let bed = Bed::start(Duration::ZERO).await;
+    assert_eq!(bed.get("/health").await, (204, String::new()));
+    let version = format!("{{\"version\":\"{}\"}}", crate::VERSION);
+    assert_eq!(bed.get("/info").await, (200, version));
+    for path in ["/", "/mutate/", "/other"] {
+        assert_eq!(bed.get(path).await, (404, String::new()), "{path}");
+    }
+    for path in ["/mutate", "/validate"] {
+        let json = "application/json";
+        assert_eq!(
+            bed.send(Method::PUT, path, json, "{}").await,
+            (405, String::new())
+        );
+        for kind in ["text/plain", "application/json; charset=utf-8"] {
+            assert_eq!(
+                bed.send(Method::POST, path, kind, "{}").await,
+                (415, String::new())
+            );
+        }
+        for (body, message) in [
+            (b"{}".to_vec(), "no 'Request' field in JSON body"),
+            (
+                b"{".to_vec(),
+                "unable to unmarshall JSON body as an admission review: ",
+            ),
+            (vec![b' '; (8 << 20) + 1], "couldn't read request body: "),
+        ] {
+            let (status, answer) = bed.send(Method::POST, path, json, body).await;
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            let refusal = &answer["response"]["status"];
+            assert_eq!((status, &refusal["code"]), (200, &json!(400)));
+            assert!(
+                refusal["message"].as_str().unwrap().starts_with(message),
+                "{refusal}"
+            );
+        }
+    }
+    let (_, metrics) = bed.get("/metrics").await;
+    let line = "porthole_webhook_requests_total{path=\"/mutate\",outcome=\"405\"} 1";
+    assert!(metrics.lines().any(|found| found == line), "{metrics}");
+}
+
+#[tokio::test]
+async fn many_who_ask_the_same_are_answered_by_one_question() {
+    let bed = Arc::new(Bed::start(Duration::from_millis(200)).await);
+    let asking: Vec<_> = (0..20)
+        .map(|_| {
+            let bed = Arc::clone(&bed);
+            tokio::spawn(async move { bed.is_allowed("web").await })
+        })
+        .collect();
+    for one in asking {
+        assert!(one.await.unwrap());
+    }
+    assert_eq!(bed.fake.reviews.load(Ordering::SeqCst), 1);
+    assert!(!bed.is_allowed("db").await);
+    bed.fake.users.lock().unwrap().push("db".to_owned());
+    let event =
+        json!({"type": "ADDED", "object": {"metadata": {"namespace": "shop", "resourceVersion": "3"}}});
+    bed.fake.tell("rolebindings", &event);
+    bed.until("a new binding counts", async || bed.is_allowed("db").await)
+        .await;
+}
+
+#[tokio::test]
+async fn the_watch_tells_what_changes_and_begins_anew_when_it_is_too_old() {
+    let bed = Bed::start(Duration::ZERO).await;
+    let mutate = async |name: &str| {
+        let answer = bed
+            .review("/mutate", "web", json!({"gmsaCredentialSpecName": name}))
+            .await;
+        (answer["patch"].is_string(), answer["status"]["code"].as_u64())
+    };
+    assert_eq!(mutate("webapp1").await, (true, None));
+    assert_eq!(mutate("webapp2").await, (false, Some(404)));
+    bed.fake.put("webapp2", json!({}));
+    assert_eq!(mutate("webapp2").await, (true, None), "what is not held is asked");
+    let gone =
+        json!({"type": "DELETED", "object": bed.fake.specs.lock().unwrap().remove("webapp1").unwrap()});
+    bed.fake.tell("gmsacredentialspecs", &gone);
+    bed.until("it is gone", async || {
+        mutate("webapp1").await == (false, Some(404))
+    })
+    .await;
+    let lists = bed.fake.lists.load(Ordering::SeqCst);
+    bed.fake.tell(
+        "gmsacredentialspecs",
+        &json!({"type": "ERROR", "object": {"code": 410}}),
+    );
+    bed.until("all are read again", async || {
+        bed.fake.lists.load(Ordering::SeqCst) > lists
+    })
+    .await;
+    bed.fake.is_away.store(true, Ordering::SeqCst);
+    bed.until("it is held", async || mutate("webapp2").await == (true, None))
+        .await;
+    assert_eq!(mutate("webapp3").await, (false, Some(500)), "nobody can tell");
+    let unknown = bed
+        .review("/validate", "db", json!({"gmsaCredentialSpecName": "webapp2"}))
+        .await;
+    assert_eq!(unknown["status"]["code"], 503);
+}
+
+#[tokio::test]
+async fn a_request_that_is_open_is_answered_before_the_end() {
+    let mut bed = Bed::start(Duration::from_millis(500)).await;
+    let end = bed.end.take().unwrap();
+    let ((), allowed) = tokio::join!(
+        async {
+            bed.until("the review is asked", async || {
+                bed.fake.reviews.load(Ordering::SeqCst) > 0
+            })
+            .await;
+            end.send(()).unwrap();
+        },
+        bed.is_allowed("web")
+    );
+    assert!(allowed);
+    assert!(timeout(SEEN, bed.served).await.unwrap().unwrap().is_ok());
+}

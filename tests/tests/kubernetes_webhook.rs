@@ -1,0 +1,350 @@
+//! `porthole webhook`, registered with a real API server and called by it.
+
+#![cfg(unix)]
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use porthole_tests::kubernetes::{ApiServer, Certificates, Client, Settings, Webhook};
+use porthole_tests::wait;
+use serde_json::{Value, json};
+
+/// What the cluster has before the webhook is registered.
+const CLUSTER: &str = include_str!("kubernetes_webhook/cluster.yaml");
+/// Until what has changed is seen, on a machine that may be busy.
+const SEEN: Duration = Duration::from_secs(30);
+const SPECS: &str = "/apis/windows.k8s.io/v1/gmsacredentialspecs";
+const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings";
+const PODS: &str = "/api/v1/namespaces/shop/pods?dryRun=All";
+const CONTENTS: &str = r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"DnsName":"corp.example","NetBiosName":"\u003cCORP\u003e"}}"#;
+
+/// Who signs the webhook's certificates.
+struct Authority(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        Self(rcgen::CertifiedIssuer::self_signed(parameters, key).unwrap())
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Certificate and key, valid until the first day of that year.
+    fn pair(&self, until: i32) -> (String, String) {
+        let mut parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = parameters.signed_by(&key, &self.0).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+}
+
+/// An API server, the webhook beside it, and its certificates.
+struct Bed {
+    webhook: Webhook,
+    certificates: Certificates,
+    authority: Authority,
+    client: Client,
+    server: ApiServer,
+    _directory: tempfile::TempDir,
+}
+
+impl Bed {
+    fn new(arguments: &[&str]) -> Self {
+        let server = ApiServer::start(&Settings::default()).unwrap();
+        let client = Client::new(&server).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("cluster.yaml");
+        std::fs::write(&file, CLUSTER).unwrap();
+        // The kind of credential specs is served a moment after its definition is there.
+        let apply = ["apply", "-f", file.to_str().unwrap()];
+        let mut said = String::new();
+        wait::until("the cluster to be filled", Duration::from_mins(3), || {
+            let output = server.kubectl(&apply).output().unwrap();
+            said = String::from_utf8_lossy(&output.stderr).into_owned();
+            Ok(output.status.success().then_some(()))
+        })
+        .unwrap_or_else(|failure| panic!("{failure}\n{said}"));
+        let authority = Authority::new();
+        let (certificate, key) = authority.pair(2050);
+        let secret = directory.path().join("secret");
+        std::fs::create_dir(&secret).unwrap();
+        let certificates = Certificates::new(&secret, &certificate, &key).unwrap();
+        let webhook = Webhook::start(&server, &certificates, &authority.pem(), arguments).unwrap();
+        Self {
+            webhook,
+            certificates,
+            authority,
+            client,
+            server,
+            _directory: directory,
+        }
+    }
+
+    /// Registers the webhook, and waits until the API server calls it.
+    fn register(&self) {
+        let bundle = base64::engine::general_purpose::STANDARD.encode(self.authority.pem());
+        for (kind, path, resource) in [
+            (
+                "MutatingWebhookConfiguration",
+                "mutate",
+                "mutatingwebhookconfigurations",
+            ),
+            (
+                "ValidatingWebhookConfiguration",
+                "validate",
+                "validatingwebhookconfigurations",
+            ),
+        ] {
+            let configuration = json!({
+                "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+                "metadata": {"name": "gmsa"},
+                "webhooks": [{
+                    "name": "admission-webhook.windows-gmsa.sigs.k8s.io",
+                    "clientConfig": {"url": format!("{}/{path}", self.webhook.address()), "caBundle": bundle},
+                    "rules": [{"apiGroups": [""], "apiVersions": ["*"], "resources": ["pods"],
+                        "operations": ["CREATE", "UPDATE"]}],
+                    "failurePolicy": "Fail", "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
+                }],
+            });
+            let path = format!("/apis/admissionregistration.k8s.io/v1/{resource}");
+            let answer = self.client.post(&path, &configuration.to_string()).unwrap();
+            assert_eq!(answer.code, 201, "{}", answer.body);
+        }
+        self.until("the webhooks to be called", |bed| {
+            let refused = bed.create("nobody", "webapp1").0 == 403;
+            (refused && contents(&bed.create("web", "webapp1").1).is_some()).then_some(())
+        });
+    }
+
+    fn until<T>(&self, what: &str, mut ready: impl FnMut(&Self) -> Option<T>) -> T {
+        wait::until(what, SEEN, || Ok(ready(self)))
+            .unwrap_or_else(|failure| panic!("{failure}\n{}", self.webhook.said()))
+    }
+
+    /// The API server's answer to a new pod of that service account with that credential spec.
+    fn create(&self, account: &str, spec: &str) -> (u16, Value) {
+        let answer = self.client.post(PODS, &pod(account, spec).to_string()).unwrap();
+        (answer.code, answer.json().unwrap())
+    }
+
+    fn metric(&self, name: &str) -> f64 {
+        let agent = self.webhook.agent(1).unwrap();
+        self.webhook.metric(&agent, name).unwrap().unwrap_or_default()
+    }
+}
+
+fn pod(account: &str, spec: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
+        "spec": {
+            "serviceAccountName": account,
+            "securityContext": {"windowsOptions": {"gmsaCredentialSpecName": spec}},
+            "containers": [{"name": "c", "image": "i", "env": [{"name": "DB_PASSWORD", "value": "hunter2"}]}],
+        },
+    })
+}
+
+fn contents(pod: &Value) -> Option<&str> {
+    pod["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"].as_str()
+}
+
+fn message(status: &Value) -> &str {
+    status["message"].as_str().unwrap_or_default()
+}
+
+/// A review as the API server would send it for a pod.
+fn review(account: &str, spec: &str, contents: Option<&str>) -> String {
+    let mut object = pod(account, spec);
+    if let Some(contents) = contents {
+        object["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"] = json!(contents);
+    }
+    json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
+            "namespace": "shop", "object": object,
+        },
+    })
+    .to_string()
+}
+
+fn response(body: &str) -> Value {
+    let mut review: Value = serde_json::from_str(body).unwrap();
+    review["response"].take()
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn pods_get_their_contents_and_changes_of_specs_and_roles_are_seen() {
+    let bed = Bed::new(&[]);
+    bed.register();
+    let (code, pod) = bed.create("web", "webapp1");
+    assert_eq!((code, contents(&pod)), (201, Some(CONTENTS)));
+    let (code, status) = bed.create("db", "webapp1");
+    let denied = "service account \"db\" is not authorized to `use` GMSA cred spec \"webapp1\"";
+    assert_eq!(code, 403);
+    assert!(message(&status).ends_with(denied), "{status}");
+    let (code, status) = bed.create("web", "webapp2");
+    assert_eq!(code, 404);
+    assert!(
+        message(&status).ends_with("cred spec webapp2 does not exist"),
+        "{status}"
+    );
+
+    let change = r#"{"credspec": {"CmsPlugins": ["Changed"], "DomainJoinConfig": null}}"#;
+    let merge = "application/merge-patch+json";
+    let answer = bed
+        .client
+        .patch(&format!("{SPECS}/webapp1"), merge, change)
+        .unwrap();
+    assert_eq!(answer.code, 200, "{}", answer.body);
+    bed.until("the changed spec to be seen", |bed| {
+        (contents(&bed.create("web", "webapp1").1)? == r#"{"CmsPlugins":["Changed"]}"#).then_some(())
+    });
+    // A new one is not waited for: what is not held is asked.
+    let new = r#"{"apiVersion": "windows.k8s.io/v1", "kind": "GMSACredentialSpec", "metadata": {"name": "webapp2"}, "credspec": {}}"#;
+    assert_eq!(bed.client.post(SPECS, new).unwrap().code, 201);
+    let (code, status) = bed.create("web", "webapp2");
+    assert_eq!(code, 403, "it is there, and not for everybody: {status}");
+
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "db"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "use-webapp1"},
+        "subjects": [{"kind": "ServiceAccount", "name": "db", "namespace": "shop"}],
+    });
+    assert_eq!(bed.client.post(BINDINGS, &binding.to_string()).unwrap().code, 201);
+    bed.until("the new binding to be seen", |bed| {
+        (bed.create("db", "webapp1").0 == 201).then_some(())
+    });
+    assert_eq!(bed.client.delete(&format!("{BINDINGS}/db")).unwrap().code, 200);
+    bed.until("the binding that is gone to be seen", |bed| {
+        (bed.create("db", "webapp1").0 == 403).then_some(())
+    });
+    assert_eq!(bed.create("web", "webapp1").0, 201);
+
+    assert!(bed.metric("porthole_webhook_requests_total{path=\"/mutate\",outcome=\"patched\"}") >= 3.0);
+    assert!(bed.metric("porthole_webhook_access_reviews_total{result=\"hit\"}") >= 1.0);
+    let said = bed.webhook.said();
+    assert!(said.contains("\"problems\":\"gmsa-unauthorized\""), "{said}");
+    assert!(
+        !said.contains("hunter2") && !said.contains("CmsPlugins"),
+        "{said}"
+    );
+    assert!(said.contains("not needed"), "QPS is reported: {said}");
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn no_request_fails_while_certificates_are_swapped_and_the_server_ends() {
+    let bed = Bed::new(&["--drain-delay=2"]);
+    bed.register();
+    let (stop, leave) = (AtomicBool::new(false), AtomicBool::new(false));
+    let answered = AtomicU64::new(0);
+    // Where something fails, the load ends nevertheless.
+    let over = Instant::now() + Duration::from_mins(3);
+    let until = "porthole_webhook_certificate_not_after_seconds";
+    let load = |connections: usize, stop: &AtomicBool| {
+        let agent = bed.webhook.agent(connections).unwrap();
+        let review = review("web", "webapp1", None);
+        while !stop.load(Ordering::SeqCst) && Instant::now() < over {
+            let (code, body) = bed.webhook.review(&agent, "/mutate", &review).unwrap();
+            assert_eq!((code, &response(&body)["allowed"]), (200, &json!(true)), "{body}");
+            answered.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    std::thread::scope(|scope| {
+        // One with a handshake for each request, one that keeps its connection, and the API server itself.
+        let loads = [0, 1].map(|connections| {
+            let (load, leave) = (&load, &leave);
+            scope.spawn(move || load(connections, leave))
+        });
+        let pods = scope.spawn(|| {
+            while !stop.load(Ordering::SeqCst) && Instant::now() < over {
+                let (code, pod) = bed.create("web", "webapp1");
+                assert_eq!((code, contents(&pod)), (201, Some(CONTENTS)), "{pod}");
+                answered.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let mut last = bed.metric(until);
+        for year in 2051..2071 {
+            let (certificate, key) = bed.authority.pair(year);
+            bed.certificates.swap(&certificate, &key).unwrap();
+            last = bed.until("the new certificate to be used", |bed| {
+                let now = bed.metric(until);
+                (now > last).then_some(now)
+            });
+        }
+        let before = answered.load(Ordering::SeqCst);
+        bed.webhook.terminate().unwrap();
+        bed.until("the webhook to be unready", |bed| {
+            let agent = bed.webhook.agent(0).unwrap();
+            (bed.webhook.get(&agent, "/readyz").ok()?.0 == 503).then_some(())
+        });
+        // As endpoints are taken away: everybody has heard of it before it listens no more.
+        stop.store(true, Ordering::SeqCst);
+        leave.store(true, Ordering::SeqCst);
+        pods.join().unwrap();
+        for load in loads {
+            load.join().unwrap();
+        }
+        assert!(answered.load(Ordering::SeqCst) > before, "the load went on");
+    });
+    assert_eq!(bed.webhook.ended().unwrap(), 0, "{}", bed.webhook.said());
+    assert!(answered.load(Ordering::SeqCst) > 100);
+    assert_eq!(
+        bed.webhook.said().matches("a new certificate is in use").count(),
+        20
+    );
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn what_is_known_counts_for_a_time_while_the_api_server_is_away() {
+    let mut bed = Bed::new(&["--max-stale=6", "--access-cache=1"]);
+    let agent = bed.webhook.agent(1).unwrap();
+    let ask = |bed: &Bed, path: &str, review: &str| {
+        let (code, body) = bed.webhook.review(&agent, path, review).unwrap();
+        assert_eq!(code, 200);
+        response(&body)
+    };
+    let (to_mutate, to_validate) = (
+        review("web", "webapp1", None),
+        review("web", "webapp1", Some(CONTENTS)),
+    );
+    let allowed = ask(&bed, "/validate", &to_validate);
+    assert_eq!(allowed["allowed"], true, "{allowed}");
+    let begun = Instant::now();
+    bed.server.stop().unwrap();
+    if begun.elapsed() < Duration::from_secs(4) {
+        assert_eq!(ask(&bed, "/mutate", &to_mutate)["allowed"], true);
+        assert_eq!(ask(&bed, "/validate", &to_validate)["allowed"], true);
+    }
+    let other = ask(&bed, "/validate", &review("db", "webapp1", Some(CONTENTS)));
+    assert_eq!(other["status"]["code"], 503, "nothing is known of it: {other}");
+    let text = "cannot tell whether service account \"db\" is authorized to `use` GMSA cred spec \"webapp1\"";
+    assert!(message(&other["status"]).starts_with(text), "{other}");
+    wait::until("what is known to be too old", SEEN, || {
+        let (mutated, judged) = (
+            ask(&bed, "/mutate", &to_mutate),
+            ask(&bed, "/validate", &to_validate),
+        );
+        Ok((mutated["status"]["code"] == 500 && judged["status"]["code"] == 503).then_some(()))
+    })
+    .unwrap();
+    let (code, told) = bed.webhook.get(&agent, "/readyz").unwrap();
+    assert_eq!(code, 503);
+    assert!(told.contains("[-] credential specs are synced"), "{told}");
+    assert_eq!(bed.webhook.get(&agent, "/livez").unwrap().0, 200);
+    bed.server.start_again().unwrap();
+    bed.until("the API server to be heard again", |bed| {
+        let ready = bed.webhook.get(&agent, "/readyz").unwrap().0 == 200;
+        let is_allowed = |path: &str, review: &str| ask(bed, path, review)["allowed"] == true;
+        (ready && is_allowed("/mutate", &to_mutate) && is_allowed("/validate", &to_validate)).then_some(())
+    });
+}
