@@ -188,6 +188,23 @@ fn update(room: &Room, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
+/// Waits until others see the pod: a pod in the foreground is shown to them a moment after its start.
+fn until_seen(room: &Room) {
+    let beginning = std::time::Instant::now();
+    loop {
+        let output = std::process::Command::new(porthole_tests::program::host("porthole").unwrap())
+            .args(["ps", "-q", "--state"])
+            .arg(room.path("state"))
+            .output()
+            .unwrap();
+        if output.stdout == b"default/p\n" {
+            return;
+        }
+        assert!(beginning.elapsed() < LIMIT, "{output:?}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: one}\n";
 
 #[test]
@@ -208,6 +225,7 @@ fn an_update_reaches_the_volumes_of_a_pod_that_runs_and_nothing_else() {
     let secret = OBJECTS.rsplit_once("---\n").unwrap().1;
     let mut session = room.start(&format!("{manifest}---\n{MAP}---\n{secret}"));
     session.wait_for("now one, env one, part one", LIMIT).unwrap();
+    until_seen(&room);
 
     // The same contents change nothing.
     room.write("same.yaml", MAP, 0o644);
@@ -250,6 +268,7 @@ fn a_killed_update_leaves_the_old_files_or_the_new_ones() {
     );
     let mut session = room.start(&format!("{manifest}---\n{MAP}"));
     session.wait_for("ready", LIMIT).unwrap();
+    until_seen(&room);
     room.write("new.yaml", &MAP.replace("one", "two"), 0o644);
     let killed = std::process::Command::new(porthole_tests::program::host("porthole").unwrap())
         .args(["update", "-f", "new.yaml", "--state"])

@@ -153,16 +153,14 @@ impl Cluster {
                 self.permits.hold(namespace, key, &answer, asked);
                 Ok(answer)
             }
-            Err(error) => match self.permits.stale(namespace, &key).filter(|_| error.is_outage()) {
-                Some(answer) => {
+            Err(error) => {
+                if let Some(answer) = self.permits.stale(namespace, &key).filter(|_| error.is_outage()) {
                     self.metrics.access("stale");
-                    Ok(answer)
+                    return Ok(answer);
                 }
-                None => {
-                    self.metrics.access("failed");
-                    Err(CannotTell(error.to_string()))
-                }
-            },
+                self.metrics.access("failed");
+                Err(CannotTell(error.to_string()))
+            }
         }
     }
 }

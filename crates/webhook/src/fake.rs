@@ -77,7 +77,7 @@ impl Fake {
     }
 
     /// Puts a spec there without telling of it.
-    pub(crate) fn put(&self, name: &str, credspec: Value) {
+    pub(crate) fn put(&self, name: &str, credspec: &Value) {
         let spec = json!({"metadata": {"name": name, "resourceVersion": "2"}, "credspec": credspec});
         self.specs.lock().unwrap().insert(name.to_owned(), spec);
     }

@@ -17,7 +17,7 @@ const MOST: usize = 50_000;
 /// For how long the authoriser may not have heard of a change that was heard of here.
 const SETTLING: Duration = Duration::from_secs(1);
 /// For how long a change is remembered: longer than any review is under way.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED: Duration = Duration::from_mins(1);
 
 /// For how long answers count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,9 +203,9 @@ mod tests {
     use super::*;
 
     const LONG: Freshness = Freshness {
-        yes: Duration::from_secs(60),
+        yes: Duration::from_mins(1),
         no: Duration::from_secs(30),
-        stale: Duration::from_secs(600),
+        stale: Duration::from_mins(10),
     };
 
     fn key(account: &str) -> Key {

@@ -126,7 +126,7 @@ impl Service {
             Err(BodyError::Broken) => return (path, "400", empty(StatusCode::BAD_REQUEST)),
         };
         let outcome = match decision.patch() {
-            Some(patch) if patch.is_empty() => "allowed",
+            Some(changes) if changes.is_empty() => "allowed",
             Some(_) => "patched",
             None => "denied",
         };

@@ -29,7 +29,7 @@ use crate::routes::{Service, held};
 const CONNECTIONS: usize = 1024;
 /// For a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// For the head of a request over HTTP/1.1, and until the next one.
+/// For the first request of a connection, and over HTTP/1.1 for the head of each, and until the next one.
 const HEAD: Duration = Duration::from_secs(30);
 /// Between pings over HTTP/2, and for their answers.
 const PING: Duration = Duration::from_secs(20);
@@ -263,15 +263,26 @@ async fn connection(
         .max_header_list_size(u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX))
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING);
+    let asked = Arc::new(AtomicBool::new(false));
     let answer = service_fn(|request| {
         let service = Arc::clone(&service);
+        asked.store(true, Ordering::Relaxed);
         async move { Ok::<_, std::convert::Infallible>(service.handle(request).await) }
     });
     let serving = builder
         .serve_connection(TokioIo::new(stream), answer)
         .into_owned();
-    // A connection that breaks is the other side's to tell of.
-    let _ = watcher.watch(serving).await;
+    let silent = async {
+        sleep(HEAD).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        // A connection that breaks is the other side's to tell of.
+        _ = watcher.watch(serving) => {}
+        () = silent => {}
+    }
     service.connections.fetch_sub(1, Ordering::SeqCst);
 }
 

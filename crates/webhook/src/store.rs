@@ -158,10 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_held_is_what_the_watch_tells() {
-        let store = store(
-            Duration::from_secs(60),
-            &[spec("a", &json!({"B": "<x>", "A": 1}))],
-        );
+        let store = store(Duration::from_mins(1), &[spec("a", &json!({"B": "<x>", "A": 1}))]);
         store.set_live(true);
         assert_eq!(
             store.contents("a"),

@@ -135,7 +135,6 @@ impl<F: Follower> Round<F> {
     fn tell(&mut self, end: End) {
         let of: &dyn std::fmt::Display = &self.subject.called;
         match end {
-            End::Over(_) => {}
             End::Expired => self
                 .log
                 .info("the watch is too old: all are read again", &[("of", of)]),
@@ -144,7 +143,7 @@ impl<F: Follower> Round<F> {
                     .warn("the cluster cannot be watched", &[("of", of), ("reason", &error)]);
                 self.told = Some(error);
             }
-            End::Failed(_) => {}
+            End::Over(_) | End::Failed(_) => {}
         }
     }
 

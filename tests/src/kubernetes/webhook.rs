@@ -55,9 +55,9 @@ impl Certificates {
         fs::create_dir(&new).doing(what)?;
         fs::write(new.join("tls.crt"), certificate).doing(what)?;
         fs::write(new.join("tls.key"), key).doing(what)?;
-        let (link_now, link_new) = (self.directory.join("..data"), self.directory.join("..data_tmp"));
-        link(Path::new(&name), &link_new)?;
-        fs::rename(link_new, link_now).doing(what)?;
+        let (current, renamed) = (self.directory.join("..data"), self.directory.join("..data_tmp"));
+        link(Path::new(&name), &renamed)?;
+        fs::rename(renamed, current).doing(what)?;
         if let Some(old) = number.checked_sub(1) {
             fs::remove_dir_all(self.directory.join(format!("..{old}"))).doing(what)?;
         }

@@ -12,7 +12,7 @@ use crate::status::PodStatus;
 
 /// How long a pod lives before others see it that is shown [beside](Registration::show_beside) its start: nobody misses it by
 /// then, and what is written for others does not delay its start.
-const UNSEEN: Duration = Duration::from_millis(20);
+const UNSEEN: Duration = Duration::from_millis(5);
 
 /// A pod that this process runs. Dropping it leaves it to a repair, as this process's death would.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ struct Bed {
 impl Bed {
     async fn start(slowness: Duration) -> Self {
         let (fake, target) = Fake::start(slowness).await;
-        fake.put("webapp1", json!({"B": "<x>", "A": 1}));
+        fake.put("webapp1", &json!({"B": "<x>", "A": 1}));
         fake.users.lock().unwrap().push("web".to_owned());
         let directory = tempfile::tempdir().unwrap();
         let files = Files {
@@ -52,7 +52,7 @@ impl Bed {
         let server = Server::bind(settings, target, log).await.unwrap();
         let address = server.address();
         let (end, ended) = oneshot::channel();
-        let served = tokio::spawn(server.serve(async {
+        let serving = tokio::spawn(server.serve(async {
             let _ = ended.await;
         }));
         let mut roots = rustls::RootCertStore::empty();
@@ -68,7 +68,7 @@ impl Bed {
             client: Client::builder(TokioExecutor::new()).build(connector),
             address,
             end: Some(end),
-            served,
+            served: serving,
             _directory: directory,
         };
         bed.until("it is ready", async || bed.get("/readyz").await.0 == 200)
@@ -201,7 +201,7 @@ async fn the_watch_tells_what_changes_and_begins_anew_when_it_is_too_old() {
     };
     assert_eq!(mutate("webapp1").await, (true, None));
     assert_eq!(mutate("webapp2").await, (false, Some(404)));
-    bed.fake.put("webapp2", json!({}));
+    bed.fake.put("webapp2", &json!({}));
     assert_eq!(mutate("webapp2").await, (true, None), "what is not held is asked");
     let gone =
         json!({"type": "DELETED", "object": bed.fake.specs.lock().unwrap().remove("webapp1").unwrap()});
