@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use porthole_tests::program;
-use porthole_tests::session::Session;
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -113,7 +112,8 @@ fn ctrl_c_ends_it_well() {
     std::fs::write(directory.path().join("pod.yaml"), GOOD.replace("image", "imag")).unwrap();
     let mut porthole = Command::new(program::host("porthole").unwrap());
     porthole.args(["check", "--watch", "pod.yaml", "-o", "json"]);
-    let mut session = Session::start(porthole.current_dir(directory.path())).unwrap();
+    let mut session =
+        porthole_tests::session::Session::start(porthole.current_dir(directory.path())).unwrap();
     session.wait_for("\n", PATIENCE).unwrap();
     session.interrupt().unwrap();
     let (status, said) = session.end(PATIENCE).unwrap();
