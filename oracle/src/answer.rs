@@ -123,13 +123,52 @@ fn settle(value: &mut Value) {
     }
 }
 
-/// `(0xc000012345)` becomes `(0x…)`, and the UID that a Job's selector is made of is one without digits of its own.
+/// `(0xc000012345)` becomes `(0x…)`, as does what porthole shows in the place of such an address, and the UID that a Job's selector is made of is one without digits of its own.
 fn without_addresses(text: &str) -> String {
     let marks = ["controller-uid\":\"", "must be '"];
     let text = marks
         .iter()
         .fold(text.to_owned(), |text, mark| without_uids(&text, mark));
-    without_pointers(&text)
+    without_pointees(&without_pointers(&text))
+}
+
+/// The text without what pointers to strings and numbers point to.
+fn without_pointees(text: &str) -> String {
+    let mut kept = text.to_owned();
+    for mark in ["(*string)(", "(*int32)("] {
+        let mut parts = kept.split(mark);
+        let mut next = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            next.push_str(mark);
+            let end = match part.strip_prefix('"') {
+                Some(quoted) => end_of_string(quoted).map(|end| end + 1),
+                None => part
+                    .find(|c: char| !c.is_ascii_digit() && c != '-')
+                    .filter(|end| *end > 0),
+            };
+            match end.map(|end| &part[end..]).filter(|rest| rest.starts_with(')')) {
+                Some(rest) => {
+                    next.push_str("0x…");
+                    next.push_str(rest);
+                }
+                None => next.push_str(part),
+            }
+        }
+        kept = next;
+    }
+    kept
+}
+
+/// Where a string of JSON goes on behind its quotation mark.
+fn end_of_string(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.char_indices()
+        .find(|(_, c)| {
+            let ends = *c == '"' && !escaped;
+            escaped = *c == '\\' && !escaped;
+            ends
+        })
+        .map(|(at, _)| at + 1)
 }
 
 /// The text without the digits of UIDs that stand behind `mark`.
@@ -240,6 +279,10 @@ mod tests {
     #[test]
     fn addresses_are_one() {
         assert_eq!(without_addresses("(*int64)(0xc0004a1b30)"), "(*int64)(0x…)");
+        assert_eq!(
+            without_addresses(r#"{A:(*string)("x\")y"), B:(*int32)(-5), C:(*int32)(nil)}"#),
+            "{A:(*string)(0x…), B:(*int32)(0x…), C:(*int32)(nil)}"
+        );
         assert_eq!(without_addresses("(0xac1ca380)"), "(0x…)");
         let zeros = "must be '00000000-0000-0000-0000-000000000000'";
         assert_eq!(

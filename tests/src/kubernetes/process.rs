@@ -66,6 +66,7 @@ impl Process {
     }
 
     /// Its number.
+    #[cfg(feature = "client")]
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -79,6 +80,7 @@ impl Process {
     }
 
     /// Its exit status, as `wait` gives it, once it has ended: 0 where all was well.
+    #[cfg(feature = "client")]
     pub(super) fn ended(&self) -> Option<i32> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         let mut fields = stat.rsplit(") ").next()?.split_whitespace();
@@ -88,6 +90,7 @@ impl Process {
     }
 
     /// All that it has said.
+    #[cfg(feature = "client")]
     pub(super) fn said(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }

@@ -1,8 +1,11 @@
 //! Annotations of pods (`ValidatePodSpecificAnnotations`), and what they say beside the fields that took their place.
 
+mod made;
 mod tolerations;
 
 use porthole_manifest::Node;
+
+pub(crate) use made::check_keys as check_made_keys;
 
 use crate::container::{ContainerRef, containers};
 use crate::names;
@@ -82,7 +85,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     if let Some(annotations) = given {
         check_given(pass, annotations, &path);
     }
-    check_made_of_fields(pass, given, &path);
+    made::check_of_fields(pass, given, &path);
     let app_armor = given.filter(|_| pass.feature("AppArmor", 31));
     for entry in app_armor.into_iter().flat_map(Node::entries) {
         check_app_armor(pass, &entry.key.key_text(), entry.value, &path);
@@ -212,20 +215,11 @@ pub(crate) fn seccomp_of_namesake<'a>(
         }
         let context = other.security_context();
         let profile = context.and_then(|context| context.field("seccompProfile"));
-        if let Some(profile) = profile.filter(|profile| becomes_annotation(*profile)) {
+        if let Some(profile) = profile.filter(|profile| made::becomes_annotation(*profile)) {
             return (!is_itself).then_some((profile, before));
         }
     }
     None
-}
-
-/// Whether the API server makes an annotation of a `seccompProfile`.
-fn becomes_annotation(profile: Node<'_>) -> bool {
-    match text(profile, "type") {
-        "Unconfined" | "RuntimeDefault" => true,
-        "Localhost" => profile.field("localhostProfile").is_some(),
-        _ => false,
-    }
 }
 
 /// The profile of the Pod, or, by its name, of a container, where it comes from an annotation.
@@ -268,71 +262,6 @@ pub(crate) fn check_seccomp_of_others(pass: &mut Pass<'_>, container: Node<'_>, 
             &field,
             place(profile, "localhostProfile"),
         );
-    }
-}
-
-/// Up to 1.26 the API server made annotations of the fields of a Pod that is made, and looked at those too.
-fn check_made_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path: &Path<'_>) {
-    if pass.at_least(27) || !pass.is_pod() || pass.old.is_some() {
-        return;
-    }
-    let template = pass.template;
-    let of_pod = template.spec.and_then(|spec| spec.field("securityContext"));
-    let pod = std::iter::once((SECCOMP_POD.to_owned(), of_pod));
-    let others = containers(&template).map(|container| {
-        let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
-        (key, container.security_context())
-    });
-    let mut made = Vec::new();
-    for (key, context) in pod.chain(others) {
-        let Some(profile) = context.and_then(|context| context.field("seccompProfile")) else {
-            continue;
-        };
-        // Of containers of one name the first one's counts.
-        let given =
-            annotations.is_some_and(|annotations| annotations.get(&key).is_some()) || made.contains(&key);
-        if becomes_annotation(profile) {
-            made.push(key.clone());
-        }
-        if let Some(file) = some_text(profile, "localhostProfile")
-            && text(profile, "type") == "Localhost"
-            && !given
-        {
-            let span = profile.child("localhostProfile").span();
-            check_descending(pass, &SECCOMP_ANNOTATION, file, &path.child(&key), span);
-        }
-    }
-}
-
-/// Up to 1.26 the keys of the annotations that the API server makes of a Pod's fields are looked at as those that are given.
-pub(crate) fn check_made_keys(pass: &mut Pass<'_>) {
-    if pass.at_least(27) || !pass.is_pod() {
-        return;
-    }
-    let template = pass.template;
-    let given = annotations(pass);
-    let mut made = Vec::new();
-    for container in containers(&template) {
-        let context = container.security_context();
-        let Some(profile) = context.and_then(|context| context.field("seccompProfile")) else {
-            continue;
-        };
-        let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
-        if becomes_annotation(profile)
-            && !made.contains(&key)
-            && given.is_none_or(|given| given.get(&key).is_none())
-        {
-            let path = Path::root("metadata");
-            let faults = names::qualified_name(&key.to_lowercase(), pass.options.kubernetes_version);
-            pass.faults(
-                &SECCOMP_ANNOTATION,
-                &path.child("annotations"),
-                &key,
-                faults,
-                profile.span(),
-            );
-            made.push(key);
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, WorkloadKind};
 
 use super::job::{PER_INDEX, gated};
 use crate::container::{ContainerKind, containers_of};
@@ -47,7 +47,7 @@ pub(super) fn check(pass: &mut Pass<'_>, policy: Node<'_>, spec: Node<'_>, path:
     }
 }
 
-fn check_rule(report: &mut Report<'_>, rule: Node<'_>, path: &Path<'_>, limited: bool, names: &[&str]) {
+fn check_rule(report: &mut Pass<'_>, rule: Node<'_>, path: &Path<'_>, limited: bool, names: &[&str]) {
     let all = ["Count", "FailIndex", "FailJob", "Ignore"];
     let known: Vec<&str> = all
         .into_iter()
@@ -86,7 +86,9 @@ fn valid_values(known: &[&str]) -> String {
     format!("valid values: [{}]", known.join(" "))
 }
 
-fn check_conditions(report: &mut Report<'_>, rule: Node<'_>, path: &Path<'_>) {
+fn check_conditions(report: &mut Pass<'_>, rule: Node<'_>, path: &Path<'_>) {
+    // Up to 1.33 nothing was filled in below the template of a CronJob.
+    let is_filled = report.template.kind == WorkloadKind::Job || report.at_least(34);
     let count = items(rule, "onPodConditions").count();
     if count > PATTERN_LIMIT {
         let span = place(rule, "onPodConditions");
@@ -104,6 +106,12 @@ fn check_conditions(report: &mut Report<'_>, rule: Node<'_>, path: &Path<'_>) {
             place(pattern, "type"),
         );
         let status = text(pattern, "status");
+        if status.is_empty() && !is_filled {
+            let known = valid_values(&["False", "True", "Unknown"]);
+            let span = place(pattern, "status");
+            report.required(&POD_FAILURE_POLICY, &path.child("status"), known, span);
+            continue;
+        }
         // One that is not set is true.
         if !matches!(status, "" | "False" | "True" | "Unknown") {
             let known = ["False", "True", "Unknown"];

@@ -1,0 +1,102 @@
+//! Annotations that the API server makes of the fields of a Pod that is made, and then looks at as if they were given.
+
+use porthole_manifest::Node;
+
+use super::{
+    APP_ARMOR, APP_ARMOR_ANNOTATION, SECCOMP_ANNOTATION, SECCOMP_CONTAINER, SECCOMP_POD, annotations,
+};
+use crate::container::{ContainerRef, containers};
+use crate::names;
+use crate::path::Path;
+use crate::report::{some_text, text};
+use crate::rule::Rule;
+use crate::rules::container::security_context;
+use crate::rules::volumes::check_descending;
+use crate::validate::Pass;
+
+/// Up to 1.26 the API server made annotations of the fields of a Pod that is made, and looked at those too.
+pub(super) fn check_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path: &Path<'_>) {
+    if pass.at_least(27) || !pass.is_pod() || pass.old.is_some() {
+        return;
+    }
+    let template = pass.template;
+    let of_pod = template.spec.and_then(|spec| spec.field("securityContext"));
+    let pod = std::iter::once((SECCOMP_POD.to_owned(), of_pod));
+    let others = containers(&template).map(|container| {
+        let key = format!("{SECCOMP_CONTAINER}{}", container.name.unwrap_or_default());
+        (key, container.security_context())
+    });
+    let mut made = Vec::new();
+    for (key, context) in pod.chain(others) {
+        let Some(profile) = context.and_then(|context| context.field("seccompProfile")) else {
+            continue;
+        };
+        // Of containers of one name the first one's counts.
+        let given =
+            annotations.is_some_and(|annotations| annotations.get(&key).is_some()) || made.contains(&key);
+        if becomes_annotation(profile) {
+            made.push(key.clone());
+        }
+        if let Some(file) = some_text(profile, "localhostProfile")
+            && text(profile, "type") == "Localhost"
+            && !given
+        {
+            let span = profile.child("localhostProfile").span();
+            check_descending(pass, &SECCOMP_ANNOTATION, file, &path.child(&key), span);
+        }
+    }
+}
+
+/// The keys of the annotations that the API server makes of a Pod's fields are looked at as those that are given: of seccomp
+/// profiles up to 1.26, of `AppArmor` profiles from 1.30 to 1.33 (`applyAppArmorVersionSkew`).
+pub(crate) fn check_keys(pass: &mut Pass<'_>) {
+    if !pass.is_pod() {
+        return;
+    }
+    if !pass.at_least(27) {
+        check_keys_of(pass, SECCOMP_CONTAINER, &SECCOMP_ANNOTATION, |container| {
+            container.security_context()?.field("seccompProfile")
+        });
+    }
+    let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
+    if security_context::knows_app_armor(pass) && !pass.at_least(34) && !windows {
+        let of_pod = pass.spec.child("securityContext").field("appArmorProfile");
+        check_keys_of(pass, APP_ARMOR, &APP_ARMOR_ANNOTATION, |container| {
+            let own = container.security_context();
+            own.and_then(|own| own.field("appArmorProfile")).or(of_pod)
+        });
+    }
+}
+
+/// The keys of annotations with that prefix, made of what `profile` finds for each container.
+fn check_keys_of<'n>(
+    pass: &mut Pass<'n>,
+    prefix: &str,
+    rule: &'static Rule,
+    profile: impl Fn(&ContainerRef<'n>) -> Option<Node<'n>>,
+) {
+    let template = pass.template;
+    let given = annotations(pass);
+    let mut made = Vec::new();
+    for container in containers(&template) {
+        let Some(profile) = profile(&container).filter(|profile| becomes_annotation(*profile)) else {
+            continue;
+        };
+        let key = format!("{prefix}{}", container.name.unwrap_or_default());
+        if !made.contains(&key) && given.is_none_or(|given| given.get(&key).is_none()) {
+            let path = Path::root("metadata");
+            let faults = names::qualified_name(&key.to_lowercase(), pass.options.kubernetes_version);
+            pass.faults(rule, &path.child("annotations"), &key, faults, profile.span());
+            made.push(key);
+        }
+    }
+}
+
+/// Whether the API server makes an annotation of a profile.
+pub(super) fn becomes_annotation(profile: Node<'_>) -> bool {
+    match text(profile, "type") {
+        "Unconfined" | "RuntimeDefault" => true,
+        "Localhost" => profile.field("localhostProfile").is_some(),
+        _ => false,
+    }
+}
