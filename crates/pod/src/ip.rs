@@ -34,14 +34,19 @@ pub(crate) fn faults(text: &str, options: &Options) -> Faults {
     faults
 }
 
-/// What the API server warns of an address in a field of old (`GetWarningsForIP`, since 1.33).
-pub(crate) fn warning(text: &str) -> Option<String> {
+/// What the API server warns of an address in a field of old (`GetWarningsForIP`, since 1.33), in the words of the version.
+pub(crate) fn warning(text: &str, options: &Options) -> Option<String> {
     let address = parse(text)?;
     let quoted = crate::render::go_quote(text);
     if text.parse::<IpAddr>().is_err() || is_mapped(address) {
         let standard = address.to_canonical();
+        let said = if options.at_least(36) {
+            "is invalid"
+        } else {
+            "will be considered invalid in a future Kubernetes release"
+        };
         return Some(format!(
-            "non-standard IP address {quoted} is invalid: use \"{standard}\""
+            "non-standard IP address {quoted} {said}: use \"{standard}\""
         ));
     }
     let canonical = address.to_string();
@@ -200,17 +205,25 @@ mod tests {
 
     #[test]
     fn forms_that_are_not_canonical_are_warned_of() {
-        assert_eq!(warning("10.0.0.1"), None);
+        let warning = |text, minor| warning(text, &Options::of(Version::new(minor).expect("it is known")));
+        assert_eq!(warning("10.0.0.1", 37), None);
         assert_eq!(
-            warning("010.0.0.1").as_deref(),
+            warning("010.0.0.1", 37).as_deref(),
             Some("non-standard IP address \"010.0.0.1\" is invalid: use \"10.0.0.1\"")
         );
         assert_eq!(
-            warning("::ffff:1.2.3.4").as_deref(),
+            warning("010.0.0.1", 35).as_deref(),
+            Some(
+                "non-standard IP address \"010.0.0.1\" will be considered invalid in a future Kubernetes release: use \
+                 \"10.0.0.1\""
+            )
+        );
+        assert_eq!(
+            warning("::ffff:1.2.3.4", 37).as_deref(),
             Some("non-standard IP address \"::ffff:1.2.3.4\" is invalid: use \"1.2.3.4\"")
         );
         assert_eq!(
-            warning("FE80::1").as_deref(),
+            warning("FE80::1", 37).as_deref(),
             Some("IPv6 address \"FE80::1\" should be in RFC 5952 canonical format (\"fe80::1\")")
         );
     }

@@ -175,8 +175,8 @@ pub(crate) fn check_before_containers(pass: &mut Pass<'_>) {
 /// The warnings after those of the containers.
 pub(crate) fn check_after_containers(pass: &mut Pass<'_>) {
     let spec = pass.spec_path();
-    // Since 1.37 the number is mended in Pods before anybody looks.
-    let looked_at = pass.at_least(27) && !(pass.at_least(37) && pass.is_pod());
+    // In Pods the number is mended before anybody looks.
+    let looked_at = pass.at_least(27) && !pass.is_pod();
     if looked_at && int(pass.spec, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
         let message = "must be >= 0; negative values are invalid and will be treated as 1";
         let field = spec.child("terminationGracePeriodSeconds");
@@ -465,7 +465,7 @@ fn check_addresses(pass: &mut Pass<'_>) {
     let config = spec.child("dnsConfig");
     let list = config.child("nameservers");
     for (index, item) in items(pass.spec.child("dnsConfig"), "nameservers").enumerate() {
-        if let Some(message) = item.as_str().and_then(ip::warning) {
+        if let Some(message) = item.as_str().and_then(|text| ip::warning(text, pass.options)) {
             warn(
                 pass,
                 &UNUSUAL_IP_ADDRESS,
@@ -477,7 +477,7 @@ fn check_addresses(pass: &mut Pass<'_>) {
     }
     let list = spec.child("hostAliases");
     for (index, alias) in items(pass.spec, "hostAliases").enumerate() {
-        if let Some(message) = ip::warning(text(alias, "ip")) {
+        if let Some(message) = ip::warning(text(alias, "ip"), pass.options) {
             let at = list.index(index);
             warn(
                 pass,

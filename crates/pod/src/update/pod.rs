@@ -172,12 +172,6 @@ impl Change<'_, '_> {
             take_images(old.get_mut(list));
             take_images(new.get_mut(list));
         }
-        let grace =
-            |spec: &Map<String, Value>| spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64);
-        if grace(&old).is_some_and(|seconds| seconds < 0) && grace(&new) == Some(1) {
-            new.remove("terminationGracePeriodSeconds");
-            old.remove("terminationGracePeriodSeconds");
-        }
         if gated && pass.at_least(27) {
             self.check_gated(pass, &mut old, &mut new);
         }
@@ -295,6 +289,12 @@ fn only_adds(old: &Value, new: &Value) -> bool {
 
 /// What the API server fills into Pods only.
 fn fill_in(spec: &mut Map<String, Value>) {
+    // A negative one was mended when it was read.
+    if let Some(grace) = spec.get_mut("terminationGracePeriodSeconds")
+        && grace.as_i64().is_some_and(|seconds| seconds < 0)
+    {
+        *grace = 1.into();
+    }
     spec.entry("enableServiceLinks").or_insert_with(|| true.into());
     spec.entry("preemptionPolicy")
         .or_insert_with(|| "PreemptLowerPriority".into());
