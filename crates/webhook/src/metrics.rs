@@ -196,6 +196,8 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -226,5 +228,42 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn the_dashboard_shows_all_that_is_measured_and_nothing_else() {
+        const PREFIX: &str = "porthole_webhook_";
+        let plain = |name: &str| {
+            let suffixes = ["_bucket", "_count", "_sum", "_total"];
+            let cut = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
+            cut.unwrap_or(name).to_owned()
+        };
+        // What was never counted is not told.
+        let metrics = Metrics::new();
+        metrics.answered("/mutate", "patched", Duration::ZERO);
+        metrics.refused("gmsa-unauthorized");
+        metrics.access("hit");
+        metrics.api("ok");
+        metrics.reloaded("new");
+        let text = metrics.render(&Gauged::default());
+        let measured: BTreeSet<String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+            .map(plain)
+            .collect();
+        let dashboard = include_str!("../../../deploy/grafana-dashboard.json");
+        let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+        let mut shown = BTreeSet::new();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let query = target["expr"].as_str().unwrap();
+                assert_eq!(query.matches('(').count(), query.matches(')').count(), "{query}");
+                for (at, _) in query.match_indices(PREFIX) {
+                    let mut parts = query[at..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                    shown.extend(parts.next().map(plain));
+                }
+            }
+        }
+        assert_eq!(shown, measured);
     }
 }
