@@ -17,8 +17,11 @@ const KUSTOMIZE: &str = "kustomize.config.k8s.io";
 
 /// Whether no request can be made of the object: its kind is not known, or its version.
 pub(crate) fn is_no_object(object: &Object<'_>) -> bool {
-    let lacks = |text: Option<&str>| text.is_none_or(str::is_empty);
     lacks(object.api_version) || lacks(object.kind)
+}
+
+fn lacks(text: Option<&str>) -> bool {
+    text.is_none_or(str::is_empty)
 }
 
 /// What there is to say of a document that is no object of a cluster.
@@ -35,9 +38,9 @@ pub(crate) fn check(object: &Object<'_>) -> Option<Finding> {
     if !is_no_object(object) || object.node.is_null() {
         return None;
     }
-    let lacking = match (object.api_version, object.kind) {
-        (Some(_), None) => "`kind` is not set",
-        (None, Some(_)) => "`apiVersion` is not set",
+    let lacking = match (lacks(object.api_version), lacks(object.kind)) {
+        (false, true) => "`kind` is not set",
+        (true, false) => "`apiVersion` is not set",
         _ => "`apiVersion` and `kind` are not set",
     };
     let text = format!("this is no object of a cluster: {lacking}; nothing of it is checked");

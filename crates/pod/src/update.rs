@@ -147,12 +147,12 @@ impl Change<'_, '_> {
     }
 
     /// Refuses a change of the text `key`, which is the default only where there is none.
-    fn fix_some_text(self, report: &mut Report<'_>, path: &Path<'_>, key: &str, default: Option<&str>) {
+    fn fix_some_text(self, report: &mut Report<'_>, field: &Path<'_>, key: &str, default: Option<&str>) {
         let given = some_text(self.new, key).or(default);
         if some_text(self.old, key).or(default) != given {
             let value = given.map_or(Shown::Null, Shown::Named);
             let span = place(self.new, key);
-            report.invalid(&IMMUTABLE_FIELD, &path.child(key), value, IMMUTABLE, span);
+            report.invalid(&IMMUTABLE_FIELD, field, value, IMMUTABLE, span);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::render::go_quote;
 use crate::report::{Report, Shown, place, some_text, text};
 use crate::rule::rules;
 use crate::rules::container::security_context;
+use crate::rules::os;
 use crate::rules::volumes::check_descending;
 use crate::validate::Pass;
 
@@ -41,7 +42,7 @@ rules! { ApiServer:
 }
 
 pub(crate) const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
-const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+pub(crate) const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 pub(crate) const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -325,8 +326,7 @@ fn check_namesake(pass: &mut Pass<'_>, profile: Node<'_>, other: Node<'_>, path:
 }
 
 fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
-    let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
-    if !security_context::knows_app_armor(pass) || windows {
+    if !security_context::knows_app_armor(pass) || os::is_windows(pass) {
         return;
     }
     let spec = pass.spec_path();
@@ -375,11 +375,10 @@ pub(crate) fn app_armor_skew<'a>(
     annotations: Node<'a>,
     container: &ContainerRef<'_>,
 ) -> Option<(String, Node<'a>)> {
-    let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
     let own = container
         .security_context()
         .and_then(|context| context.field("appArmorProfile"));
-    if !pass.is_pod() || !security_context::knows_app_armor(pass) || windows || own.is_some() {
+    if !pass.is_pod() || !security_context::knows_app_armor(pass) || os::is_windows(pass) || own.is_some() {
         return None;
     }
     let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());

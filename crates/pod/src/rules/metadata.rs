@@ -18,7 +18,7 @@ use crate::names;
 use crate::path::Path;
 use crate::report::{Report, Shown, int, place, text};
 use crate::rule::{Rule, rules};
-use crate::rules::{annotations, labels, workload};
+use crate::rules::{annotations, labels};
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -93,13 +93,13 @@ pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>, demands: Demands,
 }
 
 /// The metadata of a Job: without labels of its own it has those of its template, with what the API server adds to these.
-pub(crate) fn check_job(pass: &mut Pass<'_>, demands: Demands) {
+pub(crate) fn check_job(pass: &mut Pass<'_>, demands: Demands, labels: Option<Node<'_>>) {
     let path = Path::root("metadata");
     let template = pass.template;
     let metadata = template.object.child("metadata");
     check_name(pass, template.object, demands, &path);
     check_place(pass, metadata, demands, &path);
-    if let Some(given) = own_labels(metadata).or(workload::default_labels(pass)) {
+    if let Some(given) = own_labels(metadata).or(labels) {
         labels::check(pass, given, &path.child("labels"));
         // An API server that may have to generate a name again works on a copy, which does not get them.
         let copies = pass.feature("RetryGenerateName", 32) && text(metadata, "name").is_empty();

@@ -36,7 +36,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
         return;
     }
     let kept = kept(pass);
-    let Some(own) = pass.spec.field("resources").or(kept) else {
+    let Some(own) = pass.spec.field("resources").or(kept.map(|(_, own)| own)) else {
         return;
     };
     let spec = pass.spec_path();
@@ -49,9 +49,9 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
         return;
     }
     let (mut limits, mut requests) = resources::limits_and_requests(own, false);
-    if let (Some(_), Some(old)) = (kept, pass.old) {
+    if let Some((old, _)) = kept {
         // It was taken as it is, once; the containers are other ones.
-        fill_in(pass, old.child("spec"), &mut limits, &mut requests);
+        fill_in(pass, old, &mut limits, &mut requests);
         for entry in limits.iter_mut().chain(&mut requests) {
             entry.span = span;
         }
@@ -83,13 +83,15 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     check_containers(pass, &path, &limits, &requests);
 }
 
-/// The resources of the Pod that is changed, which stay where the new one has none: they can be changed, not taken away.
-fn kept<'n>(pass: &Pass<'n>) -> Option<Node<'n>> {
-    let is_kept = pass.spec.field("resources").is_none() && keeps(pass);
-    pass.old.filter(|_| is_kept)?.child("spec").field("resources")
+/// The spec of the Pod that is changed and its resources, which stay where the new one has none: they can be changed, not
+/// taken away.
+fn kept<'n>(pass: &Pass<'n>) -> Option<(Node<'n>, Node<'n>)> {
+    let is_kept = pass.is_pod() && pass.spec.field("resources").is_none() && keeps(pass);
+    let old = pass.old_spec().filter(|_| is_kept)?;
+    Some((old, old.field("resources")?))
 }
 
-/// Whether a Pod keeps the resources that it had.
+/// Whether a Pod keeps the resources that it had, and is given more of them than by its limits.
 pub(crate) fn keeps(report: &Report<'_>) -> bool {
     report.enabled("PodLevelResourcesFixDefaulting")
 }
@@ -99,8 +101,8 @@ fn is_of_pods(pass: &Pass<'_>, name: &str) -> bool {
     matches!(name, "cpu" | "memory") || (pass.at_least(33) && resources::is_huge_pages(name))
 }
 
-/// The limits and the requests that the API server fills in in Pods, here by the containers of `spec`: limits of huge pages by what the containers have
-/// together; then requests by what the containers ask for together, else by the limits.
+/// The limits and the requests that the API server fills in in Pods, here by the containers of `spec`: limits of huge pages
+/// by what the containers have together; then requests by what the containers ask for together, else by the limits.
 fn fill_in<'n>(pass: &Pass<'_>, spec: Node<'n>, limits: &mut Vec<Entry<'n>>, requests: &mut Vec<Entry<'n>>) {
     if !pass.is_pod() || (limits.is_empty() && requests.is_empty()) {
         return;
@@ -114,7 +116,7 @@ fn fill_in<'n>(pass: &Pass<'_>, spec: Node<'n>, limits: &mut Vec<Entry<'n>>, req
             }
         }
     }
-    if limits.is_empty() && !pass.enabled("PodLevelResourcesFixDefaulting") {
+    if limits.is_empty() && !keeps(pass) {
         return;
     }
     let missing = |requests: &[Entry<'_>], name: &str| !requests.iter().any(|request| request.name == name);

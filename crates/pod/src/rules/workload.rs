@@ -120,8 +120,8 @@ pub(crate) fn default_labels<'a>(pass: &Pass<'a>) -> Option<Node<'a>> {
         pass.template.kind,
         WorkloadKind::Job | WorkloadKind::ReplicationController
     );
-    let has_some = |old: Node<'_>| metadata::own_labels(old.child("metadata")).is_none();
-    if !defaults || pass.old.is_some_and(has_some) {
+    let was_filled = |old: Node<'_>| metadata::own_labels(old.child("metadata")).is_none();
+    if !defaults || pass.old.is_some_and(was_filled) {
         return None;
     }
     selector::template_labels(pass)

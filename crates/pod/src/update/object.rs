@@ -53,17 +53,15 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
         }
         Known::ConfigMap => {
             metadata::check_changed(report, object, demands, None);
-            let same = |key| Data::of(change.old, key) == Data::of(object, key);
-            let data = ["data", "binaryData"].map(|key| (key, same(key)));
-            change.check_immutable(report, &data);
+            let same = |key: &str| Data::of(change.old, key) == Data::of(object, key);
+            change.check_immutable(report, &["data", "binaryData"], same);
             known.check(report, object);
         }
         Known::Secret => {
             metadata::check_changed(report, object, demands, None);
             change.fix_text(report, &Path::root("type"), "type", "Opaque");
             let contents = Contents::over(change.old, object);
-            let same = Contents::of(change.old).is_same(&contents);
-            change.check_immutable(report, &[("data", same)]);
+            change.check_immutable(report, &["data"], |_| Contents::of(change.old).is_same(&contents));
             metadata::check(report, object, demands, None);
             secret::check(report, object, &contents);
         }
@@ -115,8 +113,8 @@ impl Change<'_, '_> {
         }
     }
 
-    /// Data that is set to stay as it is: of each field whether it does.
-    fn check_immutable(self, report: &mut Report<'_>, fields: &[(&str, bool)]) {
+    /// Data that is set to stay as it is; `same` is whether a field does.
+    fn check_immutable(self, report: &mut Report<'_>, fields: &[&str], same: impl Fn(&str) -> bool) {
         if !is_true(self.old, "immutable") {
             return;
         }
@@ -125,7 +123,7 @@ impl Change<'_, '_> {
             let span = place(self.new, "immutable");
             report.forbidden(&IMMUTABLE_DATA, &Path::root("immutable"), detail, span);
         }
-        for (key, _) in fields.iter().filter(|(_, same)| !same) {
+        for key in fields.iter().filter(|key| !same(key)) {
             report.forbidden(&IMMUTABLE_DATA, &Path::root(key), detail, place(self.new, key));
         }
     }
@@ -176,18 +174,8 @@ impl Change<'_, '_> {
                 place(self.new, "value"),
             );
         }
-        let policy = |node| some_text(node, "preemptionPolicy").unwrap_or("PreemptLowerPriority");
-        if policy(self.old) != policy(self.new) {
-            let span = place(self.new, "preemptionPolicy");
-            let field = Path::root("preemptionPolicy");
-            report.invalid(
-                &IMMUTABLE_FIELD,
-                &field,
-                Shown::Named(policy(self.new)),
-                IMMUTABLE,
-                span,
-            );
-        }
+        let key = "preemptionPolicy";
+        self.fix_some_text(report, &Path::root(key), key, Some("PreemptLowerPriority"));
     }
 
     /// A claim that is not bound.
@@ -237,18 +225,8 @@ impl Change<'_, '_> {
             let span = spec.new.child("resources").span();
             report.forbidden(&CLAIM_CHANGED, &requests.child("storage"), detail, span);
         }
-        let mode = |node| some_text(node, "volumeMode").unwrap_or("Filesystem");
-        if mode(spec.old) != mode(spec.new) {
-            let span = place(spec.new, "volumeMode");
-            let field = Path::root("volumeMode");
-            report.invalid(
-                &IMMUTABLE_FIELD,
-                &field,
-                Shown::Named(mode(spec.new)),
-                IMMUTABLE,
-                span,
-            );
-        }
+        let key = "volumeMode";
+        spec.fix_some_text(report, &Path::root(key), key, Some("Filesystem"));
     }
 
     /// The class of a claim that names none can be named, later too; the annotation that named it of old stays.

@@ -133,11 +133,11 @@ impl Change<'_, '_> {
     fn check_gates(self, pass: &mut Pass<'_>) {
         let spec = pass.spec_path();
         let path = spec.child("schedulingGates");
-        let gates: Vec<_> = items(self.new, "schedulingGates").collect();
+        let [old, gates] =
+            [self.old, self.new].map(|spec| items(spec, "schedulingGates").collect::<Vec<_>>());
         for (index, gate) in gates.iter().copied().enumerate() {
             let name = text(gate, "name");
             let has = |gates: &[Node<'_>]| gates.iter().any(|gate| text(*gate, "name") == name);
-            let old: Vec<_> = items(self.old, "schedulingGates").collect();
             // Of those of one name the last is told of.
             if !has(&old) && !has(&gates[index + 1..]) {
                 let detail = format!("only deletion is allowed, but found new scheduling gate '{name}'");
@@ -339,7 +339,7 @@ fn keep(
     keeps_resources: bool,
 ) {
     const TOKEN: &str = "kube-api-access-";
-    const KEPT: [&str; 3] = ["nodeName", "priority", "preemptionPolicy"];
+    const KEPT: [&str; 2] = ["nodeName", "priority"];
     for key in KEPT.into_iter().chain(keeps_resources.then_some("resources")) {
         let is_said = new.contains_key(key) || written.field(key).is_some();
         if let Some(value) = old.get(key).filter(|_| !is_said) {

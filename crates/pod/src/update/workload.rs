@@ -37,7 +37,6 @@ pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
     if twice {
         // It is asked all that a new one is, and then once more what a changed one is.
         workload::check(pass, Some(generated));
-        pass.made_labels.clear();
     }
     metadata::check_changed(pass, object, demands, labels);
     match kind {
@@ -222,7 +221,8 @@ impl Change<'_, '_> {
         let made = !is_true(self.old, "manualSelector");
         self.fix_selector(report, path, (made, self.keeps_selector()));
         self.check_job_template(report, path);
-        self.fix_some_text(report, path, "completionMode", Some("NonIndexed"));
+        let field = path.child("completionMode");
+        self.fix_some_text(report, &field, "completionMode", Some("NonIndexed"));
         if report.at_least(25) && report.feature("JobPodFailurePolicy", 31) {
             self.fix(report, path, "batch/v1.PodFailurePolicy", "podFailurePolicy");
         }
@@ -230,7 +230,7 @@ impl Change<'_, '_> {
             self.fix_int(report, path, "backoffLimitPerIndex");
         }
         if report.at_least(30) && report.feature("JobManagedBy", 35) {
-            self.fix_some_text(report, path, "managedBy", None);
+            self.fix_some_text(report, &path.child("managedBy"), "managedBy", None);
         }
         if report.at_least(30) && report.feature("JobSuccessPolicy", 33) {
             self.fix(report, path, "batch/v1.SuccessPolicy", "successPolicy");

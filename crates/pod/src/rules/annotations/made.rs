@@ -11,6 +11,7 @@ use crate::path::Path;
 use crate::report::{some_text, text};
 use crate::rule::Rule;
 use crate::rules::container::security_context;
+use crate::rules::os;
 use crate::rules::volumes::check_descending;
 use crate::validate::Pass;
 
@@ -58,8 +59,7 @@ pub(crate) fn check_keys(pass: &mut Pass<'_>) {
             container.security_context()?.field("seccompProfile")
         });
     }
-    let windows = pass.spec.at("os.name").and_then(Node::as_str) == Some("windows");
-    if security_context::knows_app_armor(pass) && !pass.at_least(34) && !windows {
+    if security_context::knows_app_armor(pass) && !pass.at_least(34) && !os::is_windows(pass) {
         let of_pod = pass.spec.child("securityContext").field("appArmorProfile");
         check_keys_of(pass, APP_ARMOR, &APP_ARMOR_ANNOTATION, |container| {
             let own = container.security_context();

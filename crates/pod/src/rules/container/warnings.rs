@@ -35,8 +35,6 @@ rules! { ApiServer:
     PORT_NAME_AMBIGUOUS = "port-name-ambiguous";
 }
 
-const SECCOMP: &str = "container.seccomp.security.alpha.kubernetes.io/";
-
 /// A container on the way through the warnings.
 struct Visited<'a> {
     kind: ContainerKind,
@@ -82,7 +80,7 @@ fn annotations(pass: &mut Pass<'_>, container: Node<'_>) {
     let path = Path::root(&path);
     let context = container.child("securityContext");
     let name = text(container, "name");
-    let key = format!("{SECCOMP}{name}");
+    let key = format!("{}{name}", pod_annotations::SECCOMP_CONTAINER);
     if context.field("seccompProfile").is_none()
         && pod_annotations::seccomp_field(pass, Some(name)).is_none()
         && let Some(annotation) = annotations.get(&key)

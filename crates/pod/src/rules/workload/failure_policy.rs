@@ -47,37 +47,37 @@ pub(super) fn check(pass: &mut Pass<'_>, policy: Node<'_>, spec: Node<'_>, path:
     }
 }
 
-fn check_rule(report: &mut Pass<'_>, rule: Node<'_>, path: &Path<'_>, limited: bool, names: &[&str]) {
+fn check_rule(pass: &mut Pass<'_>, rule: Node<'_>, path: &Path<'_>, limited: bool, names: &[&str]) {
     let all = ["Count", "FailIndex", "FailJob", "Ignore"];
     let known: Vec<&str> = all
         .into_iter()
-        .filter(|action| *action != "FailIndex" || report.at_least(28))
+        .filter(|action| *action != "FailIndex" || pass.at_least(28))
         .collect();
     let action = text(rule, "action");
     let field = path.child("action");
     let span = place(rule, "action");
     if action.is_empty() {
-        report.required(&POD_FAILURE_POLICY, &field, valid_values(&known), span);
+        pass.required(&POD_FAILURE_POLICY, &field, valid_values(&known), span);
     } else if !known.contains(&action) {
-        report.not_supported(&POD_FAILURE_POLICY, &field, Shown::Named(action), &known, span);
+        pass.not_supported(&POD_FAILURE_POLICY, &field, Shown::Named(action), &known, span);
     } else if action == "FailIndex" && !limited {
         let detail = "requires the backoffLimitPerIndex to be set";
-        report.invalid(&POD_FAILURE_POLICY, &field, Shown::Named(action), detail, span);
+        pass.invalid(&POD_FAILURE_POLICY, &field, Shown::Named(action), detail, span);
     }
     let codes = rule.field("onExitCodes");
     if let Some(codes) = codes {
-        check_codes(report, codes, &path.child("onExitCodes"), names);
+        check_codes(pass, codes, &path.child("onExitCodes"), names);
     }
     let conditions = has_items(rule, "onPodConditions");
     if conditions {
-        check_conditions(report, rule, &path.child("onPodConditions"));
+        check_conditions(pass, rule, &path.child("onPodConditions"));
     }
     let detail = match (codes.is_some(), conditions) {
         (true, true) => "specifying both OnExitCodes and OnPodConditions is not supported",
         (false, false) => "specifying one of OnExitCodes and OnPodConditions is required",
         _ => return,
     };
-    report.invalid_without_value(&POD_FAILURE_POLICY, path, detail, rule.span());
+    pass.invalid_without_value(&POD_FAILURE_POLICY, path, detail, rule.span());
 }
 
 /// The values that there are, as the API server lists them for one that is missing.
@@ -86,19 +86,19 @@ fn valid_values(known: &[&str]) -> String {
     format!("valid values: [{}]", known.join(" "))
 }
 
-fn check_conditions(report: &mut Pass<'_>, rule: Node<'_>, path: &Path<'_>) {
+fn check_conditions(pass: &mut Pass<'_>, rule: Node<'_>, path: &Path<'_>) {
     // Up to 1.33 nothing was filled in below the template of a CronJob.
-    let is_filled = report.template.kind == WorkloadKind::Job || report.at_least(34);
+    let is_filled = pass.template.kind == WorkloadKind::Job || pass.at_least(34);
     let count = items(rule, "onPodConditions").count();
     if count > PATTERN_LIMIT {
         let span = place(rule, "onPodConditions");
-        report.too_many(&POD_FAILURE_POLICY, path, (count, PATTERN_LIMIT), span);
+        pass.too_many(&POD_FAILURE_POLICY, path, (count, PATTERN_LIMIT), span);
     }
     for (index, pattern) in items(rule, "onPodConditions").enumerate() {
         let path = path.index(index);
         let kind = text(pattern, "type");
-        let faults = names::qualified_name(kind, report.options.kubernetes_version);
-        report.faults(
+        let faults = names::qualified_name(kind, pass.options.kubernetes_version);
+        pass.faults(
             &POD_FAILURE_POLICY,
             &path.child("type"),
             kind,
@@ -109,14 +109,14 @@ fn check_conditions(report: &mut Pass<'_>, rule: Node<'_>, path: &Path<'_>) {
         if status.is_empty() && !is_filled {
             let known = valid_values(&["False", "True", "Unknown"]);
             let span = place(pattern, "status");
-            report.required(&POD_FAILURE_POLICY, &path.child("status"), known, span);
+            pass.required(&POD_FAILURE_POLICY, &path.child("status"), known, span);
             continue;
         }
         // One that is not set is true.
         if !matches!(status, "" | "False" | "True" | "Unknown") {
             let known = ["False", "True", "Unknown"];
             let span = place(pattern, "status");
-            report.not_supported(
+            pass.not_supported(
                 &POD_FAILURE_POLICY,
                 &path.child("status"),
                 Shown::Named(status),

@@ -2,7 +2,7 @@
 
 use porthole_manifest::{Node, WorkloadKind};
 
-use super::job::{REPLACEMENT_POLICY, gated};
+use super::job::REPLACEMENT_POLICY;
 use crate::report::int;
 use crate::validate::Pass;
 
@@ -21,13 +21,16 @@ pub(super) fn completions(pass: &Pass<'_>, spec: Node<'_>) -> Option<i64> {
 /// When a pod is replaced, where that is said, or was filled in when the Job was made: that stays.
 pub(super) fn replacement_policy<'a>(pass: &Pass<'a>, spec: Node<'a>) -> Option<&'a str> {
     const KEY: &str = "podReplacementPolicy";
-    if let Some(node) = gated(pass, spec, KEY, REPLACEMENT_POLICY) {
+    let (gate, always) = REPLACEMENT_POLICY;
+    if !pass.feature(gate, always) {
+        return None;
+    }
+    if let Some(node) = spec.field(KEY) {
         return Some(node.as_str().unwrap_or_default());
     }
     let is_job = pass.template.kind == WorkloadKind::Job;
     let old = pass.old.filter(|_| is_job)?.field("spec")?;
-    let (gate, always) = REPLACEMENT_POLICY;
-    if !pass.feature(gate, always) || !spec.is_mapping() || old.field(KEY).is_some() {
+    if !spec.is_mapping() || old.field(KEY).is_some() {
         return None;
     }
     Some(match old.field("podFailurePolicy") {

@@ -6,7 +6,7 @@ use porthole_manifest::Node;
 
 use super::filled_in::{completions, replacement_policy};
 use super::selector::{self, Labels, Selector, WORKLOAD_SELECTOR, labels_of, template_labels};
-use super::{NEGATIVE_NUMBER, failure_policy, spec_of, success_policy};
+use super::{NEGATIVE_NUMBER, default_labels, failure_policy, spec_of, success_policy};
 use crate::names;
 use crate::path::Path;
 use crate::render::go_quote;
@@ -54,7 +54,7 @@ pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>, made
     if labelled {
         make_labels(pass, given, &name);
     }
-    metadata::check_job(pass, demands);
+    metadata::check_job(pass, demands, default_labels(pass));
     let selector = selector_of(pass, spec, generated);
     if let Some(made) = selector.as_ref().filter(|_| !manual) {
         check_generated(pass, given, made, &name, path);
