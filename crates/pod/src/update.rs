@@ -15,7 +15,7 @@ use self::stored::Stored;
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::path::Path;
-use crate::report::{Report, Shown, is_removed, place, some_text, text};
+use crate::report::{Report, Shown, place, some_text, text};
 use crate::rule::{Rule, rules};
 use crate::rules::object::{Known, credential_spec};
 use crate::rules::workload::warnings::{ALL_REVISIONS, WORKLOAD_NAME_AS_HOSTNAME, ZONE_IN_SCHEDULE};
@@ -89,17 +89,22 @@ pub fn change_warnings(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
     };
     let (group, kind) = (new.group(), template.kind);
     let changed = workload::is_changed(old.node, new.node, group, kind, options);
-    let of = match (kind, pod_template(old)) {
+    let (of, is_old) = match (kind, pod_template(old)) {
         (WorkloadKind::Pod, _) => return Vec::new(),
         // The server has the two of them the wrong way round.
-        (WorkloadKind::ReplicationController, Some(old)) => old,
-        _ => template,
+        (WorkloadKind::ReplicationController, Some(old)) => (old, true),
+        _ => (template, false),
     };
     let mut found = warnings_at(&of, of.prefix, options);
     found.retain(|finding| {
         let is_one = |rules: &[&Rule]| rules.contains(&finding.rule);
         is_one(&[&ALL_REVISIONS, &ZONE_IN_SCHEDULE]) || changed && !is_one(&[&WORKLOAD_NAME_AS_HOSTNAME])
     });
+    for finding in found.iter_mut().filter(|_| is_old) {
+        // The places are those of another file.
+        finding.span = Some(new.node.span());
+        finding.related.clear();
+    }
     found
 }
 
@@ -111,11 +116,6 @@ struct Change<'o, 'n> {
 }
 
 impl Change<'_, '_> {
-    /// Whether what `key` holds is taken away, and with it what the API server has added to it.
-    fn removes(self, key: &str) -> bool {
-        is_removed(self.old, self.new, key)
-    }
-
     /// The change of what `key` holds.
     fn child(self, key: &str) -> Self {
         Self {

@@ -69,6 +69,11 @@ impl<'a> Pass<'a> {
         self.template.kind == WorkloadKind::Pod
     }
 
+    /// The spec of the workload that this one is to replace.
+    pub(crate) fn old_workload_spec(&self) -> Option<Node<'a>> {
+        self.old.map(|old| old.child("spec"))
+    }
+
     /// The spec of the pod that this one is to replace.
     pub(crate) fn old_spec(&self) -> Option<Node<'a>> {
         self.old?.at(self.template.prefix)
@@ -92,7 +97,7 @@ pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
     if pass.is_pod() {
         check_pod(&mut pass);
     } else {
-        workload::check(&mut pass, None);
+        workload::check(&mut pass);
     }
     pass.into_findings()
 }
@@ -112,7 +117,7 @@ pub fn validate_object(object: &Object<'_>, options: &Options) -> Vec<Finding> {
     }
     let mut report = Report::new(options);
     if let Some(known) = Known::of(object.group(), kind) {
-        known.check(&mut report, object.node);
+        known.check(&mut report, None, object.node);
     }
     report.into_findings()
 }

@@ -115,15 +115,10 @@ impl Known {
         }
     }
 
-    /// All that is asked of an object of the kind.
-    pub(crate) fn check(self, report: &mut Report<'_>, object: Node<'_>) {
+    /// All that is asked of an object of the kind as it is, which may take the place of `old`: what was stored of that stays.
+    pub(crate) fn check<'n>(self, report: &mut Report<'_>, old: Option<Node<'n>>, object: Node<'n>) {
         let demands = self.demands(report.options);
         metadata::check(report, object, demands, None);
-        self.check_rest(report, object);
-    }
-
-    /// All that is asked beside the metadata.
-    fn check_rest(self, report: &mut Report<'_>, object: Node<'_>) {
         match self {
             Self::ClusterRole => role::check_cluster(report, object),
             Self::ClusterRoleBinding => binding::check(report, object, false),
@@ -132,13 +127,20 @@ impl Known {
             Self::Namespace => namespace::check(report, object),
             Self::PersistentVolumeClaim => {
                 let path = crate::path::Path::root("spec");
-                volumes::claim::check_object(report, None, object.child("spec"), &path);
+                let old = old.map(|old| old.child("spec"));
+                volumes::claim::check_object(report, old, object.child("spec"), &path);
             }
             Self::PriorityClass => priority_class::check(report, object),
             Self::Role => role::check(report, object),
             Self::RoleBinding => binding::check(report, object, true),
             Self::RuntimeClass => runtime_class::check(report, object),
-            Self::Secret => secret::check(report, object, &secret::Contents::of(object)),
+            Self::Secret => {
+                let contents = match old {
+                    Some(old) => secret::Contents::over(old, object),
+                    None => secret::Contents::of(object),
+                };
+                secret::check(report, object, &contents);
+            }
             Self::Service => service::check(report, object),
             Self::ServiceAccount => {}
         }

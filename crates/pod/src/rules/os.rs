@@ -1,6 +1,6 @@
 //! `spec.os`, and the fields that a pod of one system may not set (`validateOS`, `validateLinux`, `validateWindows`).
 
-use porthole_manifest::{Node, PodTemplate};
+use porthole_manifest::{Node, PodTemplate, Span};
 
 use crate::container::containers;
 use crate::path::Path;
@@ -173,7 +173,7 @@ fn windows(pass: &mut Pass<'_>) {
             Owner::Context => (context, &context_path),
         };
         if let Some(value) = set_field(pass, holder, key) {
-            refuse(pass, path, key, value);
+            refuse(pass, path, key, value.span());
         }
     }
     let made = made_before(pass);
@@ -204,7 +204,14 @@ fn windows(pass: &mut Pass<'_>) {
                 _ => own,
             };
             if let Some(value) = value {
-                refuse(pass, &path, key, value);
+                // What was made of the old Pod's annotation is in another file.
+                let is_old = own.is_none() && key == "appArmorProfile";
+                let span = if is_old {
+                    container.node.span()
+                } else {
+                    value.span()
+                };
+                refuse(pass, &path, key, span);
             }
         }
     }
@@ -249,7 +256,7 @@ fn set_field<'a>(pass: &Pass<'a>, holder: Node<'a>, key: &str) -> Option<Node<'a
     counts.then_some(value)
 }
 
-fn refuse(pass: &mut Pass<'_>, owner: &Path<'_>, key: &str, value: Node<'_>) {
+fn refuse(pass: &mut Pass<'_>, owner: &Path<'_>, key: &str, span: Span) {
     let detail = "cannot be set for a windows pod";
-    pass.forbidden(&LINUX_FIELD_ON_WINDOWS, &owner.child(key), detail, value.span());
+    pass.forbidden(&LINUX_FIELD_ON_WINDOWS, &owner.child(key), detail, span);
 }

@@ -18,6 +18,7 @@ mod template;
 mod time_zone;
 pub(crate) mod warnings;
 
+pub(crate) use filled_in::{completions_of, generated};
 pub(crate) use selector::{Labels, shown_labels};
 
 use porthole_manifest::{Node, WorkloadKind};
@@ -74,16 +75,15 @@ pub(crate) fn demands(kind: WorkloadKind, options: &Options) -> Demands {
     }
 }
 
-/// All that is asked of a workload that is no Pod. `generated` is there where it takes the place of another, as for
-/// [`check_changed`].
-pub(crate) fn check(pass: &mut Pass<'_>, generated: Option<(bool, bool)>) {
+/// All that is asked of a workload that is no Pod.
+pub(crate) fn check(pass: &mut Pass<'_>) {
     let kind = pass.template.kind;
     let object = pass.template.object;
     let demands = demands(kind, pass.options);
     let path = Path::root("spec");
     match kind {
         WorkloadKind::ReplicationController => return replication_controller::check(pass, demands, &path),
-        WorkloadKind::Job => return job::check(pass, demands, &path, generated),
+        WorkloadKind::Job => return job::check(pass, demands, &path),
         _ => metadata::check(pass, object, demands, None),
     }
     check_spec(pass, &path);
@@ -101,13 +101,12 @@ fn check_spec(pass: &mut Pass<'_>, path: &Path<'_>) {
     }
 }
 
-/// What is asked of the spec of a workload that is changed. `generated` says of a Job whether it has a selector that was
-/// generated for it, and whether its template still has the labels of that.
-pub(crate) fn check_changed(pass: &mut Pass<'_>, generated: (bool, bool)) {
+/// What is asked of the spec of a workload that is changed.
+pub(crate) fn check_changed(pass: &mut Pass<'_>) {
     let path = Path::root("spec");
     match pass.template.kind {
         WorkloadKind::ReplicationController => replication_controller::check_spec(pass, &path),
-        WorkloadKind::Job => job::check_changed(pass, &path, generated),
+        WorkloadKind::Job => job::check_changed(pass, &path),
         WorkloadKind::StatefulSet => stateful_set::check_changed(pass, &path),
         _ => check_spec(pass, &path),
     }

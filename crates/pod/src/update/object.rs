@@ -14,11 +14,10 @@ use crate::render::{go_json, go_quote};
 use crate::report::{Report, Shown, int, is_true, place, some_text, text};
 use crate::rules::metadata;
 use crate::rules::object::secret::Contents;
-use crate::rules::object::{Known, runtime_class, secret};
-use crate::rules::volumes::claim;
+use crate::rules::object::{Known, runtime_class};
 
 /// All that is asked of an object of the kind that is changed, in the API server's order.
-pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_>) {
+pub(super) fn check<'n>(report: &mut Report<'_>, known: Known, change: Change<'n, 'n>) {
     let object = change.new;
     let demands = known.demands(report.options);
     metadata::check_common(report, object, demands, None);
@@ -32,16 +31,16 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
     );
     if twice && !report.at_least(35) {
         // It is asked all that a new one is, and then once more.
-        change.check_object(report, known);
+        known.check(report, Some(change.old), object);
     }
     match known {
         // These are asked as they are first, and then what has changed.
         Known::ClusterRole | Known::Role | Known::Namespace => {
-            known.check(report, object);
+            known.check(report, Some(change.old), object);
             metadata::check_changed(report, object, demands, None);
         }
         Known::ClusterRoleBinding | Known::RoleBinding => {
-            known.check(report, object);
+            known.check(report, Some(change.old), object);
             metadata::check_changed(report, object, demands, None);
             change.check_role(report);
         }
@@ -55,15 +54,17 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
             metadata::check_changed(report, object, demands, None);
             let same = |key: &str| Data::of(change.old, key) == Data::of(object, key);
             change.check_immutable(report, &["data", "binaryData"], same);
-            known.check(report, object);
+            known.check(report, Some(change.old), object);
         }
         Known::Secret => {
             metadata::check_changed(report, object, demands, None);
             change.fix_text(report, &Path::root("type"), "type", "Opaque");
-            let contents = Contents::over(change.old, object);
-            change.check_immutable(report, &["data"], |_| Contents::of(change.old).is_same(&contents));
-            metadata::check(report, object, demands, None);
-            secret::check(report, object, &contents);
+            let same = |_: &str| {
+                let contents = Contents::over(change.old, object);
+                Contents::of(change.old).is_same(&contents)
+            };
+            change.check_immutable(report, &["data"], same);
+            known.check(report, Some(change.old), object);
         }
         Known::PriorityClass => {
             metadata::check_changed(report, object, demands, None);
@@ -71,28 +72,17 @@ pub(super) fn check(report: &mut Report<'_>, known: Known, change: Change<'_, '_
         }
         Known::PersistentVolumeClaim => {
             metadata::check_changed(report, object, demands, None);
-            change.check_object(report, known);
+            known.check(report, Some(change.old), object);
             change.check_claim(report);
         }
         Known::CredentialSpec | Known::ServiceAccount | Known::Service => {
             metadata::check_changed(report, object, demands, None);
-            known.check(report, object);
+            known.check(report, Some(change.old), object);
         }
     }
 }
 
 impl Change<'_, '_> {
-    /// All that is asked of an object of the kind as it is.
-    fn check_object(self, report: &mut Report<'_>, known: Known) {
-        if known != Known::PersistentVolumeClaim {
-            return known.check(report, self.new);
-        }
-        let demands = known.demands(report.options);
-        metadata::check(report, self.new, demands, None);
-        let spec = self.child("spec");
-        claim::check_object(report, Some(spec.old), spec.new, &Path::root("spec"));
-    }
-
     /// The handler of a `RuntimeClass`.
     fn check_handler(self, report: &mut Report<'_>) {
         if !self.changes("handler", "") {

@@ -32,36 +32,34 @@ pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
         WorkloadKind::Job => !pass.at_least(37),
         _ => false,
     };
-    let labelled = !is_true(spec.old, "manualSelector") && spec.keeps_labels();
-    let generated = (spec.keeps_selector(), labelled);
     if twice {
         // It is asked all that a new one is, and then once more what a changed one is.
-        workload::check(pass, Some(generated));
+        workload::check(pass);
     }
     metadata::check_changed(pass, object, demands, labels);
     match kind {
         WorkloadKind::DaemonSet if pass.at_least(34) => {
             spec.fix_selector(pass, &path, (false, false));
-            workload::check_changed(pass, generated);
+            workload::check_changed(pass);
         }
         WorkloadKind::Deployment | WorkloadKind::ReplicaSet | WorkloadKind::DaemonSet => {
-            workload::check_changed(pass, generated);
+            workload::check_changed(pass);
             spec.fix_selector(pass, &path, (false, false));
         }
         WorkloadKind::StatefulSet if pass.at_least(27) => {
-            workload::check_changed(pass, generated);
+            workload::check_changed(pass);
             spec.check_stateful_set(pass, &path);
         }
         WorkloadKind::StatefulSet => {
             spec.check_stateful_set(pass, &path);
-            workload::check_changed(pass, generated);
+            workload::check_changed(pass);
         }
         WorkloadKind::Job => {
-            workload::check_changed(pass, generated);
+            workload::check_changed(pass);
             spec.check_job(pass, &path);
             workload::job::check_changed_name(pass);
         }
-        _ => workload::check_changed(pass, generated),
+        _ => workload::check_changed(pass),
     }
 }
 
@@ -89,22 +87,6 @@ pub(super) fn is_changed(
 }
 
 impl Change<'_, '_> {
-    /// Whether a Job has the selector that was generated for it.
-    fn keeps_selector(self) -> bool {
-        !is_true(self.old, "manualSelector") && self.new.is_mapping() && !self.removes("selector")
-    }
-
-    /// Whether labels that the API server has added to the template are still there: what the old manifest has around them
-    /// and the new one has not is taken away, and they with it.
-    fn keeps_labels(self) -> bool {
-        let mut change = self;
-        ["template", "metadata", "labels"].iter().all(|key| {
-            let keeps = !change.removes(key);
-            change = change.child(key);
-            keeps
-        })
-    }
-
     /// Refuses another selector; `made` is whether the old and the new one have a generated label without that being written.
     fn fix_selector(self, report: &mut Report<'_>, path: &Path<'_>, (was_made, made): (bool, bool)) {
         const NAME: &str = "meta/v1.LabelSelector";
@@ -219,8 +201,9 @@ impl Change<'_, '_> {
     fn check_job(self, report: &mut Report<'_>, path: &Path<'_>) {
         self.check_completions(report, path);
         let made = !is_true(self.old, "manualSelector");
-        self.fix_selector(report, path, (made, self.keeps_selector()));
-        self.check_job_template(report, path);
+        let generated = workload::generated(Some(self.old), self.new);
+        self.fix_selector(report, path, (made, generated.selector));
+        self.check_job_template(report, path, !made || generated.labels);
         let field = path.child("completionMode");
         self.fix_some_text(report, &field, "completionMode", Some("NonIndexed"));
         if report.at_least(25) && report.feature("JobPodFailurePolicy", 31) {
@@ -239,13 +222,8 @@ impl Change<'_, '_> {
 
     /// How many pods of a Job have to succeed. That of an indexed one changes with how many there are at a time.
     fn check_completions(self, report: &mut Report<'_>, path: &Path<'_>) {
-        // They are filled in where neither number is there. What was filled in for the old one stays where the new one says
-        // nothing of it either.
-        let [said, new] = [self.old, self.new].map(|spec| int(spec, "completions"));
-        let [many, now] = [self.old, self.new].map(|spec| int(spec, "parallelism").is_some());
-        let old = said.or((!many).then_some(1));
-        let stays = if said.is_none() { old } else { None };
-        let new = new.or(stays).or((many && !now).then_some(1));
+        let old = workload::completions_of(None, self.old);
+        let new = workload::completions_of(Some(self.old), self.new);
         if old == new {
             return;
         }
@@ -261,14 +239,14 @@ impl Change<'_, '_> {
     }
 
     /// The template of a Job. Of one that is suspended and was never started, where its pods go and what is written on them
-    /// may change; in newer clusters also what they ask for.
-    fn check_job_template(self, report: &mut Report<'_>, path: &Path<'_>) {
+    /// may change; in newer clusters also what they ask for. `labelled` is whether it has the labels that were generated for it,
+    /// if any were.
+    fn check_job_template(self, report: &mut Report<'_>, path: &Path<'_>, mut labelled: bool) {
         let reader = Reader::new(report.options);
         let template = self.child("template");
         let read = |old, node| reader.read_over("core/v1.PodTemplateSpec", old, node);
         let (mut old, mut new) = (read(None, template.old), read(Some(template.old), template.new));
         let suspended = is_true(self.old, "suspend");
-        let mut labelled = is_true(self.old, "manualSelector") || self.keeps_labels();
         if suspended && (report.at_least(24) || report.enabled("JobMutableNodeSchedulingDirectives")) {
             for template in [&mut old, &mut new] {
                 free(template, report);

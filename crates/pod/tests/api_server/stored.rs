@@ -4,7 +4,7 @@ use porthole_manifest::objects;
 use porthole_pod::{change_warnings, validate_update};
 
 use crate::pods::{document, options_of};
-use crate::updates::{POD, pod, texts, workload};
+use crate::updates::{POD, check_places, documents, pod, texts, workload};
 
 /// A Job with these fields.
 fn job_of(fields: &str) -> String {
@@ -154,6 +154,12 @@ fn what_was_filled_in_for_a_job_stays() {
         let found = texts(37, JOB, &job_of(old), &job_of(indexed));
         assert_eq!(found.contains(&required.to_owned()), is, "{old}: {found:?}");
     }
+    // How many there are at a time was filled in, and stays: so nothing is filled in for what is taken away.
+    let taken = job_of(", completionMode: Indexed");
+    let found = texts(37, JOB, &job_of(", completions: 1"), &taken);
+    assert!(found.contains(&required.to_owned()), "{found:?}");
+    let found = texts(37, JOB, &job_of(", parallelism: 2"), &taken);
+    assert!(!found.contains(&required.to_owned()), "{found:?}");
     let mode = texts(37, JOB, &job_of(""), &job_of(", completionMode: ''"));
     assert_eq!(
         mode.last().map(String::as_str),
@@ -221,14 +227,15 @@ fn a_gate_that_is_there_twice_is_told_of_once() {
 #[test]
 fn the_warnings_of_a_changed_controller_are_of_the_old_one() {
     let controller = |secret: &str| {
-        document(&format!(
+        format!(
             "{{apiVersion: v1, kind: ReplicationController, metadata: {{name: x}}, spec: {{template: {{metadata: {{labels: \
              {{a: b}}}}, spec: {{containers: [{{name: c, image: i}}]{secret}}}}}}}}}"
-        ))
+        )
     };
-    let (old, new) = (controller(", imagePullSecrets: [{name: ''}]"), controller(""));
+    let (old, new) = documents(&controller(", imagePullSecrets: [{name: ''}]"), &controller(""));
     let warned = |minor| -> Vec<String> {
         let found = change_warnings(&objects(&old)[0], &objects(&new)[0], &options_of(minor));
+        check_places(&found, &new);
         found.into_iter().map(|finding| finding.detail).collect()
     };
     for minor in [24, 37] {

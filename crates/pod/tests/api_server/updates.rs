@@ -1,16 +1,34 @@
 //! What may not change of an object.
 
-use porthole_manifest::objects;
-use porthole_pod::validate_update;
+use porthole_manifest::{Document, objects};
+use porthole_pod::{Finding, validate_update};
 
 use crate::pods::{document, options_of};
+
+/// Two objects, of which the new one begins where the old one's text is over: so the places of the one are none of the other.
+pub(crate) fn documents(old: &str, new: &str) -> (Document, Document) {
+    let before = format!("{}\n", "#".repeat(old.len()));
+    (document(old), document(&format!("{before}{new}")))
+}
+
+/// Looks whether all places that are told of are places of the new object.
+#[track_caller]
+pub(crate) fn check_places(found: &[Finding], new: &Document) {
+    let object = objects(new)[0].node.span();
+    for finding in found {
+        let related = finding.related.iter().map(|(span, _)| *span);
+        for span in finding.span.into_iter().chain(related) {
+            assert!(span.start >= object.start, "{finding}: it stands in the old one");
+        }
+    }
+}
 
 /// The texts about the change of `{head, old}` into `{head, new}`, in Kubernetes 1.`minor`.
 #[track_caller]
 pub(crate) fn texts(minor: u16, head: &str, old: &str, new: &str) -> Vec<String> {
-    let old = document(&format!("{{{head}, {old}}}"));
-    let new = document(&format!("{{{head}, {new}}}"));
+    let (old, new) = documents(&format!("{{{head}, {old}}}"), &format!("{{{head}, {new}}}"));
     let found = validate_update(&objects(&old)[0], &objects(&new)[0], &options_of(minor));
+    check_places(&found, &new);
     found.iter().map(ToString::to_string).collect()
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use porthole_manifest::Node;
 
-use super::filled_in::{completions, replacement_policy};
+use super::filled_in::{completions, generated, replacement_policy};
 use super::selector::{self, Labels, Selector, WORKLOAD_SELECTOR, labels_of, template_labels};
 use super::{NEGATIVE_NUMBER, default_labels, failure_policy, spec_of, success_policy};
 use crate::names;
@@ -42,20 +42,19 @@ const MANY_INDEXES_LIMIT: i64 = 10_000;
 const UID_LABELS: [&str; 2] = ["controller-uid", "batch.kubernetes.io/controller-uid"];
 const NAME_LABELS: [&str; 2] = ["job-name", "batch.kubernetes.io/job-name"];
 
-/// A Job as an object of its own. One that takes the place of another, which is asked this too, has a selector that was
-/// generated, and the labels of that, where `made` says so; one that is made is given both.
-pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>, made: Option<(bool, bool)>) {
+/// A Job as an object of its own. One that takes the place of another is asked this too.
+pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>) {
     let spec = spec_of(pass);
     let object = pass.template.object;
     let name = created_name(object.child("metadata"));
     let manual = is_true(spec, "manualSelector");
-    let (generated, labelled) = made.unwrap_or((!manual, !manual));
+    let generated = generated(pass.old_workload_spec(), spec);
     let given = template_labels(pass);
-    if labelled {
+    if generated.labels {
         make_labels(pass, given, &name);
     }
     metadata::check_job(pass, demands, default_labels(pass));
-    let selector = selector_of(pass, spec, generated);
+    let selector = selector_of(pass, spec, generated.selector);
     if let Some(made) = selector.as_ref().filter(|_| !manual) {
         check_generated(pass, given, made, &name, path);
     }
@@ -65,15 +64,16 @@ pub(super) fn check(pass: &mut Pass<'_>, demands: Demands, path: &Path<'_>, made
 }
 
 /// A Job that is changed: it has the selector and the labels that were generated before.
-pub(super) fn check_changed(pass: &mut Pass<'_>, path: &Path<'_>, (generated, labelled): (bool, bool)) {
+pub(super) fn check_changed(pass: &mut Pass<'_>, path: &Path<'_>) {
     let spec = spec_of(pass);
     let object = pass.template.object;
     let name = created_name(object.child("metadata"));
-    if labelled {
+    let generated = generated(pass.old_workload_spec(), spec);
+    if generated.labels {
         let given = template_labels(pass);
         make_labels(pass, given, &name);
     }
-    let selector = selector_of(pass, spec, generated);
+    let selector = selector_of(pass, spec, generated.selector);
     check_spec(pass, spec, path);
     check_selector(pass, spec, selector.as_ref(), path);
 }
