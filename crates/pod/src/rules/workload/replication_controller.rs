@@ -5,7 +5,7 @@ use porthole_manifest::Node;
 use super::selector::{self, Labels, labels_of, refuse_labels, template_labels};
 use super::{NEGATIVE_NUMBER, default_labels, spec_of, template};
 use crate::path::Path;
-use crate::report::{int, place};
+use crate::report::{int, is_removed, place};
 use crate::rules::metadata::{self, Demands, check_not_negative};
 use crate::validate::{Pass, check_template};
 
@@ -25,17 +25,11 @@ pub(super) fn check_spec<'a>(pass: &mut Pass<'a>, path: &Path<'_>) {
         labels.filter(|own| !own.is_empty())
     };
     let given = labels.map(labels_of);
-    // The one that was filled in when it was made stays, but where all around it is taken away.
-    let old = pass
-        .old
-        .filter(|_| spec.is_mapping())
-        .map(|old| old.child("spec"));
-    let filled = match old.filter(|old| own(*old).is_none()) {
-        Some(old) => old
-            .child("template")
-            .child("metadata")
-            .field("labels")
-            .map(labels_of),
+    // The one that was filled in when it was made stays, but where it or all around it is taken away.
+    let stays =
+        |old: &Node<'a>| spec.is_mapping() && own(*old).is_none() && !is_removed(*old, spec, "selector");
+    let filled = match pass.old_workload_spec().filter(stays) {
+        Some(old) => old.at("template.metadata.labels").map(labels_of),
         None => given.clone(),
     };
     let asked = own(spec).or(filled).unwrap_or_default();
