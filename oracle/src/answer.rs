@@ -123,38 +123,49 @@ fn settle(value: &mut Value) {
     }
 }
 
-/// `(0xc000012345)` becomes `(0x…)`, as does what porthole shows in the place of such an address, and the UID that a Job's selector is made of is one without digits of its own.
+/// `(0xc000012345)` becomes `(0x…)`, as does what porthole shows in the place of such an address, and the UID that a Job's
+/// selector is made of is one without digits of its own.
 fn without_addresses(text: &str) -> String {
-    let marks = ["controller-uid\":\"", "must be '"];
-    let text = marks
-        .iter()
-        .fold(text.to_owned(), |text, mark| without_uids(&text, mark));
-    without_pointees(&without_pointers(&text))
+    const UID: &str = "00000000-0000-0000-0000-000000000000";
+    let uid = |text: &str| {
+        let digits = text.get(..UID.len())?.bytes().zip(UID.bytes());
+        let mut fits = digits.map(|(byte, form)| byte == form || form == b'0' && byte.is_ascii_hexdigit());
+        fits.all(|fits| fits).then_some(UID.len())
+    };
+    let closed = |text: &str, end: usize| text[end..].starts_with(')').then_some(end);
+    let address = |text: &str| {
+        let rest = text.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        let end = text.len() - rest.len();
+        closed(text, end).filter(|end| *end >= 6)
+    };
+    // What a pointer points to: a string or a number.
+    let pointee = |text: &str| {
+        let end = match text.strip_prefix('"') {
+            Some(quoted) => end_of_string(quoted)? + 1,
+            None => text.find(|c: char| !c.is_ascii_digit() && c != '-')?,
+        };
+        closed(text, end).filter(|end| *end > 0)
+    };
+    let text = replaced(text, "controller-uid\":\"", UID, uid);
+    let text = replaced(&text, "must be '", UID, uid);
+    let text = replaced(&text, "(0x", "…", address);
+    let text = replaced(&text, "(*string)(", "0x…", pointee);
+    replaced(&text, "(*int32)(", "0x…", pointee)
 }
 
-/// The text without what pointers to strings and numbers point to.
-fn without_pointees(text: &str) -> String {
-    let mut kept = text.to_owned();
-    for mark in ["(*string)(", "(*int32)("] {
-        let mut parts = kept.split(mark);
-        let mut next = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            next.push_str(mark);
-            let end = match part.strip_prefix('"') {
-                Some(quoted) => end_of_string(quoted).map(|end| end + 1),
-                None => part
-                    .find(|c: char| !c.is_ascii_digit() && c != '-')
-                    .filter(|end| *end > 0),
-            };
-            match end.map(|end| &part[end..]).filter(|rest| rest.starts_with(')')) {
-                Some(rest) => {
-                    next.push_str("0x…");
-                    next.push_str(rest);
-                }
-                None => next.push_str(part),
+/// The text with `put` behind each `mark` in the place of so many bytes as `length` says, where it says some.
+fn replaced(text: &str, mark: &str, put: &str, length: impl Fn(&str) -> Option<usize>) -> String {
+    let mut parts = text.split(mark);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(mark);
+        match length(part) {
+            Some(length) => {
+                kept.push_str(put);
+                kept.push_str(&part[length..]);
             }
+            None => kept.push_str(part),
         }
-        kept = next;
     }
     kept
 }
@@ -169,50 +180,6 @@ fn end_of_string(text: &str) -> Option<usize> {
             ends
         })
         .map(|(at, _)| at + 1)
-}
-
-/// The text without the digits of UIDs that stand behind `mark`.
-fn without_uids(text: &str, mark: &str) -> String {
-    const LENGTH: usize = 36;
-    let is_uid = |text: &str| {
-        let mut chars = text.chars().enumerate();
-        chars.all(|(at, c)| {
-            if [8, 13, 18, 23].contains(&at) {
-                c == '-'
-            } else {
-                c.is_ascii_hexdigit()
-            }
-        })
-    };
-    let mut parts = text.split(mark);
-    let mut kept = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        kept.push_str(mark);
-        match part.split_at_checked(LENGTH).filter(|(uid, _)| is_uid(uid)) {
-            Some((_, rest)) => {
-                kept.push_str("00000000-0000-0000-0000-000000000000");
-                kept.push_str(rest);
-            }
-            None => kept.push_str(part),
-        }
-    }
-    kept
-}
-
-fn without_pointers(text: &str) -> String {
-    let mut parts = text.split("(0x");
-    let mut kept = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-        if part.len() - rest.len() >= 6 && rest.starts_with(')') {
-            kept.push_str("(0x…");
-            kept.push_str(rest);
-        } else {
-            kept.push_str("(0x");
-            kept.push_str(part);
-        }
-    }
-    kept
 }
 
 /// What is different, in words that are the same for disagreements of one kind: numbers and quoted texts are left out.

@@ -9,6 +9,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 
+use porthole_tests::failure::Doing as _;
+use porthole_tests::wait;
 use room::{LIMIT, Room, is_there, pod, script};
 
 /// A pod whose one container runs a script, with these mounts and volumes.
@@ -190,19 +192,16 @@ fn update(room: &Room, arguments: &[&str]) -> (Option<i32>, String, String) {
 
 /// Waits until others see the pod: a pod in the foreground is shown to them a moment after its start.
 fn until_seen(room: &Room) {
-    let beginning = std::time::Instant::now();
-    loop {
-        let output = std::process::Command::new(porthole_tests::program::host("porthole").unwrap())
+    wait::until("others to see the pod", LIMIT, || {
+        let porthole = porthole_tests::program::host("porthole")?;
+        let output = std::process::Command::new(porthole)
             .args(["ps", "-q", "--state"])
             .arg(room.path("state"))
             .output()
-            .unwrap();
-        if output.stdout == b"default/p\n" {
-            return;
-        }
-        assert!(beginning.elapsed() < LIMIT, "{output:?}");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+            .doing("run `porthole ps`")?;
+        Ok((output.stdout == b"default/p\n").then_some(()))
+    })
+    .unwrap();
 }
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: one}\n";

@@ -99,7 +99,7 @@ fn fuzz(asked: &Asked) -> Result<u64> {
         .filter(|name| asked.target.as_deref().is_none_or(|target| target == *name))
         .collect();
     let work = place::work("fuzz")?;
-    let guided = if wanted.iter().any(|name| GUIDED.contains(name)) {
+    let guided = if wanted.iter().any(|name| test_of(name).is_none()) {
         Some(build()?)
     } else {
         None
@@ -116,7 +116,9 @@ fn fuzz(asked: &Asked) -> Result<u64> {
             let mut command = match (test_of(name), &guided) {
                 (Some(test), _) => driven(test, asked),
                 (None, Some(program)) => libfuzzer(program, &work, name, asked)?,
-                (None, None) => continue,
+                (None, None) => {
+                    return Err(Failure::new(format!("run `{name}`"), "nothing was built for it"));
+                }
             };
             command::show(&command);
             let file = std::fs::File::create(&log).doing(format!("write `{}`", log.display()))?;

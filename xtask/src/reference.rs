@@ -149,7 +149,7 @@ fn rules() -> Result<String> {
 /// What the program prints.
 fn said(arguments: &[&str]) -> Result<String> {
     let mut porthole = command(Target::Host.program("porthole")?, arguments.iter());
-    command::output(porthole.env("NO_COLOR", "1").env_remove("PORTHOLE_STATE"))
+    command::output(porthole.env_clear().env("NO_COLOR", "1"))
 }
 
 /// Adds the help of one verb and of the verbs below it.
@@ -158,9 +158,10 @@ fn section(text: &mut String, verb: &mut Vec<String>) -> Result<()> {
     let help = command::output(
         porthole
             .arg("--help")
+            // Options tell what the environment sets them to.
+            .env_clear()
             .env("COLUMNS", "100")
-            .env("NO_COLOR", "1")
-            .env_remove("PORTHOLE_STATE"),
+            .env("NO_COLOR", "1"),
     )?;
     let name = std::iter::once("porthole")
         .chain(verb.iter().map(String::as_str))

@@ -15,17 +15,16 @@ const ROUNDS: usize = 10;
 pub struct Fixed {
     /// The text afterwards.
     pub text: String,
-    /// How many changes were applied.
+    /// How many changes were applied. What touches the same place as another one is left out, and can be applied to the new
+    /// text.
     pub applied: usize,
-    /// How many were left out, since another one touches the same place: they can be applied to the new text.
-    pub left: usize,
 }
 
 /// Applies the changes of the findings to the text that they are about: the safe ones, or all.
 #[must_use]
 pub fn apply<'f>(text: &str, findings: impl IntoIterator<Item = &'f Finding>, unsafe_too: bool) -> Fixed {
     let mut edits: Vec<Edit> = Vec::new();
-    let (mut applied, mut left) = (0, 0);
+    let mut applied = 0;
     let fixes = findings.into_iter().filter_map(|finding| finding.fix.as_ref());
     for fix in fixes.filter(|fix| fix.safe || unsafe_too) {
         if fix.edits.iter().all(|edit| edits.contains(edit)) {
@@ -38,8 +37,6 @@ pub fn apply<'f>(text: &str, findings: impl IntoIterator<Item = &'f Finding>, un
         if free && fix.edits.iter().all(|edit| fits(text, edit)) {
             edits.extend(fix.edits.iter().cloned());
             applied += 1;
-        } else {
-            left += 1;
         }
     }
     edits.sort_by_key(|edit| edit.span);
@@ -54,7 +51,6 @@ pub fn apply<'f>(text: &str, findings: impl IntoIterator<Item = &'f Finding>, un
     Fixed {
         text: changed,
         applied,
-        left,
     }
 }
 
@@ -65,7 +61,6 @@ pub fn settle(file: &File, world: &World<'_>, settings: &Settings, unsafe_too: b
     let mut settled = Fixed {
         text: file.source.text().to_owned(),
         applied: 0,
-        left: 0,
     };
     let mut mended: Option<File> = None;
     for _ in 0..ROUNDS {
@@ -73,7 +68,6 @@ pub fn settle(file: &File, world: &World<'_>, settings: &Settings, unsafe_too: b
         let verdicts = judge(now, world, settings);
         let findings = verdicts.iter().flat_map(|verdict| &verdict.findings);
         let fixed = apply(&settled.text, findings, unsafe_too);
-        settled.left = fixed.left;
         if fixed.applied == 0 {
             break;
         }

@@ -15,9 +15,9 @@ pub(crate) fn main() -> io::Result<ExitCode> {
     let name = format!("porthole-floor-{}", std::process::id());
 
     let cgroups = hierarchies()?;
-    for cgroup in &cgroups {
+    for (cgroup, entry) in &cgroups {
         fs::create_dir(cgroup.join(&name))?;
-        fs::write(cgroup.join(&name).join("cgroup.procs"), "0")?;
+        fs::write(cgroup.join(&name).join(entry), "0")?;
     }
     let scratch = env::temp_dir().join(&name);
     let [upper, work, root] = ["upper", "work", "root"].map(|part| scratch.join(part));
@@ -51,8 +51,8 @@ pub(crate) fn main() -> io::Result<ExitCode> {
 
     unmount(&root, UnmountFlags::DETACH)?;
     fs::remove_dir_all(&scratch)?;
-    for cgroup in &cgroups {
-        fs::write(cgroup.join("cgroup.procs"), "0")?;
+    for (cgroup, entry) in &cgroups {
+        fs::write(cgroup.join(entry), "0")?;
         fs::remove_dir(cgroup.join(&name))?;
     }
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
@@ -61,8 +61,9 @@ pub(crate) fn main() -> io::Result<ExitCode> {
     ))
 }
 
-/// Version 2, and of version 1 the freezer: what ends a container as a whole.
-fn hierarchies() -> io::Result<Vec<PathBuf>> {
+/// Version 2, and of version 1 the freezer: what ends a container as a whole. With the file by which a process of one thread
+/// enters: that of version 1 keeps it from waiting for all processors.
+fn hierarchies() -> io::Result<Vec<(PathBuf, &'static str)>> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     Ok(mounts
         .lines()
@@ -71,7 +72,8 @@ fn hierarchies() -> io::Result<Vec<PathBuf>> {
                 return None;
             };
             let freezer = kind == "cgroup" && options.split(',').any(|option| option == "freezer");
-            (kind == "cgroup2" || freezer).then(|| Path::new(place).to_owned())
+            let entry = if freezer { "tasks" } else { "cgroup.procs" };
+            (kind == "cgroup2" || freezer).then(|| (Path::new(place).to_owned(), entry))
         })
         .collect())
 }

@@ -79,13 +79,43 @@ impl ApiServer {
             directory,
             entrance: isolation.map(Isolation::entrance),
         };
-        server.start_etcd(client, peer)?;
-        server.start_api_server(settings, secure, client)?;
+        server.prepare()?;
+        server.start_etcd(peer)?;
+        server.start_api_server()?;
         server.wait()?;
         Ok(server)
     }
 
-    fn start_etcd(&mut self, client: u16, peer: u16) -> Result<()> {
+    /// Where the key is that service accounts' tokens are signed with.
+    fn key(&self) -> PathBuf {
+        self.directory.join("service-accounts.key")
+    }
+
+    /// Where the users' tokens are.
+    fn users(&self) -> PathBuf {
+        self.directory.join("tokens.csv")
+    }
+
+    /// Makes what the server is the same server with when it is started again.
+    fn prepare(&self) -> Result<()> {
+        bench::finish(
+            Command::new("openssl")
+                .args([
+                    "genpkey",
+                    "-quiet",
+                    "-algorithm",
+                    "RSA",
+                    "-pkeyopt",
+                    "rsa_keygen_bits:2048",
+                    "-out",
+                ])
+                .arg(self.key()),
+        )?;
+        write(&self.users(), &self.token_file())
+    }
+
+    fn start_etcd(&mut self, peer: u16) -> Result<()> {
+        let (_, client) = self.ports;
         let mut etcd = self.program(&programs::etcd());
         etcd.arg("--data-dir")
             .arg(self.directory.join("etcd"))
@@ -99,23 +129,9 @@ impl ApiServer {
         self.run("etcd", &mut etcd)
     }
 
-    fn start_api_server(&mut self, settings: &Settings, secure: u16, etcd: u16) -> Result<()> {
-        let key = self.directory.join("service-accounts.key");
-        bench::finish(
-            Command::new("openssl")
-                .args([
-                    "genpkey",
-                    "-quiet",
-                    "-algorithm",
-                    "RSA",
-                    "-pkeyopt",
-                    "rsa_keygen_bits:2048",
-                    "-out",
-                ])
-                .arg(&key),
-        )?;
-        let users = self.directory.join("tokens.csv");
-        write(&users, &self.token_file(settings))?;
+    fn start_api_server(&mut self) -> Result<()> {
+        let (settings, (secure, etcd)) = (&self.settings, self.ports);
+        let key = self.key();
         let mut server = self.program(&programs::find("kube-apiserver", &settings.version)?);
         server
             .arg(format!("--etcd-servers=http://127.0.0.1:{etcd}"))
@@ -129,7 +145,7 @@ impl ApiServer {
             .arg(&key)
             .arg("--service-account-issuer=https://kubernetes.default.svc")
             .arg("--token-auth-file")
-            .arg(&users)
+            .arg(self.users())
             .arg("--authorization-mode=Node,RBAC")
             .arg(format!("--allow-privileged={}", settings.allow_privileged))
             .arg("--service-cluster-ip-range=10.0.0.0/24");
@@ -159,9 +175,9 @@ impl ApiServer {
     }
 
     /// The lines that `--token-auth-file` takes: token, name, number, groups.
-    fn token_file(&self, settings: &Settings) -> String {
+    fn token_file(&self) -> String {
         let groups = std::iter::once(vec!["system:masters".to_owned()])
-            .chain(settings.users.iter().map(|(_, groups)| groups.clone()));
+            .chain(self.settings.users.iter().map(|(_, groups)| groups.clone()));
         let mut lines = String::new();
         for ((name, token), groups) in self.tokens.iter().zip(groups) {
             let _ = writeln!(lines, "{token},{name},{name},\"{}\"", groups.join(","));
@@ -227,9 +243,7 @@ impl ApiServer {
     /// # Errors
     /// It does not become ready.
     pub fn start_again(&mut self) -> Result<()> {
-        let (secure, etcd) = self.ports;
-        let settings = self.settings.clone();
-        self.start_api_server(&settings, secure, etcd)?;
+        self.start_api_server()?;
         self.wait()
     }
 

@@ -62,14 +62,7 @@ impl Client {
         let path = server.certificates();
         let what = format!("read `{}`", path.display());
         let pem = std::fs::read(&path).doing(&what)?;
-        let mut roots = Vec::new();
-        for item in ureq::tls::parse_pem(&pem) {
-            if let PemItem::Certificate(certificate) = item.doing(&what)? {
-                roots.push(certificate);
-            }
-        }
-        let tls = tls().root_certs(RootCerts::new_with_certs(&roots)).build();
-        Ok(Self::over(tls, server.address(), token))
+        Ok(Self::over(trusting(&pem, &what)?, server.address(), token))
     }
 
     /// Whoever has this token, at a server on this machine that runs already (`https://127.0.0.1:PORT`). It is not asked
@@ -167,6 +160,17 @@ impl Client {
             warnings,
         })
     }
+}
+
+/// Trusts the authorities that `pem` holds; `what` is done with them.
+pub(super) fn trusting(pem: &[u8], what: &str) -> Result<TlsConfig> {
+    let mut roots = Vec::new();
+    for item in ureq::tls::parse_pem(pem) {
+        if let PemItem::Certificate(certificate) = item.doing(what)? {
+            roots.push(certificate);
+        }
+    }
+    Ok(tls().root_certs(RootCerts::new_with_certs(&roots)).build())
 }
 
 fn tls() -> TlsConfigBuilder {

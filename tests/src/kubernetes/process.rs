@@ -53,16 +53,22 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub(super) fn check(&self) -> Result<()> {
-        // Not asked of the child: it would be waited for then, and its number given to another before it is killed.
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-        if matches!(state, Some(state) if state != 'Z' && state != 'X') {
+        let state = self.state();
+        if state.first().is_some_and(|state| state != "Z" && state != "X") {
             return Ok(());
         }
         Err(Failure::new(
             format!("run {}", self.name),
             format!("it has ended:\n{}", self.tail()),
         ))
+    }
+
+    /// Its state and what follows it in `/proc/PID/stat`; nothing where it was waited for. The child is not asked: it would be
+    /// waited for then, and its number given to another before it is killed.
+    fn state(&self) -> Vec<String> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        fields.split_whitespace().map(str::to_owned).collect()
     }
 
     /// Its number.
@@ -82,11 +88,12 @@ impl Process {
     /// Its exit status, as `wait` gives it, once it has ended: 0 where all was well.
     #[cfg(feature = "client")]
     pub(super) fn ended(&self) -> Option<i32> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        let mut fields = stat.rsplit(") ").next()?.split_whitespace();
-        let state = fields.next()?;
+        let fields = self.state();
         // The last field of a process that nobody has waited for.
-        (state == "Z").then(|| fields.last()?.parse().ok()).flatten()
+        let [state, .., code] = fields.as_slice() else {
+            return None;
+        };
+        code.parse().ok().filter(|_| state == "Z")
     }
 
     /// All that it has said.

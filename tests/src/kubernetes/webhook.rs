@@ -3,15 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig};
 
 use super::process::Process;
-use super::{ApiServer, place};
+use super::{ApiServer, client, place};
 use crate::failure::{Doing, Failure, Result};
 use crate::guardian::Guardian;
 use crate::{program, wait};
@@ -156,17 +154,7 @@ impl Webhook {
     /// # Errors
     /// The authority is no certificate.
     pub fn agent(&self, connections: usize) -> Result<Agent> {
-        let mut roots = Vec::new();
-        for item in ureq::tls::parse_pem(self.authority.as_bytes()) {
-            if let PemItem::Certificate(certificate) = item.doing("read an authority")? {
-                roots.push(certificate);
-            }
-        }
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(ring)
-            .root_certs(RootCerts::new_with_certs(&roots))
-            .build();
+        let tls = client::trusting(self.authority.as_bytes(), "read an authority")?;
         Ok(Agent::config_builder()
             .http_status_as_error(false)
             .https_only(true)

@@ -181,15 +181,11 @@ impl Check {
         if self.watch {
             return watch::run(self, global);
         }
-        self.once(global, Self::print)
+        self.once(global)
     }
 
-    /// Checks once, and lets `print` say what there is to say.
-    fn once(
-        &self,
-        global: &Global,
-        print: impl Fn(&Self, &Outcome<'_>, &Global) -> Result<(), Failure>,
-    ) -> Result<ExitCode, Failure> {
+    /// Checks once, and says what there is to say.
+    fn once(&self, global: &Global) -> Result<ExitCode, Failure> {
         let config = Config::find(self.config.as_deref())?;
         let connected = self.cluster.connect(&self.flags, global)?;
         let told = connected
@@ -230,7 +226,7 @@ impl Check {
             let enforced = self.flags.namespace.as_deref();
             return kubectl::print(&outcome, &world, &of_file, enforced);
         }
-        print(self, &outcome, global)?;
+        self.print(&outcome, global)?;
         let fail_on = self.fail_on.or(config.fail_on).unwrap_or_default();
         Ok(if outcome.has(fail_on.severity()) {
             ExitCode::from(exit::NO)
@@ -239,8 +235,14 @@ impl Check {
         })
     }
 
+    /// For programs that watch every run is a document: of JSON a line, of YAML one that begins with `---`.
     fn print(&self, outcome: &Outcome<'_>, global: &Global) -> Result<(), Failure> {
         match self.output {
+            Output::Json if self.watch => json::print_line(outcome),
+            Output::Yaml if self.watch => {
+                crate::print::text("---\n")?;
+                json::print_yaml(outcome)
+            }
             Output::Human => human::print(outcome, global),
             Output::Json => json::print_json(outcome),
             Output::Yaml => json::print_yaml(outcome),

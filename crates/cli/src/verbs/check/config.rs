@@ -100,6 +100,11 @@ impl Asked {
     }
 }
 
+/// The settings files of a directory and of all above it, there or not.
+fn above(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    directory.ancestors().map(|above| above.join(NAME))
+}
+
 impl Config {
     /// The settings file that is named, else the one of this directory or of the nearest above it; else nothing.
     ///
@@ -118,8 +123,7 @@ impl Config {
     /// # Errors
     /// As [`find`](Self::find).
     pub(crate) fn of_directory(directory: &Path) -> Result<Self, Failure> {
-        let mut above = directory.ancestors().map(|above| above.join(NAME));
-        match above.find(|path| path.is_file()) {
+        match above(directory).find(|path| path.is_file()) {
             Some(path) => Self::read(&path),
             None => Ok(Self::default()),
         }
@@ -129,7 +133,7 @@ impl Config {
     pub(super) fn candidates(named: Option<&Path>) -> Vec<PathBuf> {
         match (named, std::env::current_dir()) {
             (Some(path), _) => vec![path.to_owned()],
-            (None, Ok(directory)) => directory.ancestors().map(|above| above.join(NAME)).collect(),
+            (None, Ok(directory)) => above(&directory).collect(),
             (None, Err(_)) => Vec::new(),
         }
     }

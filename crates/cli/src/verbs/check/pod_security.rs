@@ -1,6 +1,6 @@
 //! The configuration of Pod Security in a file, or in the file that an `AdmissionConfiguration` names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use porthole_check::File;
 use porthole_manifest::Source;
@@ -19,8 +19,22 @@ const STEPS: usize = 4;
 /// # Errors
 /// The file cannot be read, is no such configuration, or is one that the API server does not start with.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Configuration, Failure> {
+    follow(path, options, &mut Vec::new())
+}
+
+/// The files that are read for it, as far as they can be.
+pub(super) fn files(path: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    // What is wrong with them is told by the check.
+    let _ = follow(path, &Options::default(), &mut files);
+    files
+}
+
+/// Reads the configuration, and notes each file that it is looked for in.
+fn follow(path: &Path, options: &Options, files: &mut Vec<PathBuf>) -> Result<Configuration, Failure> {
     let mut path = path.to_owned();
     for _ in 0..STEPS {
+        files.push(path.clone());
         let doing = || format!("read the configuration of Pod Security `{}`", path.display());
         let bytes = intake::file(&path).attempt(exit::UNASKED, doing)?;
         let source = Source::from_bytes(path.display().to_string(), bytes).attempt(exit::UNASKED, doing)?;

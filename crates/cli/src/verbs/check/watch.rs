@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::config::Config;
-use super::{Check, Outcome, Output, gather, json};
+use super::{Check, Output, gather, pod_security};
 use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
@@ -53,7 +53,7 @@ pub(super) fn run(check: &Check, global: &Global) -> Result<ExitCode, Failure> {
         if clears {
             print::text(CLEAR)?;
         }
-        match check.once(global, |_, outcome, global| show(check, outcome, global)) {
+        match check.once(global) {
             Ok(_) => {}
             // What cannot be asked from the start is a mistake of the command line; later it is one that is being mended.
             Err(failure) if first => return Err(failure),
@@ -91,18 +91,6 @@ fn refuse(check: &Check) -> Result<(), Failure> {
     Ok(())
 }
 
-/// For programs every run is a document: of JSON a line, of YAML one that begins with `---`.
-fn show(check: &Check, outcome: &Outcome<'_>, global: &Global) -> Result<(), Failure> {
-    match check.output {
-        Output::Json => json::print_line(outcome),
-        Output::Yaml => {
-            print::text("---\n")?;
-            json::print_yaml(outcome)
-        }
-        _ => check.print(outcome, global),
-    }
-}
-
 /// The next state that differs and has lasted for a pause, since editors write in several steps; nothing after Ctrl-C.
 fn wait(check: &Check, mut before: Look, stopped: &Receiver<()>) -> Option<Look> {
     let mut changed = false;
@@ -131,8 +119,12 @@ fn look(check: &Check) -> Look {
     // Settings that cannot be read leave nothing out; that they change is seen all the same.
     let config = Config::find(named).unwrap_or_default();
     let mut paths = Config::candidates(named);
-    paths.extend(check.flags.pod_security_config.clone());
-    paths.extend(config.pod_security_config());
+    let configured = check
+        .flags
+        .pod_security_config
+        .clone()
+        .or(config.pod_security_config());
+    paths.extend(configured.iter().flat_map(|path| pod_security::files(path)));
     for path in check.paths.iter().chain(&check.old) {
         if path.is_dir() {
             paths.extend(gather::manifests(path, &config));
