@@ -60,3 +60,15 @@ fn mutations_follow_from_their_numbers_and_differ() {
         "only {different} of 100 mutations change anything"
     );
 }
+
+#[test]
+fn every_target_is_driven_by_coverage() {
+    let task = include_str!("../../xtask/src/fuzz.rs");
+    let list = task
+        .lines()
+        .find(|line| line.starts_with("const GUIDED:"))
+        .unwrap();
+    let guided: Vec<_> = list.split('"').skip(1).step_by(2).collect();
+    let targets: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+    assert_eq!(guided, targets);
+}

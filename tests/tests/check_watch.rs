@@ -106,6 +106,36 @@ fn every_way_of_changing_files_is_seen() {
 }
 
 #[test]
+fn the_levels_of_pod_security_are_seen_in_the_file_that_another_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let admission = "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\nplugins: [{name: PodSecurity, path: \
+                     levels.yaml}]\n";
+    let levels = |level: &str| {
+        format!(
+            "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\ndefaults: {{enforce: {level}}}\n"
+        )
+    };
+    std::fs::create_dir(path("configuration")).unwrap();
+    std::fs::write(path("configuration/admission.yaml"), admission).unwrap();
+    std::fs::write(path("configuration/levels.yaml"), levels("privileged")).unwrap();
+    std::fs::write(path("pod.yaml"), GOOD).unwrap();
+    let watch = Watch::start(
+        directory.path(),
+        &[
+            "pod.yaml",
+            "--pod-security-config",
+            "configuration/admission.yaml",
+            "-o",
+            "json",
+        ],
+    );
+    assert_eq!(watch.count(), (0, 1));
+    std::fs::write(path("configuration/levels.yaml"), levels("restricted")).unwrap();
+    assert_eq!(watch.count(), (4, 1));
+}
+
+#[test]
 #[cfg(unix)]
 fn ctrl_c_ends_it_well() {
     let directory = tempfile::tempdir().unwrap();
