@@ -1,7 +1,10 @@
 //! A Wine prefix in which the Windows programs run.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use crate::cache;
 use crate::failure::{Doing, Failure, Result};
@@ -16,15 +19,49 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE buffer, SIZE_T length)
 }
 ";
 
-/// A prefix that is ready.
+/// How often Wine is started before it counts as broken.
+const STARTS: usize = 3;
+
+/// A prefix that is ready, and in which Wine's server and services stay up as long as this lives.
+///
+/// Every program that finds none starts them for itself; where several do so at once, or while the server of an earlier one
+/// ends, one may fail with 1 and no word.
 #[derive(Clone, Debug)]
 pub struct Prefix {
+    place: Place,
+    _up: Arc<StaysUp>,
+}
+
+/// Where a prefix is.
+#[derive(Clone, Debug)]
+struct Place {
     dir: PathBuf,
 }
 
-/// A program of Wine's that does nothing.
+/// A program of Wine's that does nothing, and ends when nobody holds its input any more.
 #[derive(Debug)]
-pub struct StaysUp(Child);
+struct StaysUp(Child);
+
+impl StaysUp {
+    /// Starts it, and hears of it when Wine has started all that it needs. `None` where it ended without a word.
+    fn start(place: &Place) -> Result<Option<Self>> {
+        let mut shell = Command::new("wine");
+        place
+            .enter(&mut shell)
+            .arg("cmd")
+            .args(["/k", "echo up"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut up = Self(shell.spawn().doing("keep Wine up")?);
+        let mut word = [0; 1];
+        let heard = match &mut up.0.stdout {
+            Some(out) => out.read(&mut word).doing("hear whether Wine is up")?,
+            None => 0,
+        };
+        Ok((heard > 0).then_some(up))
+    }
+}
 
 impl Drop for StaysUp {
     fn drop(&mut self) {
@@ -47,28 +84,34 @@ impl Prefix {
         let version = String::from_utf8_lossy(&version.stdout);
         // `wine-8.0 (Debian 8.0~repack-4)`
         let name = version.split_whitespace().next().unwrap_or("wine");
-        let prefix = Self {
-            dir: cache::directory("wine")?.join(name),
-        };
-        let ready = prefix.dir.join("ready");
+        let root = cache::directory("wine")?;
+        // One after the other: who comes second finds it made, and up.
+        let lock = root.join(format!("{name}.lock"));
+        let lock = File::create(&lock).doing(format!("open `{}`", lock.display()))?;
+        lock.lock().doing("wait for others who start Wine")?;
+        let place = Place { dir: root.join(name) };
+        let ready = place.dir.join("ready");
         if !ready.exists() {
-            prefix.wine("wineboot", &["--init"])?;
-            // A fresh prefix calls itself Windows 7.
-            prefix.wine("winecfg", &["/v", "win10"])?;
-            prefix.add_random()?;
-            // The registry is on disk when the prefix's server has ended.
-            prefix.run(Command::new("wineserver").arg("--wait"))?;
+            place.make()?;
             std::fs::write(&ready, "").doing(format!("write `{}`", ready.display()))?;
         }
-        Ok(prefix)
+        for _ in 0..STARTS {
+            if let Some(up) = StaysUp::start(&place)? {
+                return Ok(Self {
+                    place,
+                    _up: Arc::new(up),
+                });
+            }
+        }
+        Err(Failure::new(
+            "start Wine",
+            format!("its shell ended without a word, {STARTS} times"),
+        ))
     }
 
     /// Sets the variables that make a command, and what it starts, use this prefix.
     pub fn enter<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command
-            .env("WINEPREFIX", &self.dir)
-            .env("WINEDEBUG", "-all")
-            .env_remove("DISPLAY")
+        self.place.enter(command)
     }
 
     /// A command that runs a Windows program.
@@ -79,23 +122,10 @@ impl Prefix {
         wine
     }
 
-    /// Keeps Wine's server and services up, which every program that finds none starts for itself, until this is dropped.
-    ///
-    /// # Errors
-    /// Wine does not start.
-    pub fn stay_up(&self) -> Result<StaysUp> {
-        let mut ping = self.command(Path::new("ping"));
-        ping.args(["-n", "3600", "127.0.0.1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        ping.spawn().doing("keep Wine up").map(StaysUp)
-    }
-
     /// The place of a path on drive C, as in `users/azureuser`.
     #[must_use]
     pub fn drive_c(&self, path: &str) -> PathBuf {
-        self.dir.join("drive_c").join(path)
+        self.place.drive_c(path)
     }
 
     /// An absolute path of this machine as Windows programs see it.
@@ -103,9 +133,27 @@ impl Prefix {
     pub fn windows_path(path: &Path) -> String {
         format!("Z:{}", path.display()).replace('/', r"\")
     }
+}
 
-    fn wine(&self, program: &str, arguments: &[&str]) -> Result<()> {
-        self.run(Command::new("wine").arg(program).args(arguments))
+impl Place {
+    fn make(&self) -> Result<()> {
+        self.run(Command::new("wine").args(["wineboot", "--init"]))?;
+        // A fresh prefix calls itself Windows 7.
+        self.run(Command::new("wine").args(["winecfg", "/v", "win10"]))?;
+        self.add_random()?;
+        // The registry is on disk when the prefix's server has ended.
+        self.run(Command::new("wineserver").arg("--wait"))
+    }
+
+    fn enter<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("WINEPREFIX", &self.dir)
+            .env("WINEDEBUG", "-all")
+            .env_remove("DISPLAY")
+    }
+
+    fn drive_c(&self, path: &str) -> PathBuf {
+        self.dir.join("drive_c").join(path)
     }
 
     fn run(&self, command: &mut Command) -> Result<()> {
