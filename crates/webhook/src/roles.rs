@@ -9,7 +9,7 @@ use crate::permits::Permits;
 use crate::watch::{Change, Follower, Subject};
 
 /// Of each object its metadata alone, in a list and one by one; a server that cannot do that sends all of it.
-const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
+pub(crate) const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
     application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 /// What is watched, and what it is called.
 const KINDS: [(Resource<'static>, &str); 4] = [
