@@ -39,6 +39,7 @@
 //! # Ok::<(), porthole_admission::decide::ReviewError>(())
 //! ```
 
+mod access_review;
 pub mod annotation;
 mod denial;
 mod host_accounts;
@@ -53,6 +54,7 @@ mod validate;
 
 use std::fmt;
 
+pub use access_review::{access_answer, access_review};
 pub use denial::{Denial, Problem};
 pub use host_accounts::Outcome;
 pub use lookup::{

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use porthole_access::User;
-use porthole_admission::decide::{Answer, CannotTell, SpecError, Usable, contents_of};
+use porthole_admission::decide::{
+    Answer, CannotTell, SpecError, Usable, access_answer, access_review, contents_of,
+};
 use porthole_admission::host_accounts::{Mode, Policy};
 use porthole_cluster::{Resource, Target};
 use porthole_credspec::RESOURCE;
-use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::api::{Api, ApiError, JSON};
@@ -188,15 +189,14 @@ impl Cluster {
         }
         let key = (user.name.clone(), what, name.to_owned());
         let asked = Instant::now();
-        let reviews = Resource::new(
-            "authorization.k8s.io/v1",
-            "LocalSubjectAccessReview",
-            "localsubjectaccessreviews",
-        );
-        let path = reviews.path(Some(namespace));
-        match self.api.post(&path, &review(user, namespace, what, name)).await {
+        let path = Resource::LOCAL_ACCESS_REVIEWS.path(Some(namespace));
+        let review = access_review(user, namespace, what, name);
+        match self.api.post(&path, &review).await {
             Ok(review) => {
-                let answer = answer(&review)?;
+                let answer = match access_answer(&review)? {
+                    Answer::Refused(reason) => Answer::Refused(crate::api::clean(&reason)),
+                    allowed @ Answer::Allowed => allowed,
+                };
                 self.metrics.access("asked");
                 self.permits.hold(namespace, key, &answer, asked);
                 Ok(answer)
@@ -223,91 +223,4 @@ fn unheld(expired: Option<CannotTell>, error: &ApiError) -> CannotTell {
 
 fn no_namespace(name: &str) -> CannotTell {
     CannotTell(format!("no namespace can be called {name:?}"))
-}
-
-/// The question as the webhook of kubernetes-sigs/windows-gmsa asks it, but for the groups, which are all that a service
-/// account is in.
-fn review(user: &User, namespace: &str, what: Usable, name: &str) -> Value {
-    json!({
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "LocalSubjectAccessReview",
-        "metadata": {"namespace": namespace},
-        "spec": {
-            "resourceAttributes": {
-                "namespace": namespace,
-                "verb": "use",
-                "group": what.group(),
-                "version": "v1",
-                "resource": what.resource(),
-                "name": name,
-            },
-            "user": user.name,
-            "groups": user.groups,
-        },
-    })
-}
-
-fn answer(review: &Value) -> May {
-    let status = &review["status"];
-    let Some(allowed) = status["allowed"].as_bool() else {
-        return Err(CannotTell("the API server's review has no answer".to_owned()));
-    };
-    if allowed && status["denied"] != true {
-        return Ok(Answer::Allowed);
-    }
-    let reason = status["reason"].as_str().unwrap_or_default();
-    Ok(Answer::Refused(crate::api::clean(reason)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_review_that_denies_is_no_yes() {
-        let asked = |status: Value| answer(&json!({"status": status}));
-        assert_eq!(asked(json!({"allowed": true})), Ok(Answer::Allowed));
-        assert_eq!(
-            asked(json!({"allowed": true, "denied": true, "reason": "no"})),
-            Ok(Answer::Refused("no".to_owned()))
-        );
-        assert_eq!(
-            asked(json!({"allowed": false})),
-            Ok(Answer::Refused(String::new()))
-        );
-        assert!(asked(json!({})).is_err());
-        assert!(asked(json!({"allowed": "true"})).is_err());
-    }
-
-    #[test]
-    fn the_question_has_the_attributes_of_the_existing_webhook() {
-        let review = review(
-            &User::service_account("shop", "web"),
-            "shop",
-            Usable::CredentialSpec,
-            "webapp1",
-        );
-        assert_eq!(review["metadata"], json!({"namespace": "shop"}));
-        assert_eq!(
-            review["spec"]["resourceAttributes"],
-            json!({
-                "namespace": "shop", "verb": "use", "group": "windows.k8s.io", "version": "v1",
-                "resource": "gmsacredentialspecs", "name": "webapp1",
-            })
-        );
-        assert_eq!(review["spec"]["user"], "system:serviceaccount:shop:web");
-    }
-
-    #[test]
-    fn host_accounts_are_asked_for_as_roles_name_them() {
-        let user = User::service_account("shop", "web");
-        let review = review(&user, "shop", Usable::HostAccount, r"nt authority\system");
-        assert_eq!(
-            review["spec"]["resourceAttributes"],
-            json!({
-                "namespace": "shop", "verb": "use", "group": "porthole.dev", "version": "v1",
-                "resource": "hostaccounts", "name": r"nt authority\system",
-            })
-        );
-    }
 }
