@@ -20,14 +20,12 @@ use crate::flight::Flights;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::permits::{Freshness, Permits};
-use crate::roles::{METADATA, Roles};
+use crate::roles::Roles;
 use crate::store::{Kept as _, Label, Store};
-use crate::watch::{Subject, follow};
+use crate::watch::{Extent, Subject, follow};
 
 /// The largest object that is read.
 const LONGEST_OBJECT: usize = 4 << 20;
-/// Of one object its metadata alone.
-const METADATA_OF_ONE: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 /// How often what no longer counts is forgotten.
 const SWEEP: Duration = Duration::from_secs(30);
 
@@ -96,7 +94,7 @@ impl Cluster {
         let specs = Subject {
             path: Resource::CREDENTIAL_SPECS.path(None),
             called: RESOURCE,
-            accept: JSON,
+            extent: Extent::Whole,
         };
         let api = &self.api;
         tasks.spawn(follow(
@@ -108,7 +106,7 @@ impl Cluster {
         let namespaces = Subject {
             path: Resource::NAMESPACES.path(None),
             called: Label::CALLED,
-            accept: METADATA,
+            extent: Extent::Metadata,
         };
         tasks.spawn(follow(
             Arc::clone(api),
@@ -174,7 +172,11 @@ impl Cluster {
         let Some(path) = Resource::NAMESPACES.path_of(None, name) else {
             return Err(no_namespace(name));
         };
-        match self.api.get(&path, METADATA_OF_ONE, LONGEST_OBJECT).await {
+        match self
+            .api
+            .get(&path, Extent::Metadata.of_one(), LONGEST_OBJECT)
+            .await
+        {
             Ok(object) => {
                 let label = Label::of(&object);
                 Ok(Policy::of(name, label.as_deref(), self.host_accounts))

@@ -101,7 +101,8 @@ impl Fake {
         let path = request.uri().path().to_owned();
         let query = request.uri().query().unwrap_or_default();
         if query.contains("watch=1") {
-            return self.watch(path);
+            let accept = request.headers()["accept"].to_str().unwrap_or_default();
+            return self.watch(path, accept.contains("MetadataList"));
         }
         if self.is_away.load(Ordering::SeqCst) {
             return answer(503, &json!({}));
@@ -163,12 +164,17 @@ impl Fake {
         self.namespaces.lock().unwrap().insert(name.to_owned(), labels);
     }
 
-    fn watch(&self, path: String) -> Response<Body> {
+    /// Tells what changes. Where objects are asked for as lists, the first ends the watch, as an API server does.
+    fn watch(&self, path: String, as_lists: bool) -> Response<Body> {
         let mut events = self.events.subscribe();
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
         tokio::spawn(async move {
             while let Ok((plural, line)) = events.recv().await {
-                if path.ends_with(&format!("/{plural}")) && sender.send(line).await.is_err() {
+                let is_this = path.ends_with(&format!("/{plural}"));
+                if is_this && as_lists {
+                    return;
+                }
+                if is_this && sender.send(line).await.is_err() {
                     return;
                 }
             }

@@ -67,7 +67,8 @@ fn piped(mut command: Command, input: &[u8]) -> Output {
 #[test]
 #[ignore = "needs kube-apiserver 1.37"]
 fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
-    let bed = Bed::new(&[]);
+    // What was allowed is not forgotten by itself.
+    let bed = Bed::new(&["--access-cache=600"]);
     bed.register();
     let (admitted, told) = bed.create_agent();
     assert!(admitted, "without a label nobody asks: {told}");
