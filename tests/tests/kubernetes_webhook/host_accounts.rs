@@ -143,7 +143,7 @@ fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
     assert!(bed.metric("porthole_webhook_host_accounts_total{result=\"refused\"}") >= 2.0);
     let said = bed.webhook.said();
     assert!(
-        said.contains("\"problems\":\"host-account-unauthorized\""),
+        said.contains("\"problems\":\"host-account-unauthorized,host-account-unauthorized\""),
         "{said}"
     );
 }
