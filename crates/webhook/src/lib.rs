@@ -6,7 +6,7 @@
 //! API server ──HTTPS──▶ server ─▶ routes ─▶ answer ─▶ porthole_admission::decide
 //!                         │                   │ what is known now
 //!                    certificate              ▼
-//!              (chosen per handshake)  cluster ─▶ store   ◀─ watch: credential specs
+//!              (chosen per handshake)  cluster ─▶ store   ◀─ watch: credential specs, namespaces
 //!                                         │  └──▶ permits ◀─ watch: roles and bindings
 //!                                         ▼
 //!                              api: what is not known is asked, once for all who ask
@@ -41,6 +41,8 @@ pub use certificate::{CertificateError, Certificates, Files, Reload, Validity};
 pub use log::{Fields, Format, Level, Log, UnknownLevel};
 pub use permits::Freshness;
 pub use server::{Drain, ServeError, Server, Settings};
+
+pub use porthole_admission::host_accounts::Mode;
 
 use porthole_cluster::Target;
 
