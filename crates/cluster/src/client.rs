@@ -1,5 +1,6 @@
-//! GET and LIST.
+//! Objects of a cluster: GET and LIST here, what changes them in [`change`].
 
+mod change;
 mod request;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,8 @@ use crate::entrance;
 use crate::error::{Error, Problem, Result};
 use crate::resource::{Resource, encoded};
 use crate::target::Target;
-use request::{Answer, Session};
+pub use change::{Applied, Manner};
+use request::{Answer, Question, Session};
 
 /// How much is read, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ impl Default for Bounds {
     }
 }
 
-/// Reads objects of a cluster. It may be used by several threads at once.
+/// Reads objects of a cluster, and changes those that it is told to. It may be used by several threads at once.
 #[derive(Debug)]
 pub struct Client {
     target: Target,
@@ -175,15 +177,20 @@ impl Client {
         }
     }
 
-    /// Sends a GET; once more where a plug-in's credential is no longer taken.
+    /// Sends a GET.
     fn ask(&self, path: &str) -> Result<Answer> {
+        self.send(&Question::get(path))
+    }
+
+    /// Asks; once more where a plug-in's credential is no longer taken.
+    fn send(&self, question: &Question<'_>) -> Result<Answer> {
         let session = self.session()?;
-        let answer = session.get(&self.target, &self.bounds, path)?;
+        let answer = session.ask(&self.target, &self.bounds, question)?;
         if answer.status != 401 || !session.is_of_plugin() {
             return Ok(answer);
         }
         self.forget(&session);
-        self.session()?.get(&self.target, &self.bounds, path)
+        self.session()?.ask(&self.target, &self.bounds, question)
     }
 
     fn session(&self) -> Result<Arc<Session>> {

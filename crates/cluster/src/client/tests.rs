@@ -7,6 +7,7 @@ use super::*;
 use crate::kubeconfig::Kubeconfig;
 use crate::places::Places;
 
+mod change;
 mod encrypted;
 
 const SMALL: Bounds = Bounds {
