@@ -7,6 +7,7 @@ mod explain;
 pub(crate) mod guard;
 mod image;
 mod inspect;
+mod install;
 mod logs;
 mod lsp;
 mod man;
@@ -63,6 +64,8 @@ pub(crate) enum Verb {
     Image(image::Image),
     /// Serve the GMSA webhook: credential specs for pods, and only for those who may use them
     Webhook(Box<webhook::Webhook>),
+    /// Install the GMSA webhook in a cluster, say what would change, or remove it
+    Install(Box<install::Install>),
     /// Print the completions of a shell
     Completions(completions::Completions),
     /// Write the man pages into a directory
@@ -89,6 +92,7 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Webhook(webhook) => webhook.run(),
+        Verb::Install(install) => install.run(&global),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),
     }

@@ -25,7 +25,7 @@ mod settings;
 
 pub use configurations::{bundle_only, configurations, webhook_names};
 pub use definition::definition;
-pub use object::{Kind, MANAGER, Object, Reference, is_installed};
+pub use object::{Kind, MANAGER, Object, Reference, is_installed, is_of_server};
 pub use settings::{
     Certificates, FailurePolicy, HostAccounts, Resources, Settings, SettingsError, Toleration,
 };

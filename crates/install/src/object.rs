@@ -33,6 +33,9 @@ impl Kind {
         "CustomResourceDefinition",
         "customresourcedefinitions",
     );
+    /// GMSA credential specs.
+    pub const CREDENTIAL_SPEC: Self =
+        Self::of_cluster("windows.k8s.io/v1", "GMSACredentialSpec", "gmsacredentialspecs");
     /// Namespaces.
     pub const NAMESPACE: Self = Self::of_cluster("v1", "Namespace", "namespaces");
     /// Service accounts.
@@ -69,6 +72,8 @@ impl Kind {
     pub const ISSUER: Self = Self::of_namespace("cert-manager.io/v1", "Issuer", "issuers");
     /// cert-manager's certificates.
     pub const CERTIFICATE: Self = Self::of_namespace("cert-manager.io/v1", "Certificate", "certificates");
+    /// cert-manager's issuers for the whole cluster.
+    pub const CLUSTER_ISSUER: Self = Self::of_cluster("cert-manager.io/v1", "ClusterIssuer", "clusterissuers");
     /// Registrations of webhooks that change objects.
     pub const MUTATING: Self = Self::of_cluster(
         "admissionregistration.k8s.io/v1",
@@ -200,6 +205,12 @@ pub(crate) fn labels(settings: &Settings) -> Value {
     let mut labels = selector(settings);
     labels[MANAGED_BY] = json!(MANAGER);
     labels
+}
+
+/// Whether an object of a cluster is one that a server of porthole's made for itself: its Secret, its Lease.
+#[must_use]
+pub fn is_of_server(object: &Value) -> bool {
+    object["metadata"]["labels"][NAME] == PORTHOLE
 }
 
 /// Whether an object of a cluster is one that was installed by [`objects`](crate::objects).

@@ -20,6 +20,8 @@ pub struct Settings {
     pub port: u16,
     /// Where their certificates come from.
     pub certificates: Certificates,
+    /// The Secret with the server's certificate: one called after the installation, where none is named.
+    pub secret: Option<String>,
     /// What is done about pods that run as accounts of the host, where a namespace says nothing.
     pub host_accounts: HostAccounts,
     /// Whether pods with a gMSA get a random hostname.
@@ -121,6 +123,7 @@ impl Default for Settings {
             replicas: 2,
             port: 8443,
             certificates: Certificates::default(),
+            secret: None,
             host_accounts: HostAccounts::default(),
             random_hostname: false,
             runtime_classes: Vec::new(),
@@ -174,7 +177,8 @@ impl Settings {
     /// The name of the Secret with the server's certificate.
     #[must_use]
     pub fn secret(&self) -> String {
-        format!("{}-certificates", self.name)
+        let own = || format!("{}-certificates", self.name);
+        self.secret.clone().unwrap_or_else(own)
     }
 
     /// Whether the API server knows `matchConditions`: they are on from 1.28.
