@@ -99,6 +99,20 @@ impl Client {
         }
     }
 
+    /// Whether the cluster has a group of kinds, such as `cert-manager.io`.
+    ///
+    /// # Errors
+    /// There is no answer, or none of an API server.
+    pub fn has_group(&self, group: &str) -> Result<bool> {
+        let path = "/apis";
+        let answer = self.ask(path)?;
+        let list = self.json(path, answer)?.1;
+        match list["groups"].as_array() {
+            Some(groups) => Ok(groups.iter().any(|found| found["name"] == group)),
+            None => Err(self.error(path, Problem::Strange("it has no groups".to_owned()))),
+        }
+    }
+
     /// One object; nothing where it is not there.
     ///
     /// # Errors

@@ -52,8 +52,9 @@ fn options(context: &str) -> String {
 
 /// Whether an update of a status, or a binding, brings, changes or drops one of porthole's annotations.
 pub(crate) fn changes_annotations() -> String {
-    let annotations =
-        |of: &str| format!("({of} != null && has({of}.metadata.annotations) ? {of}.metadata.annotations : {{}})");
+    let annotations = |of: &str| {
+        format!("({of} != null && has({of}.metadata.annotations) ? {of}.metadata.annotations : {{}})")
+    };
     let (new, old) = (annotations("object"), annotations("oldObject"));
     format!(
         "{new}.exists(k, k.startsWith('{PREFIX}') && !(k in {old} && {old}[k] == {new}[k])) ||\n\
@@ -84,14 +85,20 @@ mod tests {
         assert!(!concerns(&settings).contains("runtimeClassName"));
         settings.runtime_classes = vec!["porthole".to_owned(), "it's".to_owned()];
         let expression = concerns(&settings);
-        assert!(expression.contains(r"p.spec.runtimeClassName in ['porthole', 'it\'s']"), "{expression}");
+        assert!(
+            expression.contains(r"p.spec.runtimeClassName in ['porthole', 'it\'s']"),
+            "{expression}"
+        );
     }
 
     #[test]
     fn every_list_and_every_field_is_looked_at() {
         let expression = concerns(&Settings::default());
         for list in LISTS {
-            assert!(expression.contains(&format!("p.spec.{list}.exists")), "{expression}");
+            assert!(
+                expression.contains(&format!("p.spec.{list}.exists")),
+                "{expression}"
+            );
         }
         for field in OPTIONS {
             let of_pod = format!("has(p.spec.securityContext.windowsOptions.{field})");

@@ -62,7 +62,11 @@ fn guards_annotations(settings: &Settings) -> bool {
 fn webhooks(settings: &Settings, kind: Kind, bundle: Option<&str>) -> Vec<Value> {
     let judges = kind == Kind::VALIDATING;
     let path = if judges { "/validate" } else { "/mutate" };
-    let operations: &[&str] = if judges { &["CREATE", "UPDATE"] } else { &["CREATE"] };
+    let operations: &[&str] = if judges {
+        &["CREATE", "UPDATE"]
+    } else {
+        &["CREATE"]
+    };
     let pods = [
         rule("pods", operations),
         rule("pods/ephemeralcontainers", &["UPDATE"]),
@@ -80,7 +84,10 @@ fn webhooks(settings: &Settings, kind: Kind, bundle: Option<&str>) -> Vec<Value>
             rule("pods/binding", &["CREATE"]),
             rule("bindings", &["CREATE"]),
         ];
-        let changes = ("changes-annotations-of-porthole", conditions::changes_annotations());
+        let changes = (
+            "changes-annotations-of-porthole",
+            conditions::changes_annotations(),
+        );
         webhooks.push(webhook(settings, ANNOTATIONS, path, bundle, &rules, changes));
     }
     webhooks
@@ -171,7 +178,10 @@ mod tests {
         assert!(!text.contains("pods/status"), "{text}");
         settings.runtime_classes.push("porthole".to_owned());
         let text = configurations(&settings, None)[0].value.to_string();
-        assert!(text.contains("pods/status") && text.contains("bindings"), "{text}");
+        assert!(
+            text.contains("pods/status") && text.contains("bindings"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -180,9 +190,16 @@ mod tests {
         for configuration in configurations(&settings, Some("QQ==")) {
             let kind = configuration.reference.kind;
             let webhooks = configuration.value["webhooks"].as_array().unwrap();
-            let names: Vec<_> = webhooks.iter().map(|webhook| webhook["name"].as_str().unwrap()).collect();
+            let names: Vec<_> = webhooks
+                .iter()
+                .map(|webhook| webhook["name"].as_str().unwrap())
+                .collect();
             assert_eq!(names, webhook_names(&settings, kind));
-            assert!(webhooks.iter().all(|webhook| webhook["clientConfig"]["caBundle"] == "QQ=="));
+            assert!(
+                webhooks
+                    .iter()
+                    .all(|webhook| webhook["clientConfig"]["caBundle"] == "QQ==")
+            );
             let only = bundle_only(&settings, kind, "QQ==");
             assert_eq!(only["webhooks"].as_array().unwrap().len(), names.len());
         }

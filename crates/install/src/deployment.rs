@@ -118,8 +118,7 @@ fn container(settings: &Settings) -> Value {
         },
     });
     if settings.certificates == Certificates::Own {
-        container["env"] =
-            json!([{"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}]);
+        container["env"] = json!([{"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}]);
     } else {
         container["volumeMounts"] = json!([{"name": "certificates", "mountPath": MOUNTED, "readOnly": true}]);
     }

@@ -23,7 +23,8 @@ pub fn registers_only(configuration: &Value) -> bool {
 /// Namespace and name of the Service that a configuration leads to; nothing where it leads to a URL.
 #[must_use]
 pub fn service(configuration: &Value) -> Option<(&str, &str)> {
-    let service = &webhooks(configuration).find(|webhook| webhook["name"] == WEBHOOK)?["clientConfig"]["service"];
+    let service =
+        &webhooks(configuration).find(|webhook| webhook["name"] == WEBHOOK)?["clientConfig"]["service"];
     Some((service["namespace"].as_str()?, service["name"].as_str()?))
 }
 
@@ -90,9 +91,11 @@ pub fn is_role(role: &Value) -> bool {
         && rules.iter().all(|rule| {
             let resources = rule["resources"].as_array().map_or(&[][..], Vec::as_slice);
             !resources.is_empty()
-                && resources
-                    .iter()
-                    .all(|resource| resource.as_str().is_some_and(|resource| known.contains(&resource)))
+                && resources.iter().all(|resource| {
+                    resource
+                        .as_str()
+                        .is_some_and(|resource| known.contains(&resource))
+                })
         })
 }
 
@@ -101,7 +104,10 @@ pub fn is_role(role: &Value) -> bool {
 pub fn release(object: &Value) -> Option<(&str, &str)> {
     let annotations = &object["metadata"]["annotations"];
     let text = |name: &str| annotations[name].as_str();
-    Some((text("meta.helm.sh/release-namespace")?, text("meta.helm.sh/release-name")?))
+    Some((
+        text("meta.helm.sh/release-namespace")?,
+        text("meta.helm.sh/release-name")?,
+    ))
 }
 
 #[cfg(test)]
@@ -138,7 +144,11 @@ mod tests {
     fn bindings_and_roles_of_others_are_not_its_own() {
         let subject = |name: &str| json!({"kind": "ServiceAccount", "namespace": "n", "name": name});
         assert!(binds_only(&json!({"subjects": [subject("a")]}), "n", "a"));
-        assert!(!binds_only(&json!({"subjects": [subject("a"), subject("b")]}), "n", "a"));
+        assert!(!binds_only(
+            &json!({"subjects": [subject("a"), subject("b")]}),
+            "n",
+            "a"
+        ));
         assert!(!binds_only(&json!({"subjects": [subject("a")]}), "m", "a"));
         assert!(!binds_only(&json!({}), "n", "a"));
         let role = |resources: Value| json!({"rules": [{"resources": resources}]});

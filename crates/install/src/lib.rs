@@ -43,11 +43,7 @@ pub fn objects(settings: &Settings) -> Vec<Object> {
     objects.push(service::service(settings));
     objects.push(deployment::deployment(settings));
     objects.push(deployment::disruption_budget(settings));
-    objects.extend(
-        settings
-            .network_policy
-            .then(|| service::network_policy(settings)),
-    );
+    objects.extend(settings.network_policy.then(|| service::network_policy(settings)));
     objects
 }
 

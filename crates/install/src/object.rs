@@ -73,7 +73,8 @@ impl Kind {
     /// cert-manager's certificates.
     pub const CERTIFICATE: Self = Self::of_namespace("cert-manager.io/v1", "Certificate", "certificates");
     /// cert-manager's issuers for the whole cluster.
-    pub const CLUSTER_ISSUER: Self = Self::of_cluster("cert-manager.io/v1", "ClusterIssuer", "clusterissuers");
+    pub const CLUSTER_ISSUER: Self =
+        Self::of_cluster("cert-manager.io/v1", "ClusterIssuer", "clusterissuers");
     /// Registrations of webhooks that change objects.
     pub const MUTATING: Self = Self::of_cluster(
         "admissionregistration.k8s.io/v1",

@@ -61,10 +61,12 @@ impl Client {
         let warnings = answer.warnings.clone();
         let wrong = |problem| entrance::error_of(self.target(), doing, &path, problem);
         match answer.json().map_err(wrong)? {
-            (_, Value::Object(object)) if object.get("metadata").is_some_and(Value::is_object) => Ok(Applied {
-                object: as_kind(object, resource),
-                warnings,
-            }),
+            (_, Value::Object(object)) if object.get("metadata").is_some_and(Value::is_object) => {
+                Ok(Applied {
+                    object: as_kind(object, resource),
+                    warnings,
+                })
+            }
             _ => Err(wrong(Problem::Strange("it is no object".to_owned()))),
         }
     }
@@ -73,7 +75,13 @@ impl Client {
     ///
     /// # Errors
     /// There is no answer, whoever asks may not remove that, or the name is another object's by now.
-    pub fn delete(&self, resource: &Resource<'_>, namespace: Option<&str>, name: &str, uid: &str) -> Result<bool> {
+    pub fn delete(
+        &self,
+        resource: &Resource<'_>,
+        namespace: Option<&str>,
+        name: &str,
+        uid: &str,
+    ) -> Result<bool> {
         let doing = "remove";
         let path = self.path_of(doing, resource, namespace, name)?;
         let body = json!({

@@ -93,12 +93,14 @@ fn configure(
 /// Whether every webhook that there is to be has a caBundle.
 fn has_bundles(live: &Value, settings: &Settings, kind: Kind) -> bool {
     let webhooks = live["webhooks"].as_array().map_or(&[][..], Vec::as_slice);
-    porthole_install::webhook_names(settings, kind).iter().all(|name| {
-        webhooks.iter().any(|webhook| {
-            let bundle = webhook["clientConfig"]["caBundle"].as_str();
-            webhook["name"] == *name && bundle.is_some_and(|bundle| !bundle.is_empty())
+    porthole_install::webhook_names(settings, kind)
+        .iter()
+        .all(|name| {
+            webhooks.iter().any(|webhook| {
+                let bundle = webhook["clientConfig"]["caBundle"].as_str();
+                webhook["name"] == *name && bundle.is_some_and(|bundle| !bundle.is_empty())
+            })
         })
-    })
 }
 
 /// The answer is that it is not installed, or not all of it.

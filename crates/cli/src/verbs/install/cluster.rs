@@ -17,8 +17,12 @@ pub(super) struct Cluster {
     /// Whether nothing is kept.
     pub(super) dry_run: bool,
     force: bool,
+    has_cert_manager: bool,
     is_quiet: bool,
 }
+
+/// Of kinds that not every cluster has.
+const CERT_MANAGER: &str = "cert-manager.io";
 
 /// What an object is in the client's words.
 fn resource(kind: Kind) -> Resource<'static> {
@@ -30,9 +34,8 @@ impl Cluster {
     pub(super) fn connect(install: &Install, global: &Global) -> Result<(Self, Option<Version>), Failure> {
         let places = Places::of_environment(install.kubeconfig.clone());
         let target = Target::find(&places, install.context.as_deref()).map_err(|error| match error {
-            error @ Error::NoKubeconfig { .. } => {
-                Failure::unasked(error).help("name one with --kubeconfig or KUBECONFIG; --print asks no cluster")
-            }
+            error @ Error::NoKubeconfig { .. } => Failure::unasked(error)
+                .help("name one with --kubeconfig or KUBECONFIG; --print asks no cluster"),
             other => Failure::of_cluster(other),
         })?;
         let client = Client::new(target).map_err(Failure::of_cluster)?;
@@ -44,8 +47,10 @@ impl Cluster {
                 Version::NEWEST
             ));
         }
+        let has_cert_manager = client.has_group(CERT_MANAGER).map_err(Failure::of_cluster)?;
         let cluster = Self {
             client,
+            has_cert_manager,
             dry_run: install.dry_run == DryRun::Server,
             force: install.force_conflicts,
             is_quiet: global.quiet,
@@ -71,35 +76,33 @@ impl Cluster {
 
     /// An object as it is.
     pub(super) fn get(&self, reference: &Reference) -> Result<Option<Value>, Failure> {
-        self.look(reference).map_err(Failure::of_cluster)
+        let namespace = reference.namespace.as_deref();
+        let found = self
+            .client
+            .get(&resource(reference.kind), namespace, &reference.name);
+        found.map_err(Failure::of_cluster)
     }
 
     /// The same, where a kind that the cluster does not have has no objects.
     pub(super) fn get_if_served(&self, reference: &Reference) -> Result<Option<Value>, Failure> {
-        match self.look(reference) {
-            Err(Error::Request {
-                problem: Problem::NotServed,
-                ..
-            }) => Ok(None),
-            other => other.map_err(Failure::of_cluster),
+        if self.lacks(reference.kind) {
+            return Ok(None);
         }
+        self.get(reference)
     }
 
-    fn look(&self, reference: &Reference) -> Result<Option<Value>, Error> {
-        let namespace = reference.namespace.as_deref();
-        self.client
-            .get(&resource(reference.kind), namespace, &reference.name)
+    /// Whether the cluster does not have a kind: of those here, cert-manager's alone.
+    fn lacks(&self, kind: Kind) -> bool {
+        is_of_cert_manager(kind) && !self.has_cert_manager
     }
 
     /// All objects of a kind; none where the cluster does not have the kind.
     pub(super) fn list(&self, kind: Kind, namespace: Option<&str>) -> Result<Vec<Value>, Failure> {
-        match self.client.list(&resource(kind), namespace) {
-            Err(Error::Request {
-                problem: Problem::NotServed,
-                ..
-            }) => Ok(Vec::new()),
-            other => other.map_err(Failure::of_cluster),
+        if self.lacks(kind) {
+            return Ok(Vec::new());
         }
+        let found = self.client.list(&resource(kind), namespace);
+        found.map_err(Failure::of_cluster)
     }
 
     /// What would come of an object, of which nothing is kept.
@@ -114,7 +117,9 @@ impl Cluster {
             force: force || self.force,
             dry_run: true,
         };
-        let mut applied = self.send(&object.reference, namespace.as_deref(), &value, manner)?.object;
+        let mut applied = self
+            .send(&object.reference, namespace.as_deref(), &value, manner)?
+            .object;
         if let Some(namespace) = &object.reference.namespace {
             applied["metadata"]["namespace"] = Value::from(namespace.as_str());
         }
@@ -175,7 +180,8 @@ impl Cluster {
             force: self.force,
             dry_run: false,
         };
-        self.send(&object.reference, None, &object.value, manner).map(drop)
+        self.send(&object.reference, None, &object.value, manner)
+            .map(drop)
     }
 
     fn send(
@@ -185,9 +191,13 @@ impl Cluster {
         value: &Value,
         manner: Manner<'_>,
     ) -> Result<Applied, Failure> {
-        let applied =
-            self.client
-                .apply(&resource(reference.kind), namespace, &reference.name, value, manner);
+        let applied = self.client.apply(
+            &resource(reference.kind),
+            namespace,
+            &reference.name,
+            value,
+            manner,
+        );
         let applied = applied.map_err(|error| refused(reference, error))?;
         for warning in &applied.warnings {
             self.note(&format!("{reference}: {warning}"));
@@ -216,29 +226,47 @@ pub(super) fn kept(mut object: Value) -> Value {
         object.remove("status");
     }
     if let Some(metadata) = object["metadata"].as_object_mut() {
-        for name in ["resourceVersion", "generation", "uid", "creationTimestamp", "managedFields"] {
+        for name in [
+            "resourceVersion",
+            "generation",
+            "uid",
+            "creationTimestamp",
+            "managedFields",
+        ] {
             metadata.remove(name);
         }
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
             // Counted by the controller of Deployments.
             annotations.remove("deployment.kubernetes.io/revision");
         }
-        if metadata.get("annotations").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+        if metadata
+            .get("annotations")
+            .and_then(Value::as_object)
+            .is_some_and(serde_json::Map::is_empty)
+        {
             metadata.remove("annotations");
         }
     }
     object
 }
 
+fn is_of_cert_manager(kind: Kind) -> bool {
+    kind.api_version
+        .split_once('/')
+        .is_some_and(|(group, _)| group == CERT_MANAGER)
+}
+
 /// Why an object is not applied, and what to try. What was applied before it stays.
 fn refused(reference: &Reference, error: Error) -> Failure {
-    let of_cert_manager = reference.kind.api_version.starts_with("cert-manager.io/");
+    let of_cert_manager = is_of_cert_manager(reference.kind);
     let Error::Request { problem, .. } = &error else {
         return Failure::of_cluster(error);
     };
     let help = match problem {
-        Problem::Conflict(_) => "look at what others have set there; --force-conflicts takes these fields over",
-        Problem::NotServed if of_cert_manager => {
+        Problem::Conflict(_) => {
+            "look at what others have set there; --force-conflicts takes these fields over"
+        }
+        Problem::NotServed | Problem::Status { status: 404, .. } if of_cert_manager => {
             "install cert-manager first, or let the webhook make its own certificates (--certificates own)"
         }
         Problem::Forbidden(_) => {
@@ -271,6 +299,9 @@ mod tests {
         };
         assert_eq!(kept(object("1", "i")), kept(object("2", "i")));
         assert_ne!(kept(object("1", "i")), kept(object("1", "j")));
-        assert_eq!(kept(object("1", "i")), json!({"metadata": {"name": "a"}, "spec": {"image": "i"}}));
+        assert_eq!(
+            kept(object("1", "i")),
+            json!({"metadata": {"name": "a"}, "spec": {"image": "i"}})
+        );
     }
 }

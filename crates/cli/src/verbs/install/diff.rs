@@ -19,12 +19,16 @@ pub(super) fn run(cluster: &Cluster, settings: &Settings) -> Result<ExitCode, Fa
             differs = true;
             let diff = TextDiff::from_lines(&before, &after);
             let mut diff = diff.unified_diff();
-            let diff = diff.header(&format!("live/{name}"), &format!("installed/{name}")).to_string();
+            let diff = diff
+                .header(&format!("live/{name}"), &format!("installed/{name}"))
+                .to_string();
             print::text(&diff)?;
         }
         Ok::<(), Failure>(())
     };
-    let all = objects(settings).into_iter().chain(configurations(settings, None));
+    let all = objects(settings)
+        .into_iter()
+        .chain(configurations(settings, None));
     for object in all {
         let live = cluster.get_if_served(&object.reference)?;
         let after = cluster.rehearse(&object, false)?;

@@ -14,7 +14,12 @@ use crate::failure::Failure;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Waits until every server of the Deployment answers; looks once where there is no time.
-pub(super) fn wait(cluster: &Cluster, settings: &Settings, wait: bool, until: Instant) -> Result<(), Failure> {
+pub(super) fn wait(
+    cluster: &Cluster,
+    settings: &Settings,
+    wait: bool,
+    until: Instant,
+) -> Result<(), Failure> {
     let reference = Reference::new(Kind::DEPLOYMENT, &settings.namespace, &settings.name);
     loop {
         let deployment = cluster.get(&reference)?.unwrap_or_default();
@@ -52,10 +57,20 @@ fn all_answer(deployment: &Value) -> Result<(), String> {
     let mut lacking = format!("of {wanted} pods {updated} are of this revision and {available} available");
     let conditions = status["conditions"].as_array();
     for condition in conditions.into_iter().flatten() {
-        let is_good = condition["status"] == if condition["type"] == "ReplicaFailure" { "False" } else { "True" };
+        let is_good = condition["status"]
+            == if condition["type"] == "ReplicaFailure" {
+                "False"
+            } else {
+                "True"
+            };
         if let Some(message) = condition["message"].as_str().filter(|_| !is_good) {
             lacking.push_str("; ");
-            lacking.extend(message.chars().filter(|character| !character.is_control()).take(300));
+            lacking.extend(
+                message
+                    .chars()
+                    .filter(|character| !character.is_control())
+                    .take(300),
+            );
         }
     }
     Err(lacking)
@@ -73,7 +88,10 @@ pub(super) fn bundle(
     loop {
         let found = cluster.get(&reference)?.unwrap_or_default();
         // Both are base64.
-        if let Some(bundle) = found["data"]["ca.crt"].as_str().filter(|bundle| !bundle.is_empty()) {
+        if let Some(bundle) = found["data"]["ca.crt"]
+            .as_str()
+            .filter(|bundle| !bundle.is_empty())
+        {
             return Ok(bundle.to_owned());
         }
         let is_made = settings.certificates != Certificates::Secret;
@@ -110,7 +128,10 @@ mod tests {
             })
         };
         assert_eq!(all_answer(&deployment(2, 2, 2)), Ok(()));
-        assert_eq!(all_answer(&deployment(1, 2, 2)), Err("no controller has seen it".to_owned()));
+        assert_eq!(
+            all_answer(&deployment(1, 2, 2)),
+            Err("no controller has seen it".to_owned())
+        );
         assert_eq!(
             all_answer(&deployment(2, 2, 1)),
             Err("of 2 pods 2 are of this revision and 1 available; toofew".to_owned())

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use porthole_install::{
-    Certificates, Kind, Reference, Settings, configurations, definition, everything, is_installed, is_of_server,
+    Certificates, Kind, Reference, Settings, configurations, definition, everything, is_installed,
+    is_of_server,
 };
 
 use super::cluster::Cluster;

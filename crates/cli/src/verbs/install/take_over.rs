@@ -73,12 +73,17 @@ impl Old {
         };
         let deployments = cluster.list(Kind::DEPLOYMENT, Some(namespace))?;
         let mut led: Vec<Value> = Vec::new();
-        led.extend(deployments.into_iter().filter(|deployment| existing::leads_to(&service, deployment)));
+        led.extend(
+            deployments
+                .into_iter()
+                .filter(|deployment| existing::leads_to(&service, deployment)),
+        );
         self.parts.push((at, service));
         for deployment in led {
             for budget in cluster.list(Kind::DISRUPTION_BUDGET, Some(namespace))? {
                 if existing::is_budget_of(&budget, &deployment) {
-                    self.parts.push((reference(Kind::DISRUPTION_BUDGET, &budget), budget));
+                    self.parts
+                        .push((reference(Kind::DISRUPTION_BUDGET, &budget), budget));
                 }
             }
             for secret in existing::secrets(&deployment) {
@@ -108,8 +113,11 @@ impl Old {
             let role = &binding["roleRef"]["name"];
             let is_shared = others.iter().any(|other| other["roleRef"]["name"] == *role);
             let at = Reference::new(Kind::CLUSTER_ROLE, namespace, role.as_str().unwrap_or_default());
-            let role = cluster.get(&at)?.filter(|role| !is_shared && existing::is_role(role));
-            self.parts.push((reference(Kind::CLUSTER_ROLE_BINDING, &binding), binding));
+            let role = cluster
+                .get(&at)?
+                .filter(|role| !is_shared && existing::is_role(role));
+            self.parts
+                .push((reference(Kind::CLUSTER_ROLE_BINDING, &binding), binding));
             self.parts.extend(role.map(|role| (at, role)));
         }
         let at = Reference::new(Kind::SERVICE_ACCOUNT, namespace, account);
@@ -150,8 +158,13 @@ impl Old {
             ));
         }
         let shared = self.configurations.iter();
-        if let Some((at, _)) = shared.clone().find(|(_, object)| !existing::registers_only(object)) {
-            let text = format!("{at} registers further webhooks beside that of kubernetes-sigs/windows-gmsa. Nothing is changed");
+        if let Some((at, _)) = shared
+            .clone()
+            .find(|(_, object)| !existing::registers_only(object))
+        {
+            let text = format!(
+                "{at} registers further webhooks beside that of kubernetes-sigs/windows-gmsa. Nothing is changed"
+            );
             return Err(unfinished(text).help(format!("take `{}` out of it by hand", existing::WEBHOOK)));
         }
         let ours: Vec<Reference> = objects(settings)
@@ -160,7 +173,8 @@ impl Old {
             .map(|object| object.reference)
             .collect();
         if let Some((at, _)) = shared.chain(&self.parts).find(|(at, _)| ours.contains(at)) {
-            let text = format!("{at} is of the existing installation, and would be one of this. Nothing is changed");
+            let text =
+                format!("{at} is of the existing installation, and would be one of this. Nothing is changed");
             return Err(unfinished(text).help("call this one otherwise, with --name or --namespace"));
         }
         Ok(())

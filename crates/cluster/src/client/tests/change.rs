@@ -16,8 +16,17 @@ fn apply(client: &Client, manner: Manner<'_>) -> Result<Applied> {
 
 #[test]
 fn an_object_is_applied_by_its_manager_and_warnings_are_told() {
-    let created = |warning: &str| answer("201 Created", warning, r#"{"metadata":{"name":"web","managedFields":[{}]}}"#);
-    let (address, heads) = serve(vec![created("Warning: 299 - \"a \\\"b\\\" \\\\ c\"\r\n"), created("")]);
+    let created = |warning: &str| {
+        answer(
+            "201 Created",
+            warning,
+            r#"{"metadata":{"name":"web","managedFields":[{}]}}"#,
+        )
+    };
+    let (address, heads) = serve(vec![
+        created("Warning: 299 - \"a \\\"b\\\" \\\\ c\"\r\n"),
+        created(""),
+    ]);
     let client = client(&address, "token: hunter2");
     let applied = apply(&client, MANNER).unwrap();
     assert_eq!(applied.warnings, [r#"a "b" \ c"#]);
@@ -31,7 +40,11 @@ fn an_object_is_applied_by_its_manager_and_warnings_are_told() {
         head.starts_with(&format!("PATCH {path}?fieldManager=porthole%20install HTTP/1.1")),
         "{head}"
     );
-    assert!(head.to_lowercase().contains("content-type: application/apply-patch+yaml"), "{head}");
+    assert!(
+        head.to_lowercase()
+            .contains("content-type: application/apply-patch+yaml"),
+        "{head}"
+    );
     let all = Manner {
         force: true,
         dry_run: true,
@@ -46,20 +59,25 @@ fn conflicts_name_the_fields_and_who_keeps_them() {
     let conflict = r#"{"kind":"Status","reason":"Conflict","message":"Apply failed","details":{"causes":[
         {"reason":"FieldManagerConflict","message":"conflict with \"helm\" using v1","field":".spec.replicas"},
         {"reason":"Other","message":"x","field":".spec"}]}}"#;
-    let refused = refusal(vec![answer("409 Conflict", "", conflict)], |client| apply(client, MANNER));
+    let refused = refusal(vec![answer("409 Conflict", "", conflict)], |client| {
+        apply(client, MANNER)
+    });
     assert_eq!(
         refused,
         "apply SERVER/api/v1/namespaces/shop/serviceaccounts/web: others keep other values in .spec.replicas (helm)"
     );
     let other = r#"{"kind":"Status","reason":"Conflict","message":"modified"}"#;
-    let refused = refusal(vec![answer("409 Conflict", "", other)], |client| apply(client, MANNER));
+    let refused = refusal(vec![answer("409 Conflict", "", other)], |client| {
+        apply(client, MANNER)
+    });
     assert!(refused.ends_with("the server answers 409: modified"), "{refused}");
 }
 
 #[test]
 fn what_is_removed_is_the_object_that_was_seen() {
     let gone = r#"{"kind":"Status","reason":"NotFound","details":{"name":"web"}}"#;
-    let other = r#"{"kind":"Status","reason":"Conflict","message":"the UID in the precondition does not match"}"#;
+    let other =
+        r#"{"kind":"Status","reason":"Conflict","message":"the UID in the precondition does not match"}"#;
     let (address, heads) = serve(vec![
         ok(r#"{"kind":"Status","status":"Success"}"#),
         answer("202 Accepted", "", "{}"),
@@ -72,7 +90,17 @@ fn what_is_removed_is_the_object_that_was_seen() {
     assert!(delete().unwrap());
     assert!(!delete().unwrap());
     assert!(delete().unwrap_err().to_string().contains("does not match"));
-    assert!(heads.recv().unwrap().starts_with("DELETE /api/v1/namespaces/shop/serviceaccounts/web HTTP/1.1"));
-    let refused = client.delete(&Resource::SERVICE_ACCOUNTS, None, "a/b", "u").unwrap_err();
-    assert!(refused.to_string().contains("no object can be called"), "{refused}");
+    assert!(
+        heads
+            .recv()
+            .unwrap()
+            .starts_with("DELETE /api/v1/namespaces/shop/serviceaccounts/web HTTP/1.1")
+    );
+    let refused = client
+        .delete(&Resource::SERVICE_ACCOUNTS, None, "a/b", "u")
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("no object can be called"),
+        "{refused}"
+    );
 }
