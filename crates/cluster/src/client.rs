@@ -12,7 +12,7 @@ use crate::entrance;
 use crate::error::{Error, Problem, Result};
 use crate::resource::{Resource, encoded};
 use crate::target::Target;
-pub use change::{Applied, Manner};
+pub use change::{Applied, Editor, Manner};
 use request::{Answer, Question, Session};
 
 /// How much is read, and for how long.
@@ -48,7 +48,7 @@ impl Default for Bounds {
     }
 }
 
-/// Reads objects of a cluster, and changes those that it is told to. It may be used by several threads at once.
+/// Reads objects of a cluster. It may be used by several threads at once.
 #[derive(Debug)]
 pub struct Client {
     target: Target,

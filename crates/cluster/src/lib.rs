@@ -2,7 +2,7 @@
 //!
 //! [`Places`] knows where kubeconfigs are; [`Kubeconfig::load`] reads and merges them as kubectl does. A context of it is a
 //! [`Target`]: a server, whom to trust, and who one is. A [`Client`] of that target reads objects by GET and LIST, within
-//! limits of size and time. Only [`Client::apply`] and [`Client::delete`] change a cluster. Who brings a connection of their own,
+//! limits of size and time. Only an [`Editor`] around it changes a cluster. Who brings a connection of their own,
 //! such as a server that watches, takes from an [`Entrance`] whom to trust and who one is.
 //!
 //! ```no_run
@@ -30,7 +30,7 @@ mod secret;
 mod target;
 mod tls;
 
-pub use client::{Applied, Bounds, Client, Manner};
+pub use client::{Applied, Bounds, Client, Editor, Manner};
 pub use entrance::Entrance;
 pub use error::{Error, Problem, Result};
 pub use kubeconfig::Kubeconfig;

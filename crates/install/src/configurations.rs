@@ -207,9 +207,11 @@ mod tests {
 
     #[test]
     fn the_cluster_s_own_namespaces_are_left_alone() {
-        let mut settings = Settings::default();
-        settings.excluded_namespaces = vec!["kube-system".to_owned(), "infra".to_owned()];
-        settings.namespace_labels = vec![("gmsa".to_owned(), "yes".to_owned())];
+        let settings = Settings {
+            excluded_namespaces: vec!["kube-system".to_owned(), "infra".to_owned()],
+            namespace_labels: vec![("gmsa".to_owned(), "yes".to_owned())],
+            ..Settings::default()
+        };
         assert_eq!(
             json!(namespaces(&settings)),
             json!([

@@ -5,10 +5,11 @@ use serde_json::json;
 use crate::object::{Kind, Object, selector};
 use crate::settings::Settings;
 
-/// The namespace. Pod Security lets nothing into it that may do more than the server.
+/// The namespace. Pod Security lets nothing into it that may do more than the server, and warns of what would make it.
 pub(crate) fn namespace(settings: &Settings) -> Object {
     Object::new(Kind::NAMESPACE, &settings.namespace, settings, json!({}))
         .label("pod-security.kubernetes.io/enforce", "restricted")
+        .label("pod-security.kubernetes.io/warn", "restricted")
 }
 
 /// The account that the server acts as. Its pods ask for the token; no other pod of this account gets it unasked.

@@ -25,6 +25,7 @@ use crate::print;
 use cluster::Cluster;
 
 /// Options of `porthole install`.
+#[expect(clippy::struct_excessive_bools, reason = "a field a flag")]
 #[derive(Debug, Args)]
 pub(crate) struct Install {
     /// Print what would be applied, as YAML. No cluster is asked
@@ -140,20 +141,17 @@ impl Install {
     /// What would be done, as far as it is known without the cluster.
     fn tell(&self) -> Result<(), Failure> {
         let settings = self.choices.settings(None)?;
-        let mut lines = String::new();
-        let mut line = |reference: &porthole_install::Reference, done: &str| {
-            lines.push_str(&format!("{reference} {done} (client dry run)\n"));
-        };
-        if self.uninstall {
-            for reference in remove::order(&settings) {
-                line(&reference, "removed");
-            }
+        let (references, done) = if self.uninstall {
+            (remove::order(&settings), "removed")
         } else {
-            for object in printed(&settings, Printed::All) {
-                line(&object.reference, "applied");
-            }
-        }
-        print::text(&lines)
+            let objects = printed(&settings, Printed::All).into_iter();
+            (objects.map(|object| object.reference).collect(), "applied")
+        };
+        let lines: Vec<String> = references
+            .iter()
+            .map(|reference| format!("{reference} {done} (client dry run)\n"))
+            .collect();
+        print::text(&lines.concat())
     }
 }
 

@@ -29,7 +29,25 @@ pub struct Applied {
     pub warnings: Vec<String>,
 }
 
-impl Client {
+/// Changes objects of a cluster. A [`Client`] alone cannot: whoever only reads holds none of these.
+#[derive(Debug)]
+pub struct Editor {
+    client: Client,
+}
+
+impl Editor {
+    /// Changes what that client reads.
+    #[must_use]
+    pub const fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Who reads.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Applies an object, and makes it where it is not there.
     ///
     /// # Errors
@@ -53,13 +71,13 @@ impl Client {
         }
         // JSON is YAML.
         let body = object.to_string();
-        let answer = self.send(&Question {
+        let answer = self.client.send(&Question {
             method: Method::PATCH,
             path: &query,
             body: Some(("application/apply-patch+yaml", body.as_bytes())),
         })?;
         let warnings = answer.warnings.clone();
-        let wrong = |problem| entrance::error_of(self.target(), doing, &path, problem);
+        let wrong = |problem| entrance::error_of(self.client.target(), doing, &path, problem);
         match answer.json().map_err(wrong)? {
             (_, Value::Object(object)) if object.get("metadata").is_some_and(Value::is_object) => {
                 Ok(Applied {
@@ -89,7 +107,7 @@ impl Client {
             "propagationPolicy": "Background", "preconditions": {"uid": uid},
         });
         let body = body.to_string();
-        let answer = self.send(&Question {
+        let answer = self.client.send(&Question {
             method: Method::DELETE,
             path: &path,
             body: Some(("application/json", body.as_bytes())),
@@ -103,7 +121,7 @@ impl Client {
         }
         match answer.json() {
             Ok(_) => Ok(true),
-            Err(problem) => Err(entrance::error_of(self.target(), doing, &path, problem)),
+            Err(problem) => Err(entrance::error_of(self.client.target(), doing, &path, problem)),
         }
     }
 
@@ -116,7 +134,7 @@ impl Client {
     ) -> Result<String, Error> {
         resource.path_of(namespace, name).ok_or_else(|| {
             let problem = Problem::Broken(format!("no object can be called \"{name}\""));
-            entrance::error_of(self.target(), doing, &resource.path(namespace), problem)
+            entrance::error_of(self.client.target(), doing, &resource.path(namespace), problem)
         })
     }
 }

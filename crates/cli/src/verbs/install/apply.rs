@@ -51,7 +51,7 @@ pub(super) fn run(cluster: &Cluster, settings: &Settings, plan: Plan) -> Result<
         ready::wait(cluster, settings, plan.wait, until)?;
     }
     for object in configurations(settings, None) {
-        configure(cluster, settings, object, plan.wait, until)?;
+        configure(cluster, settings, &object, plan.wait, until)?;
     }
     if let Some(old) = old {
         old.remove(cluster)?;
@@ -63,7 +63,7 @@ pub(super) fn run(cluster: &Cluster, settings: &Settings, plan: Plan) -> Result<
 fn configure(
     cluster: &Cluster,
     settings: &Settings,
-    object: Object,
+    object: &Object,
     wait: bool,
     until: Instant,
 ) -> Result<(), Failure> {
@@ -72,7 +72,7 @@ fn configure(
     let is_kept = settings.certificates != Certificates::Secret;
     let is_trusted = live.is_some_and(|live| has_bundles(&live, settings, kind));
     if cluster.dry_run || (is_kept && is_trusted) {
-        return cluster.apply(&object, false).map(drop);
+        return cluster.apply(object, false).map(drop);
     }
     let bundle = ready::bundle(cluster, settings, wait, until)?;
     let [validating, mutating] = configurations(settings, Some(&bundle));
@@ -85,7 +85,7 @@ fn configure(
     if is_kept {
         let part = bundle_only(settings, kind, &bundle);
         cluster.hand_over(&object.reference, &part, KEEPER)?;
-        cluster.give_up(&object)?;
+        cluster.give_up(object)?;
     }
     Ok(())
 }

@@ -83,7 +83,7 @@ pub(super) struct Choices {
         default_value = "info"
     )]
     log_level: String,
-    /// Without a NetworkPolicy
+    /// Without a `NetworkPolicy`
     #[arg(long)]
     no_network_policy: bool,
     /// Without the role by which whoever may view a namespace may read credential specs

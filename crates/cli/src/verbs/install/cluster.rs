@@ -1,6 +1,6 @@
 //! The cluster that something is installed in, and what is said of it.
 
-use porthole_cluster::{Applied, Client, Error, Manner, Places, Problem, Resource, Target};
+use porthole_cluster::{Applied, Client, Editor, Error, Manner, Places, Problem, Resource, Target};
 use porthole_install::{Kind, MANAGER, Object, Reference};
 use porthole_pod::Version;
 use serde_json::Value;
@@ -12,8 +12,12 @@ use crate::failure::Failure;
 use crate::{note, print};
 
 /// A cluster, and how it is changed.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what was asked for, and what the cluster is like"
+)]
 pub(super) struct Cluster {
-    client: Client,
+    editor: Editor,
     /// Whether nothing is kept.
     pub(super) dry_run: bool,
     force: bool,
@@ -49,7 +53,7 @@ impl Cluster {
         }
         let has_cert_manager = client.has_group(CERT_MANAGER).map_err(Failure::of_cluster)?;
         let cluster = Self {
-            client,
+            editor: Editor::new(client),
             has_cert_manager,
             dry_run: install.dry_run == DryRun::Server,
             force: install.force_conflicts,
@@ -78,7 +82,8 @@ impl Cluster {
     pub(super) fn get(&self, reference: &Reference) -> Result<Option<Value>, Failure> {
         let namespace = reference.namespace.as_deref();
         let found = self
-            .client
+            .editor
+            .client()
             .get(&resource(reference.kind), namespace, &reference.name);
         found.map_err(Failure::of_cluster)
     }
@@ -101,7 +106,7 @@ impl Cluster {
         if self.lacks(kind) {
             return Ok(Vec::new());
         }
-        let found = self.client.list(&resource(kind), namespace);
+        let found = self.editor.client().list(&resource(kind), namespace);
         found.map_err(Failure::of_cluster)
     }
 
@@ -191,7 +196,7 @@ impl Cluster {
         value: &Value,
         manner: Manner<'_>,
     ) -> Result<Applied, Failure> {
-        let applied = self.client.apply(
+        let applied = self.editor.apply(
             &resource(reference.kind),
             namespace,
             &reference.name,
@@ -211,7 +216,7 @@ impl Cluster {
         if !self.dry_run {
             let namespace = reference.namespace.as_deref();
             let kind = resource(reference.kind);
-            let removed = self.client.delete(&kind, namespace, &reference.name, uid);
+            let removed = self.editor.delete(&kind, namespace, &reference.name, uid);
             if !removed.map_err(Failure::of_cluster)? {
                 return Ok(());
             }

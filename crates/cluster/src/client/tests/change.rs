@@ -9,9 +9,20 @@ const MANNER: Manner<'_> = Manner {
     dry_run: false,
 };
 
-fn apply(client: &Client, manner: Manner<'_>) -> Result<Applied> {
+fn editor(address: &str) -> Editor {
+    Editor::new(client(address, "token: hunter2"))
+}
+
+fn refused(answers: Vec<Vec<u8>>) -> String {
+    let (address, _heads) = serve(answers);
+    let text = apply(&editor(&address), MANNER).unwrap_err().to_string();
+    assert!(!text.contains("hunter2"), "{text}");
+    text.replace(&address, "SERVER")
+}
+
+fn apply(editor: &Editor, manner: Manner<'_>) -> Result<Applied> {
     let object = json!({"metadata": {"name": "web"}});
-    client.apply(&Resource::SERVICE_ACCOUNTS, Some("shop"), "web", &object, manner)
+    editor.apply(&Resource::SERVICE_ACCOUNTS, Some("shop"), "web", &object, manner)
 }
 
 #[test]
@@ -27,8 +38,8 @@ fn an_object_is_applied_by_its_manager_and_warnings_are_told() {
         created("Warning: 299 - \"a \\\"b\\\" \\\\ c\"\r\n"),
         created(""),
     ]);
-    let client = client(&address, "token: hunter2");
-    let applied = apply(&client, MANNER).unwrap();
+    let editor = editor(&address);
+    let applied = apply(&editor, MANNER).unwrap();
     assert_eq!(applied.warnings, [r#"a "b" \ c"#]);
     assert_eq!(
         applied.object,
@@ -50,7 +61,7 @@ fn an_object_is_applied_by_its_manager_and_warnings_are_told() {
         dry_run: true,
         ..MANNER
     };
-    assert!(apply(&client, all).unwrap().warnings.is_empty());
+    assert!(apply(&editor, all).unwrap().warnings.is_empty());
     assert!(heads.recv().unwrap().contains("&force=true&dryRun=All HTTP/1.1"));
 }
 
@@ -59,17 +70,13 @@ fn conflicts_name_the_fields_and_who_keeps_them() {
     let conflict = r#"{"kind":"Status","reason":"Conflict","message":"Apply failed","details":{"causes":[
         {"reason":"FieldManagerConflict","message":"conflict with \"helm\" using v1","field":".spec.replicas"},
         {"reason":"Other","message":"x","field":".spec"}]}}"#;
-    let refused = refusal(vec![answer("409 Conflict", "", conflict)], |client| {
-        apply(client, MANNER)
-    });
+    let refused = refused(vec![answer("409 Conflict", "", conflict)]);
     assert_eq!(
         refused,
         "apply SERVER/api/v1/namespaces/shop/serviceaccounts/web: others keep other values in .spec.replicas (helm)"
     );
     let other = r#"{"kind":"Status","reason":"Conflict","message":"modified"}"#;
-    let refused = refusal(vec![answer("409 Conflict", "", other)], |client| {
-        apply(client, MANNER)
-    });
+    let refused = refused(vec![answer("409 Conflict", "", other)]);
     assert!(refused.ends_with("the server answers 409: modified"), "{refused}");
 }
 
@@ -84,8 +91,8 @@ fn what_is_removed_is_the_object_that_was_seen() {
         answer("404 Not Found", "", gone),
         answer("409 Conflict", "", other),
     ]);
-    let client = client(&address, "token: hunter2");
-    let delete = || client.delete(&Resource::SERVICE_ACCOUNTS, Some("shop"), "web", "u");
+    let editor = editor(&address);
+    let delete = || editor.delete(&Resource::SERVICE_ACCOUNTS, Some("shop"), "web", "u");
     assert!(delete().unwrap());
     assert!(delete().unwrap());
     assert!(!delete().unwrap());
