@@ -21,6 +21,8 @@ pub(super) const DEFINITION: &str =
 pub(super) type Said = (Option<i32>, String, String);
 
 pub(super) struct Bed {
+    /// `1.N`, as the command line takes it: a server that was built by hand may call itself otherwise.
+    version: String,
     pub(super) client: Client,
     pub(super) server: ApiServer,
 }
@@ -29,7 +31,12 @@ impl Bed {
     pub(super) fn new(version: &str) -> Self {
         let server = ApiServer::start(&Settings::of(version)).unwrap();
         let client = Client::new(&server).unwrap();
-        Self { client, server }
+        let (version, _patch) = version.rsplit_once('.').unwrap();
+        Self {
+            version: version.to_owned(),
+            client,
+            server,
+        }
     }
 
     /// `porthole install`, with nobody who starts pods.
@@ -38,6 +45,7 @@ impl Bed {
         command
             .args(["install", "--kubeconfig"])
             .arg(self.server.kubeconfig())
+            .args(["--kubernetes-version", &self.version])
             .args(arguments)
             .env_remove("KUBECONFIG");
         said(&mut command)

@@ -70,14 +70,13 @@ fn conflicts_name_the_fields_and_who_keeps_them() {
     let conflict = r#"{"kind":"Status","reason":"Conflict","message":"Apply failed","details":{"causes":[
         {"reason":"FieldManagerConflict","message":"conflict with \"helm\" using v1","field":".spec.replicas"},
         {"reason":"Other","message":"x","field":".spec"}]}}"#;
-    let refused = refused(vec![answer("409 Conflict", "", conflict)]);
     assert_eq!(
-        refused,
+        refused(vec![answer("409 Conflict", "", conflict)]),
         "apply SERVER/api/v1/namespaces/shop/serviceaccounts/web: others keep other values in .spec.replicas (helm)"
     );
     let other = r#"{"kind":"Status","reason":"Conflict","message":"modified"}"#;
-    let refused = refused(vec![answer("409 Conflict", "", other)]);
-    assert!(refused.ends_with("the server answers 409: modified"), "{refused}");
+    let text = refused(vec![answer("409 Conflict", "", other)]);
+    assert!(text.ends_with("the server answers 409: modified"), "{text}");
 }
 
 #[test]
@@ -103,7 +102,7 @@ fn what_is_removed_is_the_object_that_was_seen() {
             .unwrap()
             .starts_with("DELETE /api/v1/namespaces/shop/serviceaccounts/web HTTP/1.1")
     );
-    let refused = client
+    let refused = editor
         .delete(&Resource::SERVICE_ACCOUNTS, None, "a/b", "u")
         .unwrap_err();
     assert!(
