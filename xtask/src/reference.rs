@@ -1,5 +1,5 @@
-//! docs/cli.md: the command line's own help, verb by verb; docs/rules.md: the rules' own explanations; docs/pictures: what
-//! is seen of it in a terminal.
+//! docs/cli.md: the command line's own help, verb by verb; docs/rules.md: the rules' own explanations; deploy/gmsa-crd.yaml: the
+//! definition of credential specs; docs/pictures: what is seen of it in a terminal.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -22,16 +22,24 @@ What `porthole rule` says of each rule that `porthole check` asks, by who enforc
 `.porthole.yaml`, or in one place by a comment, `# porthole:ignore NAME`.
 ";
 
+const DEFINITION_HEAD: &str = "# The definition of GMSACredentialSpecs, for clusters of any version: what `porthole install --print=crd` prints of it.
+# It is written by `cargo xtask reference`. `kubectl apply --server-side -f` this file.
+";
+
 /// A page, and what the program says to be on it.
 type Page = (&'static str, fn() -> Result<String>);
 
-const PAGES: [Page; 2] = [("cli.md", text), ("rules.md", rules)];
+const PAGES: [Page; 3] = [
+    ("docs/cli.md", text),
+    ("docs/rules.md", rules),
+    ("deploy/gmsa-crd.yaml", definition),
+];
 
 /// Where the pictures are, and manifests for them.
-const PICTURES: &str = "pictures";
+const PICTURES: &str = "docs/pictures";
 
 fn path(name: &str) -> PathBuf {
-    place::root().join("docs").join(name)
+    place::root().join(name)
 }
 
 /// Writes the pages.
@@ -144,6 +152,12 @@ fn rules() -> Result<String> {
         let _ = write!(text, "\n### `{name}`\n\n{}\n", trimmed(&explanation));
     }
     Ok(text)
+}
+
+/// The definition of credential specs, for clusters of any version: without patterns, which old ones ask of what is there.
+fn definition() -> Result<String> {
+    let yaml = said(&["install", "--print=crd", "--kubernetes-version", "1.22"])?;
+    Ok(format!("{DEFINITION_HEAD}{yaml}"))
 }
 
 /// What the program prints.

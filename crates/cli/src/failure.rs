@@ -36,6 +36,12 @@ impl Failure {
         Self::new(exit::UNASKED, error)
     }
 
+    /// A cluster could not be asked.
+    pub(crate) fn of_cluster(error: porthole_cluster::Error) -> Self {
+        let help = error.help().map(str::to_owned);
+        Self::unasked(error).help_if(help)
+    }
+
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         self.code

@@ -8,6 +8,7 @@ mod grant;
 pub(crate) mod guard;
 mod image;
 mod inspect;
+mod install;
 mod logs;
 mod lsp;
 mod man;
@@ -66,6 +67,8 @@ pub(crate) enum Verb {
     Webhook(Box<webhook::Webhook>),
     /// Print the role and binding by which a service account may use credential specs and host accounts, or say whether it may
     Grant(grant::Grant),
+    /// Install the GMSA webhook in a cluster, say what would change, or remove it
+    Install(Box<install::Install>),
     /// Print the completions of a shell
     Completions(completions::Completions),
     /// Write the man pages into a directory
@@ -93,6 +96,7 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Image(image) => image.run(&global),
         Verb::Webhook(webhook) => webhook.run(),
         Verb::Grant(grant) => grant.run(),
+        Verb::Install(install) => install.run(&global),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),
     }

@@ -1,17 +1,20 @@
-//! GET and LIST, and access reviews.
+//! Objects of a cluster: GET, LIST and access reviews here, what changes them in [`change`].
 
+mod change;
 mod request;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use ureq::http::Method;
 
 use crate::entrance;
 use crate::error::{Error, Problem, Result};
 use crate::resource::{Resource, encoded};
 use crate::target::Target;
-use request::{Answer, Session};
+pub use change::{Applied, Editor, Manner};
+use request::{Answer, Question, Session};
 
 /// How much is read, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +100,20 @@ impl Client {
         }
     }
 
+    /// Whether the cluster has a group of kinds, such as `cert-manager.io`.
+    ///
+    /// # Errors
+    /// There is no answer, or none of an API server.
+    pub fn has_group(&self, group: &str) -> Result<bool> {
+        let path = "/apis";
+        let answer = self.ask(path)?;
+        let list = self.json(path, answer)?.1;
+        match list["groups"].as_array() {
+            Some(groups) => Ok(groups.iter().any(|found| found["name"] == group)),
+            None => Err(self.error(path, Problem::Strange("it has no groups".to_owned()))),
+        }
+    }
+
     /// One object; nothing where it is not there.
     ///
     /// # Errors
@@ -141,8 +158,17 @@ impl Client {
     /// There is no answer, or whoever asks may not ask that.
     pub fn review(&self, namespace: &str, review: &Value) -> Result<Value> {
         let path = Resource::LOCAL_ACCESS_REVIEWS.path(Some(namespace));
-        let answer = self.send(&path, Some(review))?;
-        Ok(self.json(&path, answer)?.1)
+        let body = review.to_string();
+        let question = Question {
+            method: Method::POST,
+            path: &path,
+            body: Some(("application/json", body.as_bytes())),
+        };
+        let answer = self.send(&question)?;
+        let read = answer.json();
+        Ok(read
+            .map_err(|problem| entrance::error_of(&self.target, question.doing(), &path, problem))?
+            .1)
     }
 
     fn pages(&self, resource: &Resource<'_>, path: &str, page: Option<u32>) -> Result<Vec<Value>> {
@@ -188,18 +214,18 @@ impl Client {
 
     /// Sends a GET.
     fn ask(&self, path: &str) -> Result<Answer> {
-        self.send(path, None)
+        self.send(&Question::get(path))
     }
 
-    /// Sends a request, of a review a POST; once more where a plug-in's credential is no longer taken.
-    fn send(&self, path: &str, review: Option<&Value>) -> Result<Answer> {
+    /// Asks; once more where a plug-in's credential is no longer taken.
+    fn send(&self, question: &Question<'_>) -> Result<Answer> {
         let session = self.session()?;
-        let answer = session.send(&self.target, &self.bounds, path, review)?;
+        let answer = session.ask(&self.target, &self.bounds, question)?;
         if answer.status != 401 || !session.is_of_plugin() {
             return Ok(answer);
         }
         self.forget(&session);
-        self.session()?.send(&self.target, &self.bounds, path, review)
+        self.session()?.ask(&self.target, &self.bounds, question)
     }
 
     fn session(&self) -> Result<Arc<Session>> {

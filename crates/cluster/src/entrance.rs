@@ -83,9 +83,14 @@ impl Entrance {
 
 /// What goes wrong with a request to `path`.
 pub(crate) fn error(target: &Target, path: &str, problem: Problem) -> Error {
+    error_of(target, "read", path, problem)
+}
+
+/// The same of another verb.
+pub(crate) fn error_of(target: &Target, doing: &str, path: &str, problem: Problem) -> Error {
     let path = path.split('?').next().unwrap_or_default();
     Error::Request {
-        doing: format!("read {}{path}", target.server()),
+        doing: format!("{doing} {}{path}", target.server()),
         problem,
     }
 }

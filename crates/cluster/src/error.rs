@@ -80,6 +80,9 @@ pub enum Problem {
     /// Whoever asks may not read that.
     #[error("{0}")]
     Forbidden(String),
+    /// Others keep other values in fields of an object that is applied: the fields, each with who keeps it.
+    #[error("others keep other values in {}", .0.join(", "))]
+    Conflict(Vec<String>),
     /// The cluster has no such kind.
     #[error("the cluster does not have this kind")]
     NotServed,

@@ -1,8 +1,8 @@
-//! Reading a live cluster.
+//! A live cluster: reading it, and changing what an installer changes.
 //!
 //! [`Places`] knows where kubeconfigs are; [`Kubeconfig::load`] reads and merges them as kubectl does. A context of it is a
-//! [`Target`]: a server, whom to trust, and who one is. A [`Client`] of that target reads objects by GET and LIST and asks for access reviews, within
-//! limits of size and time, and never sends anything else: nothing here can change a cluster. Who brings a connection of their own,
+//! [`Target`]: a server, whom to trust, and who one is. A [`Client`] of that target reads objects by GET and LIST, and asks for
+//! access reviews, within limits of size and time. Only an [`Editor`] around it changes a cluster. Who brings a connection of their own,
 //! such as a server that watches, takes from an [`Entrance`] whom to trust and who one is.
 //!
 //! ```no_run
@@ -30,7 +30,7 @@ mod secret;
 mod target;
 mod tls;
 
-pub use client::{Bounds, Client};
+pub use client::{Applied, Bounds, Client, Editor, Manner};
 pub use entrance::Entrance;
 pub use error::{Error, Problem, Result};
 pub use kubeconfig::Kubeconfig;

@@ -57,17 +57,11 @@ impl Scanner<'_> {
         let mut open: Vec<Open> = Vec::new();
         loop {
             self.skip();
-            let entered = match self.peek()? {
+            let first = self.peek()?;
+            let entered = match first {
                 b'{' => Some(Open::Mapping),
                 b'[' => Some(Open::Sequence),
-                b'"' => {
-                    self.string()?;
-                    None
-                }
-                b't' => self.word("true")?,
-                b'f' => self.word("false")?,
-                b'n' => self.word("null")?,
-                _ => self.number()?,
+                _ => None,
             };
             if let Some(kind) = entered {
                 let span = self.step();
@@ -82,6 +76,8 @@ impl Scanner<'_> {
                 }
                 let span = self.step();
                 self.builder.end(span).ok()?;
+            } else {
+                self.scalar(first)?;
             }
             // A value has ended; so may what it is in.
             loop {
@@ -104,6 +100,16 @@ impl Scanner<'_> {
                 self.builder.end(span).ok()?;
                 open.pop();
             }
+        }
+    }
+
+    fn scalar(&mut self, first: u8) -> Option<()> {
+        match first {
+            b'"' => self.string(),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => self.number(),
         }
     }
 
@@ -145,7 +151,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn word(&mut self, word: &str) -> Option<Option<Open>> {
+    fn word(&mut self, word: &str) -> Option<()> {
         if !self.text.get(self.at..)?.starts_with(word) {
             return None;
         }
@@ -153,7 +159,7 @@ impl Scanner<'_> {
     }
 
     /// A whole number.
-    fn number(&mut self) -> Option<Option<Open>> {
+    fn number(&mut self) -> Option<()> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let sign = usize::from(rest.first() == Some(&b'-'));
         let digits = rest[sign..]
@@ -169,14 +175,11 @@ impl Scanner<'_> {
         self.plain(sign + digits)
     }
 
-    fn plain(&mut self, length: usize) -> Option<Option<Open>> {
+    fn plain(&mut self, length: usize) -> Option<()> {
         let start = self.at;
         self.at += length;
         let text = self.text.get(start..self.at)?;
-        self.builder
-            .scalar(text, span(start, self.at), Tag::None, 0)
-            .ok()?;
-        Some(None)
+        self.builder.scalar(text, span(start, self.at), Tag::None, 0).ok()
     }
 
     /// Passes one byte, and says where it stood.
@@ -248,7 +251,7 @@ mod tests {
             r#"{"a":1,}"#,
             r#"{"a":[1,]}"#,
             r#"{"a":[1}"#,
-            r#"{a:1}"#,
+            "{a:1}",
             r#"{"a":01}"#,
             r#"{"a":-}"#,
             r#"{"a":-0}"#,

@@ -42,6 +42,12 @@ impl Version {
         (Self::OLDEST.minor..=Self::NEWEST.minor).map(|minor| Self { minor })
     }
 
+    /// The version that a server calls itself, such as `v1.34.2-eks-1a2b`, where its rules are known.
+    #[must_use]
+    pub fn of_server(said: &str) -> Option<Self> {
+        said.split(['-', '+']).next()?.parse().ok()
+    }
+
     /// Whether this is `1.minor` or newer.
     #[must_use]
     pub const fn at_least(self, minor: u16) -> bool {

@@ -41,7 +41,7 @@ enum Condition {
 }
 
 /// Reads a length of time.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|one: char| one.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" | "s" => Some(1),

@@ -5,19 +5,23 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::http::{HeaderValue, Request, header};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
 use ureq::{Agent, Proxy};
 
 use super::Bounds;
 use crate::connector::Tls;
-use crate::entrance::{Entrance, error};
+use crate::entrance::{Entrance, error_of};
 use crate::error::{Problem, Result};
 use crate::target::Target;
 
 /// How much of a server's own words is told.
 const LONGEST_MESSAGE: usize = 400;
+/// How many conflicts of an object are told.
+const MOST_CONFLICTS: usize = 20;
+/// How many warnings of an answer are told.
+const MOST_WARNINGS: usize = 20;
 
 /// Connections of somebody.
 #[derive(Debug)]
@@ -26,10 +30,42 @@ pub(super) struct Session {
     entrance: Entrance,
 }
 
+/// What is asked of a server.
+#[derive(Debug)]
+pub(super) struct Question<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    /// Its content type and its bytes.
+    pub(super) body: Option<(&'static str, &'a [u8])>,
+}
+
+impl<'a> Question<'a> {
+    /// What is at a path.
+    pub(super) const fn get(path: &'a str) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            body: None,
+        }
+    }
+
+    /// The verb that an error says.
+    pub(super) fn doing(&self) -> &'static str {
+        match self.method {
+            Method::PATCH => "apply",
+            Method::DELETE => "remove",
+            Method::POST => "ask",
+            _ => "read",
+        }
+    }
+}
+
 /// What a server has answered.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
+    /// The texts of its warnings.
+    pub(super) warnings: Vec<String>,
     body: Vec<u8>,
     location: Option<String>,
 }
@@ -79,17 +115,11 @@ impl Session {
         self.entrance.is_of_plugin()
     }
 
-    /// Sends a GET, or a POST of a review, again where the server is busy.
-    pub(super) fn send(
-        &self,
-        target: &Target,
-        bounds: &Bounds,
-        path: &str,
-        review: Option<&Value>,
-    ) -> Result<Answer> {
+    /// Asks, again where the server is busy: whom it sends away it has not listened to.
+    pub(super) fn ask(&self, target: &Target, bounds: &Bounds, question: &Question<'_>) -> Result<Answer> {
         let mut attempt = 1;
         loop {
-            let (answer, wait) = self.send_once(target, bounds, path, review)?;
+            let (answer, wait) = self.ask_once(target, bounds, question)?;
             let busy = answer.status == 429 && attempt < bounds.attempts;
             match wait.filter(|_| busy) {
                 Some(wait) if wait <= bounds.wait => thread::sleep(wait),
@@ -99,29 +129,30 @@ impl Session {
         }
     }
 
-    fn send_once(
+    fn ask_once(
         &self,
         target: &Target,
         bounds: &Bounds,
-        path: &str,
-        review: Option<&Value>,
+        question: &Question<'_>,
     ) -> Result<(Answer, Option<Duration>)> {
-        let wrong = |problem| error(target, path, problem);
-        let uri = format!("{}{path}", target.server);
-        let mut request = match review {
-            None => Request::get(uri),
-            Some(_) => Request::post(uri).header(header::CONTENT_TYPE, "application/json"),
-        }
-        .header(header::ACCEPT, "application/json");
+        let Question { method, path, body } = question;
+        let wrong = |problem| error_of(target, question.doing(), path, problem);
+        let unsent = |error: ureq::http::Error| wrong(Problem::Broken(error.to_string()));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", target.server))
+            .header(header::ACCEPT, "application/json");
         if let Some(headers) = request.headers_mut() {
             headers.extend(self.entrance.headers()?);
         }
-        let broken = |error: ureq::http::Error| wrong(Problem::Broken(error.to_string()));
-        let response = match review {
-            None => self.agent.run(request.body(()).map_err(broken)?),
-            Some(review) => self.agent.run(request.body(review.to_string()).map_err(broken)?),
-        }
-        .map_err(|error| wrong(problem(error)))?;
+        let response = match body {
+            Some((kind, bytes)) => {
+                let request = request.header(header::CONTENT_TYPE, *kind).body(*bytes);
+                self.agent.run(request.map_err(unsent)?)
+            }
+            None => self.agent.run(request.body(()).map_err(unsent)?),
+        };
+        let response = response.map_err(|error| wrong(problem(error)))?;
         let status = response.status().as_u16();
         let text = |name| {
             let value: Option<&HeaderValue> = response.headers().get(name);
@@ -129,6 +160,7 @@ impl Session {
         };
         let location = text(header::LOCATION);
         let wait = text(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+        let warnings = warnings(response.headers());
         let mut body = Vec::new();
         let reader = response
             .into_body()
@@ -144,6 +176,7 @@ impl Session {
         }
         let answer = Answer {
             status,
+            warnings,
             body,
             location,
         };
@@ -183,6 +216,9 @@ impl Answer {
                 let message = said.as_ref().and_then(|said| said["message"].as_str());
                 let message = clean(message.filter(|_| is_status).unwrap_or_default());
                 return Err(match status {
+                    409 if is_status && !conflicts(said.as_ref()).is_empty() => {
+                        Problem::Conflict(conflicts(said.as_ref()))
+                    }
                     403 if !message.is_empty() => Problem::Forbidden(message),
                     404 if is_status => Problem::NotServed,
                     status => Problem::Status { status, message },
@@ -199,6 +235,43 @@ impl Answer {
         })?;
         Ok((self.body.len() as u64, value))
     }
+}
+
+/// Who keeps other values in which fields, where that is why an object is not applied.
+fn conflicts(status: Option<&Value>) -> Vec<String> {
+    let causes = status.and_then(|status| status["details"]["causes"].as_array());
+    let of_fields = causes
+        .into_iter()
+        .flatten()
+        .filter(|cause| cause["reason"] == "FieldManagerConflict");
+    of_fields
+        .take(MOST_CONFLICTS)
+        .map(|cause| {
+            let text = |name: &str| cause[name].as_str().unwrap_or_default();
+            // `conflict with "helm" using v1`.
+            let manager = text("message").split('"').nth(1).unwrap_or_default();
+            clean(&format!("{} ({manager})", text("field")))
+        })
+        .collect()
+}
+
+/// The texts of `Warning: 299 - "text"`, in which quotes and backslashes have a backslash before them.
+fn warnings(headers: &HeaderMap) -> Vec<String> {
+    let texts = headers.get_all("Warning").iter().filter_map(|value| {
+        let value = value.to_str().ok()?;
+        let quoted = value.split_once('"')?.1.strip_suffix('"')?;
+        let mut text = String::new();
+        let mut characters = quoted.chars();
+        while let Some(character) = characters.next() {
+            text.extend(if character == '\\' {
+                characters.next()
+            } else {
+                Some(character)
+            });
+        }
+        Some(clean(&text))
+    });
+    texts.take(MOST_WARNINGS).collect()
 }
 
 /// A server's words as they can be printed.

@@ -7,6 +7,7 @@ use super::*;
 use crate::kubeconfig::Kubeconfig;
 use crate::places::Places;
 
+mod change;
 mod encrypted;
 
 const SMALL: Bounds = Bounds {
@@ -99,6 +100,18 @@ fn the_version_is_asked_for_with_the_token() {
         head.to_lowercase().contains("authorization: bearer hunter2"),
         "{head}"
     );
+}
+
+#[test]
+fn groups_of_kinds_are_looked_for_by_name() {
+    let groups = r#"{"kind":"APIGroupList","groups":[{"name":"apps"},{"name":"cert-manager.io"}]}"#;
+    let (address, heads) = serve(vec![ok(groups), ok(groups)]);
+    let client = client(&address, "");
+    assert!(client.has_group("cert-manager.io").unwrap());
+    assert!(!client.has_group("cert-manager").unwrap());
+    assert!(heads.recv().unwrap().starts_with("GET /apis HTTP/1.1\n"));
+    let refused = refusal(vec![ok("{}")], |client| client.has_group("apps"));
+    assert!(refused.ends_with("it has no groups"), "{refused}");
 }
 
 #[test]

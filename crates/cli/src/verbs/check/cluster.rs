@@ -43,8 +43,8 @@ impl ClusterFlags {
             return Ok(None);
         }
         let places = Places::of_environment(self.kubeconfig.clone());
-        let target = Target::find(&places, self.context.as_deref()).map_err(failure)?;
-        let client = Client::new(target).map_err(failure)?;
+        let target = Target::find(&places, self.context.as_deref()).map_err(Failure::of_cluster)?;
+        let client = Client::new(target).map_err(Failure::of_cluster)?;
         let said = match client.version() {
             Ok(said) => said,
             Err(error) if error.is_of_one_kind() => {
@@ -54,7 +54,7 @@ impl ClusterFlags {
                     version: None,
                 }));
             }
-            Err(error) => return Err(failure(error)),
+            Err(error) => return Err(Failure::of_cluster(error)),
         };
         if global.verbose > 0 {
             let target = client.target();
@@ -64,7 +64,7 @@ impl ClusterFlags {
                 target.origin()
             ));
         }
-        let version = known(&said);
+        let version = Version::of_server(&said);
         if flags.kubernetes_version.is_none() && version.is_none() && !global.quiet {
             note(&format!(
                 "the rules of {said} are not known; those of Kubernetes {} are asked, or of what --kubernetes-version says",
@@ -73,11 +73,6 @@ impl ClusterFlags {
         }
         Ok(Some(Connected { client, version }))
     }
-}
-
-/// The version that a server calls itself, such as `v1.34.2-eks-1a2b`, where its rules are known.
-fn known(said: &str) -> Option<Version> {
-    said.split(['-', '+']).next()?.parse().ok()
 }
 
 impl Connected {
@@ -114,7 +109,7 @@ impl Connected {
                         unread(&error, global);
                     }
                 }
-                (Err(error), _) => return Err(failure(error)),
+                (Err(error), _) => return Err(Failure::of_cluster(error)),
             }
         }
         if global.verbose > 0 {
@@ -271,11 +266,6 @@ fn unread(error: &Error, global: &Global) {
     }
 }
 
-fn failure(error: Error) -> Failure {
-    let help = error.help().map(str::to_owned);
-    Failure::unasked(error).help_if(help)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -293,7 +283,7 @@ mod tests {
             ("", None),
         ] {
             let version = version.map(|version| version.parse().unwrap());
-            assert_eq!(known(said), version, "{said}");
+            assert_eq!(Version::of_server(said), version, "{said}");
         }
     }
 

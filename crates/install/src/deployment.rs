@@ -1,0 +1,171 @@
+//! The server itself.
+
+use serde_json::{Map, Value, json};
+
+use crate::object::{Kind, Object, labels, selector};
+use crate::settings::{Certificates, HostAccounts, Settings};
+
+/// Nobody: the user and group of images without a system.
+const NOBODY: u32 = 65532;
+/// Where the certificates of a Secret are mounted.
+const MOUNTED: &str = "/tls";
+
+/// The Deployment.
+pub(crate) fn deployment(settings: &Settings) -> Object {
+    let body = json!({"spec": {
+        "replicas": settings.replicas,
+        "selector": {"matchLabels": selector(settings)},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": {
+            "metadata": {"labels": labels(settings)},
+            "spec": pod(settings),
+        },
+    }});
+    Object::new(Kind::DEPLOYMENT, &settings.name, settings, body)
+}
+
+/// A drained node takes one server at a time with it.
+pub(crate) fn disruption_budget(settings: &Settings) -> Object {
+    let body = json!({"spec": {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": selector(settings)},
+    }});
+    Object::new(Kind::DISRUPTION_BUDGET, &settings.name, settings, body)
+}
+
+fn pod(settings: &Settings) -> Value {
+    let mut spec = Map::new();
+    let mut set = |name: &str, value: Value| {
+        spec.insert(name.to_owned(), value);
+    };
+    set("serviceAccountName", json!(settings.name));
+    set("automountServiceAccountToken", json!(true));
+    if settings.kubernetes.at_least(25) {
+        set("os", json!({"name": "linux"}));
+    }
+    let mut node = json!({"kubernetes.io/os": "linux"});
+    for (label, value) in &settings.node_labels {
+        node[label] = json!(value);
+    }
+    set("nodeSelector", node);
+    if !settings.tolerations.is_empty() {
+        let tolerations = settings
+            .tolerations
+            .iter()
+            .map(super::settings::Toleration::to_value);
+        set("tolerations", tolerations.collect());
+    }
+    if let Some(class) = &settings.priority_class {
+        set("priorityClassName", json!(class));
+    }
+    if !settings.image_pull_secrets.is_empty() {
+        let secrets = settings
+            .image_pull_secrets
+            .iter()
+            .map(|name| json!({"name": name}));
+        set("imagePullSecrets", secrets.collect());
+    }
+    set(
+        "topologySpreadConstraints",
+        ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+            .map(|key| {
+                json!({
+                    "maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": selector(settings)},
+                })
+            })
+            .into_iter()
+            .collect(),
+    );
+    // 5 s in which connections are still taken, 20 s for open requests, and a rest.
+    set("terminationGracePeriodSeconds", json!(30));
+    set(
+        "securityContext",
+        json!({
+            "runAsNonRoot": true, "runAsUser": NOBODY, "runAsGroup": NOBODY, "fsGroup": NOBODY,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }),
+    );
+    set("containers", json!([container(settings)]));
+    if settings.certificates != Certificates::Own {
+        set(
+            "volumes",
+            json!([{"name": "certificates", "secret": {"secretName": settings.secret(), "defaultMode": 0o440}}]),
+        );
+    }
+    Value::Object(spec)
+}
+
+fn container(settings: &Settings) -> Value {
+    let resources = &settings.resources;
+    let mut container = json!({
+        "name": "webhook",
+        "image": settings.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": arguments(settings),
+        "ports": [{"name": "https", "containerPort": settings.port, "protocol": "TCP"}],
+        "startupProbe": probe("/livez", 2, 30),
+        "livenessProbe": probe("/livez", 10, 3),
+        "readinessProbe": probe("/readyz", 3, 2),
+        "resources": {
+            "requests": {"cpu": resources.cpu, "memory": resources.memory},
+            "limits": {"memory": resources.memory_limit},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    });
+    if settings.certificates == Certificates::Own {
+        container["env"] = json!([{"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}]);
+    } else {
+        container["volumeMounts"] = json!([{"name": "certificates", "mountPath": MOUNTED, "readOnly": true}]);
+    }
+    container
+}
+
+fn probe(path: &str, period: u32, failures: u32) -> Value {
+    json!({
+        "httpGet": {"path": path, "port": "https", "scheme": "HTTPS"},
+        "periodSeconds": period, "timeoutSeconds": 2, "failureThreshold": failures,
+    })
+}
+
+/// The server's command line.
+fn arguments(settings: &Settings) -> Vec<String> {
+    let Settings {
+        name,
+        log_format,
+        log_level,
+        port,
+        ..
+    } = settings;
+    let mut arguments = vec![
+        "webhook".to_owned(),
+        format!("--port={port}"),
+        format!("--log-format={log_format}"),
+        format!("--log-level={log_level}"),
+    ];
+    if settings.certificates == Certificates::Own {
+        arguments.extend([
+            "--own-certificates".to_owned(),
+            format!("--secret={}", settings.secret()),
+            format!("--service={name}"),
+            format!("--configurations={name}"),
+            format!("--lease={name}"),
+        ]);
+    } else {
+        arguments.push(format!("--tls-cert={MOUNTED}/tls.crt"));
+        arguments.push(format!("--tls-key={MOUNTED}/tls.key"));
+    }
+    if settings.host_accounts != HostAccounts::Off {
+        arguments.push(format!("--host-accounts={}", settings.host_accounts.word()));
+    }
+    if settings.random_hostname {
+        arguments.push("--random-hostname=true".to_owned());
+    }
+    let classes = settings.runtime_classes.iter();
+    arguments.extend(classes.map(|class| format!("--runtime-class={class}")));
+    arguments
+}

@@ -1,0 +1,84 @@
+//! What the server may do, and who may read credential specs.
+
+use serde_json::{Value, json};
+
+use crate::object::{Kind, Object};
+use crate::settings::{Certificates, Settings};
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+/// Roles and bindings.
+pub(crate) fn objects(settings: &Settings) -> Vec<Object> {
+    let name = &settings.name;
+    let mut objects = vec![
+        Object::new(
+            Kind::CLUSTER_ROLE,
+            name,
+            settings,
+            json!({"rules": of_cluster(settings)}),
+        ),
+        Object::new(
+            Kind::CLUSTER_ROLE_BINDING,
+            name,
+            settings,
+            binding(settings, "ClusterRole"),
+        ),
+    ];
+    if settings.certificates == Certificates::Own {
+        let rules = json!({"rules": of_namespace(settings)});
+        objects.push(Object::new(Kind::ROLE, name, settings, rules));
+        objects.push(Object::new(
+            Kind::ROLE_BINDING,
+            name,
+            settings,
+            binding(settings, "Role"),
+        ));
+    }
+    if settings.viewer_role {
+        let rules = json!({"rules": [{
+            "apiGroups": ["windows.k8s.io"], "resources": ["gmsacredentialspecs"], "verbs": ["get", "list", "watch"],
+        }]});
+        let viewer = Object::new(Kind::CLUSTER_ROLE, format!("{name}-viewer"), settings, rules);
+        objects.push(viewer.label("rbac.authorization.k8s.io/aggregate-to-view", "true"));
+    }
+    objects
+}
+
+fn of_cluster(settings: &Settings) -> Vec<Value> {
+    let mut rules = vec![
+        json!({"apiGroups": ["windows.k8s.io"], "resources": ["gmsacredentialspecs"], "verbs": ["get", "list", "watch"]}),
+        json!({"apiGroups": ["authorization.k8s.io"], "resources": ["localsubjectaccessreviews"], "verbs": ["create"]}),
+        json!({"apiGroups": [GROUP], "resources": ["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
+            "verbs": ["list", "watch"]}),
+        // Labels of namespaces say what is done about host accounts.
+        json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]}),
+    ];
+    if settings.certificates == Certificates::Own {
+        rules.push(json!({
+            "apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
+            "resourceNames": [settings.name],
+            "verbs": ["get", "list", "watch", "patch"],
+        }));
+    }
+    rules
+}
+
+/// For certificates of its own. Whoever creates has no name yet that a rule could name.
+fn of_namespace(settings: &Settings) -> Value {
+    json!([
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [settings.secret()],
+            "verbs": ["get", "list", "watch", "update"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [settings.name],
+            "verbs": ["get", "update"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+    ])
+}
+
+fn binding(settings: &Settings, kind: &str) -> Value {
+    json!({
+        "roleRef": {"apiGroup": GROUP, "kind": kind, "name": settings.name},
+        "subjects": [{"kind": "ServiceAccount", "name": settings.name, "namespace": settings.namespace}],
+    })
+}

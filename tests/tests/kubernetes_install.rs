@@ -1,0 +1,14 @@
+//! `porthole install` at real API servers.
+//!
+//! There is no kubelet here: the test plays the controllers, and says of a Deployment that its pods are there.
+
+#![cfg(unix)]
+
+#[path = "kubernetes_install/bed.rs"]
+mod bed;
+#[path = "kubernetes_install/conditions.rs"]
+mod conditions;
+#[path = "kubernetes_install/installing.rs"]
+mod installing;
+#[path = "kubernetes_install/taking_over.rs"]
+mod taking_over;
