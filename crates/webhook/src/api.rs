@@ -110,8 +110,8 @@ impl Api {
     }
 
     /// Changes an object by a JSON patch (RFC 6902).
-    pub(crate) async fn patch(&self, path: &str, patch: &Value) -> Result<Value, ApiError> {
-        self.write(Method::PATCH, path, JSON_PATCH, patch).await
+    pub(crate) async fn patch(&self, path: &str, changes: &Value) -> Result<Value, ApiError> {
+        self.write(Method::PATCH, path, JSON_PATCH, changes).await
     }
 
     async fn write(

@@ -186,18 +186,14 @@ impl Server {
         let log = self.service.log.clone();
         let mut tasks = JoinSet::new();
         self.service.cluster.watch(&log, &mut tasks);
-        let mut own = match self.own {
-            Some(own) => Some(own.begin(Arc::clone(&self.service.certificates))),
-            None => {
-                tasks.spawn(reload(Arc::clone(&self.service)));
-                None
-            }
-        };
+        let certificates = &self.service.certificates;
+        let mut own = self.own.map(|own| own.begin(Arc::clone(certificates)));
         log.info(
             "serving",
             &[("address", &self.address), ("version", &crate::VERSION)],
         );
         if own.is_none() {
+            tasks.spawn(reload(Arc::clone(&self.service)));
             tell_certificate(&self.service.certificates, &log, "the certificate is in use");
         }
 

@@ -150,12 +150,16 @@ pub(crate) fn placeholder(names: &[String], now: i64) -> Result<Leaf, SignError>
 /// What is the same in every certificate of the authority of that key.
 fn parameters(key: &KeyPair) -> CertificateParams {
     let digest = Sha256::digest(key.public_key_raw());
-    let id: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = digest
+        .iter()
+        .take(8)
+        .fold(0, |id, byte| id << 8 | u64::from(*byte));
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = rcgen::DistinguishedName::new();
-    parameters
-        .distinguished_name
-        .push(DnType::CommonName, format!("porthole-webhook authority {id}"));
+    parameters.distinguished_name.push(
+        DnType::CommonName,
+        format!("porthole-webhook authority {id:016x}"),
+    );
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     parameters

@@ -120,8 +120,8 @@ impl Contents {
         if !is_pair(leaf.certificate.as_bytes(), leaf.key.as_bytes()) {
             return Err("tls.key is not the key of tls.crt");
         }
-        let signed = |authority| verifies(&certificate, std::slice::from_ref(authority), now);
-        let signer = self.authorities.iter().position(signed);
+        let has_signed = |authority| verifies(&certificate, std::slice::from_ref(authority), now);
+        let signer = self.authorities.iter().position(has_signed);
         Ok(Held {
             signer: signer.ok_or("tls.crt is signed by no authority of ca.crt")?,
             leaf,

@@ -178,11 +178,11 @@ impl Objects {
         configuration: &Configuration,
         authorities: &[CertificateDer<'static>],
     ) -> Result<bool, ApiError> {
-        let Some(patch) = configuration.patch(authorities) else {
+        let Some(changes) = configuration.patch(authorities) else {
             return Ok(false);
         };
         let path = format!("{}?fieldManager={}", configuration.path, super::MANAGER);
-        self.api.patch(&path, &patch).await.map(|_| true)
+        self.api.patch(&path, &changes).await.map(|_| true)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 /// Until something is so, on a machine that may be busy.
-const SEEN: Duration = Duration::from_secs(60);
+const SEEN: Duration = Duration::from_mins(1);
 const SECRET: &str = "/api/v1/namespaces/ns/secrets/certificates";
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/ns/leases/lease";
 const MUTATING: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/webhooks";

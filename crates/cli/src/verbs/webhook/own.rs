@@ -33,7 +33,7 @@ pub(super) struct Flags {
     /// The Service by which the API server calls the webhook
     #[arg(long, value_name = "NAME", default_value = NAME)]
     service: String,
-    /// The Mutating- and the ValidatingWebhookConfiguration
+    /// The `MutatingWebhookConfiguration` and the `ValidatingWebhookConfiguration`
     #[arg(long, value_name = "NAME", default_value = NAME)]
     configurations: String,
     /// The Lease of the replica that writes

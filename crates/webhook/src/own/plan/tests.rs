@@ -39,141 +39,86 @@ fn with(change: impl Fn(&mut State, &mut Served)) -> State {
     state
 }
 
+/// Asserts what the next step is so many seconds after [`BEGIN`], where everybody knows of the authorities or not.
+fn assert_next(rows: impl IntoIterator<Item = (&'static str, State, bool, i64, Option<Step>)>) {
+    for (what, state, settled, at, step) in rows {
+        assert_eq!(next(&state, settled, BEGIN + at, &LIFETIMES), step, "{what}");
+    }
+}
+
+/// Two authorities, of which this one has signed the leaf.
+fn two(signer: usize) -> State {
+    with(|state, leaf| {
+        let old = valid(BEGIN - 3000 * DAY, LIFETIMES.authority);
+        state.authorities.push(old);
+        leaf.signer = signer;
+    })
+}
+
 #[test]
-fn the_next_step_follows_from_what_there_is() {
+fn what_is_missing_or_short_is_made() {
     let nothing = State {
         authorities: Vec::new(),
         can_sign: false,
         leaf: None,
     };
-    let two = |signer| {
-        with(move |state, leaf| {
-            state
-                .authorities
-                .push(valid(BEGIN - 3000 * DAY, LIFETIMES.authority));
-            leaf.signer = signer;
-        })
-    };
+    let keyless = with(|state, _| state.can_sign = false);
+    let leafless = State { leaf: None, ..good() };
+    let renamed = with(|_, leaf| leaf.covers = false);
+    let recalled = with(|_, leaf| leaf.is_recalled = true);
+    assert_next([
+        ("nothing is there", nothing, false, 0, Some(Step::Begin)),
+        ("all is well", good(), true, 0, None),
+        ("the key is lost", keyless, false, 0, Some(Step::Begin)),
+        ("no leaf", leafless, false, 0, Some(Step::Issue)),
+        ("other names", renamed, false, 0, Some(Step::Issue)),
+        ("a remembered leaf", recalled, false, 0, Some(Step::Issue)),
+        ("before two thirds", good(), true, 60 * DAY - 1, None),
+        ("after two thirds", good(), false, 60 * DAY, Some(Step::Issue)),
+    ]);
+}
+
+#[test]
+fn authorities_come_and_go_in_an_order() {
+    let mut recalled = two(1);
+    recalled.leaf.as_mut().unwrap().is_recalled = true;
+    let mut renamed = two(1);
+    renamed.leaf.as_mut().unwrap().covers = false;
     let overlap = 90 * DAY + LONGEST_SKEW;
+    let old = with_authority_until(730 * DAY);
+    let young = with_authority_until(731 * DAY);
     // Of an authority that ends in 10 days; what it signs does, too.
     let clipped = with(|state, leaf| {
         state.authorities[0].until = BEGIN + 10 * DAY;
         leaf.validity.until = BEGIN + 10 * DAY;
     });
-    for (what, state, settled, at, step) in [
-        ("nothing is there", nothing, false, 0, Some(Step::Begin)),
-        ("all is well", good(), true, 0, None),
-        (
-            "the key is lost",
-            with(|state, _| state.can_sign = false),
-            false,
-            0,
-            Some(Step::Begin),
-        ),
-        (
-            "no leaf",
-            State { leaf: None, ..good() },
-            false,
-            0,
-            Some(Step::Issue),
-        ),
-        (
-            "other names",
-            with(|_, leaf| leaf.covers = false),
-            false,
-            0,
-            Some(Step::Issue),
-        ),
-        (
-            "a leaf that is remembered",
-            with(|_, leaf| leaf.is_recalled = true),
-            false,
-            0,
-            Some(Step::Issue),
-        ),
-        ("before two thirds", good(), true, 60 * DAY - 1, None),
-        ("after two thirds", good(), false, 60 * DAY, Some(Step::Issue)),
-        ("a new authority that not all know", two(1), false, 0, None),
-        (
-            "a new authority that all know",
-            two(1),
-            true,
-            0,
-            Some(Step::Issue),
-        ),
-        (
-            "the same, where the leaf is remembered",
-            with(|state, leaf| {
-                state.authorities.push(valid(BEGIN - DAY, LIFETIMES.authority));
-                (leaf.signer, leaf.is_recalled) = (1, true);
-            }),
-            false,
-            0,
-            Some(Step::Restore),
-        ),
-        (
-            "other names wait for a new authority",
-            with(|state, leaf| {
-                state.authorities.push(valid(BEGIN - DAY, LIFETIMES.authority));
-                (leaf.signer, leaf.covers) = (1, false);
-            }),
-            false,
-            0,
-            None,
-        ),
+    let half = 45 * DAY;
+    assert_next([
+        ("a new one that not all know", two(1), false, 0, None),
+        ("a new one that all know", two(1), true, 0, Some(Step::Issue)),
+        ("a remembered leaf", recalled, false, 0, Some(Step::Restore)),
+        ("other names wait", renamed, false, 0, None),
         ("an old leaf may be valid", renewed(two(0)), true, overlap, None),
         (
-            "no old leaf is valid",
+            "no old leaf is",
             renewed(two(0)),
             true,
             overlap + 1,
             Some(Step::Forget),
         ),
+        ("a young one", young, true, 0, None),
+        ("an old one", old.clone(), true, 0, Some(Step::Begin)),
+        ("an old one that not all know", old.clone(), false, 0, None),
+        ("an old one, and a leaf that is half over", old, true, half, None),
         (
-            "an authority that is not old",
-            with_authority_until(731 * DAY),
-            true,
-            0,
-            None,
-        ),
-        (
-            "an old authority",
-            with_authority_until(730 * DAY),
-            true,
-            0,
-            Some(Step::Begin),
-        ),
-        (
-            "an old authority that not all know",
-            with_authority_until(730 * DAY),
-            false,
-            0,
-            None,
-        ),
-        (
-            "an old authority, and a leaf that is half over",
-            with_authority_until(730 * DAY),
-            true,
-            45 * DAY,
-            None,
-        ),
-        (
-            "a leaf that cannot be longer",
+            "no longer leaf is possible",
             clipped.clone(),
             false,
             5 * DAY,
             None,
         ),
-        (
-            "the same, where all know its authority",
-            clipped,
-            true,
-            5 * DAY,
-            Some(Step::Begin),
-        ),
-    ] {
-        assert_eq!(next(&state, settled, BEGIN + at, &LIFETIMES), step, "{what}");
-    }
+        ("and all know of it", clipped, true, 5 * DAY, Some(Step::Begin)),
+    ]);
 }
 
 /// The same with a leaf that was made 50 days later.
@@ -385,7 +330,7 @@ fn harm_to_the_secret_is_mended_without_a_failed_handshake() {
         ("no key", |secret| secret["data"]["ca.key"] = Value::Null),
         ("a broken key", |secret| secret["data"]["tls.key"] = json!("AAAA")),
         ("half written", |secret| {
-            secret["data"]["tls.crt"] = json!("LS0tLS1CRUdJTg==")
+            secret["data"]["tls.crt"] = json!("LS0tLS1CRUdJTg==");
         }),
         ("no authorities", |secret| secret["data"]["ca.crt"] = json!("")),
         ("no base64", |secret| secret["data"]["ca.crt"] = json!("%")),
