@@ -271,6 +271,10 @@ impl Keeper {
             return settled;
         }
         for configuration in found.iter().flatten() {
+            // It may have taken a while to read them.
+            if !self.shared.leadership.leads() {
+                return false;
+            }
             let kind = configuration.kind;
             match self.shared.objects.mend(configuration, authorities).await {
                 Ok(true) => {

@@ -66,42 +66,61 @@ impl Place {
 pub(crate) struct Configuration {
     pub(crate) kind: &'static str,
     path: String,
-    /// The name of each entry, and whom it trusts; nothing where that is none or cannot be read.
-    entries: Vec<(String, Option<Vec<CertificateDer<'static>>>)>,
+    entries: Vec<Entry>,
+}
+
+/// An entry of a webhook configuration.
+struct Entry {
+    name: String,
+    /// Its caBundle as it stands there.
+    bundle: Option<String>,
+    /// Whom it trusts; nothing where that is none or cannot be read.
+    trusted: Option<Vec<CertificateDer<'static>>>,
+}
+
+impl Entry {
+    fn read(entry: &Value) -> Self {
+        let bundle = entry["clientConfig"]["caBundle"].as_str();
+        let trusted = bundle.and_then(|text| {
+            let text = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
+            authorities(&text)
+        });
+        Self {
+            name: entry["name"].as_str().unwrap_or_default().to_owned(),
+            bundle: bundle.map(str::to_owned),
+            trusted,
+        }
+    }
 }
 
 impl Configuration {
     fn read(kind: &'static str, path: &str, object: &Value) -> Self {
-        let entry = |entry: &Value| {
-            let trusted = entry["clientConfig"]["caBundle"].as_str().and_then(|text| {
-                let text = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
-                authorities(&text)
-            });
-            (entry["name"].as_str().unwrap_or_default().to_owned(), trusted)
-        };
         let entries = object["webhooks"].as_array().into_iter().flatten();
         Self {
             kind,
             path: path.to_owned(),
-            entries: entries.take(MOST).map(entry).collect(),
+            entries: entries.take(MOST).map(Entry::read).collect(),
         }
     }
 
     /// Whom each entry trusts.
     pub(crate) fn trusted(&self) -> impl Iterator<Item = Option<Vec<CertificateDer<'static>>>> {
-        self.entries.iter().map(|(_, trusted)| trusted.clone())
+        self.entries.iter().map(|entry| entry.trusted.clone())
     }
 
     /// What makes every entry trust these authorities and changes nothing else; nothing where all do.
     fn patch(&self, authorities: &[CertificateDer<'static>]) -> Option<Value> {
         let bundle = STANDARD.encode(super::contents::bundle(authorities));
-        let differs = |trusted: &Option<Vec<_>>| trusted.as_deref() != Some(authorities);
         let mut changes = Vec::new();
-        for (at, (name, trusted)) in self.entries.iter().enumerate() {
-            if differs(trusted) {
-                // Entries may have come and gone since they were read.
-                changes.push(json!({"op": "test", "path": format!("/webhooks/{at}/name"), "value": name}));
+        for (at, entry) in self.entries.iter().enumerate() {
+            if entry.trusted.as_deref() != Some(authorities) {
                 let path = format!("/webhooks/{at}/clientConfig/caBundle");
+                // Entries may have come and gone since they were read, and another leader may have written this one.
+                changes
+                    .push(json!({"op": "test", "path": format!("/webhooks/{at}/name"), "value": entry.name}));
+                if let Some(bundle) = &entry.bundle {
+                    changes.push(json!({"op": "test", "path": path, "value": bundle}));
+                }
                 changes.push(json!({"op": "add", "path": path, "value": bundle}));
             }
         }
@@ -219,8 +238,10 @@ mod tests {
                 {"op": "test", "path": "/webhooks/1/name", "value": "b"},
                 {"op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": right},
                 {"op": "test", "path": "/webhooks/2/name", "value": "c"},
+                {"op": "test", "path": "/webhooks/2/clientConfig/caBundle", "value": "bm8gUEVN"},
                 {"op": "add", "path": "/webhooks/2/clientConfig/caBundle", "value": right},
                 {"op": "test", "path": "/webhooks/3/name", "value": "d"},
+                {"op": "test", "path": "/webhooks/3/clientConfig/caBundle", "value": "%"},
                 {"op": "add", "path": "/webhooks/3/clientConfig/caBundle", "value": right},
             ]))
         );
