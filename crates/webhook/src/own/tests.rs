@@ -1,10 +1,21 @@
 use super::*;
+use crate::certificate::provider;
+use crate::connector::Connector;
 use crate::fake::Fake;
-use crate::{Format, Level};
+use crate::{Drain, Format, Freshness, Level, Server, Settings, Source};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Until something is so, on a machine that may be busy.
@@ -35,6 +46,21 @@ impl Said {
     }
 }
 
+/// Those of a replica whose certificates live so many seconds.
+fn settings(identity: &str, life: u64) -> OwnCertificates {
+    OwnCertificates {
+        namespace: "ns".to_owned(),
+        secret: "certificates".to_owned(),
+        service: "webhook".to_owned(),
+        configurations: "webhooks".to_owned(),
+        lease: "lease".to_owned(),
+        names: vec!["127.0.0.1".to_owned()],
+        certificate_lifetime: Duration::from_secs(life),
+        authority_lifetime: Duration::from_secs(4 * life),
+        identity: identity.to_owned(),
+    }
+}
+
 /// A replica over an API server that is none.
 struct Replica {
     certificates: Arc<Certificates>,
@@ -45,17 +71,7 @@ struct Replica {
 
 impl Replica {
     fn start(target: &porthole_cluster::Target, identity: &str, life: u64) -> Self {
-        let own = OwnCertificates {
-            namespace: "ns".to_owned(),
-            secret: "certificates".to_owned(),
-            service: "webhook".to_owned(),
-            configurations: "webhooks".to_owned(),
-            lease: "lease".to_owned(),
-            names: vec!["127.0.0.1".to_owned()],
-            certificate_lifetime: Duration::from_secs(life),
-            authority_lifetime: Duration::from_secs(4 * life),
-            identity: identity.to_owned(),
-        };
+        let own = settings(identity, life);
         let certificates = Arc::new(own.placeholder().unwrap());
         let (metrics, said) = (Arc::new(Metrics::new()), Said::default());
         let log = Log::to(Format::Text, Level::Debug, Box::new(said.clone()));
@@ -248,10 +264,93 @@ async fn what_may_not_be_written_is_told_once_and_what_is_there_is_served() {
     assert_eq!(one.said.text().matches(problem).count(), 1, "{}", one.said.text());
     fake.objects.forbidden.lock().unwrap().clear();
     until("the caBundle", &one.said, || is_trusted(&fake, MUTATING, 1)).await;
-    fake.is_away.store(true, std::sync::atomic::Ordering::SeqCst);
+    fake.is_away.store(true, Ordering::SeqCst);
     until("nobody answers", &one.said, || {
         one.said.text().contains("what is in use stays")
     })
     .await;
     assert!(one.is_serving());
+}
+
+/// Trusts everybody: what probes do.
+#[derive(Debug)]
+struct Probe;
+
+impl ServerCertVerifier for Probe {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[tokio::test]
+async fn probes_are_answered_before_there_is_a_certificate_and_nothing_is_ready() {
+    let (fake, target) = Fake::start(Duration::ZERO).await;
+    fake.is_away.store(true, Ordering::SeqCst);
+    let settings = Settings {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        certificates: Source::Own(settings("one", 600)),
+        random_hostname: false,
+        runtime_classes: Vec::new(),
+        freshness: Freshness::default(),
+        drain: Drain::default(),
+    };
+    let said = Said::default();
+    let log = Log::to(Format::Text, Level::Debug, Box::new(said.clone()));
+    let server = Server::bind(settings, target, log).await.unwrap();
+    let address = server.address();
+    tokio::spawn(server.serve(std::future::pending()));
+    let config = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Probe))
+        .with_no_client_auth();
+    let connector = Connector::new(Some(Arc::new(config)), None);
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
+    let get = async |path: &str| {
+        let uri = format!("https://{address}{path}").parse().unwrap();
+        let answer = client.get(uri).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    };
+    assert_eq!(get("/livez").await.0, 200);
+    let (status, text) = get("/readyz").await;
+    assert_eq!(status, 503);
+    assert!(text.contains("[-] certificate is valid"), "{text}");
+    fake.is_away.store(false, Ordering::SeqCst);
+    let over = Instant::now() + SEEN;
+    while get("/readyz").await.0 != 200 {
+        assert!(Instant::now() < over, "not ready in time\n{}", said.text());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
