@@ -267,16 +267,15 @@ fn no_request_fails_while_certificates_and_authorities_change_and_leaders_die() 
         "{pods} pods, {handshakes} handshakes"
     );
     for (_, plural, _) in CONFIGURATIONS {
-        let configuration = bed.configuration(plural);
-        let managers = configuration["metadata"]["managedFields"].to_string();
+        let managers = bed.configuration(plural)["metadata"]["managedFields"].to_string();
         assert!(managers.contains("porthole-webhook-certificates"), "{managers}");
-        let secret = bed.object(SECRET).unwrap();
-        for entry in configuration["webhooks"].as_array().unwrap() {
-            assert_eq!(
-                entry["clientConfig"]["caBundle"], secret["data"]["ca.crt"],
-                "{entry}"
-            );
-        }
+        bed.until("each entry to trust what the Secret says", SEEN, |bed| {
+            let (secret, configuration) = (bed.object(SECRET)?, bed.configuration(plural));
+            let mut entries = configuration["webhooks"].as_array()?.iter();
+            entries
+                .all(|entry| entry["clientConfig"]["caBundle"] == secret["data"]["ca.crt"])
+                .then_some(())
+        });
     }
 
     // The leader is called no longer, and dies right after it has made a certificate.
