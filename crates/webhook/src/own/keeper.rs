@@ -62,8 +62,10 @@ pub(crate) async fn elect(shared: Arc<Shared>, own: OwnCertificates, mut end: wa
     let mut told = Told::default();
     let mut led = false;
     while !*end.borrow() {
-        // Shorter than the time for which one leads, so that the end is not missed in an attempt.
-        let tried = timeout(LIMIT, attempt(&shared, &mut candidate)).await;
+        let tried = tokio::select! {
+            tried = timeout(LIMIT, attempt(&shared, &mut candidate)) => tried,
+            _ = end.wait_for(|end| *end) => break,
+        };
         match tried.unwrap_or_else(|_| Err(ApiError::Away("no answer in time".to_owned()))) {
             Ok(()) => told.forget("lease"),
             Err(ApiError::Status { code: 409, .. }) => {}
@@ -147,6 +149,8 @@ pub(crate) struct Keeper {
     /// The last contents that could be served.
     good: Option<Good>,
     trust: Trust,
+    /// From when on the time of `trust` is counted: no clock that is set has a say in it.
+    begun: Instant,
     told: Told,
 }
 
@@ -166,6 +170,7 @@ impl Keeper {
             certificates,
             good: None,
             trust: Trust::default(),
+            begun: Instant::now(),
             told: Told::default(),
         }
     }
@@ -194,6 +199,7 @@ impl Keeper {
             Err(error) => {
                 let message = "the Secret of the certificates cannot be read; what is in use stays";
                 self.told.warn(&self.shared.log, "secret", message, &error);
+                self.trust = Trust::default();
                 return Then::Rest;
             }
         };
@@ -204,6 +210,8 @@ impl Keeper {
         };
         self.serve(&contents);
         if !self.shared.leadership.leads() {
+            // What others have written meanwhile is not known to this one.
+            self.trust = Trust::default();
             return Then::Rest;
         }
         if contents.faults.is_empty() {
@@ -217,7 +225,7 @@ impl Keeper {
         if let Some(good) = &self.good {
             contents.recall(good, now);
         }
-        let settled = self.mend(&contents, now).await;
+        let settled = self.mend(&contents).await;
         let state = State::of(&contents, &self.names);
         match next(&state, settled, now, &self.lifetimes) {
             Some(step) => self.take(step, contents, found, now).await,
@@ -247,7 +255,7 @@ impl Keeper {
     }
 
     /// Makes the configurations trust the authorities of the Secret. Whether all of them have done so for long enough.
-    async fn mend(&mut self, contents: &Contents, now: i64) -> bool {
+    async fn mend(&mut self, contents: &Contents) -> bool {
         let authorities = &contents.authorities;
         let found = match self.shared.objects.configurations().await {
             Ok(found) => {
@@ -264,8 +272,10 @@ impl Keeper {
         let trusted: Option<Vec<_>> = found
             .as_ref()
             .map(|found| found.iter().flat_map(Configuration::trusted).collect());
-        let settle = self.lifetimes.settle();
-        let settled = self.trust.settled(authorities, trusted.as_deref(), now, settle);
+        // Both times are whole seconds.
+        let settle = self.lifetimes.settle() + 1;
+        let at = i64::try_from(self.begun.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let settled = self.trust.settled(authorities, trusted.as_deref(), at, settle);
         // Before there is anything to trust there is nothing to write; what is only remembered is written first.
         if contents.is_recalled || contents.held.is_none() {
             return settled;

@@ -180,8 +180,7 @@ impl Trust {
             return false;
         }
         match &self.agreed {
-            // A clock that was set back begins anew.
-            Some((known, since)) if known == authorities && *since <= now => now - since >= settle,
+            Some((known, since)) if known == authorities => now - since >= settle,
             _ => {
                 self.agreed = Some((authorities.to_vec(), now));
                 false
