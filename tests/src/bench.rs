@@ -66,19 +66,22 @@ pub fn processor_time() -> Result<Duration> {
 #[must_use]
 pub fn ratio(one: &[Duration], other: &[Duration]) -> f64 {
     let pairs = one.iter().zip(other);
-    let mut ratios: Vec<f64> = pairs
-        .map(|(one, other)| one.as_secs_f64() / other.as_secs_f64())
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+    median_of(
+        pairs
+            .map(|(one, other)| one.as_secs_f64() / other.as_secs_f64())
+            .collect(),
+    )
+}
+
+/// The median of figures; none of none.
+#[must_use]
+pub fn median_of(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The median of times, in milliseconds.
 #[must_use]
 pub fn median(times: &[Duration]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort();
-    times
-        .get(times.len() / 2)
-        .map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
+    median_of(times.iter().map(|time| time.as_secs_f64() * 1000.0).collect())
 }

@@ -20,7 +20,7 @@ mod webhook;
 
 pub use api_server::ApiServer;
 #[cfg(feature = "client")]
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, trusting};
 pub use image::IMAGE;
 pub use node::{NODE, Node};
 pub use resource::collection;

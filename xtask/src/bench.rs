@@ -31,6 +31,12 @@ pub(crate) fn check() -> Result<()> {
     )
 }
 
+/// `porthole webhook` under load against a handler that does nothing; changes go on for that many minutes.
+pub(crate) fn webhook(minutes: &str) -> Result<()> {
+    release(&["porthole"])?;
+    command::run(example("porthole-tests", "bench_webhook").args(["--", minutes]))
+}
+
 /// Whether there is a comparison of `porthole run` and its kin of that name.
 pub(crate) fn is_one(name: &str) -> bool {
     RUN.iter().any(|(known, _)| *known == name)

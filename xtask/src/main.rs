@@ -41,6 +41,8 @@ const USAGE: &str = "usage: cargo xtask TASK
                     texts that nobody writes, guided by coverage: every target for a minute, or one
   bench check       `porthole check` of ten thousand pods against kubeconform (go, the network)
   bench image       unpacking a layer against `tar -xzf`
+  bench webhook     `porthole webhook` under load against a handler that does nothing; with a number, changes go on for so
+                    many minutes
   bench run         all of the following, in one go (root)
   bench start       `porthole run` against `runc run`, and against the least that must be done (root)
   bench exec        `porthole exec` against `runc exec` (root)
@@ -73,6 +75,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["testbed", "kubernetes", options @ ..] => testbed::kubernetes(options)?,
         ["bench", "image"] => bench::image()?,
         ["bench", "check"] => bench::check()?,
+        ["bench", "webhook"] => bench::webhook("1")?,
+        ["bench", "webhook", minutes] => bench::webhook(minutes)?,
         ["bench", name] if *name == "run" || bench::is_one(name) => bench::run(name)?,
         ["reference"] => reference::write()?,
         ["schema"] => schema::write()?,

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 use porthole_runtime::clock::Timestamp;
-use porthole_runtime::pods::{Broken, Errand, HostJob, Origin, Pod, Pods, PodsError};
+use porthole_runtime::pods::{Broken, Errand, HostJob, Origin, Pod, Pods, PodsError, Seen};
 use porthole_runtime::status::{Phase, PodStatus};
 use porthole_runtime::{Engine, os};
 
@@ -26,10 +26,11 @@ pub(crate) use objects::{data, job_object, list, list_of, object};
 /// command's again.
 pub(crate) fn open(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> {
     let (engine, pods) = host(global)?;
-    if let Err(failure) = sweep(&*engine, &pods) {
+    let seen = pods.look().map_err(Failure::unasked)?;
+    if let Err(failure) = sweep(&*engine, &pods, &seen) {
         failure.report();
     }
-    repair(&pods, global)?;
+    repair_seen(&pods, &seen, global);
     expire(&pods, global);
     Ok((engine, pods))
 }
@@ -40,8 +41,9 @@ pub(crate) fn open(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> 
 /// As for [`open`], or something of a dead holder cannot be removed.
 pub(crate) fn open_to_start(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> {
     let (engine, pods) = host(global)?;
-    sweep(&*engine, &pods)?;
-    repair(&pods, global)?;
+    let seen = pods.look().map_err(Failure::unasked)?;
+    sweep(&*engine, &pods, &seen)?;
+    repair_seen(&pods, &seen, global);
     expire(&pods, global);
     Ok((engine, pods))
 }
@@ -53,14 +55,24 @@ fn host(global: &Global) -> Result<(Arc<dyn Engine>, Pods), Failure> {
     Ok((engine.into(), pods))
 }
 
-fn sweep(engine: &dyn Engine, pods: &Pods) -> Result<(), Failure> {
+fn sweep(engine: &dyn Engine, pods: &Pods, seen: &Seen) -> Result<(), Failure> {
     let doing = || format!("remove what a dead holder left in `{}`", pods.state().display());
-    engine.sweep().map(drop).attempt(exit::OWN_FAILURE, doing)
+    let swept = engine.sweep_but(&|container| seen.is_held(container));
+    swept.map(drop).attempt(exit::OWN_FAILURE, doing)
 }
 
-/// Repairs the pods of dead holders, and says so. Their containers are gone by now.
+/// Repairs the pods whose holder has died meanwhile, and says so. Their containers are gone by now.
+///
+/// # Errors
+/// The directory of the pods cannot be read.
 pub(crate) fn repair(pods: &Pods, global: &Global) -> Result<(), Failure> {
-    let repaired = pods.repair().map_err(Failure::unasked)?;
+    let seen = pods.look().map_err(Failure::unasked)?;
+    repair_seen(pods, &seen, global);
+    Ok(())
+}
+
+fn repair_seen(pods: &Pods, seen: &Seen, global: &Global) {
+    let repaired = pods.repair(seen);
     if !global.quiet {
         for title in &repaired.lost {
             crate::note(&format!(
@@ -79,7 +91,6 @@ pub(crate) fn repair(pods: &Pods, global: &Global) -> Result<(), Failure> {
     for failed in repaired.failed {
         Failure::new(exit::OWN_FAILURE, failed).report();
     }
-    Ok(())
 }
 
 /// Removes jobs whose time after their end is over. What cannot be removed is reported, and is the next command's again.

@@ -24,7 +24,7 @@ use crate::life::PodPlan;
 use crate::plan::{Plan, PodIdentity, Rootfs, Stop, View};
 use crate::spec::{ContainerSpec, PodSpec, Refusal};
 
-pub(crate) use identity::{container_id, fresh_suffix, fresh_uid};
+pub(crate) use identity::{container_id, container_ids_of, fresh_suffix, fresh_uid};
 pub use images::HostImages;
 pub use job::job;
 pub use limits::{Limit, LimitChoice, LimitChoices};

@@ -57,7 +57,7 @@ pub(crate) use naming::directory_name;
 pub use prepared::Prepared;
 pub use record::{Origin, Record, manifest};
 pub use registration::Registration;
-pub use repair::Repaired;
+pub use repair::{Repaired, Seen};
 pub use supervisor::{Start, SuperviseError, supervise};
 pub use version::{STATE_VERSION, check as check_version};
 
@@ -132,14 +132,20 @@ impl Pods {
         directory::claim(&self.state, Shelf::Pods, identity)
     }
 
-    /// Sees to the pods whose holder died: their volumes are removed, their status says that they are lost, and one that
-    /// never came to run is removed whole. Their containers are the engine's to sweep, and are swept before. Pods that are
-    /// held, or have ended, cost a look each.
+    /// Looks which pods and jobs somebody holds.
     ///
     /// # Errors
-    /// The directory of the pods cannot be read. What could not be repaired is in the answer.
-    pub fn repair(&self) -> Result<Repaired, PodsError> {
-        repair::repair(&self.state)
+    /// The directory of the pods or of the jobs cannot be read.
+    pub fn look(&self) -> Result<Seen, PodsError> {
+        Seen::look(&self.state)
+    }
+
+    /// Sees to the pods whose holder had died when they were looked at: their volumes are removed, their status says that they
+    /// are lost, and one that never came to run is removed whole. Their containers are the engine's to sweep, and are swept
+    /// between the look and this. What could not be repaired is in the answer.
+    #[must_use]
+    pub fn repair(&self, seen: &Seen) -> Repaired {
+        repair::repair(&self.state, seen)
     }
 
     /// Removes an ended pod with everything of it.

@@ -163,7 +163,10 @@ impl Client {
 }
 
 /// Trusts the authorities that `pem` holds; `what` is done with them.
-pub(super) fn trusting(pem: &[u8], what: &str) -> Result<TlsConfig> {
+///
+/// # Errors
+/// It is no PEM.
+pub fn trusting(pem: &[u8], what: &str) -> Result<TlsConfig> {
     let mut roots = Vec::new();
     for item in ureq::tls::parse_pem(pem) {
         if let PemItem::Certificate(certificate) = item.doing(what)? {

@@ -82,8 +82,12 @@ pub(crate) fn fresh_uid() -> String {
 /// An id that no other container of the host has: the beginning of the pod's uid, so that the first 20 characters
 /// differ too (Windows names a temporary account after them), and the container's name.
 pub(crate) fn container_id(pod: &PodIdentity, container: &str) -> String {
-    let random: String = pod.uid.chars().filter(char::is_ascii_hexdigit).take(16).collect();
-    format!("{random}-{container}")
+    format!("{}-{container}", container_ids_of(&pod.uid))
+}
+
+/// What stands before the first `-` in the ids of all containers of the pod of a uid, and of no other's.
+pub(crate) fn container_ids_of(uid: &str) -> String {
+    uid.chars().filter(char::is_ascii_hexdigit).take(16).collect()
 }
 
 #[cfg(test)]

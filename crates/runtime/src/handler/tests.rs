@@ -56,7 +56,7 @@ impl Engine for NoEngine {
         })
     }
 
-    fn sweep(&self) -> Result<Vec<String>, DeleteError> {
+    fn sweep_but(&self, _: &dyn Fn(&str) -> bool) -> Result<Vec<String>, DeleteError> {
         Ok(Vec::new())
     }
 }

@@ -26,6 +26,11 @@ pub(super) fn is_of(directory: &str, namespace: &str, name: &str) -> bool {
     parts.next() == Some(namespace) && parts.next() == Some(&*part(namespace, name)) && parts.count() == 1
 }
 
+/// The uid at the end of a directory's name.
+pub(super) fn uid(directory: &str) -> Option<&str> {
+    directory.split('_').nth(2)
+}
+
 /// What stands for a name. Depends on nothing that a search by name does not know.
 fn part<'a>(namespace: &str, name: &'a str) -> Cow<'a, str> {
     let room = LONGEST_PARTS.saturating_sub(namespace.len());
@@ -58,6 +63,7 @@ mod tests {
             let directory = directory_name(&identity("default", name));
             assert_eq!(directory, format!("default_{name}_{UID}"));
             assert!(is_of(&directory, "default", name) && directory.len() <= LONGEST_NAME);
+            assert_eq!(uid(&directory), Some(UID));
         }
     }
 

@@ -1,13 +1,14 @@
 //! What is done about pods whose holder died.
 
-use std::path::Path;
-
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
 use super::directory::{self, Found, Shelf};
-use super::{PodsError, STATUS, files, jobs, record};
+use super::{PodsError, STATUS, files, jobs, naming, record};
+use crate::build::container_ids_of;
 use crate::clock::Timestamp;
 use crate::fault;
 
@@ -27,22 +28,59 @@ pub struct Repaired {
 /// Why a pod failed whose holder died.
 pub(super) const LOST: &str = "PodLost";
 
-pub(super) fn repair(state: &Path) -> Result<Repaired, PodsError> {
-    type Repair = fn(&Path, &Path, &mut Repaired) -> Result<(), PodsError>;
+/// The pods and jobs of a state directory at one moment: which of them somebody holds.
+#[derive(Debug)]
+pub struct Seen {
+    /// What the ids of the containers of living pods begin with.
+    living: HashSet<String>,
+    /// The directories of the others.
+    others: Vec<(Shelf, PathBuf)>,
+}
 
-    let mut repaired = Repaired::default();
-    let shelves: [(Shelf, Repair); 2] = [(Shelf::Pods, one), (Shelf::Jobs, jobs::repair)];
-    for (shelf, repair) in shelves {
-        for name in directory::names(state, shelf)? {
-            if let Err(error) = repair(state, &shelf.of(state).join(&name), &mut repaired) {
-                match error {
-                    PodsError::NewerRecord { .. } => repaired.newer.push(error),
-                    error => repaired.failed.push(error),
+impl Seen {
+    /// One look at each.
+    pub(super) fn look(state: &Path) -> Result<Self, PodsError> {
+        let mut seen = Self {
+            living: HashSet::new(),
+            others: Vec::new(),
+        };
+        for shelf in [Shelf::Pods, Shelf::Jobs] {
+            for name in directory::names(state, shelf)? {
+                let path = shelf.of(state).join(&name);
+                if !directory::is_held(&path) {
+                    seen.others.push((shelf, path));
+                } else if shelf == Shelf::Pods {
+                    seen.living.extend(naming::uid(&name).map(container_ids_of));
                 }
             }
         }
+        Ok(seen)
     }
-    Ok(repaired)
+
+    /// Whether a container is one of a pod that somebody held: that process is its holder too.
+    #[must_use]
+    pub fn is_held(&self, container: &str) -> bool {
+        container
+            .split_once('-')
+            .is_some_and(|(pod, _)| self.living.contains(pod))
+    }
+}
+
+/// Sees to those that nobody held.
+pub(super) fn repair(state: &Path, seen: &Seen) -> Repaired {
+    let mut repaired = Repaired::default();
+    for (shelf, path) in &seen.others {
+        let done = match shelf {
+            Shelf::Pods => one(state, path, &mut repaired),
+            Shelf::Jobs => jobs::repair(state, path, &mut repaired),
+        };
+        match done {
+            Ok(()) => {}
+            Err(error @ PodsError::NewerRecord { .. }) => repaired.newer.push(error),
+            Err(error) => repaired.failed.push(error),
+        }
+    }
+    repaired
 }
 
 fn one(state: &Path, pod: &Path, repaired: &mut Repaired) -> Result<(), PodsError> {

@@ -10,6 +10,7 @@ mod left;
 mod registration;
 
 use super::*;
+use crate::build::container_id;
 use crate::conduct::{ContainerPlan, RestartPolicy};
 use crate::life::PodPlan;
 use crate::volumes::{Content, ContentFile, Part, PartSource, Volume, pod_directory};
@@ -126,7 +127,7 @@ fn of_many_that_want_one_name_at_the_same_moment_one_gets_it() {
                 scope.spawn(move || {
                     start.wait();
                     let held = pods.claim(&identity("web", &number.to_string()));
-                    let _ = pods.repair().unwrap();
+                    let _ = pods.repair(&pods.look().unwrap());
                     held
                 })
             })
@@ -231,12 +232,23 @@ fn a_lost_pod_says_so_and_keeps_no_volumes() {
     held.status(&running()).unwrap();
     let volumes = held.directory().join("volumes/s");
     fs::create_dir_all(&volumes).unwrap();
-    assert!(pods.repair().unwrap().lost.is_empty(), "it is alive");
+    let seen = pods.look().unwrap();
+    assert!(pods.repair(&seen).lost.is_empty(), "it is alive");
+    let container = container_id(&pod, "c");
+    assert!(seen.is_held(&container) && !seen.is_held(&container_id(&identity("web", "2"), "c")));
     assert!(volumes.exists());
     abandon(held);
-    assert_eq!(pods.repair().unwrap().lost, ["default/web"]);
+    assert!(
+        pods.repair(&seen).lost.is_empty(),
+        "its containers were not swept after that look"
+    );
+    assert!(!pods.look().unwrap().is_held(&container));
+    assert_eq!(pods.repair(&pods.look().unwrap()).lost, ["default/web"]);
     assert!(!volumes.exists());
-    assert!(pods.repair().unwrap().lost.is_empty(), "it is said once");
+    assert!(
+        pods.repair(&pods.look().unwrap()).lost.is_empty(),
+        "it is said once"
+    );
     let status = pods.find("default", "web").unwrap().unwrap().status().unwrap();
     let status = serde_json::to_value(status).unwrap();
     assert_eq!(status["phase"], "Failed");
@@ -265,7 +277,7 @@ fn half_made_and_foreground_pods_of_dead_holders_are_removed_whole() {
     abandon(held);
     fs::create_dir(state.path().join("pods/default_naked_4")).unwrap();
     fs::create_dir_all(state.path().join("pods/default_lockless_5/volumes/s")).unwrap();
-    let repaired = pods.repair().unwrap();
+    let repaired = pods.repair(&pods.look().unwrap());
     assert!(
         repaired.lost.is_empty() && repaired.failed.is_empty(),
         "{repaired:?}"
@@ -289,7 +301,7 @@ fn what_a_newer_porthole_wrote_is_named_and_left_alone() {
     let newer = json!({"version": 2, "plan": "of another kind"}).to_string();
     fs::write(&path, &newer).unwrap();
     abandon(held);
-    let repaired = pods.repair().unwrap();
+    let repaired = pods.repair(&pods.look().unwrap());
     assert_eq!(repaired.newer.len(), 1);
     assert!(repaired.newer[0].to_string().contains("record version 2"));
     assert!(repaired.lost.is_empty() && repaired.failed.is_empty());
@@ -318,7 +330,7 @@ fn a_record_that_is_none_is_rubbish() {
     assert!(broken[0].error.to_string().contains("pod.json"), "{broken:?}");
     assert!(broken[0].is_alive() && pods.list().unwrap().is_empty());
     abandon(held);
-    assert!(pods.repair().unwrap().failed.is_empty());
+    assert!(pods.repair(&pods.look().unwrap()).failed.is_empty());
     assert!(pods.list().unwrap().is_empty());
 }
 
@@ -338,7 +350,7 @@ fn what_a_power_failure_left_of_an_ended_pod_is_in_nobody_s_way() {
         fs::write(held.directory().join(empty), "").unwrap();
         held.end().unwrap();
     }
-    let repaired = pods.repair().unwrap();
+    let repaired = pods.repair(&pods.look().unwrap());
     assert_eq!(repaired.lost, ["default/status"]);
     let left: Vec<_> = pods
         .list()
@@ -354,7 +366,7 @@ fn what_a_power_failure_left_of_an_ended_pod_is_in_nobody_s_way() {
             ("default/status".to_owned(), lost)
         ]
     );
-    assert!(pods.repair().unwrap().lost.is_empty());
+    assert!(pods.repair(&pods.look().unwrap()).lost.is_empty());
 }
 
 #[test]
@@ -424,7 +436,7 @@ fn a_pod_whose_record_is_damaged_hides_no_other_and_can_be_removed() {
     }
     let damaged = state.path().join("pods/default_b_2/pod.json");
     fs::write(&damaged, "{\"version\": 1, \"plan\": ").unwrap();
-    assert!(pods.repair().unwrap().failed.is_empty());
+    assert!(pods.repair(&pods.look().unwrap()).failed.is_empty());
     let names: Vec<String> = pods.list().unwrap().iter().map(Pod::title).collect();
     assert_eq!(names, ["default/a", "default/c"]);
     assert!(pods.find("default", "b").unwrap().is_none());
@@ -457,7 +469,7 @@ fn what_is_left_of_an_ended_pod_whose_removal_was_killed_is_removed() {
     held.end().unwrap();
     // The record goes first.
     fs::remove_file(directory.join("pod.json")).unwrap();
-    let repaired = pods.repair().unwrap();
+    let repaired = pods.repair(&pods.look().unwrap());
     assert!(repaired.failed.is_empty(), "{repaired:?}");
     assert!(!directory.exists());
     drop(pods.claim(&identity("web", "2")).unwrap());

@@ -181,7 +181,7 @@ pub fn guard(args: &[OsString]) -> i32 {
     let released = journal::release(&lost);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let (_, result) = journal::sweep(&state);
+        let (_, result) = journal::sweep(&state, &|_| false);
         // A copy of the holder's lock may live on for a moment, in a process that it was just starting.
         let left = state.ids().unwrap_or_default().iter().any(|id| {
             state
@@ -190,7 +190,7 @@ pub fn guard(args: &[OsString]) -> i32 {
         });
         if !left {
             // Pods only after their containers, in which their volumes were mounted: Secrets are among them.
-            let repaired = Pods::open(state.root()).and_then(|pods| pods.repair());
+            let repaired = Pods::open(state.root()).and_then(|pods| Ok(pods.repair(&pods.look()?)));
             let pods = repaired.is_ok_and(|repaired| repaired.failed.is_empty());
             return i32::from(released.is_err() || result.is_err() || !pods);
         }

@@ -208,8 +208,9 @@ fn release_uids(state: &State, id: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what dead holders left. Returns the ids of what was removed, and the first failure.
-pub(super) fn sweep(state: &State) -> (Vec<String>, Result<(), DeleteError>) {
+/// Removes what dead holders left, without a look at what is known to be held. Returns the ids of what was removed, and the
+/// first failure.
+pub(super) fn sweep(state: &State, held: &dyn Fn(&str) -> bool) -> (Vec<String>, Result<(), DeleteError>) {
     let mut swept = Vec::new();
     let mut first = Ok(());
     let failed = |id: &str, source| DeleteError {
@@ -221,7 +222,7 @@ pub(super) fn sweep(state: &State) -> (Vec<String>, Result<(), DeleteError>) {
         Ok(ids) => ids,
         Err(source) => return (swept, Err(failed("*", source))),
     };
-    for id in ids {
+    for id in ids.into_iter().filter(|id| !held(id)) {
         let removed = match state.take_over(&id) {
             Ok(None) => continue,
             Ok(Some(mut held)) => match read(&mut held) {
@@ -288,7 +289,7 @@ mod tests {
         fs::create_dir(dead.directory().join("upper")).unwrap();
         drop(dead);
         let living = state.claim("living").unwrap();
-        let (swept, result) = sweep(&state);
+        let (swept, result) = sweep(&state, &|_| false);
         result.unwrap();
         assert_eq!(swept, ["dead"]);
         assert!(!point.exists());
@@ -310,7 +311,7 @@ mod tests {
         held.write(&unknown).unwrap();
         drop(held);
         drop(state.claim("zombie").unwrap());
-        let (swept, result) = sweep(&state);
+        let (swept, result) = sweep(&state, &|_| false);
         assert_eq!(swept, ["zombie"]);
         let error = result.unwrap_err();
         assert_eq!(error.id, "newer");
@@ -343,7 +344,7 @@ mod tests {
         let kept = state.claim("kept").unwrap();
         let uid = claim_uid(&state, "kept").unwrap();
         claim_uid(&state, "gone").unwrap();
-        let (_, result) = sweep(&state);
+        let (_, result) = sweep(&state, &|_| false);
         result.unwrap();
         let left: Vec<_> = fs::read_dir(state.claims(UIDS)).unwrap().flatten().collect();
         assert_eq!(left.len(), 1);

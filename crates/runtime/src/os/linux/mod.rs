@@ -129,8 +129,8 @@ impl Engine for LinuxEngine {
         limits::update(&self.0, id, limits)
     }
 
-    fn sweep(&self) -> Result<Vec<String>, DeleteError> {
-        let (swept, result) = journal::sweep(&self.0.state);
+    fn sweep_but(&self, held: &dyn Fn(&str) -> bool) -> Result<Vec<String>, DeleteError> {
+        let (swept, result) = journal::sweep(&self.0.state, held);
         result.map(|()| swept)
     }
 }

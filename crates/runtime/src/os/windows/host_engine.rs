@@ -240,7 +240,7 @@ impl Engine for WindowsEngine {
         Ok(limits::rounded(&wanted, &processors, helpers))
     }
 
-    fn sweep(&self) -> Result<Vec<String>, DeleteError> {
+    fn sweep_but(&self, held: &dyn Fn(&str) -> bool) -> Result<Vec<String>, DeleteError> {
         let mut swept = Vec::new();
         let mut first = None;
         let ids = self.state.ids().map_err(|source| DeleteError {
@@ -248,7 +248,7 @@ impl Engine for WindowsEngine {
             what: "list".to_owned(),
             source,
         })?;
-        for id in ids {
+        for id in ids.into_iter().filter(|id| !held(id)) {
             match self.sweep_one(&id) {
                 Ok(true) => swept.push(id),
                 Ok(false) => {}

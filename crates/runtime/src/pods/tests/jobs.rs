@@ -96,7 +96,7 @@ fn what_a_power_failure_left_of_an_ended_job_is_in_nobody_s_way() {
         );
         fs::write(lost.join("status.json"), torn).unwrap();
         fs::write(gone.join("job.json"), torn).unwrap();
-        let repaired = pods.repair().unwrap();
+        let repaired = pods.repair(&pods.look().unwrap());
         assert!(repaired.failed.is_empty(), "{repaired:?}");
         assert_eq!(repaired.lost_jobs, ["default/a"]);
         assert!(!gone.exists() && good.exists());
@@ -105,7 +105,10 @@ fn what_a_power_failure_left_of_an_ended_job_is_in_nobody_s_way() {
         let status = pods.find_job("default", "a").unwrap().unwrap().status().unwrap();
         assert_eq!(status.end().unwrap().reason.as_deref(), Some("JobLost"));
         assert_eq!(status.exit_code, Some(137));
-        assert!(pods.repair().unwrap().lost_jobs.is_empty(), "it is said once");
+        assert!(
+            pods.repair(&pods.look().unwrap()).lost_jobs.is_empty(),
+            "it is said once"
+        );
     }
 }
 
