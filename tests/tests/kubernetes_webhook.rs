@@ -2,6 +2,9 @@
 
 #![cfg(unix)]
 
+#[path = "kubernetes_webhook/host_accounts.rs"]
+mod host_accounts;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 

@@ -4,14 +4,15 @@
 //! writes the contents of the credential specs that a pod names into the pod, [`Endpoint::Validate`] sees to it that the
 //! service account may use them and that the contents are theirs. Its message and code are the answer where it refuses; what
 //! else is wrong stands beside it, each with its field. Beyond it, ephemeral containers are looked at as all others are, an
-//! update may drop nothing, and porthole's [`annotation`] is written and guarded. Every difference stands in
+//! update may drop nothing, whoever is to run as somebody on its node has to be allowed to, and porthole's [`annotation`] is written and guarded. Every difference stands in
 //! `docs/differences.md`.
 //!
 //! ```
 //! use porthole_access::Access;
 //! use porthole_admission::decide::{
-//!     Around, CredentialSpecs, Endpoint, LIMITS, Review, SpecError, decide,
+//!     Around, CannotTell, CredentialSpecs, Endpoint, LIMITS, Namespaces, Review, SpecError, decide,
 //! };
+//! use porthole_admission::host_accounts::Policy;
 //! use std::sync::Arc;
 //!
 //! struct Known;
@@ -20,11 +21,16 @@
 //!         if name == "webapp1" { Ok("{}".into()) } else { Err(SpecError::Unknown) }
 //!     }
 //! }
+//! impl Namespaces for Known {
+//!     fn host_accounts(&self, _namespace: &str) -> Result<Policy, CannotTell> { Ok(Policy::default()) }
+//! }
 //!
 //! let body = br#"{"request": {"uid": "1", "kind": {"kind": "Pod"}, "operation": "CREATE", "namespace": "shop", "object":
 //!     {"spec": {"securityContext": {"windowsOptions": {"gmsaCredentialSpecName": "webapp1"}}}}}}"#;
 //! let review = Review::read(body, &LIMITS)?;
-//! let around = Around { specs: &Known, access: &Access::default(), hostname: None, runtime_classes: &[] };
+//! let around = Around {
+//!     specs: &Known, access: &Access::default(), namespaces: &Known, hostname: None, runtime_classes: &[],
+//! };
 //! let decision = decide(Endpoint::Mutate, &review, &around);
 //! assert_eq!(
 //!     decision.patch().expect("it is allowed").to_json(),
@@ -33,8 +39,10 @@
 //! # Ok::<(), porthole_admission::decide::ReviewError>(())
 //! ```
 
+mod access_review;
 pub mod annotation;
 mod denial;
+mod host_accounts;
 mod hostname;
 mod lookup;
 mod mutate;
@@ -46,13 +54,18 @@ mod validate;
 
 use std::fmt;
 
+pub use access_review::{access_answer, access_review};
 pub use denial::{Denial, Problem};
-pub use lookup::{AccessReviews, Answer, CannotTell, CredentialSpecs, SpecError, contents_of};
+pub use host_accounts::Outcome;
+pub use lookup::{
+    AccessReviews, Answer, CannotTell, CredentialSpecs, Namespaces, SpecError, Usable, contents_of,
+};
 pub use patch::{Operation, Patch};
 pub use response::{Decision, Verdict};
 pub use review::{LIMITS, Review, ReviewError, TypeError};
 
 use denial::Problems;
+use host_accounts::Remarks;
 use lookup::{Specs, Uses};
 use mutate::Mutation;
 use pod::Pod;
@@ -72,8 +85,10 @@ pub enum Endpoint {
 pub struct Around<'a> {
     /// The credential specs.
     pub specs: &'a dyn CredentialSpecs,
-    /// Who may use them. `/mutate` does not ask.
+    /// Who may use what. `/mutate` does not ask.
     pub access: &'a dyn AccessReviews,
+    /// How strict namespaces are about host accounts. `/mutate` does not ask.
+    pub namespaces: &'a dyn Namespaces,
     /// Random bits, fresh for each review, where pods with a gMSA are to have a random hostname.
     pub hostname: Option<[u8; 6]>,
     /// The names of the `RuntimeClass`es whose runtime is porthole's.
@@ -94,7 +109,11 @@ impl fmt::Debug for Around<'_> {
 pub fn decide(endpoint: Endpoint, review: &Review, around: &Around<'_>) -> Decision {
     let mut specs = Specs::new(around.specs);
     let mut problems = Problems::default();
-    let (mutation, name) = match judge(endpoint, review, around, &mut specs, &mut problems) {
+    let Judged {
+        mutation,
+        remarks,
+        name,
+    } = match judge(endpoint, review, around, &mut specs, &mut problems) {
         Ok(answer) => answer,
         Err(problem) => {
             let denial = Denial::one(problem, review.name());
@@ -112,6 +131,7 @@ pub fn decide(endpoint: Endpoint, review: &Review, around: &Around<'_>) -> Decis
             .audit_annotations
             .push(("credential-specs", used.join(",")));
     }
+    decision.remark(remarks);
     decision.notes = mutation.notes;
     decision
 }
@@ -123,19 +143,30 @@ pub fn refuse(error: &ReviewError) -> Decision {
     Decision::of("", Verdict::Denied(Denial::one(problem, "")))
 }
 
-/// What is to be added to the object, and what it is called.
+/// What is to be added to the object, what is told beside the answer, and what the object is called.
+struct Judged<'r> {
+    mutation: Mutation,
+    remarks: Remarks,
+    name: &'r str,
+}
+
 fn judge<'r>(
     endpoint: Endpoint,
     review: &'r Review,
     around: &Around<'r>,
     specs: &mut Specs<'r>,
     problems: &mut Problems,
-) -> Result<(Mutation, &'r str), Problem> {
+) -> Result<Judged<'r>, Problem> {
+    let mut remarks = Remarks::default();
     if review.kind() == "Binding" {
         if let Some(binding) = review.object() {
             annotation::check_binding(binding, problems);
         }
-        return Ok((Mutation::default(), review.name()));
+        return Ok(Judged {
+            mutation: Mutation::default(),
+            remarks,
+            name: review.name(),
+        });
     }
     if review.kind() != "Pod" {
         let text = format!("expected a Pod object, got a {}", review.kind());
@@ -152,17 +183,19 @@ fn judge<'r>(
         }
         (operation @ ("CREATE" | "UPDATE"), Endpoint::Validate) => {
             let mut judge = Judge {
-                account,
-                namespace: review.namespace(),
                 specs,
                 uses: Uses::new(around.access, account, review.namespace()),
             };
-            if operation == "CREATE" {
-                validate::create(&pod, around, &mut judge, problems);
-            } else {
-                let old = Pod::read(review.old_object())?;
-                validate::update(&pod, &old, is_ephemeral, around, &mut judge, problems);
+            let old = match operation {
+                "CREATE" => None,
+                _ => Some(Pod::read(review.old_object())?),
+            };
+            match &old {
+                None => validate::create(&pod, around, &mut judge, problems),
+                Some(old) => validate::update(&pod, old, is_ephemeral, around, &mut judge, problems),
             }
+            let uses = &mut judge.uses;
+            remarks = host_accounts::check(&pod, old.as_ref(), around.namespaces, uses, problems);
             Mutation::default()
         }
         (other, _) => {
@@ -170,5 +203,9 @@ fn judge<'r>(
             return Err(Problem::new("unexpected-operation", 400, String::new(), text));
         }
     };
-    Ok((mutation, pod.name()))
+    Ok(Judged {
+        mutation,
+        remarks,
+        name: pod.name(),
+    })
 }

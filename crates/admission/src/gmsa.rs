@@ -10,6 +10,7 @@ use porthole_credspec::{GROUP, RESOURCE, contents, same};
 use porthole_manifest::{Node, PodTemplate, Span};
 use porthole_pod::{ContainerKind, Finding, Fix, Rule, Severity};
 
+use crate::decide::Usable;
 use crate::level::{CONTENTS, Level, NAME, levels};
 use crate::words;
 
@@ -177,8 +178,8 @@ fn unauthorized(
     if verdict.allowed {
         return;
     }
-    let text = words::unauthorized(account, name, &verdict.reason);
-    let help = words::grant(account, namespace, name);
+    let text = words::unauthorized(account, Usable::CredentialSpec, name, &verdict.reason);
+    let help = words::grant(account, namespace, Usable::CredentialSpec, name);
     let severity = severity(around.of_access);
     findings.push(Finding::remark(&GMSA_UNAUTHORIZED, severity, place, text, span).with_help(help));
 }

@@ -5,6 +5,8 @@
 //! credential specs that the pod names, and does the pod hold what those specs hold? Both say what they refuse in the same
 //! words.
 //!
+//! [`host_accounts`] is which accounts of its node a pod asks for, and how strict its namespace is about that.
+//!
 //! [`classes`] is what the built-in plug-ins `Priority` and `RuntimeClass` say, [`service_account`] what `ServiceAccount` does.
 //!
 //! There is no input or output here.
@@ -12,6 +14,7 @@
 pub mod classes;
 pub mod decide;
 pub mod gmsa;
+pub mod host_accounts;
 mod level;
 pub mod service_account;
 mod words;

@@ -3,15 +3,17 @@
 //! They are those of kubernetes-sigs/windows-gmsa to the letter, its spelling included. Names and contents are quoted as
 //! Go's `%q` does.
 
-use porthole_credspec::{GROUP, RESOURCE};
 use porthole_pod::go_quote;
 
-/// The service account may not use the spec. `reason` is the authoriser's and may be empty.
-pub(crate) fn unauthorized(account: &str, spec: &str, reason: &str) -> String {
+use crate::decide::{CannotTell, Usable};
+
+/// The service account may not use it. `reason` is the authoriser's and may be empty.
+pub(crate) fn unauthorized(account: &str, what: Usable, name: &str, reason: &str) -> String {
     let mut text = format!(
-        "service account {} is not authorized to `use` GMSA cred spec {}",
+        "service account {} is not authorized to `use` {} {}",
         go_quote(account),
-        go_quote(spec)
+        what.word(),
+        go_quote(name)
     );
     if !reason.is_empty() {
         text.push_str(", reason: ");
@@ -20,10 +22,21 @@ pub(crate) fn unauthorized(account: &str, spec: &str, reason: &str) -> String {
     text
 }
 
-/// What to try where the service account may not use the spec.
-pub(crate) fn grant(account: &str, namespace: &str, spec: &str) -> String {
+/// Nobody can tell whether the service account may use it.
+pub(crate) fn unsure(account: &str, what: Usable, name: &str, error: &CannotTell) -> String {
     format!(
-        "bind a ClusterRole with the verb `use` on `{RESOURCE}.{GROUP}` named `{spec}` to service account \
+        "cannot tell whether service account {} is authorized to `use` {} {}: error when checking authz access: {error}",
+        go_quote(account),
+        what.word(),
+        go_quote(name)
+    )
+}
+
+/// What to try where the service account may not use it.
+pub(crate) fn grant(account: &str, namespace: &str, what: Usable, name: &str) -> String {
+    let (resource, group) = (what.resource(), what.group());
+    format!(
+        "bind a ClusterRole with the verb `use` on `{resource}.{group}` named `{name}` to service account \
          `{account}` in namespace `{namespace}`"
     )
 }
@@ -79,11 +92,11 @@ mod tests {
     #[test]
     fn names_are_quoted_as_go_quotes_them() {
         assert_eq!(
-            unauthorized("web", "app", ""),
+            unauthorized("web", Usable::CredentialSpec, "app", ""),
             "service account \"web\" is not authorized to `use` GMSA cred spec \"app\""
         );
         assert_eq!(
-            unauthorized("web", "app", "quota \"100%\" used"),
+            unauthorized("web", Usable::CredentialSpec, "app", "quota \"100%\" used"),
             "service account \"web\" is not authorized to `use` GMSA cred spec \"app\", reason: \"quota \\\"100%\\\" used\""
         );
         assert_eq!(

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod exec;
 mod explain;
+mod grant;
 pub(crate) mod guard;
 mod image;
 mod inspect;
@@ -63,6 +64,8 @@ pub(crate) enum Verb {
     Image(image::Image),
     /// Serve the GMSA webhook: credential specs for pods, and only for those who may use them
     Webhook(Box<webhook::Webhook>),
+    /// Print the role and binding by which a service account may use credential specs and host accounts, or say whether it may
+    Grant(grant::Grant),
     /// Print the completions of a shell
     Completions(completions::Completions),
     /// Write the man pages into a directory
@@ -89,6 +92,7 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Webhook(webhook) => webhook.run(),
+        Verb::Grant(grant) => grant.run(),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),
     }

@@ -1,4 +1,4 @@
-//! GET and LIST.
+//! GET and LIST, and access reviews.
 
 mod request;
 
@@ -134,6 +134,17 @@ impl Client {
         }
     }
 
+    /// Asks the cluster whether somebody may do something in a namespace: a `LocalSubjectAccessReview`, which comes back with
+    /// the answer and is not kept.
+    ///
+    /// # Errors
+    /// There is no answer, or whoever asks may not ask that.
+    pub fn review(&self, namespace: &str, review: &Value) -> Result<Value> {
+        let path = Resource::LOCAL_ACCESS_REVIEWS.path(Some(namespace));
+        let answer = self.send(&path, Some(review))?;
+        Ok(self.json(&path, answer)?.1)
+    }
+
     fn pages(&self, resource: &Resource<'_>, path: &str, page: Option<u32>) -> Result<Vec<Value>> {
         let mut objects = Vec::new();
         let mut bytes = 0;
@@ -175,15 +186,20 @@ impl Client {
         }
     }
 
-    /// Sends a GET; once more where a plug-in's credential is no longer taken.
+    /// Sends a GET.
     fn ask(&self, path: &str) -> Result<Answer> {
+        self.send(path, None)
+    }
+
+    /// Sends a request, of a review a POST; once more where a plug-in's credential is no longer taken.
+    fn send(&self, path: &str, review: Option<&Value>) -> Result<Answer> {
         let session = self.session()?;
-        let answer = session.get(&self.target, &self.bounds, path)?;
+        let answer = session.send(&self.target, &self.bounds, path, review)?;
         if answer.status != 401 || !session.is_of_plugin() {
             return Ok(answer);
         }
         self.forget(&session);
-        self.session()?.get(&self.target, &self.bounds, path)
+        self.session()?.send(&self.target, &self.bounds, path, review)
     }
 
     fn session(&self) -> Result<Arc<Session>> {

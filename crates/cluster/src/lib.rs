@@ -1,7 +1,7 @@
 //! Reading a live cluster.
 //!
 //! [`Places`] knows where kubeconfigs are; [`Kubeconfig::load`] reads and merges them as kubectl does. A context of it is a
-//! [`Target`]: a server, whom to trust, and who one is. A [`Client`] of that target reads objects by GET and LIST, within
+//! [`Target`]: a server, whom to trust, and who one is. A [`Client`] of that target reads objects by GET and LIST and asks for access reviews, within
 //! limits of size and time, and never sends anything else: nothing here can change a cluster. Who brings a connection of their own,
 //! such as a server that watches, takes from an [`Entrance`] whom to trust and who one is.
 //!

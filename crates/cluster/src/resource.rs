@@ -34,6 +34,13 @@ impl Resource<'static> {
     pub const CREDENTIAL_SPECS: Self =
         Self::new("windows.k8s.io/v1", "GMSACredentialSpec", "gmsacredentialspecs");
 
+    /// Questions whether somebody may do something in a namespace. None of them is kept.
+    pub const LOCAL_ACCESS_REVIEWS: Self = Self::new(
+        "authorization.k8s.io/v1",
+        "LocalSubjectAccessReview",
+        "localsubjectaccessreviews",
+    );
+
     const fn rbac(kind: &'static str, plural: &'static str) -> Self {
         Self::new("rbac.authorization.k8s.io/v1", kind, plural)
     }

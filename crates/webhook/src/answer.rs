@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use porthole_access::User;
 use porthole_admission::decide::{
-    AccessReviews, Around, CannotTell, CredentialSpecs, Decision, Endpoint, Review, decide,
+    AccessReviews, Around, CannotTell, CredentialSpecs, Decision, Endpoint, Namespaces, Review, Usable,
+    decide,
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cluster::{Cluster, Contents, May, Question, Reply};
+use crate::cluster::{Cluster, Contents, HowStrict, May, Question, Reply};
 use crate::metrics::Metrics;
 
 /// By what else a review is decided.
@@ -29,7 +30,9 @@ pub(crate) struct Manner {
 #[derive(Default)]
 struct Learned {
     specs: HashMap<String, Contents>,
-    uses: HashMap<String, May>,
+    /// Of one review the namespace is always the same.
+    namespace: Option<HowStrict>,
+    uses: HashMap<(Usable, String), May>,
 }
 
 /// What a decision looks at.
@@ -57,26 +60,37 @@ impl CredentialSpecs for Look<'_> {
         }
         self.cluster
             .store
-            .contents(name)
+            .get(name)
             .unwrap_or_else(|| Err(self.miss(Question::Spec(name.to_owned())).into()))
     }
 }
 
-impl AccessReviews for Look<'_> {
-    fn may_use(&self, user: &User, namespace: &str, spec: &str) -> May {
-        // Of one review the user and the namespace are always the same.
-        if let Some(learned) = self.learned.uses.get(spec) {
+impl Namespaces for Look<'_> {
+    fn host_accounts(&self, namespace: &str) -> HowStrict {
+        if let Some(learned) = &self.learned.namespace {
             return learned.clone();
         }
-        match self.cluster.may_use(user, namespace, spec) {
-            Some(answer) => {
-                if self.is_first {
-                    self.metrics.access("hit");
-                }
-                Ok(answer)
-            }
-            None => Err(self.miss(Question::Use(user.clone(), namespace.to_owned(), spec.to_owned()))),
+        self.cluster
+            .policy(namespace)
+            .ok_or_else(|| self.miss(Question::Namespace(namespace.to_owned())))
+    }
+}
+
+impl AccessReviews for Look<'_> {
+    fn may_use(&self, user: &User, namespace: &str, what: Usable, name: &str) -> May {
+        // Of one review the user and the namespace are always the same.
+        let key = (what, name.to_owned());
+        if let Some(learned) = self.learned.uses.get(&key) {
+            return learned.clone();
         }
+        let Some(answer) = self.cluster.may_use(user, namespace, what, name) else {
+            let (what, name) = key;
+            return Err(self.miss(Question::Use(user.clone(), namespace.to_owned(), what, name)));
+        };
+        if self.is_first {
+            self.metrics.access("hit");
+        }
+        Ok(answer)
     }
 }
 
@@ -103,6 +117,7 @@ pub(crate) async fn answer(
             let around = Around {
                 specs: &look,
                 access: &look,
+                namespaces: &look,
                 hostname: manner.hostname,
                 runtime_classes: &manner.runtime_classes,
             };
@@ -124,7 +139,8 @@ async fn ask(cluster: &Arc<Cluster>, missing: Vec<Question>, deadline: Instant, 
         let late = CannotTell("the API server has not answered in time".to_owned());
         match &question {
             Question::Spec(name) => drop(learned.specs.insert(name.clone(), Err(late.into()))),
-            Question::Use(_, _, spec) => drop(learned.uses.insert(spec.clone(), Err(late))),
+            Question::Namespace(_) => learned.namespace = Some(Err(late)),
+            Question::Use(_, _, what, name) => drop(learned.uses.insert((*what, name.clone()), Err(late))),
         }
         let cluster = Arc::clone(cluster);
         asking.spawn(async move {
@@ -137,8 +153,11 @@ async fn ask(cluster: &Arc<Cluster>, missing: Vec<Question>, deadline: Instant, 
             Ok((Question::Spec(name), Some(Reply::Spec(contents)))) => {
                 learned.specs.insert(name, contents);
             }
-            Ok((Question::Use(_, _, spec), Some(Reply::Use(may)))) => {
-                learned.uses.insert(spec, may);
+            Ok((Question::Namespace(_), Some(Reply::Namespace(policy)))) => {
+                learned.namespace = Some(policy);
+            }
+            Ok((Question::Use(_, _, what, name), Some(Reply::Use(may)))) => {
+                learned.uses.insert((what, name), may);
             }
             _ => {}
         }

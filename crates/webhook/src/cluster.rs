@@ -1,16 +1,18 @@
 //! What is known of the cluster, and what has to be asked.
 //!
-//! A review is decided by what is known now. What is not known is a [`Question`]: a credential spec that the store does not
-//! hold, because it is new or because there is none, and an access review that was not asked lately.
+//! A review is decided by what is known now. What is not known is a [`Question`]: a credential spec or a namespace that the
+//! store does not hold, because it is new or because there is none, and an access review that was not asked lately.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use porthole_access::User;
-use porthole_admission::decide::{Answer, CannotTell, SpecError, contents_of};
+use porthole_admission::decide::{
+    Answer, CannotTell, SpecError, Usable, access_answer, access_review, contents_of,
+};
+use porthole_admission::host_accounts::{Mode, Policy};
 use porthole_cluster::{Resource, Target};
-use porthole_credspec::{GROUP, RESOURCE};
-use serde_json::{Value, json};
+use porthole_credspec::RESOURCE;
 use tokio::task::JoinSet;
 
 use crate::api::{Api, ApiError, JSON};
@@ -19,8 +21,8 @@ use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::permits::{Freshness, Permits};
 use crate::roles::Roles;
-use crate::store::Store;
-use crate::watch::{Subject, follow};
+use crate::store::{Kept as _, Label, Store};
+use crate::watch::{Extent, Subject, follow};
 
 /// The largest object that is read.
 const LONGEST_OBJECT: usize = 4 << 20;
@@ -29,6 +31,8 @@ const SWEEP: Duration = Duration::from_secs(30);
 
 /// The contents of a credential spec, or why there are none.
 pub(crate) type Contents = Result<Arc<str>, SpecError>;
+/// How strict a namespace is about host accounts, or that nobody can tell.
+pub(crate) type HowStrict = Result<Policy, CannotTell>;
 /// Whether somebody may, or that nobody can tell.
 pub(crate) type May = Result<Answer, CannotTell>;
 
@@ -37,35 +41,50 @@ pub(crate) type May = Result<Answer, CannotTell>;
 pub(crate) enum Question {
     /// What a credential spec holds.
     Spec(String),
-    /// Whether a user may use it in a namespace.
-    Use(User, String, String),
+    /// How strict a namespace is about host accounts.
+    Namespace(String),
+    /// Whether a user may use something of a name in a namespace.
+    Use(User, String, Usable, String),
 }
 
 /// What came of a question.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Spec(Contents),
+    Namespace(HowStrict),
     Use(May),
 }
 
 /// A cluster.
 pub(crate) struct Cluster {
     api: Arc<Api>,
-    pub(crate) store: Arc<Store>,
+    pub(crate) store: Arc<Store<Contents>>,
+    pub(crate) namespaces: Arc<Store<Label>>,
+    /// How strict namespaces without a label are.
+    host_accounts: Mode,
     pub(crate) permits: Arc<Permits>,
     metrics: Arc<Metrics>,
     specs: Flights<String, Contents>,
-    uses: Flights<(String, String, String), May>,
+    labels: Flights<String, HowStrict>,
+    uses: Flights<(String, String, Usable, String), May>,
 }
 
 impl Cluster {
-    pub(crate) fn new(target: Target, freshness: Freshness, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        target: Target,
+        freshness: Freshness,
+        host_accounts: Mode,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             api: Arc::new(Api::new(target, Arc::clone(&metrics))),
             store: Arc::new(Store::new(freshness.stale)),
+            namespaces: Arc::new(Store::new(freshness.stale)),
+            host_accounts,
             permits: Arc::new(Permits::new(freshness, Roles::WATCHES)),
             metrics,
             specs: Flights::default(),
+            labels: Flights::default(),
             uses: Flights::default(),
         }
     }
@@ -80,13 +99,24 @@ impl Cluster {
         let specs = Subject {
             path: Resource::CREDENTIAL_SPECS.path(None),
             called: RESOURCE,
-            accept: JSON,
+            extent: Extent::Whole,
         };
         let api = &self.api;
         tasks.spawn(follow(
             Arc::clone(api),
             specs,
             Arc::clone(&self.store),
+            log.clone(),
+        ));
+        let namespaces = Subject {
+            path: Resource::NAMESPACES.path(None),
+            called: Label::CALLED,
+            extent: Extent::Metadata,
+        };
+        tasks.spawn(follow(
+            Arc::clone(api),
+            namespaces,
+            Arc::clone(&self.namespaces),
             log.clone(),
         ));
         for subject in Roles::subjects() {
@@ -103,18 +133,28 @@ impl Cluster {
     }
 
     /// Whether a user may, where that is known.
-    pub(crate) fn may_use(&self, user: &User, namespace: &str, spec: &str) -> Option<Answer> {
+    pub(crate) fn may_use(&self, user: &User, namespace: &str, what: Usable, name: &str) -> Option<Answer> {
         self.permits
-            .fresh(namespace, &(user.name.clone(), spec.to_owned()))
+            .fresh(namespace, &(user.name.clone(), what, name.to_owned()))
+    }
+
+    /// How strict a namespace is, where that is known.
+    pub(crate) fn policy(&self, namespace: &str) -> Option<Policy> {
+        let label = self.namespaces.get(namespace)?;
+        Some(Policy::of(namespace, label.as_deref(), self.host_accounts))
     }
 
     /// Asks.
     pub(crate) async fn ask(&self, question: &Question) -> Reply {
         match question {
             Question::Spec(name) => Reply::Spec(self.specs.ask(name, self.ask_spec(name)).await),
-            Question::Use(user, namespace, spec) => {
-                let key = (namespace.clone(), user.name.clone(), spec.clone());
-                Reply::Use(self.uses.ask(&key, self.ask_use(user, namespace, spec)).await)
+            Question::Namespace(name) => {
+                Reply::Namespace(self.labels.ask(name, self.ask_namespace(name)).await)
+            }
+            Question::Use(user, namespace, what, name) => {
+                let key = (namespace.clone(), user.name.clone(), *what, name.clone());
+                let asking = self.ask_use(user, namespace, *what, name);
+                Reply::Use(self.uses.ask(&key, asking).await)
             }
         }
     }
@@ -129,31 +169,41 @@ impl Cluster {
             Err(ApiError::Status {
                 code: 404, name: of, ..
             }) if of == name => Err(SpecError::Unknown),
-            Err(error) => {
-                let reason = self.store.expired().filter(|_| error.is_outage());
-                Err(SpecError::Unavailable(match reason {
-                    Some(CannotTell(expired)) => CannotTell(format!("{expired}: {error}")),
-                    None => CannotTell(error.to_string()),
-                }))
-            }
+            Err(error) => Err(unheld(self.store.expired(), &error).into()),
         }
     }
 
-    async fn ask_use(&self, user: &User, namespace: &str, spec: &str) -> May {
-        if Resource::NAMESPACES.path_of(None, namespace).is_none() {
-            return Err(CannotTell(format!("no namespace can be called {namespace:?}")));
+    async fn ask_namespace(&self, name: &str) -> HowStrict {
+        let Some(path) = Resource::NAMESPACES.path_of(None, name) else {
+            return Err(no_namespace(name));
+        };
+        match self
+            .api
+            .get(&path, Extent::Metadata.of_one(), LONGEST_OBJECT)
+            .await
+        {
+            Ok(object) => {
+                let label = Label::of(&object);
+                Ok(Policy::of(name, label.as_deref(), self.host_accounts))
+            }
+            Err(error) => Err(unheld(self.namespaces.expired(), &error)),
         }
-        let key = (user.name.clone(), spec.to_owned());
+    }
+
+    async fn ask_use(&self, user: &User, namespace: &str, what: Usable, name: &str) -> May {
+        if Resource::NAMESPACES.path_of(None, namespace).is_none() {
+            return Err(no_namespace(namespace));
+        }
+        let key = (user.name.clone(), what, name.to_owned());
         let asked = Instant::now();
-        let reviews = Resource::new(
-            "authorization.k8s.io/v1",
-            "LocalSubjectAccessReview",
-            "localsubjectaccessreviews",
-        );
-        let path = reviews.path(Some(namespace));
-        match self.api.post(&path, &review(user, namespace, spec)).await {
+        let path = Resource::LOCAL_ACCESS_REVIEWS.path(Some(namespace));
+        let review = access_review(user, namespace, what, name);
+        match self.api.post(&path, &review).await {
             Ok(review) => {
-                let answer = answer(&review)?;
+                let answer = match access_answer(&review)? {
+                    Answer::Refused(reason) => Answer::Refused(crate::api::clean(&reason)),
+                    allowed @ Answer::Allowed => allowed,
+                };
                 self.metrics.access("asked");
                 self.permits.hold(namespace, key, &answer, asked);
                 Ok(answer)
@@ -170,71 +220,14 @@ impl Cluster {
     }
 }
 
-/// The question as the webhook of kubernetes-sigs/windows-gmsa asks it, but for the groups, which are all that a service
-/// account is in.
-fn review(user: &User, namespace: &str, spec: &str) -> Value {
-    json!({
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "LocalSubjectAccessReview",
-        "metadata": {"namespace": namespace},
-        "spec": {
-            "resourceAttributes": {
-                "namespace": namespace,
-                "verb": "use",
-                "group": GROUP,
-                "version": "v1",
-                "resource": RESOURCE,
-                "name": spec,
-            },
-            "user": user.name,
-            "groups": user.groups,
-        },
-    })
+/// Why what is not held, or no longer counts, is not known.
+fn unheld(expired: Option<CannotTell>, error: &ApiError) -> CannotTell {
+    match expired.filter(|_| error.is_outage()) {
+        Some(CannotTell(expired)) => CannotTell(format!("{expired}: {error}")),
+        None => CannotTell(error.to_string()),
+    }
 }
 
-fn answer(review: &Value) -> May {
-    let status = &review["status"];
-    let Some(allowed) = status["allowed"].as_bool() else {
-        return Err(CannotTell("the API server's review has no answer".to_owned()));
-    };
-    if allowed && status["denied"] != true {
-        return Ok(Answer::Allowed);
-    }
-    let reason = status["reason"].as_str().unwrap_or_default();
-    Ok(Answer::Refused(crate::api::clean(reason)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_review_that_denies_is_no_yes() {
-        let asked = |status: Value| answer(&json!({"status": status}));
-        assert_eq!(asked(json!({"allowed": true})), Ok(Answer::Allowed));
-        assert_eq!(
-            asked(json!({"allowed": true, "denied": true, "reason": "no"})),
-            Ok(Answer::Refused("no".to_owned()))
-        );
-        assert_eq!(
-            asked(json!({"allowed": false})),
-            Ok(Answer::Refused(String::new()))
-        );
-        assert!(asked(json!({})).is_err());
-        assert!(asked(json!({"allowed": "true"})).is_err());
-    }
-
-    #[test]
-    fn the_question_has_the_attributes_of_the_existing_webhook() {
-        let review = review(&User::service_account("shop", "web"), "shop", "webapp1");
-        assert_eq!(review["metadata"], json!({"namespace": "shop"}));
-        assert_eq!(
-            review["spec"]["resourceAttributes"],
-            json!({
-                "namespace": "shop", "verb": "use", "group": "windows.k8s.io", "version": "v1",
-                "resource": "gmsacredentialspecs", "name": "webapp1",
-            })
-        );
-        assert_eq!(review["spec"]["user"], "system:serviceaccount:shop:web");
-    }
+fn no_namespace(name: &str) -> CannotTell {
+    CannotTell(format!("no namespace can be called {name:?}"))
 }

@@ -1,4 +1,5 @@
-//! An API server that is none, for tests: credential specs, watches that tell what a test says, and access reviews.
+//! An API server that is none, for tests: credential specs, namespaces, watches that tell what a test says, and access
+//! reviews.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -26,6 +27,12 @@ type Body = BoxBody<Bytes, Infallible>;
 /// What the server has and counts.
 pub(crate) struct Fake {
     pub(crate) specs: Mutex<BTreeMap<String, Value>>,
+    /// The labels of namespaces.
+    pub(crate) namespaces: Mutex<BTreeMap<String, Value>>,
+    /// Requests for one namespace.
+    pub(crate) namespaces_asked: AtomicU32,
+    /// Which host accounts service accounts may use.
+    pub(crate) host_accounts: Mutex<Vec<(String, String)>>,
     /// Service accounts that may use every spec.
     pub(crate) users: Mutex<Vec<String>>,
     /// Access reviews that were asked.
@@ -45,6 +52,9 @@ impl Fake {
     pub(crate) async fn start(slowness: Duration) -> (Arc<Self>, Target) {
         let fake = Arc::new(Self {
             specs: Mutex::default(),
+            namespaces: Mutex::default(),
+            namespaces_asked: AtomicU32::new(0),
+            host_accounts: Mutex::default(),
             users: Mutex::default(),
             reviews: AtomicU32::new(0),
             lists: AtomicU32::new(0),
@@ -98,7 +108,8 @@ impl Fake {
         let path = request.uri().path().to_owned();
         let query = request.uri().query().unwrap_or_default();
         if query.contains("watch=1") {
-            return self.watch(path);
+            let accept = request.headers()["accept"].to_str().unwrap_or_default();
+            return self.watch(path, accept.contains("MetadataList"));
         }
         if self.is_away.load(Ordering::SeqCst) {
             return answer(503, &json!({}));
@@ -116,9 +127,26 @@ impl Fake {
             tokio::time::sleep(self.slowness).await;
             let user = review["spec"]["user"].as_str().unwrap_or_default();
             let account = user.rsplit(':').next().unwrap_or_default();
-            let allowed = self.users.lock().unwrap().iter().any(|user| user == account);
+            let asked = &review["spec"]["resourceAttributes"];
+            let allowed = if asked["resource"] == "hostaccounts" {
+                let accounts = self.host_accounts.lock().unwrap();
+                let is_one = |(user, name): &(String, String)| user == account && asked["name"] == **name;
+                asked["group"] == "porthole.dev" && asked["verb"] == "use" && accounts.iter().any(is_one)
+            } else {
+                self.users.lock().unwrap().iter().any(|user| user == account)
+            };
             review["status"] = json!({"allowed": allowed});
             return answer(201, &review);
+        }
+        if let Some((_, name)) = path.split_once("/api/v1/namespaces/") {
+            self.namespaces_asked.fetch_add(1, Ordering::SeqCst);
+            return match self.namespaces.lock().unwrap().get(name) {
+                Some(labels) => answer(200, &namespace(name, labels)),
+                None => answer(
+                    404,
+                    &json!({"kind": "Status", "details": {"name": name}, "message": "no"}),
+                ),
+            };
         }
         let specs = self.specs.lock().unwrap();
         if let Some((_, name)) = path.split_once("/gmsacredentialspecs/") {
@@ -139,12 +167,27 @@ impl Fake {
         )
     }
 
-    fn watch(&self, path: String) -> Response<Body> {
+    /// Changes the label of a namespace, and tells the watch of it.
+    pub(crate) fn label(&self, name: &str, mode: &str) {
+        let labels = json!({"porthole.dev/host-accounts": mode});
+        self.tell(
+            "namespaces",
+            &json!({"type": "MODIFIED", "object": namespace(name, &labels)}),
+        );
+        self.namespaces.lock().unwrap().insert(name.to_owned(), labels);
+    }
+
+    /// Tells what changes. Where objects are asked for as lists, the first ends the watch, as an API server does.
+    fn watch(&self, path: String, as_lists: bool) -> Response<Body> {
         let mut events = self.events.subscribe();
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
         tokio::spawn(async move {
             while let Ok((plural, line)) = events.recv().await {
-                if path.ends_with(&format!("/{plural}")) && sender.send(line).await.is_err() {
+                let is_this = path.ends_with(&format!("/{plural}"));
+                if is_this && as_lists {
+                    return;
+                }
+                if is_this && sender.send(line).await.is_err() {
                     return;
                 }
             }
@@ -167,6 +210,10 @@ impl futures_core::Stream for Receiver {
         let next = self.0.poll_recv(context);
         next.map(|line| line.map(|line| Ok(Frame::data(Bytes::from(line)))))
     }
+}
+
+fn namespace(name: &str, labels: &Value) -> Value {
+    json!({"metadata": {"name": name, "labels": labels, "resourceVersion": "7"}})
 }
 
 fn answer(status: u16, value: &Value) -> Response<Body> {

@@ -6,7 +6,7 @@
 //! API server ──HTTPS──▶ server ─▶ routes ─▶ answer ─▶ porthole_admission::decide
 //!                         │                   │ what is known now
 //!                    certificate              ▼
-//!              (chosen per handshake)  cluster ─▶ store   ◀─ watch: credential specs
+//!              (chosen per handshake)  cluster ─▶ store   ◀─ watch: credential specs, namespaces
 //!                                         │  └──▶ permits ◀─ watch: roles and bindings
 //!                                         ▼
 //!                              api: what is not known is asked, once for all who ask
@@ -44,6 +44,8 @@ pub use log::{Fields, Format, Level, Log, UnknownLevel};
 pub use own::{NameError, OwnCertificates, SignError, identity};
 pub use permits::Freshness;
 pub use server::{Drain, ServeError, Server, Settings, Source};
+
+pub use porthole_admission::host_accounts::Mode;
 
 use porthole_cluster::Target;
 

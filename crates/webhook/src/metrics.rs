@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use porthole_admission::decide::Outcome;
+
 /// What the answer of `/metrics` is: the text format of `OpenMetrics`, which Prometheus reads.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -42,6 +44,7 @@ struct What {
 /// What is measured when somebody asks, and not before.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gauged {
+    pub(crate) namespaces: usize,
     pub(crate) specs: usize,
     pub(crate) spec_bytes: usize,
     pub(crate) synced: bool,
@@ -63,6 +66,8 @@ pub(crate) struct Metrics {
     rotations: Family<What, Counter>,
     authority_until: Gauge,
     leader: Gauge,
+    host_accounts: Family<Result, Counter>,
+    namespaces: Gauge,
     specs: Gauge,
     spec_bytes: Gauge,
     synced: Gauge,
@@ -87,6 +92,8 @@ impl Metrics {
             rotations: Family::default(),
             authority_until: Gauge::default(),
             leader: Gauge::default(),
+            host_accounts: Family::default(),
+            namespaces: Gauge::default(),
             specs: Gauge::default(),
             spec_bytes: Gauge::default(),
             synced: Gauge::default(),
@@ -114,7 +121,7 @@ impl Metrics {
         registry.register("problems", "What pods were refused for", self.problems.clone());
         registry.register(
             "access_reviews",
-            "How it was known who may use a credential spec: hit, asked, stale or failed",
+            "How it was known who may use a credential spec or a host account: hit, asked, stale or failed",
             self.access.clone(),
         );
         registry.register(
@@ -141,6 +148,16 @@ impl Metrics {
             "certificate_leader",
             "1 where this replica keeps the webhook's own certificates",
             self.leader.clone(),
+        );
+        registry.register(
+            "host_accounts",
+            "Pods that ask for accounts of their nodes: allowed, audited, warned, refused, or unknown where nobody can tell",
+            self.host_accounts.clone(),
+        );
+        registry.register(
+            "namespaces",
+            "Namespaces whose label is held",
+            self.namespaces.clone(),
         );
         registry.register(
             "credential_specs",
@@ -218,9 +235,22 @@ impl Metrics {
         self.leader.set(i64::from(leads));
     }
 
+    /// What came of the accounts of nodes that a pod asks for.
+    pub(crate) fn host_accounts(&self, outcome: Outcome) {
+        let result = match outcome {
+            Outcome::Allowed => "allowed",
+            Outcome::Audited => "audited",
+            Outcome::Warned => "warned",
+            Outcome::Refused => "refused",
+            Outcome::Unknown => "unknown",
+        };
+        self.host_accounts.get_or_create(&Result { result }).inc();
+    }
+
     /// All of it as text, with what is measured now.
     pub(crate) fn render(&self, now: &Gauged) -> String {
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.namespaces.set(whole(now.namespaces));
         self.specs.set(whole(now.specs));
         self.spec_bytes.set(whole(now.spec_bytes));
         self.synced.set(i64::from(now.synced));
@@ -287,6 +317,7 @@ mod tests {
         metrics.api("ok");
         metrics.reloaded("new");
         metrics.rotated("authority");
+        metrics.host_accounts(Outcome::Refused);
         let text = metrics.render(&Gauged::default());
         let measured: BTreeSet<String> = text
             .lines()

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use porthole_admission::decide::Answer;
+use porthole_admission::decide::{Answer, Usable};
 
 /// How many answers are held. Beyond them all are dropped.
 const MOST: usize = 50_000;
@@ -40,8 +40,8 @@ impl Default for Freshness {
     }
 }
 
-/// Who asks, and for which credential spec.
-pub(crate) type Key = (String, String);
+/// Who asks, and for what of which name.
+pub(crate) type Key = (String, Usable, String);
 
 #[derive(Clone, Debug)]
 struct Held {
@@ -209,7 +209,7 @@ mod tests {
     };
 
     fn key(account: &str) -> Key {
-        (account.to_owned(), "spec".to_owned())
+        (account.to_owned(), Usable::CredentialSpec, "spec".to_owned())
     }
 
     fn live(freshness: Freshness) -> Permits {

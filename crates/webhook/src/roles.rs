@@ -6,11 +6,8 @@ use porthole_cluster::Resource;
 use serde_json::Value;
 
 use crate::permits::Permits;
-use crate::watch::{Change, Follower, Subject};
+use crate::watch::{Change, Extent, Follower, Subject};
 
-/// Of each object its metadata alone, in a list and one by one; a server that cannot do that sends all of it.
-const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
-    application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 /// What is watched, and what it is called.
 const KINDS: [(Resource<'static>, &str); 4] = [
     (Resource::ROLES, "roles"),
@@ -31,7 +28,7 @@ impl Roles {
         KINDS.into_iter().map(|(resource, called)| Subject {
             path: resource.path(None),
             called,
-            accept: METADATA,
+            extent: Extent::Metadata,
         })
     }
 }

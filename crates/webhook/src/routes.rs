@@ -133,6 +133,9 @@ impl Service {
         for problem in decision.denial().iter().flat_map(|denial| denial.problems()) {
             self.metrics.refused(problem.id);
         }
+        if let Some(outcome) = decision.host_accounts {
+            self.metrics.host_accounts(outcome);
+        }
         let answer = typed(StatusCode::OK, "application/json", decision.to_json());
         (path, outcome, answer)
     }
@@ -191,12 +194,17 @@ impl Service {
     fn readiness(&self) -> (&'static str, &'static str, Answer) {
         let validity = self.certificates.validity();
         let extent = self.cluster.store.extent();
+        let namespaces = &self.cluster.namespaces;
         let draining = self.draining.load(Ordering::SeqCst);
         let checks = [
             ("certificate is valid", validity.holds(SystemTime::now())),
             (
                 "credential specs are synced",
                 extent.synced && self.cluster.store.expired().is_none(),
+            ),
+            (
+                "namespaces are synced",
+                namespaces.extent().synced && namespaces.expired().is_none(),
             ),
             ("not ending", !draining),
         ];
@@ -217,7 +225,8 @@ impl Service {
     fn gauged(&self) -> Gauged {
         let extent = self.cluster.store.extent();
         Gauged {
-            specs: extent.specs,
+            namespaces: self.cluster.namespaces.extent().objects,
+            specs: extent.objects,
             spec_bytes: extent.bytes,
             synced: extent.synced,
             age: extent.age,

@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use porthole_admission::host_accounts::Mode;
 use porthole_cluster::Target;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -79,6 +80,8 @@ pub struct Settings {
     pub random_hostname: bool,
     /// The `RuntimeClass`es whose runtime is porthole's.
     pub runtime_classes: Vec<String>,
+    /// How strict namespaces are about host accounts whose label does not say.
+    pub host_accounts: Mode,
     /// For how long answers of the cluster count.
     pub freshness: Freshness,
     /// How it ends.
@@ -147,7 +150,12 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
         let metrics = Arc::new(Metrics::new());
-        let cluster = Cluster::new(target, settings.freshness, Arc::clone(&metrics));
+        let cluster = Cluster::new(
+            target,
+            settings.freshness,
+            settings.host_accounts,
+            Arc::clone(&metrics),
+        );
         let own = own
             .map(|own| Own::new(own, cluster.api(), Arc::clone(&metrics), log.clone()))
             .transpose()?;

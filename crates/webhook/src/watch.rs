@@ -12,7 +12,7 @@ use porthole_cluster::encoded;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, JSON};
 use crate::log::Log;
 
 /// Objects of a page.
@@ -63,8 +63,38 @@ pub(crate) struct Subject {
     pub(crate) path: String,
     /// What it is called in the log.
     pub(crate) called: &'static str,
-    /// The media type that is asked for.
-    pub(crate) accept: &'static str,
+    /// How much is asked for.
+    pub(crate) extent: Extent,
+}
+
+/// How much of each object is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it.
+    Whole,
+    /// Its metadata alone; a server that cannot do that sends all of it.
+    Metadata,
+}
+
+impl Extent {
+    /// The media type of a list.
+    pub(crate) const fn of_list(self) -> &'static str {
+        match self {
+            Self::Whole => JSON,
+            Self::Metadata => {
+                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+            }
+        }
+    }
+
+    /// The media type of one object, also of each that a watch tells of: a watch whose objects are asked for as lists ends
+    /// with the first of them, without a word.
+    pub(crate) const fn of_one(self) -> &'static str {
+        match self {
+            Self::Whole => JSON,
+            Self::Metadata => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
+        }
+    }
 }
 
 /// Why a round is over.
@@ -157,7 +187,10 @@ impl<F: Follower> Round<F> {
                 path.push_str("&continue=");
                 path.push_str(&encoded(&next));
             }
-            let page = self.api.get(&path, self.subject.accept, LONGEST_PAGE).await?;
+            let page = self
+                .api
+                .get(&path, self.subject.extent.of_list(), LONGEST_PAGE)
+                .await?;
             let items = match &page["items"] {
                 Value::Array(items) => items.as_slice(),
                 Value::Null => &[],
@@ -195,7 +228,7 @@ impl<F: Follower> Round<F> {
             self.subject.path,
             encoded(&from)
         );
-        let body = match self.api.open(&path, self.subject.accept).await {
+        let body = match self.api.open(&path, self.subject.extent.of_one()).await {
             Ok(body) => body,
             Err(ApiError::Status { code: 410, .. }) => return End::Expired,
             Err(error) => return End::Failed(error),

@@ -9,6 +9,7 @@ use porthole_pod::go_quote;
 use serde_json::Value;
 
 use crate::gmsa::{GMSA_SPEC_EMPTY, GMSA_SPEC_UNKNOWN};
+use crate::host_accounts::{self, Policy};
 use crate::words;
 
 /// The cluster's `GMSACredentialSpec`s.
@@ -23,12 +24,67 @@ pub trait CredentialSpecs {
 
 /// Access reviews: who may do what.
 pub trait AccessReviews {
-    /// Whether the user may `use` the credential spec of that name in the namespace.
+    /// Whether the user may `use` what is called `name` in the namespace.
     ///
     /// # Errors
     ///
     /// Nobody can tell.
-    fn may_use(&self, user: &User, namespace: &str, spec: &str) -> Result<Answer, CannotTell>;
+    fn may_use(&self, user: &User, namespace: &str, what: Usable, name: &str) -> Result<Answer, CannotTell>;
+}
+
+/// The cluster's namespaces.
+pub trait Namespaces {
+    /// How strict a namespace is about host accounts.
+    ///
+    /// # Errors
+    ///
+    /// Nobody can tell.
+    fn host_accounts(&self, namespace: &str) -> Result<Policy, CannotTell>;
+}
+
+/// What somebody may `use`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Usable {
+    /// A `GMSACredentialSpec`.
+    CredentialSpec,
+    /// An account of a pod's node, by its [`name_of`](crate::host_accounts::name_of).
+    HostAccount,
+}
+
+impl Usable {
+    /// The API group that roles name.
+    #[must_use]
+    pub const fn group(self) -> &'static str {
+        match self {
+            Self::CredentialSpec => GROUP,
+            Self::HostAccount => host_accounts::GROUP,
+        }
+    }
+
+    /// The resource that roles name.
+    #[must_use]
+    pub const fn resource(self) -> &'static str {
+        match self {
+            Self::CredentialSpec => RESOURCE,
+            Self::HostAccount => host_accounts::RESOURCE,
+        }
+    }
+
+    /// What messages call it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::CredentialSpec => "GMSA cred spec",
+            Self::HostAccount => "host account",
+        }
+    }
+
+    /// The question of a role whether it allows to `use` what is called `name` in a namespace.
+    #[must_use]
+    pub const fn request<'a>(self, namespace: &'a str, name: &'a str) -> Request<'a> {
+        Request::new("use", self.group(), self.resource())
+            .named(name)
+            .in_namespace(namespace)
+    }
 }
 
 /// The answer of an access review.
@@ -94,11 +150,8 @@ pub fn contents_of(resource: &Value) -> Result<Arc<str>, SpecError> {
 
 /// RBAC alone, without the cluster's other authorisers.
 impl AccessReviews for Access {
-    fn may_use(&self, user: &User, namespace: &str, spec: &str) -> Result<Answer, CannotTell> {
-        let request = Request::new("use", GROUP, RESOURCE)
-            .named(spec)
-            .in_namespace(namespace);
-        let verdict = self.authorize(user, &request);
+    fn may_use(&self, user: &User, namespace: &str, what: Usable, name: &str) -> Result<Answer, CannotTell> {
+        let verdict = self.authorize(user, &what.request(namespace, name));
         Ok(if verdict.allowed {
             Answer::Allowed
         } else {
@@ -140,30 +193,43 @@ impl<'a> Specs<'a> {
     }
 }
 
-/// Answers of access reviews by name of the spec, each asked for once a review: the service account is one.
+/// Answers of access reviews by what is used, each asked for once a review: the service account is one.
 pub(super) struct Uses<'a> {
     of: &'a dyn AccessReviews,
+    account: &'a str,
     user: User,
     namespace: &'a str,
-    known: HashMap<String, Result<Answer, CannotTell>>,
+    known: HashMap<(Usable, String), Result<Answer, CannotTell>>,
 }
 
 impl<'a> Uses<'a> {
-    pub(super) fn new(of: &'a dyn AccessReviews, account: &str, namespace: &'a str) -> Self {
+    pub(super) fn new(of: &'a dyn AccessReviews, account: &'a str, namespace: &'a str) -> Self {
         Self {
             of,
+            account,
             user: User::service_account(namespace, account),
             namespace,
             known: HashMap::new(),
         }
     }
 
-    pub(super) fn may_use(&mut self, spec: &str) -> Result<Answer, CannotTell> {
-        if let Some(known) = self.known.get(spec) {
+    /// The service account's name.
+    pub(super) const fn account(&self) -> &'a str {
+        self.account
+    }
+
+    /// Its namespace, which is the pod's.
+    pub(super) const fn namespace(&self) -> &'a str {
+        self.namespace
+    }
+
+    pub(super) fn may_use(&mut self, what: Usable, name: &str) -> Result<Answer, CannotTell> {
+        let key = (what, name.to_owned());
+        if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
-        let answer = self.of.may_use(&self.user, self.namespace, spec);
-        self.known.insert(spec.to_owned(), answer.clone());
+        let answer = self.of.may_use(&self.user, self.namespace, what, name);
+        self.known.insert(key, answer.clone());
         answer
     }
 }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::denial::Denial;
+use super::host_accounts::{Outcome, Remarks};
 use super::patch::Patch;
 
 /// Yes, with what is to be added, or no.
@@ -23,11 +24,14 @@ pub struct Decision {
     pub uid: String,
     /// Yes or no.
     pub verdict: Verdict,
-    /// What the author is told beside the answer: what to try.
+    /// What the author is told beside the answer: what to try, and what is wrong with a pod that is admitted.
     pub warnings: Vec<String>,
-    /// What the API server's audit log is told: `credential-specs`, the names of those whose contents were used, and
-    /// `problems`, the kinds of what is wrong.
+    /// What the API server's audit log is told: `credential-specs`, the names of those whose contents were used;
+    /// `host-accounts`, the names of those that the service account may use; `host-accounts-problems`, what is wrong with
+    /// the others where the pod is admitted; and `problems`, the kinds of what is wrong where it is not.
     pub audit_annotations: Vec<(&'static str, String)>,
+    /// What came of the host accounts that the pod asks for, where somebody was to be asked.
+    pub host_accounts: Option<Outcome>,
     /// What the server's log is to say.
     pub notes: Vec<&'static str>,
 }
@@ -39,6 +43,7 @@ impl Decision {
             verdict,
             warnings: Vec::new(),
             audit_annotations: Vec::new(),
+            host_accounts: None,
             notes: Vec::new(),
         };
         if let Verdict::Denied(denial) = &decision.verdict {
@@ -58,6 +63,17 @@ impl Decision {
             decision.audit_annotations.push(("problems", ids.join(",")));
         }
         decision
+    }
+
+    /// Adds what is to be told of host accounts.
+    pub(super) fn remark(&mut self, remarks: Remarks) {
+        self.host_accounts = remarks.outcome;
+        self.audit_annotations.extend(remarks.audit);
+        for warning in remarks.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
     }
 
     /// The refusal, where it is one.

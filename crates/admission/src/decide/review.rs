@@ -3,7 +3,7 @@
 use std::fmt;
 
 use porthole_access::User;
-use porthole_manifest::{Document, Kind, Limits, Node, SyntaxError, parse};
+use porthole_manifest::{Document, Kind, Limits, Node, SyntaxError, parse, parse_json};
 use porthole_pod::{DecodeError, decode_object};
 
 /// How much a review may ask of its reader. Two pods, each as large as the API server takes one, fit.
@@ -111,6 +111,20 @@ impl Review {
             });
         }
         let text = std::str::from_utf8(body).map_err(|error| ReviewError::NotText(error.valid_up_to()))?;
+        let document = match parse_json(text, limits) {
+            Some(document) => document,
+            None => Self::decode(text, limits)?,
+        };
+        let review = Self { document };
+        review.check().map_err(ReviewError::Type)?;
+        match review.document.root().field("request") {
+            Some(_) => Ok(review),
+            None => Err(ReviewError::NoRequest),
+        }
+    }
+
+    /// Reads a text that is not plain, as Go does.
+    fn decode(text: &str, limits: &Limits) -> Result<Document, ReviewError> {
         let map = decode_object(text)
             .map_err(ReviewError::NotJson)?
             .ok_or(ReviewError::NoRequest)?;
@@ -120,13 +134,7 @@ impl Review {
         if !stream.errors.is_empty() {
             return Err(ReviewError::TooLarge(stream.errors.swap_remove(0)));
         }
-        let document = stream.documents.pop().ok_or(ReviewError::NoRequest)?;
-        let review = Self { document };
-        review.check().map_err(ReviewError::Type)?;
-        match review.document.root().field("request") {
-            Some(_) => Ok(review),
-            None => Err(ReviewError::NoRequest),
-        }
+        stream.documents.pop().ok_or(ReviewError::NoRequest)
     }
 
     /// Whether the fields of the request have their types. Of the objects only that they are some.

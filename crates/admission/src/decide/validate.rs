@@ -4,7 +4,7 @@ use porthole_credspec::same;
 use porthole_pod::go_quote;
 
 use super::denial::{Problem, Problems};
-use super::lookup::{Answer, Specs, Uses};
+use super::lookup::{Answer, Specs, Usable, Uses};
 use super::pod::Pod;
 use super::{Around, annotation};
 use crate::gmsa::{GMSA_CONTENTS_DIFFER, GMSA_NAME_MISSING, GMSA_UNAUTHORIZED};
@@ -13,8 +13,6 @@ use crate::words;
 
 /// What the credential specs of new levels are held against.
 pub(super) struct Judge<'a, 's> {
-    pub(super) account: &'a str,
-    pub(super) namespace: &'a str,
     pub(super) specs: &'s mut Specs<'a>,
     pub(super) uses: Uses<'a>,
 }
@@ -79,20 +77,16 @@ impl Judge<'_, '_> {
     /// A level that names a spec. What is in the spec is nobody's business who may not use it.
     fn check_named(&mut self, level: &Level<'_>, spec: &str) -> Option<Problem> {
         let field = level.field(NAME);
-        match self.uses.may_use(spec) {
+        match self.uses.may_use(Usable::CredentialSpec, spec) {
             Ok(Answer::Allowed) => {}
             Ok(Answer::Refused(reason)) => {
-                let text = words::unauthorized(self.account, spec, &reason);
-                let help = words::grant(self.account, self.namespace, spec);
+                let (account, namespace) = (self.uses.account(), self.uses.namespace());
+                let text = words::unauthorized(account, Usable::CredentialSpec, spec, &reason);
+                let help = words::grant(account, namespace, Usable::CredentialSpec, spec);
                 return Some(Problem::new(GMSA_UNAUTHORIZED.name, 403, field, text).with_help(help));
             }
             Err(error) => {
-                let text = format!(
-                    "cannot tell whether service account {} is authorized to `use` GMSA cred spec {}: \
-                     error when checking authz access: {error}",
-                    go_quote(self.account),
-                    go_quote(spec)
-                );
+                let text = words::unsure(self.uses.account(), Usable::CredentialSpec, spec, &error);
                 return Some(Problem::new("gmsa-access-unavailable", 503, field, text));
             }
         }

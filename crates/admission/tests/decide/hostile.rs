@@ -204,7 +204,7 @@ proptest! {
         let body = review.to_string();
         let review = Review::read(body.as_bytes(), &LIMITS).expect("it is a review");
         let cluster = porthole_access::Access::default();
-        let around = Around { specs: &Cluster::default(), access: &cluster, hostname: Some([0; 6]), runtime_classes: &[] };
+        let around = Around { specs: &Cluster::default(), access: &cluster, namespaces: &Cluster::default(), hostname: Some([0; 6]), runtime_classes: &[] };
         let decision = decide(if is_validate { Validate } else { Mutate }, &review, &around);
         let answer: Value = serde_json::from_str(&decision.to_json()).expect("it is JSON");
         prop_assert_eq!(&answer["response"]["uid"], "705ab4f5-6393-11e8-b7cc-42010a800002");

@@ -10,6 +10,7 @@ mod annotation;
 mod create;
 mod ephemeral;
 mod golden;
+mod host_accounts;
 mod hostile;
 mod mutate;
 mod patches;

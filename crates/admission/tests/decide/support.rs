@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use porthole_access::User;
 use porthole_admission::decide::{
-    AccessReviews, Answer, Around, CannotTell, CredentialSpecs, Decision, Endpoint, LIMITS, Review,
-    SpecError, contents_of, decide,
+    AccessReviews, Answer, Around, CannotTell, CredentialSpecs, Decision, Endpoint, LIMITS, Namespaces,
+    Review, SpecError, Usable, contents_of, decide,
 };
+use porthole_admission::host_accounts::{Mode, Policy};
 use serde_json::{Value, json};
 
 /// What the spec `app` holds in a pod.
@@ -22,12 +23,17 @@ const LARGE_REST: &str = r#"{"CmsPlugins":[""]}"#;
 pub(crate) const CLASS: &str = "porthole";
 
 /// Specs `app` and `other`, `empty` without contents, `list` with a list, `large`, `away` that nobody can tell of. The service
-/// account `web` of `shop` may use all of them but `secret`; of `unsure` nobody can tell.
+/// account `web` of `shop` may use all of them but `secret`; of `unsure` nobody can tell. Host accounts are the same but for the
+/// names.
 #[derive(Default)]
 pub(crate) struct Cluster {
     /// What it was asked, in that order.
     pub(crate) asked: RefCell<Vec<String>>,
     pub(crate) hostname: Option<[u8; 6]>,
+    /// The label of `shop`, or that nobody can tell.
+    pub(crate) label: Option<Result<&'static str, ()>>,
+    /// What counts without a label.
+    pub(crate) mode: Mode,
 }
 
 impl CredentialSpecs for Cluster {
@@ -49,15 +55,31 @@ impl CredentialSpecs for Cluster {
 }
 
 impl AccessReviews for Cluster {
-    fn may_use(&self, user: &User, namespace: &str, spec: &str) -> Result<Answer, CannotTell> {
-        self.asked.borrow_mut().push(format!("use {spec}"));
+    fn may_use(&self, user: &User, namespace: &str, what: Usable, name: &str) -> Result<Answer, CannotTell> {
+        let question = match what {
+            Usable::CredentialSpec => format!("use {name}"),
+            Usable::HostAccount => format!("use account {name}"),
+        };
+        self.asked.borrow_mut().push(question);
         assert_eq!(user, &User::service_account("shop", "web"));
         assert_eq!(namespace, "shop");
-        match spec {
-            "secret" => Ok(Answer::Refused("dummy reason".to_owned())),
+        match name {
+            "secret" | r"nt authority\system" | r"corp\secret" => {
+                Ok(Answer::Refused("dummy reason".to_owned()))
+            }
             "quiet" => Ok(Answer::Refused(String::new())),
-            "unsure" => Err(CannotTell("connection refused".to_owned())),
+            "unsure" | r"corp\unsure" => Err(CannotTell("connection refused".to_owned())),
             _ => Ok(Answer::Allowed),
+        }
+    }
+}
+
+impl Namespaces for Cluster {
+    fn host_accounts(&self, namespace: &str) -> Result<Policy, CannotTell> {
+        self.asked.borrow_mut().push(format!("namespace {namespace}"));
+        match self.label.transpose() {
+            Ok(label) => Ok(Policy::of(namespace, label, self.mode)),
+            Err(()) => Err(CannotTell("connection refused".to_owned())),
         }
     }
 }
@@ -68,6 +90,7 @@ impl Cluster {
         let around = Around {
             specs: self,
             access: self,
+            namespaces: self,
             hostname: self.hostname,
             runtime_classes: &[CLASS.to_owned()],
         };

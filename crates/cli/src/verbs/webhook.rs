@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use porthole_cluster::{Places, Target};
-use porthole_webhook::{Drain, Files, Format, Freshness, Level, Log, ServeError, Settings, Source};
+use porthole_webhook::{Drain, Files, Format, Freshness, Level, Log, Mode, ServeError, Settings, Source};
 
 use crate::exit;
 use crate::failure::Failure;
@@ -69,6 +69,10 @@ pub(crate) struct Webhook {
     /// A RuntimeClass whose runtime is porthole's: its pods get the annotation that the runtime obeys. May be repeated
     #[arg(long, value_name = "NAME")]
     runtime_class: Vec<String>,
+    /// What becomes of pods whose service account may not use the accounts of their nodes that they ask for, in namespaces
+    /// without the label porthole.dev/host-accounts
+    #[arg(long, value_name = "MODE", default_value_t, value_enum)]
+    host_accounts: HostAccounts,
     /// For how long credential specs and answers count while the API server is away, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     max_stale: u64,
@@ -103,6 +107,31 @@ pub(crate) struct Webhook {
     /// As `--qps`
     #[arg(long, env = "BURST", value_name = "NUMBER", hide = true)]
     burst: Option<String>,
+}
+
+/// What becomes of pods that ask for accounts of their nodes which their service account may not use.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum HostAccounts {
+    /// Nobody asks.
+    #[default]
+    Off,
+    /// The API server's audit log is told.
+    Audit,
+    /// Whoever creates them is told, too.
+    Warn,
+    /// They are refused.
+    Enforce,
+}
+
+impl From<HostAccounts> for Mode {
+    fn from(said: HostAccounts) -> Self {
+        match said {
+            HostAccounts::Off => Self::Off,
+            HostAccounts::Audit => Self::Audit,
+            HostAccounts::Warn => Self::Warn,
+            HostAccounts::Enforce => Self::Enforce,
+        }
+    }
 }
 
 /// How lines of the log look.
@@ -149,6 +178,7 @@ impl Webhook {
             certificates,
             random_hostname,
             runtime_classes: self.runtime_class,
+            host_accounts: self.host_accounts.into(),
             freshness: Freshness {
                 yes: Duration::from_secs(self.access_cache),
                 stale: Duration::from_secs(self.max_stale),

@@ -79,11 +79,17 @@ impl Session {
         self.entrance.is_of_plugin()
     }
 
-    /// Sends a GET, again where the server is busy.
-    pub(super) fn get(&self, target: &Target, bounds: &Bounds, path: &str) -> Result<Answer> {
+    /// Sends a GET, or a POST of a review, again where the server is busy.
+    pub(super) fn send(
+        &self,
+        target: &Target,
+        bounds: &Bounds,
+        path: &str,
+        review: Option<&Value>,
+    ) -> Result<Answer> {
         let mut attempt = 1;
         loop {
-            let (answer, wait) = self.get_once(target, bounds, path)?;
+            let (answer, wait) = self.send_once(target, bounds, path, review)?;
             let busy = answer.status == 429 && attempt < bounds.attempts;
             match wait.filter(|_| busy) {
                 Some(wait) if wait <= bounds.wait => thread::sleep(wait),
@@ -93,17 +99,29 @@ impl Session {
         }
     }
 
-    fn get_once(&self, target: &Target, bounds: &Bounds, path: &str) -> Result<(Answer, Option<Duration>)> {
+    fn send_once(
+        &self,
+        target: &Target,
+        bounds: &Bounds,
+        path: &str,
+        review: Option<&Value>,
+    ) -> Result<(Answer, Option<Duration>)> {
         let wrong = |problem| error(target, path, problem);
-        let mut request =
-            Request::get(format!("{}{path}", target.server)).header(header::ACCEPT, "application/json");
+        let uri = format!("{}{path}", target.server);
+        let mut request = match review {
+            None => Request::get(uri),
+            Some(_) => Request::post(uri).header(header::CONTENT_TYPE, "application/json"),
+        }
+        .header(header::ACCEPT, "application/json");
         if let Some(headers) = request.headers_mut() {
             headers.extend(self.entrance.headers()?);
         }
-        let request = request
-            .body(())
-            .map_err(|error| wrong(Problem::Broken(error.to_string())))?;
-        let response = self.agent.run(request).map_err(|error| wrong(problem(error)))?;
+        let broken = |error: ureq::http::Error| wrong(Problem::Broken(error.to_string()));
+        let response = match review {
+            None => self.agent.run(request.body(()).map_err(broken)?),
+            Some(review) => self.agent.run(request.body(review.to_string()).map_err(broken)?),
+        }
+        .map_err(|error| wrong(problem(error)))?;
         let status = response.status().as_u16();
         let text = |name| {
             let value: Option<&HeaderValue> = response.headers().get(name);
@@ -153,7 +171,7 @@ impl Answer {
     /// Its length and its JSON, where it is good.
     pub(super) fn json(self) -> Result<(u64, Value), Problem> {
         match self.status {
-            200 => {}
+            200 | 201 => {}
             301..=308 => {
                 let to = self.location.as_deref().and_then(|to| to.split('?').next());
                 return Err(Problem::Redirect(clean(to.unwrap_or("nowhere"))));

@@ -321,6 +321,7 @@ async fn probes_are_answered_before_there_is_a_certificate_and_nothing_is_ready(
         random_hostname: false,
         runtime_classes: Vec::new(),
         freshness: Freshness::default(),
+        host_accounts: crate::Mode::Off,
         drain: Drain::default(),
     };
     let said = Said::default();

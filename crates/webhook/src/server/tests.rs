@@ -8,6 +8,7 @@ use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use serde_json::{Value, json};
 use std::time::Instant;
+
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -42,6 +43,7 @@ impl Bed {
             certificates: Source::Files(files),
             random_hostname: false,
             runtime_classes: Vec::new(),
+            host_accounts: Mode::Off,
             freshness: Freshness::default(),
             drain: Drain {
                 delay: Duration::ZERO,
@@ -245,4 +247,124 @@ async fn a_request_that_is_open_is_answered_before_the_end() {
     );
     assert!(allowed);
     assert!(timeout(SEEN, bed.served).await.unwrap().unwrap().is_ok());
+}
+
+/// What is answered to a HostProcess pod of that service account: the code, the warnings, and the answer.
+async fn host_process(bed: &Bed, account: &str) -> (Option<u64>, Vec<String>, Value) {
+    let options = json!({"hostProcess": true, "runAsUserName": "NT AUTHORITY\\LocalService"});
+    let review = review(account, &options).replace(
+        "\"securityContext\"",
+        "\"containers\":[{\"name\":\"c\"}],\"securityContext\"",
+    );
+    let (status, body) = bed
+        .send(Method::POST, "/validate", "application/json", review)
+        .await;
+    assert_eq!(status, 200, "{body}");
+    let answer = serde_json::from_str::<Value>(&body).unwrap()["response"].take();
+    let warnings = serde_json::from_value(answer["warnings"].clone()).unwrap_or_default();
+    (answer["status"]["code"].as_u64(), warnings, answer)
+}
+
+#[tokio::test]
+async fn a_namespaces_label_says_who_may_run_as_whom() {
+    const ACCOUNT: &str = "nt authority\\local service";
+    let bed = Bed::start(Duration::ZERO).await;
+    let asked = || bed.fake.reviews.load(Ordering::SeqCst);
+    // The watch has not told of the namespace: it is asked for. It has no label, and by default nobody is asked.
+    bed.fake
+        .namespaces
+        .lock()
+        .unwrap()
+        .insert("shop".to_owned(), json!({}));
+    assert_eq!(host_process(&bed, "web").await.0, None);
+    assert_eq!(
+        (bed.fake.namespaces_asked.load(Ordering::SeqCst), asked()),
+        (1, 0)
+    );
+    bed.until("the watch tells of it", async || {
+        bed.fake.label("shop", "enforce");
+        let (_, metrics) = bed.get("/metrics").await;
+        metrics
+            .lines()
+            .any(|line| line == "porthole_webhook_namespaces 1")
+    })
+    .await;
+    let told = bed.fake.namespaces_asked.load(Ordering::SeqCst);
+    let (_, warnings, answer) = host_process(&bed, "web").await;
+    let text =
+        "service account \"web\" is not authorized to `use` host account \"nt authority\\\\local service\"";
+    assert_eq!(answer["status"]["message"], text);
+    let cause = &answer["status"]["details"]["causes"][0];
+    assert_eq!(
+        cause["field"],
+        "spec.securityContext.windowsOptions.runAsUserName"
+    );
+    assert!(
+        warnings[0].contains("`hostaccounts.porthole.dev`"),
+        "{warnings:?}"
+    );
+    // A new binding counts at once.
+    bed.fake
+        .host_accounts
+        .lock()
+        .unwrap()
+        .push(("web".to_owned(), ACCOUNT.to_owned()));
+    let event =
+        json!({"type": "ADDED", "object": {"metadata": {"namespace": "shop", "resourceVersion": "3"}}});
+    bed.fake.tell("rolebindings", &event);
+    bed.until("the binding counts", async || {
+        host_process(&bed, "web").await.0.is_none()
+    })
+    .await;
+    let answer = host_process(&bed, "web").await.2;
+    assert_eq!(answer["auditAnnotations"], json!({"host-accounts": ACCOUNT}));
+    bed.fake.label("shop", "warn");
+    bed.until("the other label counts", async || {
+        host_process(&bed, "db").await.0.is_none()
+    })
+    .await;
+    let (_, warnings, answer) = host_process(&bed, "db").await;
+    assert_eq!(warnings, [text.replace("web", "db")]);
+    assert_eq!(
+        answer["auditAnnotations"]["host-accounts-problems"],
+        text.replace("web", "db")
+    );
+    assert_eq!(
+        bed.fake.namespaces_asked.load(Ordering::SeqCst),
+        told,
+        "the watch tells of them"
+    );
+    let (_, metrics) = bed.get("/metrics").await;
+    for line in [
+        "porthole_webhook_namespaces 1",
+        "porthole_webhook_problems_total{problem=\"host-account-unauthorized\"} ",
+        "porthole_webhook_host_accounts_total{result=\"refused\"} ",
+        "porthole_webhook_host_accounts_total{result=\"warned\"} ",
+        "porthole_webhook_host_accounts_total{result=\"allowed\"} ",
+    ] {
+        assert!(
+            metrics.lines().any(|found| found.starts_with(line)),
+            "{line}\n{metrics}"
+        );
+    }
+    assert!(bed.get("/readyz").await.1.contains("[+] namespaces are synced\n"));
+}
+
+#[tokio::test]
+async fn of_a_namespace_of_which_nobody_can_tell_it_may_be_that_it_is_strict() {
+    let bed = Bed::start(Duration::ZERO).await;
+    bed.fake.is_away.store(true, Ordering::SeqCst);
+    let (code, _, answer) = host_process(&bed, "web").await;
+    assert_eq!(code, Some(503));
+    let message = answer["status"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("cannot tell whether namespace \"shop\" enforces host accounts: "),
+        "{message}"
+    );
+    // Pods that ask for no account do not hear of it.
+    let other = bed
+        .review("/validate", "web", json!({"runAsUserName": "ContainerUser"}))
+        .await;
+    assert_eq!(other["allowed"], true);
+    assert_eq!(bed.fake.reviews.load(Ordering::SeqCst), 0);
 }

@@ -110,7 +110,7 @@ impl Config {
     ///
     /// # Errors
     /// It cannot be read, or says something that is no setting.
-    pub(super) fn find(named: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn find(named: Option<&Path>) -> Result<Self, Failure> {
         match (named, std::env::current_dir()) {
             (Some(path), _) => Self::read(path),
             (None, Ok(directory)) => Self::of_directory(&directory),

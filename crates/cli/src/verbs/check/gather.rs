@@ -14,9 +14,9 @@ use crate::parallel;
 
 /// A file that is no text, or cannot be opened.
 #[derive(Debug)]
-pub(super) struct Unreadable {
+pub(crate) struct Unreadable {
     pub(super) name: String,
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 /// Where a text comes from.
@@ -29,7 +29,7 @@ enum Origin {
 ///
 /// # Errors
 /// A path that is named does not exist, or a URL cannot be fetched.
-pub(super) fn read(paths: &[PathBuf], config: &Config) -> Result<(Vec<File>, Vec<Unreadable>), Failure> {
+pub(crate) fn read(paths: &[PathBuf], config: &Config) -> Result<(Vec<File>, Vec<Unreadable>), Failure> {
     let mut origins = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
