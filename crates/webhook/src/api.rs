@@ -15,6 +15,7 @@ use porthole_cluster::{Entrance, Target};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::connector::Connector;
 use crate::metrics::Metrics;
@@ -29,6 +30,9 @@ const RENEWAL: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(10);
 /// How much of a server's own words is told.
 const LONGEST_MESSAGE: usize = 400;
+
+/// The longest answer to something that was written.
+const LONGEST_ANSWER: usize = 4 << 20;
 
 type Http = Client<Connector, Full<Bytes>>;
 
@@ -92,18 +96,45 @@ impl Api {
 
     /// Reads what is at a path, of at most so many bytes.
     pub(crate) async fn get(&self, path: &str, accept: &str, longest: usize) -> Result<Value, ApiError> {
-        self.ask(&Method::GET, path, accept, Bytes::new(), longest).await
+        self.ask(&Call::get(path, accept), longest).await
     }
 
-    /// Creates what is only an answer: reviews.
+    /// Creates an object, or asks for what is only an answer: a review.
     pub(crate) async fn post(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
-        let body = Bytes::from(object.to_string());
-        self.ask(&Method::POST, path, JSON, body, 1 << 20).await
+        self.write(Method::POST, path, JSON, object).await
+    }
+
+    /// Replaces an object. Where it has a `resourceVersion`, only that one: else the answer is 409.
+    pub(crate) async fn put(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+        self.write(Method::PUT, path, JSON, object).await
+    }
+
+    /// Changes an object by a JSON patch (RFC 6902).
+    pub(crate) async fn patch(&self, path: &str, changes: &Value) -> Result<Value, ApiError> {
+        self.write(Method::PATCH, path, JSON_PATCH, changes).await
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &'static str,
+        object: &Value,
+    ) -> Result<Value, ApiError> {
+        let call = Call {
+            method,
+            path,
+            accept: JSON,
+            content_type,
+            body: body_of(object),
+        };
+        self.ask(&call, LONGEST_ANSWER).await
     }
 
     /// Opens a stream. It has no end but the server's.
     pub(crate) async fn open(&self, path: &str, accept: &str) -> Result<Incoming, ApiError> {
-        let response = timeout(LIMIT, self.send(&Method::GET, path, accept, Bytes::new()));
+        let call = Call::get(path, accept);
+        let response = timeout(LIMIT, self.send(&call));
         let response = response.await.unwrap_or_else(|_| Err(slow()))?;
         if response.status() == StatusCode::OK {
             return Ok(response.into_body());
@@ -113,28 +144,26 @@ impl Api {
         Err(refusal(status, &body.await.unwrap_or_else(|_| Err(slow()))?))
     }
 
-    async fn ask(
-        &self,
-        method: &Method,
-        path: &str,
-        accept: &str,
-        body: Bytes,
-        longest: usize,
-    ) -> Result<Value, ApiError> {
+    async fn ask(&self, call: &Call<'_>, longest: usize) -> Result<Value, ApiError> {
         let asking = async {
             // The semaphore is never closed.
             let _turn = self.at_once.acquire().await;
-            let response = self.send(method, path, accept, body).await?;
+            let response = self.send(call).await?;
             let status = response.status();
             let bytes = read(response.into_body(), longest).await?;
             if !status.is_success() {
                 return Err(refusal(status, &bytes));
             }
             // The parser ends where values nest deeper than 128.
-            serde_json::from_slice(&bytes).map_err(|error| {
+            let value = serde_json::from_slice(&bytes).map_err(|error| {
                 let place = format!("no JSON (line {}, column {})", error.line(), error.column());
                 ApiError::Strange(place)
-            })
+            });
+            // It may have been a Secret.
+            if let Ok(mut bytes) = bytes.try_into_mut() {
+                bytes.zeroize();
+            }
+            value
         };
         let answer = timeout(LIMIT, asking).await.unwrap_or_else(|_| Err(slow()));
         self.metrics.api(match &answer {
@@ -149,15 +178,9 @@ impl Api {
 
     /// Sends a request; once more where the connection was no longer one, or whoever asks no longer is who they were. All
     /// that is sent may be sent twice.
-    async fn send(
-        &self,
-        method: &Method,
-        path: &str,
-        accept: &str,
-        body: Bytes,
-    ) -> Result<Response<Incoming>, ApiError> {
+    async fn send(&self, call: &Call<'_>) -> Result<Response<Incoming>, ApiError> {
         let session = self.session().await?;
-        let first = session.send(method, path, accept, body.clone()).await;
+        let first = session.send(call).await;
         let is_spent = match &first {
             Ok(response) => response.status() == StatusCode::UNAUTHORIZED,
             Err(_) => true,
@@ -167,7 +190,7 @@ impl Api {
         }
         self.forget(&session);
         let session = self.session().await?;
-        session.send(method, path, accept, body).await
+        session.send(call).await
     }
 
     async fn session(&self) -> Result<Arc<Session>, ApiError> {
@@ -195,6 +218,53 @@ impl Api {
 
 /// What answers are wanted in.
 pub(crate) const JSON: &str = "application/json";
+/// RFC 6902.
+const JSON_PATCH: &str = "application/json-patch+json";
+
+/// A request.
+struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    accept: &'a str,
+    content_type: &'static str,
+    body: Bytes,
+}
+
+impl<'a> Call<'a> {
+    const fn get(path: &'a str, accept: &'a str) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            accept,
+            content_type: JSON,
+            body: Bytes::new(),
+        }
+    }
+}
+
+/// An object as it goes over the wire, wiped when it has gone: it may be a Secret.
+fn body_of(object: &Value) -> Bytes {
+    // Keys of a value are text, so it is always written; with its final capacity nothing is left behind where a buffer grows.
+    let mut length = Length(0);
+    let _ = serde_json::to_writer(&mut length, object);
+    let mut body = Zeroizing::new(Vec::with_capacity(length.0));
+    let _ = serde_json::to_writer(&mut *body, object);
+    Bytes::from_owner(body)
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 impl Session {
     fn begin(entrance: Entrance) -> Self {
@@ -215,29 +285,25 @@ impl Session {
         }
     }
 
-    async fn send(
-        &self,
-        method: &Method,
-        path: &str,
-        accept: &str,
-        body: Bytes,
-    ) -> Result<Response<Incoming>, ApiError> {
+    async fn send(&self, call: &Call<'_>) -> Result<Response<Incoming>, ApiError> {
         let away = |error: &dyn std::error::Error| ApiError::Away(causes(error));
         let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.entrance.target().server()))
-            .header(header::ACCEPT, accept)
+            .method(&call.method)
+            .uri(format!("{}{}", self.entrance.target().server(), call.path))
+            .header(header::ACCEPT, call.accept)
             .header(
                 header::USER_AGENT,
                 concat!("porthole/", env!("CARGO_PKG_VERSION")),
             );
-        if !body.is_empty() {
-            request = request.header(header::CONTENT_TYPE, JSON);
+        if !call.body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, call.content_type);
         }
         if let Some(headers) = request.headers_mut() {
             headers.extend(self.entrance.headers().map_err(|error| away(&error))?);
         }
-        let request = request.body(Full::new(body)).map_err(|error| away(&error))?;
+        let request = request
+            .body(Full::new(call.body.clone()))
+            .map_err(|error| away(&error))?;
         self.http.request(request).await.map_err(|error| away(&error))
     }
 }

@@ -1,4 +1,5 @@
-//! The server's certificate and key: read from files, chosen anew for each handshake, read again whenever they change.
+//! The server's certificate and key: chosen anew for each handshake. They are read from files, again whenever those change, or
+//! given by whoever makes them (`own`).
 //!
 //! A kubelet swaps a symbolic link above the files of a Secret, so the files are not watched: their contents are compared.
 //! A pair that cannot be used leaves the one before it in place, whatever is wrong with it.
@@ -73,7 +74,8 @@ struct Pair {
 
 /// The pair that handshakes use.
 pub struct Certificates {
-    files: Files,
+    /// Where the pair is read from; nothing where it is given.
+    files: Option<Files>,
     current: RwLock<Arc<Pair>>,
     /// What was last found and could not be used, so that it is told once.
     refused: Mutex<Option<[u8; 32]>>,
@@ -99,15 +101,40 @@ impl Certificates {
         let (certificate, key) = read(&files)?;
         let pair = parse(&files, &certificate, &key)?;
         Ok(Self {
-            files,
+            files: Some(files),
             current: RwLock::new(Arc::new(pair)),
             refused: Mutex::new(None),
         })
     }
 
+    /// Begins with a pair that nobody trusts, and that counts as not valid, until another one is given.
+    pub(crate) fn placeholder(certificate: &[u8], key: &[u8]) -> Option<Self> {
+        let mut pair = pair(certificate, key).ok()?;
+        pair.validity = Validity { from: 0, until: 0 };
+        Some(Self {
+            files: None,
+            current: RwLock::new(Arc::new(pair)),
+            refused: Mutex::new(None),
+        })
+    }
+
+    /// Uses another pair from now on. Whether it was another one.
+    pub(crate) fn give(&self, certificate: &[u8], key: &[u8]) -> bool {
+        let Ok(pair) = pair(certificate, key) else {
+            return false;
+        };
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = current.digest != pair.digest;
+        *current = Arc::new(pair);
+        is_new
+    }
+
     /// Reads the files again, and uses what they hold where it is new and good.
     pub fn reload(&self) -> Reload {
-        let (certificate, key) = match read(&self.files) {
+        let Some(files) = &self.files else {
+            return Reload::Same;
+        };
+        let (certificate, key) = match read(files) {
             Ok(read) => read,
             Err(error) => return self.refuse([0; 32], error),
         };
@@ -116,13 +143,13 @@ impl Certificates {
         if current.digest == digest {
             return Reload::Same;
         }
-        let pair = match parse(&self.files, &certificate, &key) {
+        let pair = match parse(files, &certificate, &key) {
             Ok(pair) => pair,
             Err(error) => return self.refuse(digest, error),
         };
         let now = SystemTime::now();
         if !pair.validity.holds(now) && current.validity.holds(now) {
-            return self.refuse(digest, CertificateError::NotValid(self.files.certificate.clone()));
+            return self.refuse(digest, CertificateError::NotValid(files.certificate.clone()));
         }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -201,28 +228,44 @@ fn read_file(path: &Path, what: &'static str) -> Result<Zeroizing<Vec<u8>>, Cert
 }
 
 fn parse(files: &Files, certificate: &[u8], key: &[u8]) -> Result<Pair, CertificateError> {
-    let wrong = |what, path: &Path, reason: &str| CertificateError::Form {
-        what,
-        path: path.to_owned(),
+    pair(certificate, key).map_err(|PairError { of_key, reason }| CertificateError::Form {
+        what: if of_key { "the key" } else { "the certificate" },
+        path: if of_key { &files.key } else { &files.certificate }.clone(),
+        reason,
+    })
+}
+
+/// Whether a certificate and a key, as PEM, can be used together.
+pub(crate) fn is_pair(certificate: &[u8], key: &[u8]) -> bool {
+    pair(certificate, key).is_ok()
+}
+
+/// What is wrong with a pair.
+struct PairError {
+    of_key: bool,
+    reason: String,
+}
+
+fn pair(certificate: &[u8], key: &[u8]) -> Result<Pair, PairError> {
+    let wrong = |of_key, reason: &str| PairError {
+        of_key,
         reason: reason.to_owned(),
     };
-    let of_certificate = |reason: &str| wrong("the certificate", &files.certificate, reason);
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(certificate)
         .collect::<Result<_, _>>()
-        .map_err(|_| of_certificate("it is no certificate in PEM"))?;
+        .map_err(|_| wrong(false, "it is no certificate in PEM"))?;
     let leaf = chain
         .first()
-        .ok_or_else(|| of_certificate("there is no certificate in it"))?;
-    let validity =
-        Validity::of(leaf).ok_or_else(|| of_certificate("it does not say how long it is valid"))?;
-    let private = PrivateKeyDer::from_pem_slice(key)
-        .map_err(|_| wrong("the key", &files.key, "it is no private key in PEM"))?;
+        .ok_or_else(|| wrong(false, "there is no certificate in it"))?;
+    let validity = Validity::of(leaf).ok_or_else(|| wrong(false, "it does not say how long it is valid"))?;
+    let private =
+        PrivateKeyDer::from_pem_slice(key).map_err(|_| wrong(true, "it is no private key in PEM"))?;
     let certified = CertifiedKey::from_der(chain, private, &provider()).map_err(|error| {
         let reason = match error {
             rustls::Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),
             other => format!("it cannot be used: {other}"),
         };
-        wrong("the key", &files.key, &reason)
+        wrong(true, &reason)
     })?;
     Ok(Pair {
         key: Arc::new(certified),

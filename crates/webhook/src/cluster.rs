@@ -89,6 +89,11 @@ impl Cluster {
         }
     }
 
+    /// What everything of it is asked by.
+    pub(crate) fn api(&self) -> Arc<Api> {
+        Arc::clone(&self.api)
+    }
+
     /// Begins to watch. It ends with the tasks.
     pub(crate) fn watch(&self, log: &Log, tasks: &mut JoinSet<()>) {
         let specs = Subject {

@@ -18,6 +18,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
+mod objects;
+
+pub(crate) use objects::Objects;
+
 type Body = BoxBody<Bytes, Infallible>;
 
 /// What the server has and counts.
@@ -36,6 +40,8 @@ pub(crate) struct Fake {
     pub(crate) lists: AtomicU32,
     /// Whether it answers 503 to all but watches.
     pub(crate) is_away: AtomicBool,
+    /// Whatever else there is.
+    pub(crate) objects: Objects,
     /// How long a review takes.
     pub(crate) slowness: Duration,
     events: broadcast::Sender<(&'static str, String)>,
@@ -53,6 +59,7 @@ impl Fake {
             reviews: AtomicU32::new(0),
             lists: AtomicU32::new(0),
             is_away: AtomicBool::new(false),
+            objects: Objects::default(),
             slowness,
             events: broadcast::channel(64).0,
         });
@@ -106,6 +113,12 @@ impl Fake {
         }
         if self.is_away.load(Ordering::SeqCst) {
             return answer(503, &json!({}));
+        }
+        if Objects::are_at(&path) {
+            let method = request.method().clone();
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let (status, value) = self.objects.answer(&method, &path, &body);
+            return answer(status, &value);
         }
         if request.method() == Method::POST {
             let body = request.into_body().collect().await.unwrap().to_bytes();

@@ -15,7 +15,8 @@
 //! [`Settings`] say how it serves, a `porthole_cluster::Target` which cluster it asks, a [`Log`] what it tells. A review is
 //! decided by what the watches have told; only what they have not told of is asked. While the API server is away, what is
 //! known counts as long as [`Freshness`] says; then nobody can tell, and the answer is a 5xx. [`Certificates`] is where
-//! certificates come from: those that something else writes into files, at any time.
+//! certificates come from: those that something else writes into files, at any time, or [`OwnCertificates`], which the replicas
+//! share in a Secret.
 //!
 //! Everything asynchronous is in here; callers block.
 
@@ -29,6 +30,7 @@ mod fake;
 mod flight;
 mod log;
 mod metrics;
+mod own;
 mod permits;
 mod roles;
 mod routes;
@@ -39,8 +41,9 @@ mod watch;
 
 pub use certificate::{CertificateError, Certificates, Files, Reload, Validity};
 pub use log::{Fields, Format, Level, Log, UnknownLevel};
+pub use own::{NameError, OwnCertificates, SignError, identity};
 pub use permits::Freshness;
-pub use server::{Drain, ServeError, Server, Settings};
+pub use server::{Drain, ServeError, Server, Settings, Source};
 
 pub use porthole_admission::host_accounts::Mode;
 

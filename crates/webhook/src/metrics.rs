@@ -36,6 +36,11 @@ struct Kind {
     problem: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct What {
+    what: &'static str,
+}
+
 /// What is measured when somebody asks, and not before.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gauged {
@@ -58,6 +63,9 @@ pub(crate) struct Metrics {
     access: Family<Result, Counter>,
     api: Family<Result, Counter>,
     reloads: Family<Result, Counter>,
+    rotations: Family<What, Counter>,
+    authority_until: Gauge,
+    leader: Gauge,
     host_accounts: Family<Result, Counter>,
     namespaces: Gauge,
     specs: Gauge,
@@ -81,6 +89,9 @@ impl Metrics {
             access: Family::default(),
             api: Family::default(),
             reloads: Family::default(),
+            rotations: Family::default(),
+            authority_until: Gauge::default(),
+            leader: Gauge::default(),
             host_accounts: Family::default(),
             namespaces: Gauge::default(),
             specs: Gauge::default(),
@@ -120,8 +131,23 @@ impl Metrics {
         );
         registry.register(
             "certificate_reloads",
-            "Changes of the certificate's files: new, or kept where they could not be used",
+            "Changes of the certificate: new, or kept where what is in its files could not be used",
             self.reloads.clone(),
+        );
+        registry.register(
+            "certificate_rotations",
+            "What this replica has written for certificates of the webhook's own: authority, certificate, restored, forgotten or bundle",
+            self.rotations.clone(),
+        );
+        registry.register(
+            "authority_not_after_seconds",
+            "Until when the authority of the certificate in use is valid, since 1970, where it is the webhook's own",
+            self.authority_until.clone(),
+        );
+        registry.register(
+            "certificate_leader",
+            "1 where this replica keeps the webhook's own certificates",
+            self.leader.clone(),
         );
         registry.register(
             "host_accounts",
@@ -192,6 +218,21 @@ impl Metrics {
     /// What came of changed files.
     pub(crate) fn reloaded(&self, result: &'static str) {
         self.reloads.get_or_create(&Result { result }).inc();
+    }
+
+    /// What was written for certificates of one's own.
+    pub(crate) fn rotated(&self, what: &'static str) {
+        self.rotations.get_or_create(&What { what }).inc();
+    }
+
+    /// Until when the authority of the certificate in use is valid.
+    pub(crate) fn authority(&self, until: i64) {
+        self.authority_until.set(until);
+    }
+
+    /// Whether this replica keeps the certificates.
+    pub(crate) fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// What came of the accounts of nodes that a pod asks for.
@@ -275,6 +316,7 @@ mod tests {
         metrics.access("hit");
         metrics.api("ok");
         metrics.reloaded("new");
+        metrics.rotated("authority");
         metrics.host_accounts(Outcome::Refused);
         let text = metrics.render(&Gauged::default());
         let measured: BTreeSet<String> = text

@@ -235,13 +235,13 @@ impl Service {
             connections: self.connections.load(Ordering::SeqCst),
         }
     }
+}
 
-    /// Says until when the certificate in use is valid.
-    pub(crate) fn tell_certificate(&self, message: &str) {
-        let until = u64::try_from(self.certificates.validity().until).unwrap_or_default();
-        let until = timestamp(SystemTime::UNIX_EPOCH + Duration::from_secs(until));
-        self.log.info(message, &[("until", &until)]);
-    }
+/// Says until when the certificate in use is valid.
+pub(crate) fn tell_certificate(certificates: &Certificates, log: &Log, message: &str) {
+    let until = u64::try_from(certificates.validity().until).unwrap_or_default();
+    let until = timestamp(SystemTime::UNIX_EPOCH + Duration::from_secs(until));
+    log.info(message, &[("until", &until)]);
 }
 
 enum BodyError {

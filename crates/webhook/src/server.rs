@@ -23,8 +23,9 @@ use crate::certificate::{CertificateError, Certificates, Files, Reload, provider
 use crate::cluster::Cluster;
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::own::{NameError, Own, OwnCertificates, SignError};
 use crate::permits::Freshness;
-use crate::routes::{Service, held};
+use crate::routes::{Service, held, tell_certificate};
 
 /// Open connections. The next one waits until one of them closes.
 const CONNECTIONS: usize = 1024;
@@ -59,13 +60,22 @@ impl Default for Drain {
     }
 }
 
+/// Where the server's certificates come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Something else writes them into files.
+    Files(Files),
+    /// The webhook makes them, and keeps them in a Secret.
+    Own(OwnCertificates),
+}
+
 /// How the server serves.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where.
     pub listen: SocketAddr,
-    /// Its certificate and key.
-    pub files: Files,
+    /// Its certificates.
+    pub certificates: Source,
     /// Whether pods with a gMSA and without a hostname are given a random one.
     pub random_hostname: bool,
     /// The `RuntimeClass`es whose runtime is porthole's.
@@ -85,6 +95,12 @@ pub enum ServeError {
     /// Its certificate or key cannot be used.
     #[error("begin to serve")]
     Certificate(#[from] CertificateError),
+    /// It cannot make certificates of its own.
+    #[error("begin to serve with certificates of its own")]
+    Sign(#[from] SignError),
+    /// It cannot keep certificates of its own where it should.
+    #[error("begin to serve with certificates of its own")]
+    Name(#[from] NameError),
     /// It cannot listen.
     #[error("listen at {address}")]
     Listen {
@@ -110,6 +126,8 @@ pub struct Server {
     address: SocketAddr,
     tls: TlsAcceptor,
     service: Arc<Service>,
+    /// Who keeps the certificates, where they are its own.
+    own: Option<Own>,
     drain: Drain,
 }
 
@@ -122,7 +140,11 @@ impl Server {
         if target.has_proxy() {
             return Err(ServeError::Proxy(target.origin().to_owned()));
         }
-        let certificates = Arc::new(Certificates::load(settings.files)?);
+        let (certificates, own) = match settings.certificates {
+            Source::Files(files) => (Certificates::load(files)?, None),
+            Source::Own(own) => (own.placeholder()?, Some(own)),
+        };
+        let certificates = Arc::new(certificates);
         let address = settings.listen;
         let wrong = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(wrong)?;
@@ -134,6 +156,9 @@ impl Server {
             settings.host_accounts,
             Arc::clone(&metrics),
         );
+        let own = own
+            .map(|own| Own::new(own, cluster.api(), Arc::clone(&metrics), log.clone()))
+            .transpose()?;
         Ok(Self {
             listener,
             address,
@@ -150,6 +175,7 @@ impl Server {
                 connections: AtomicUsize::new(0),
                 held: held(),
             }),
+            own,
             drain: settings.drain,
         })
     }
@@ -168,12 +194,16 @@ impl Server {
         let log = self.service.log.clone();
         let mut tasks = JoinSet::new();
         self.service.cluster.watch(&log, &mut tasks);
-        tasks.spawn(reload(Arc::clone(&self.service)));
+        let certificates = &self.service.certificates;
+        let mut own = self.own.map(|own| own.begin(Arc::clone(certificates)));
         log.info(
             "serving",
             &[("address", &self.address), ("version", &crate::VERSION)],
         );
-        self.service.tell_certificate("the certificate is in use");
+        if own.is_none() {
+            tasks.spawn(reload(Arc::clone(&self.service)));
+            tell_certificate(&self.service.certificates, &log, "the certificate is in use");
+        }
 
         let graceful = GracefulShutdown::new();
         let open = Arc::new(Semaphore::new(CONNECTIONS));
@@ -181,7 +211,12 @@ impl Server {
             end.await;
             self.service.draining.store(true, Ordering::SeqCst);
             log.info("ending: new connections are still taken", &[]);
-            sleep(self.drain.delay).await;
+            let leave = async {
+                if let Some(own) = &mut own {
+                    own.leave().await;
+                }
+            };
+            tokio::join!(leave, sleep(self.drain.delay));
         };
         tokio::pin!(ending);
         loop {
@@ -303,7 +338,7 @@ async fn reload(service: Arc<Service>) {
             Reload::Same => {}
             Reload::New => {
                 service.metrics.reloaded("new");
-                service.tell_certificate("a new certificate is in use");
+                tell_certificate(&service.certificates, &service.log, "a new certificate is in use");
             }
             Reload::Kept(error) => {
                 service.metrics.reloaded("kept");

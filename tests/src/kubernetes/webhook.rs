@@ -101,32 +101,15 @@ impl Webhook {
         authority: &str,
         arguments: &[&str],
     ) -> Result<Self> {
-        let [port] = place::ports()?;
         let mut command = Command::new(program::host("porthole")?);
         command
-            .args([
-                "webhook",
-                "--address=127.0.0.1",
-                "--log-format=json",
-                "--kubeconfig",
-            ])
-            .arg(server.kubeconfig())
+            .arg("webhook")
             .args(arguments)
             // As the existing webhook is told.
             .env("TLS_CRT", certificates.file("tls.crt"))
             .env("TLS_KEY", certificates.file("tls.key"))
-            .env("HTTPS_PORT", port.to_string())
-            .env("QPS", "30")
-            .env_remove("KUBECONFIG");
-        let mut guardian = Guardian::new()?;
-        let name = format!("webhook-{port}");
-        let process = Process::start(&name, &mut command, server.directory(), &mut guardian)?;
-        let webhook = Self {
-            process,
-            guardian,
-            address: format!("https://127.0.0.1:{port}"),
-            authority: authority.to_owned(),
-        };
+            .env("QPS", "30");
+        let webhook = Self::launch(server, &server.kubeconfig(), command, authority)?;
         let agent = webhook.agent(0)?;
         let mut last = String::new();
         wait::until("porthole webhook to be ready", LIMIT, || {
@@ -143,6 +126,40 @@ impl Webhook {
         Ok(webhook)
     }
 
+    /// Starts one with certificates of its own, for whoever a kubeconfig says. It is not waited for: who has signed its
+    /// certificates is said in the cluster.
+    ///
+    /// # Errors
+    /// It is not built.
+    pub fn start_own(server: &ApiServer, kubeconfig: &Path, arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new(program::host("porthole")?);
+        command
+            .args(["webhook", "--own-certificates", "--certificate-name=127.0.0.1"])
+            .args(arguments)
+            .env_remove("TLS_CRT")
+            .env_remove("TLS_KEY")
+            .env_remove("POD_NAMESPACE");
+        Self::launch(server, kubeconfig, command, "")
+    }
+
+    fn launch(server: &ApiServer, kubeconfig: &Path, mut command: Command, authority: &str) -> Result<Self> {
+        let [port] = place::ports()?;
+        command
+            .args(["--address=127.0.0.1", "--log-format=json", "--kubeconfig"])
+            .arg(kubeconfig)
+            .env("HTTPS_PORT", port.to_string())
+            .env_remove("KUBECONFIG");
+        let mut guardian = Guardian::new()?;
+        let name = format!("webhook-{port}");
+        let process = Process::start(&name, &mut command, server.directory(), &mut guardian)?;
+        Ok(Self {
+            process,
+            guardian,
+            address: format!("https://127.0.0.1:{port}"),
+            authority: authority.to_owned(),
+        })
+    }
+
     /// Where it answers: `https://127.0.0.1:PORT`.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -154,7 +171,15 @@ impl Webhook {
     /// # Errors
     /// The authority is no certificate.
     pub fn agent(&self, connections: usize) -> Result<Agent> {
-        let tls = client::trusting(self.authority.as_bytes(), "read an authority")?;
+        Self::agent_of(&self.authority, connections)
+    }
+
+    /// The same, who trusts these authorities.
+    ///
+    /// # Errors
+    /// They are no certificates.
+    pub fn agent_of(authorities: &str, connections: usize) -> Result<Agent> {
+        let tls = client::trusting(authorities.as_bytes(), "read an authority")?;
         Ok(Agent::config_builder()
             .http_status_as_error(false)
             .https_only(true)
@@ -211,6 +236,14 @@ impl Webhook {
         let id = self.process.id().to_string();
         let mut kill = Command::new("kill");
         crate::bench::finish(kill.args(["-s", "TERM", &id])).map(drop)
+    }
+
+    /// Kills it: it has no time to say so to anybody.
+    ///
+    /// # Errors
+    /// It runs no longer.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()
     }
 
     /// Waits until it has ended, and says how: 0 where all was well.

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use porthole_cluster::{Places, Target};
-use porthole_webhook::{Drain, Files, Format, Freshness, Level, Log, Mode, ServeError, Settings};
+use porthole_webhook::{Drain, Files, Format, Freshness, Level, Log, Mode, ServeError, Settings, Source};
 
 use crate::exit;
 use crate::failure::Failure;
+
+mod own;
 
 /// The port where none is said, or none that is a number.
 const PORT: u16 = 443;
@@ -21,11 +23,27 @@ const PORT: u16 = 443;
 #[derive(Debug, Args)]
 pub(crate) struct Webhook {
     /// The certificate and those between it and its authority, as PEM. It is read again whenever it changes
-    #[arg(long, env = "TLS_CRT", value_name = "FILE")]
-    tls_cert: PathBuf,
+    #[arg(
+        long,
+        env = "TLS_CRT",
+        value_name = "FILE",
+        required_unless_present = "own_certificates",
+        conflicts_with = "own_certificates",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
     /// The certificate's private key, as PEM
-    #[arg(long, env = "TLS_KEY", value_name = "FILE")]
-    tls_key: PathBuf,
+    #[arg(
+        long,
+        env = "TLS_KEY",
+        value_name = "FILE",
+        required_unless_present = "own_certificates",
+        conflicts_with = "own_certificates",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    own: own::Flags,
     /// The address to listen at [default: all]
     #[arg(long, value_name = "IP")]
     address: Option<IpAddr>,
@@ -150,12 +168,14 @@ impl Webhook {
                 let help = error.help().map(str::to_owned);
                 Failure::unasked(error).help_if(help)
             })?;
+        let certificates = match (self.tls_cert, self.tls_key) {
+            (Some(certificate), Some(key)) => Source::Files(Files { certificate, key }),
+            // The command line has one or the other.
+            _ => Source::Own(self.own.settings(target.namespace())?),
+        };
         let settings = Settings {
             listen: SocketAddr::new(self.address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), port),
-            files: Files {
-                certificate: self.tls_cert,
-                key: self.tls_key,
-            },
+            certificates,
             random_hostname,
             runtime_classes: self.runtime_class,
             host_accounts: self.host_accounts.into(),

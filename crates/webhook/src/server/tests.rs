@@ -40,7 +40,7 @@ impl Bed {
         std::fs::write(&files.key, pair.signing_key.serialize_pem()).unwrap();
         let settings = Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            files,
+            certificates: Source::Files(files),
             random_hostname: false,
             runtime_classes: Vec::new(),
             host_accounts: Mode::Off,

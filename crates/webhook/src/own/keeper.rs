@@ -1,0 +1,359 @@
+//! The Secret is followed by every replica; its leader also keeps it and the webhook configurations as they should be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+use super::OwnCertificates;
+use super::contents::{Contents, Good, Object};
+use super::election::{Attempt, Candidate};
+use super::objects::{Configuration, Objects};
+use super::plan::{Lifetimes, State, Step, Trust, next};
+use crate::api::{ApiError, LIMIT};
+use crate::certificate::Certificates;
+use crate::log::Log;
+use crate::metrics::Metrics;
+use crate::routes::tell_certificate;
+
+/// The longest time between two looks at the Secret and the configurations.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The shortest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Whether this replica leads.
+#[derive(Default)]
+pub(crate) struct Leadership {
+    until: std::sync::Mutex<Option<Instant>>,
+    /// It has begun to lead.
+    begun: Notify,
+}
+
+impl Leadership {
+    pub(crate) fn leads(&self) -> bool {
+        let until = self
+            .until
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        until.is_some_and(|until| until > Instant::now())
+    }
+
+    fn set(&self, to: Option<Instant>) {
+        *self
+            .until
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = to;
+    }
+}
+
+/// What the tasks share.
+pub(crate) struct Shared {
+    pub(crate) objects: Objects,
+    pub(crate) leadership: Leadership,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) log: Log,
+}
+
+/// Tries to lead until the server is to end; then others may.
+pub(crate) async fn elect(shared: Arc<Shared>, own: OwnCertificates, mut end: watch::Receiver<bool>) {
+    let mut candidate = Candidate::new(own.identity, &own.namespace, &own.lease);
+    let mut told = Told::default();
+    let mut led = false;
+    while !*end.borrow() {
+        let tried = tokio::select! {
+            tried = timeout(LIMIT, attempt(&shared, &mut candidate)) => tried,
+            _ = end.wait_for(|end| *end) => break,
+        };
+        match tried.unwrap_or_else(|_| Err(ApiError::Away("no answer in time".to_owned()))) {
+            Ok(()) => told.forget("lease"),
+            Err(ApiError::Status { code: 409, .. }) => {}
+            Err(error) => told.warn(&shared.log, "lease", "the Lease cannot be held", &error),
+        }
+        shared.leadership.set(candidate.leads_until());
+        let leads = shared.leadership.leads();
+        if leads != led {
+            let identity = &candidate.identity;
+            let message = if leads {
+                "this replica leads: it keeps the certificates"
+            } else {
+                "this replica leads no longer"
+            };
+            shared.log.info(message, &[("identity", identity)]);
+        }
+        if leads && !led {
+            shared.leadership.begun.notify_one();
+        }
+        led = leads;
+        let pause = candidate.pause(Instant::now(), fastrand::f64());
+        let _ = timeout(pause, end.wait_for(|end| *end)).await;
+    }
+    shared.leadership.set(None);
+    let leave = async {
+        let lease = shared.objects.lease().await?;
+        if let Some(left) = lease.and_then(|lease| candidate.release(&lease, SystemTime::now())) {
+            shared.objects.write_lease(&left).await?;
+            shared.log.info("another replica may lead now", &[]);
+        }
+        Ok::<_, ApiError>(())
+    };
+    if let Ok(Err(error)) = timeout(LIMIT, leave).await {
+        shared
+            .log
+            .warn("the Lease is not given back: it runs out", &[("reason", &error)]);
+    }
+}
+
+async fn attempt(shared: &Shared, candidate: &mut Candidate) -> Result<(), ApiError> {
+    let found = shared.objects.lease().await?;
+    let begun = Instant::now();
+    match candidate.attempt(found.as_ref(), begun, SystemTime::now()) {
+        Attempt::Wait => Ok(()),
+        Attempt::Create(lease) | Attempt::Replace(lease) => {
+            let written = shared.objects.write_lease(&lease).await?;
+            candidate.succeeded(&written, begun);
+            Ok(())
+        }
+    }
+}
+
+/// What the log has been told and need not be told again.
+#[derive(Default)]
+struct Told {
+    problems: BTreeMap<&'static str, String>,
+}
+
+impl Told {
+    /// Says what does not work, once until it changes.
+    fn warn(&mut self, log: &Log, of: &'static str, message: &str, reason: &dyn std::fmt::Display) {
+        let reason = reason.to_string();
+        if self.problems.get(of) != Some(&reason) {
+            log.warn(message, &[("reason", &reason)]);
+            self.problems.insert(of, reason);
+        }
+    }
+
+    fn forget(&mut self, of: &'static str) {
+        self.problems.remove(of);
+    }
+}
+
+/// Whoever keeps the Secret.
+pub(crate) struct Keeper {
+    shared: Arc<Shared>,
+    own: OwnCertificates,
+    certificates: Arc<Certificates>,
+    names: Vec<String>,
+    lifetimes: Lifetimes,
+    /// The last contents that could be served.
+    good: Option<Good>,
+    trust: Trust,
+    /// From when on the time of `trust` is counted: no clock that is set has a say in it.
+    begun: Instant,
+    told: Told,
+}
+
+/// Whether there is more to do at once.
+enum Then {
+    More,
+    Rest,
+}
+
+impl Keeper {
+    pub(crate) fn new(shared: Arc<Shared>, own: OwnCertificates, certificates: Arc<Certificates>) -> Self {
+        Self {
+            shared,
+            names: own.all_names(),
+            lifetimes: own.lifetimes(),
+            own,
+            certificates,
+            good: None,
+            trust: Trust::default(),
+            begun: Instant::now(),
+            told: Told::default(),
+        }
+    }
+
+    /// Looks again and again.
+    pub(crate) async fn keep(mut self) {
+        let pause = Duration::from_secs(u64::try_from(self.lifetimes.leaf).unwrap_or_default()) / 60;
+        let pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        loop {
+            let then = self.look(now()).await;
+            self.shared.metrics.leads(self.shared.leadership.leads());
+            let pause = match then {
+                Then::More => SHORTEST_PAUSE,
+                Then::Rest => pause,
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.shared.leadership.begun.notified() => {}
+            }
+        }
+    }
+
+    async fn look(&mut self, now: i64) -> Then {
+        let found = match self.shared.objects.secret().await {
+            Ok(found) => found,
+            Err(error) => {
+                let message = "the Secret of the certificates cannot be read; what is in use stays";
+                self.told.warn(&self.shared.log, "secret", message, &error);
+                self.trust = Trust::default();
+                return Then::Rest;
+            }
+        };
+        self.told.forget("secret");
+        let mut contents = match &found {
+            Some(secret) => Contents::read(secret, now),
+            None => Contents::absent(),
+        };
+        self.serve(&contents);
+        if !self.shared.leadership.leads() {
+            // What others have written meanwhile is not known to this one.
+            self.trust = Trust::default();
+            return Then::Rest;
+        }
+        if contents.faults.is_empty() {
+            self.told.forget("contents");
+        } else {
+            let message =
+                "the Secret of the certificates cannot be used as it is; what is wrong with it is made anew";
+            let faults = contents.faults.join("; ");
+            self.told.warn(&self.shared.log, "contents", message, &faults);
+        }
+        if let Some(good) = &self.good {
+            contents.recall(good, now);
+        }
+        let settled = self.mend(&contents).await;
+        let state = State::of(&contents, &self.names);
+        match next(&state, settled, now, &self.lifetimes) {
+            Some(step) => self.take(step, contents, found, now).await,
+            None => Then::Rest,
+        }
+    }
+
+    /// Serves the pair of the Secret.
+    fn serve(&mut self, contents: &Contents) {
+        let Some(held) = &contents.held else {
+            return;
+        };
+        let leaf = &held.leaf;
+        if self
+            .certificates
+            .give(leaf.certificate.as_bytes(), leaf.key.as_bytes())
+        {
+            self.shared.metrics.reloaded("new");
+            tell_certificate(
+                &self.certificates,
+                &self.shared.log,
+                "a new certificate is in use",
+            );
+        }
+        self.good = contents.good();
+        self.shared.metrics.authority(contents.authority_until());
+    }
+
+    /// Makes the configurations trust the authorities of the Secret. Whether all of them have done so for long enough.
+    async fn mend(&mut self, contents: &Contents) -> bool {
+        let authorities = &contents.authorities;
+        let found = match self.shared.objects.configurations().await {
+            Ok(found) => {
+                self.told.forget("configurations");
+                Some(found)
+            }
+            Err(error) => {
+                let message = "the webhook configurations cannot be read";
+                self.told
+                    .warn(&self.shared.log, "configurations", message, &error);
+                None
+            }
+        };
+        let trusted: Option<Vec<_>> = found
+            .as_ref()
+            .map(|found| found.iter().flat_map(Configuration::trusted).collect());
+        // Both times are whole seconds.
+        let settle = self.lifetimes.settle() + 1;
+        let at = i64::try_from(self.begun.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let settled = self.trust.settled(authorities, trusted.as_deref(), at, settle);
+        // Before there is anything to trust there is nothing to write; what is only remembered is written first.
+        if contents.is_recalled || contents.held.is_none() {
+            return settled;
+        }
+        for configuration in found.iter().flatten() {
+            // It may have taken a while to read them.
+            if !self.shared.leadership.leads() {
+                return false;
+            }
+            let kind = configuration.kind;
+            match self.shared.objects.mend(configuration, authorities).await {
+                Ok(true) => {
+                    self.shared.metrics.rotated("bundle");
+                    let count = authorities.len();
+                    self.shared.log.info(
+                        "the caBundle is written",
+                        &[("kind", &kind), ("authorities", &count)],
+                    );
+                    self.told.forget(kind);
+                }
+                Ok(false) => self.told.forget(kind),
+                Err(error) => {
+                    let message = format!("the caBundle of the {kind} cannot be written");
+                    self.told.warn(&self.shared.log, kind, &message, &error);
+                }
+            }
+        }
+        if found.is_some_and(|found| found.is_empty()) {
+            let (message, name) = ("there is no webhook configuration yet", &self.own.configurations);
+            self.told.warn(&self.shared.log, "none", message, name);
+        } else {
+            self.told.forget("none");
+        }
+        settled
+    }
+
+    /// Makes the contents what they are to be, and writes them.
+    async fn take(&mut self, step: Step, mut contents: Contents, found: Option<Object>, now: i64) -> Then {
+        if let Err(error) = step.apply(&mut contents, &self.names, now, &self.lifetimes) {
+            self.told
+                .warn(&self.shared.log, "step", "no certificate can be made", &error);
+            return Then::Rest;
+        }
+        let mut object = found.unwrap_or_else(|| Object::new(&self.own.namespace, &self.own.secret));
+        if let Some(entries) = contents.data() {
+            object.put(entries);
+        }
+        // It may have taken a while.
+        if !self.shared.leadership.leads() {
+            return Then::Rest;
+        }
+        match self.shared.objects.write_secret(&object).await {
+            Ok(()) => {
+                self.told.forget("step");
+                let (kind, message) = match step {
+                    Step::Begin => ("authority", "a new authority is in the Secret"),
+                    Step::Issue => ("certificate", "a new certificate is in the Secret"),
+                    Step::Restore => ("restored", "the certificate in use is in the Secret again"),
+                    Step::Forget => ("forgotten", "the authorities of before are trusted no longer"),
+                };
+                self.shared.metrics.rotated(kind);
+                let count = contents.authorities.len();
+                self.shared.log.info(message, &[("authorities", &count)]);
+                Then::More
+            }
+            // Somebody else has written it.
+            Err(ApiError::Status { code: 409, .. }) => Then::More,
+            Err(error) => {
+                let message = "the Secret of the certificates cannot be written";
+                self.told.warn(&self.shared.log, "step", message, &error);
+                Then::Rest
+            }
+        }
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
