@@ -18,6 +18,21 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// The command line in the printed Deployment.
+fn arguments_of_the_server(printed: &str) -> Vec<String> {
+    let stream = porthole_manifest::parse(printed, &porthole_manifest::Limits::default());
+    let found = stream.documents.iter().find_map(|document| {
+        let root = document.root();
+        let is_deployment = root.child("kind").as_str() == Some("Deployment");
+        is_deployment.then(|| {
+            root.at("spec.template.spec.containers[0].args")
+                .unwrap()
+                .to_json()
+        })
+    });
+    serde_json::from_value(found.unwrap()).unwrap()
+}
+
 /// Every way of combining these.
 fn combinations(choices: &[&[&'static [&'static str]]]) -> Vec<Vec<&'static str>> {
     choices.iter().fold(vec![Vec::new()], |all, choice| {
@@ -87,6 +102,16 @@ fn check_has_nothing_against_what_any_settings_make() {
     for (settings, file) in &files {
         let (code, said) = check(settings[0], file);
         assert_eq!(code, Some(0), "{settings:?}: {said}");
+    }
+    // The server takes what its Deployment says.
+    for (settings, file) in &files {
+        let printed = std::fs::read_to_string(file).unwrap();
+        let mut arguments = arguments_of_the_server(&printed);
+        assert_eq!(arguments[0], "webhook", "{settings:?}");
+        arguments.push("--help".to_owned());
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let told = porthole(&words);
+        assert!(told.status.success(), "{words:?}: {}", text(&told.stderr));
     }
     // It does look at what is in them.
     let (settings, file) = &files[0];
