@@ -58,7 +58,7 @@ fn of_cluster(settings: &Settings) -> Vec<Value> {
             "apiGroups": ["admissionregistration.k8s.io"],
             "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
             "resourceNames": [settings.name],
-            "verbs": ["get", "list", "watch", "patch"],
+            "verbs": ["get", "patch"],
         }));
     }
     rules
@@ -68,7 +68,7 @@ fn of_cluster(settings: &Settings) -> Vec<Value> {
 fn of_namespace(settings: &Settings) -> Value {
     json!([
         {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [settings.secret()],
-            "verbs": ["get", "list", "watch", "update"]},
+            "verbs": ["get", "update"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [settings.name],
             "verbs": ["get", "update"]},

@@ -44,13 +44,13 @@ impl Bed {
         let output = self.kubectl(&["label", "--overwrite", "namespace", "shop", &label], b"");
         assert!(output.status.success(), "{output:?}");
     }
+}
 
-    /// Runs `porthole grant`.
-    fn grant(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(program::host("porthole").unwrap());
-        command.arg("grant").args(arguments).env("NO_COLOR", "1");
-        piped(command, b"")
-    }
+/// Runs `porthole grant`.
+fn grant(arguments: &[&str]) -> Output {
+    let mut command = Command::new(program::host("porthole").unwrap());
+    command.arg("grant").args(arguments).env("NO_COLOR", "1");
+    piped(command, b"")
 }
 
 fn piped(mut command: Command, input: &[u8]) -> Output {
@@ -100,21 +100,21 @@ fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
         "--account",
         "LocalService",
     ];
-    let may = |bed: &Bed| {
+    let may = || {
         let check = ["--check", "--cluster", "--kubeconfig", kubeconfig];
-        let output = bed.grant(&[&rights[..], &check[..]].concat());
+        let output = grant(&[&rights[..], &check[..]].concat());
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
-    let (code, said) = may(&bed);
+    let (code, said) = may();
     assert_eq!(code, Some(1), "{said}");
     assert!(
         said.contains("shop/web may not use host account nt authority\\system"),
         "{said}"
     );
-    let manifests = bed.grant(&rights).stdout;
+    let manifests = grant(&rights).stdout;
     let applied = bed.kubectl(&["apply", "-f", "-"], &manifests);
     assert!(applied.status.success(), "{applied:?}");
-    let (code, said) = may(&bed);
+    let (code, said) = may();
     assert_eq!(code, Some(0), "{said}");
     assert!(
         said.contains(
@@ -131,7 +131,7 @@ fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
     let file = bed.server.directory().join("nobody.json");
     std::fs::write(&file, config.to_string()).unwrap();
     let check = ["--check", "--cluster", "--kubeconfig", file.to_str().unwrap()];
-    let output = bed.grant(&[&rights[..], &check[..]].concat());
+    let output = grant(&[&rights[..], &check[..]].concat());
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 
     // What is taken back counts as well.
