@@ -23,6 +23,8 @@ pub const RESOURCE: &str = "hostaccounts";
 const INHERIT_USER: &str = "microsoft.com/hostprocess-inherit-user";
 /// With it, a container is a HostProcess container, where containerd is set to heed it.
 const HOST_PROCESS: &str = "microsoft.com/hostprocess-container";
+/// The annotations by which a pod asks for accounts.
+pub const ANNOTATIONS: [&str; 2] = [INHERIT_USER, HOST_PROCESS];
 
 /// What becomes of a pod whose service account may not use an account that the pod asks for. Each does what those before it
 /// do.
@@ -40,12 +42,18 @@ pub enum Mode {
 }
 
 impl Mode {
-    const ALL: [(&'static str, Self); 4] = [
-        ("enforce", Self::Enforce),
-        ("audit", Self::Audit),
-        ("warn", Self::Warn),
-        ("off", Self::Off),
-    ];
+    const ALL: [Self; 4] = [Self::Enforce, Self::Audit, Self::Warn, Self::Off];
+
+    /// Its word in labels and on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Audit => "audit",
+            Self::Warn => "warn",
+            Self::Enforce => "enforce",
+        }
+    }
 }
 
 /// No mode is called that.
@@ -57,8 +65,8 @@ impl FromStr for Mode {
     type Err = UnknownMode;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|(name, _)| *name == text);
-        found.map(|(_, mode)| mode).ok_or(UnknownMode)
+        let found = Self::ALL.into_iter().find(|mode| mode.name() == text);
+        found.ok_or(UnknownMode)
     }
 }
 

@@ -3,12 +3,11 @@
 //! An expression that fails counts as the failure policy says, so every step asks first whether there is something to
 //! step on. What they cost grows with the number of containers; the API server's budget is that of tens of thousands.
 
+use porthole_admission::decide::annotation::PREFIX;
+use porthole_admission::host_accounts::ANNOTATIONS;
+
 use crate::settings::Settings;
 
-/// What the keys of porthole's annotations begin with.
-const PREFIX: &str = "porthole.dev/";
-/// What the keys of the annotations begin with by which containerd makes containers of the host.
-const HOST_PROCESS_PREFIX: &str = "microsoft.com/hostprocess-";
 /// The fields of `windowsOptions`.
 const OPTIONS: [&str; 4] = [
     "gmsaCredentialSpecName",
@@ -19,7 +18,7 @@ const OPTIONS: [&str; 4] = [
 const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
 /// Whether a pod concerns the webhook, as it was or as it is to be: a gMSA, HostProcess, an account, a `RuntimeClass` of
-/// porthole's, one of its annotations, or one by which a container is one of the host.
+/// porthole's, one of its annotations, or one that asks for an account of the host.
 pub(crate) fn concerns(settings: &Settings) -> String {
     let mut any = vec![options("p.spec.securityContext")];
     for list in LISTS {
@@ -29,17 +28,17 @@ pub(crate) fn concerns(settings: &Settings) -> String {
         ));
     }
     if !settings.runtime_classes.is_empty() {
-        let classes: Vec<String> = settings.runtime_classes.iter().map(|name| quoted(name)).collect();
         any.push(format!(
-            "(has(p.spec.runtimeClassName) && p.spec.runtimeClassName in [{}])",
-            classes.join(", ")
+            "(has(p.spec.runtimeClassName) && p.spec.runtimeClassName in {})",
+            list_of(settings.runtime_classes.iter().map(String::as_str))
         ));
     }
     let any = any.join(" ||\n  ");
+    let host_accounts = list_of(ANNOTATIONS.into_iter());
     format!(
         "[object, oldObject].exists(p, p != null && (\n  \
          (has(p.metadata.annotations) && p.metadata.annotations.exists(k, \
-         k.startsWith('{PREFIX}') || k.startsWith('{HOST_PROCESS_PREFIX}'))) ||\n  \
+         k.startsWith('{PREFIX}') || k in {host_accounts})) ||\n  \
          (has(p.spec) && (\n  {any}))))"
     )
 }
@@ -63,6 +62,12 @@ pub(crate) fn changes_annotations() -> String {
         "{new}.exists(k, k.startsWith('{PREFIX}') && !(k in {old} && {old}[k] == {new}[k])) ||\n\
          {old}.exists(k, k.startsWith('{PREFIX}') && !(k in {new}))"
     )
+}
+
+/// A list of texts in CEL.
+fn list_of<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = texts.map(quoted).collect();
+    format!("[{}]", quoted.join(", "))
 }
 
 /// A text in CEL. Names have neither quotes nor backslashes; what is none gets none.

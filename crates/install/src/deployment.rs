@@ -1,9 +1,10 @@
 //! The server itself.
 
+use porthole_admission::host_accounts::Mode;
 use serde_json::{Map, Value, json};
 
 use crate::object::{Kind, Object, labels, selector};
-use crate::settings::{Certificates, HostAccounts, Settings};
+use crate::settings::{Certificates, Settings};
 
 /// Nobody: the user and group of images without a system.
 const NOBODY: u32 = 65532;
@@ -159,8 +160,8 @@ fn arguments(settings: &Settings) -> Vec<String> {
         arguments.push(format!("--tls-cert={MOUNTED}/tls.crt"));
         arguments.push(format!("--tls-key={MOUNTED}/tls.key"));
     }
-    if settings.host_accounts != HostAccounts::Off {
-        arguments.push(format!("--host-accounts={}", settings.host_accounts.word()));
+    if settings.host_accounts != Mode::Off {
+        arguments.push(format!("--host-accounts={}", settings.host_accounts.name()));
     }
     if settings.random_hostname {
         arguments.push("--random-hostname=true".to_owned());

@@ -1,5 +1,6 @@
 //! What can be chosen of an installation.
 
+use porthole_admission::host_accounts::Mode;
 use porthole_pod::Version;
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ pub struct Settings {
     /// The Secret with the server's certificate: one called after the installation, where none is named.
     pub secret: Option<String>,
     /// What is done about pods that run as accounts of the host, where a namespace says nothing.
-    pub host_accounts: HostAccounts,
+    pub host_accounts: Mode,
     /// Whether pods with a gMSA get a random hostname.
     pub random_hostname: bool,
     /// `RuntimeClass`es whose runtime is porthole's.
@@ -68,20 +69,6 @@ pub enum Certificates {
     Secret,
 }
 
-/// What is done about pods that run as accounts of the host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HostAccounts {
-    /// Nothing.
-    #[default]
-    Off,
-    /// Their authors are warned.
-    Warn,
-    /// It is noted in the audit log.
-    Audit,
-    /// They are refused.
-    Enforce,
-}
-
 /// What the API server does with pods while no server answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FailurePolicy {
@@ -124,7 +111,7 @@ impl Default for Settings {
             port: 8443,
             certificates: Certificates::default(),
             secret: None,
-            host_accounts: HostAccounts::default(),
+            host_accounts: Mode::default(),
             random_hostname: false,
             runtime_classes: Vec::new(),
             failure_policy: FailurePolicy::default(),
@@ -221,19 +208,6 @@ impl Settings {
             }
         }
         Ok(())
-    }
-}
-
-impl HostAccounts {
-    /// The word for it on the server's command line.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Warn => "warn",
-            Self::Audit => "audit",
-            Self::Enforce => "enforce",
-        }
     }
 }
 

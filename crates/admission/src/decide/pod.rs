@@ -77,9 +77,9 @@ fn unreadable(reason: &str, field: String) -> Problem {
 
 /// Whether the fields that are decided by have their types. What else has not, the API server finds.
 fn check(object: Node<'_>) -> Result<(), TypeError> {
-    of_type(object, "the pod", Kind::Mapping)?;
-    let part = |key| match object.field(key) {
-        Some(node) => of_type(node, key, Kind::Mapping).map(Some),
+    of_type(object, || "the pod".to_owned(), Kind::Mapping)?;
+    let part = |key: &str| match object.field(key) {
+        Some(node) => of_type(node, || key.to_owned(), Kind::Mapping).map(Some),
         None => Ok(None),
     };
     if let Some(metadata) = part("metadata")? {
@@ -88,8 +88,8 @@ fn check(object: Node<'_>) -> Result<(), TypeError> {
         }
         if let Some(annotations) = field(metadata, "metadata", "annotations", Kind::Mapping)? {
             for entry in annotations.entries() {
-                let path = format!("metadata.annotations[{}]", entry.key.key_text());
-                of_type(entry.value, &path, Kind::String)?;
+                let path = || format!("metadata.annotations[{}]", entry.key.key_text());
+                of_type(entry.value, path, Kind::String)?;
             }
         }
     }
@@ -106,7 +106,7 @@ fn check(object: Node<'_>) -> Result<(), TypeError> {
         };
         for (index, container) in list.items().enumerate() {
             let path = format!("spec.{}[{index}]", kind.field());
-            of_type(container, &path, Kind::Mapping)?;
+            of_type(container, || path.clone(), Kind::Mapping)?;
             field(container, &path, "name", Kind::String)?;
             check_options(container, &path)?;
         }

@@ -78,19 +78,23 @@ pub(super) fn field<'a>(
     wanted: Kind,
 ) -> Result<Option<Node<'a>>, TypeError> {
     match node.field(key) {
-        Some(found) => of_type(found, &format!("{path}.{key}"), wanted).map(Some),
+        Some(found) => of_type(found, || format!("{path}.{key}"), wanted).map(Some),
         None => Ok(None),
     }
 }
 
-/// `node`, where it is of type `wanted`.
-pub(super) fn of_type<'a>(node: Node<'a>, path: &str, wanted: Kind) -> Result<Node<'a>, TypeError> {
+/// `node`, where it is of type `wanted`. Nearly all are: their paths are not worked out.
+pub(super) fn of_type(
+    node: Node<'_>,
+    path: impl FnOnce() -> String,
+    wanted: Kind,
+) -> Result<Node<'_>, TypeError> {
     let found = node.kind();
     if found == wanted {
         return Ok(node);
     }
     Err(TypeError {
-        field: path.to_owned(),
+        field: path(),
         found: called(found),
         wanted: called(wanted),
     })
@@ -143,7 +147,7 @@ impl Review {
         let Some(request) = root.field("request") else {
             return Ok(());
         };
-        of_type(request, "request", Kind::Mapping)?;
+        of_type(request, || "request".to_owned(), Kind::Mapping)?;
         for key in ["uid", "operation", "subResource", "namespace", "name"] {
             field(request, "request", key, Kind::String)?;
         }
@@ -157,7 +161,11 @@ impl Review {
             field(user, "request.userInfo", "username", Kind::String)?;
             if let Some(groups) = field(user, "request.userInfo", "groups", Kind::Sequence)? {
                 for (index, group) in groups.items().enumerate() {
-                    of_type(group, &format!("request.userInfo.groups[{index}]"), Kind::String)?;
+                    of_type(
+                        group,
+                        || format!("request.userInfo.groups[{index}]"),
+                        Kind::String,
+                    )?;
                 }
             }
         }

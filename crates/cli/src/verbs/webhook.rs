@@ -111,7 +111,7 @@ pub(crate) struct Webhook {
 
 /// What becomes of pods that ask for accounts of their nodes which their service account may not use.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum HostAccounts {
+pub(crate) enum HostAccounts {
     /// Nobody asks.
     #[default]
     Off,
@@ -164,10 +164,7 @@ impl Webhook {
         }
         let port = self.port(&log);
         let target = Target::find(&Places::of_environment(self.kubeconfig), self.context.as_deref())
-            .map_err(|error| {
-                let help = error.help().map(str::to_owned);
-                Failure::unasked(error).help_if(help)
-            })?;
+            .map_err(Failure::of_cluster)?;
         let certificates = match (self.tls_cert, self.tls_key) {
             (Some(certificate), Some(key)) => Source::Files(Files { certificate, key }),
             // The command line has one or the other.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use porthole_access::{Access, User};
 use porthole_admission::decide::{Answer, access_answer, access_review};
-use porthole_cluster::{Client, Error, Places, Target};
+use porthole_cluster::{Client, Places, Target};
 use porthole_manifest::objects;
 use serde_json::{Value, json};
 
@@ -52,8 +52,8 @@ pub(super) fn cluster<'a>(
     rights: &'a [Right],
 ) -> Result<Vec<Answered<'a>>, Failure> {
     let places = Places::of_environment(kubeconfig);
-    let target = Target::find(&places, context).map_err(failure)?;
-    let client = Client::new(target).map_err(failure)?;
+    let target = Target::find(&places, context).map_err(Failure::of_cluster)?;
+    let client = Client::new(target).map_err(Failure::of_cluster)?;
     questions(accounts, rights)
         .map(|(account, right)| {
             let namespace = &account.namespace;
@@ -62,7 +62,7 @@ pub(super) fn cluster<'a>(
             let may = match client.review(namespace, &review) {
                 Ok(review) => of_review(&review),
                 Err(error) if error.is_of_one_kind() => May::Unknown(error.to_string()),
-                Err(error) => return Err(failure(error)),
+                Err(error) => return Err(Failure::of_cluster(error)),
             };
             Ok(Answered { account, right, may })
         })
@@ -109,11 +109,6 @@ pub(super) fn files<'a>(
         Answered { account, right, may }
     });
     Ok(answers.collect())
-}
-
-fn failure(error: Error) -> Failure {
-    let help = error.help().map(str::to_owned);
-    Failure::unasked(error).help_if(help)
 }
 
 /// One no is a no; without one, what cannot be told is what counts.

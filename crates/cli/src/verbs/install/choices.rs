@@ -1,10 +1,11 @@
 //! The flags that say how the webhook is installed.
 
 use clap::{Args, ValueEnum};
-use porthole_install::{Certificates, FailurePolicy, HostAccounts, Resources, Settings, Toleration};
+use porthole_install::{Certificates, FailurePolicy, Resources, Settings, Toleration};
 use porthole_pod::Version;
 
 use crate::failure::Failure;
+use crate::verbs::webhook::HostAccounts;
 
 /// What can be chosen.
 #[derive(Debug, Args)]
@@ -35,7 +36,7 @@ pub(super) struct Choices {
     secret: Option<String>,
     /// What is done about pods that run as accounts of the host, where their namespace does not say
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    host_accounts: Accounts,
+    host_accounts: HostAccounts,
     /// Give pods with a gMSA and without a hostname a random one
     #[arg(long)]
     random_hostname: bool,
@@ -106,19 +107,6 @@ enum From {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Accounts {
-    /// Nothing
-    #[default]
-    Off,
-    /// Their authors are warned
-    Warn,
-    /// It is noted in the audit log
-    Audit,
-    /// They are refused
-    Enforce,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Policy {
     /// They are refused
     #[default]
@@ -150,12 +138,7 @@ impl Choices {
                 From::Secret => Certificates::Secret,
             },
             secret: self.secret.clone(),
-            host_accounts: match self.host_accounts {
-                Accounts::Off => HostAccounts::Off,
-                Accounts::Warn => HostAccounts::Warn,
-                Accounts::Audit => HostAccounts::Audit,
-                Accounts::Enforce => HostAccounts::Enforce,
-            },
+            host_accounts: self.host_accounts.into(),
             random_hostname: self.random_hostname,
             runtime_classes: self.runtime_class.clone(),
             failure_policy: match self.failure_policy {
