@@ -5,8 +5,8 @@
 //! refuses is said here in its words. Where only files are known and not the cluster, a spec or a role that is not among
 //! them may still be there: then this is a warning, and only where the files define such things at all.
 
-use porthole_access::{Access, Request, User};
-use porthole_credspec::{GROUP, RESOURCE, contents, same};
+use porthole_access::{Access, User};
+use porthole_credspec::{contents, same};
 use porthole_manifest::{Node, PodTemplate, Span};
 use porthole_pod::{ContainerKind, Finding, Fix, Rule, Severity};
 
@@ -169,9 +169,7 @@ fn unauthorized(
     if around.of_access == Knowledge::Files && !around.knows_access {
         return;
     }
-    let request = Request::new("use", GROUP, RESOURCE)
-        .named(name)
-        .in_namespace(namespace);
+    let request = Usable::CredentialSpec.request(namespace, name);
     let verdict = around
         .access
         .authorize(&User::service_account(namespace, account), &request);

@@ -1,6 +1,6 @@
-//! The words of the GMSA webhook, which people and tools look for.
+//! The words of the GMSA webhook, which people and tools look for, and those of host accounts, which are made like them.
 //!
-//! They are those of kubernetes-sigs/windows-gmsa to the letter, its spelling included. Names and contents are quoted as
+//! Of credential specs they are those of kubernetes-sigs/windows-gmsa to the letter, its spelling included. Names and contents are quoted as
 //! Go's `%q` does.
 
 use porthole_pod::go_quote;

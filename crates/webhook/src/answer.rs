@@ -15,8 +15,9 @@ use porthole_admission::decide::{
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cluster::{Cluster, Contents, HowStrict, May, Question, Reply};
+use crate::cluster::{Cluster, HowStrict, May, Question, Reply};
 use crate::metrics::Metrics;
+use crate::store::Contents;
 
 /// By what else a review is decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

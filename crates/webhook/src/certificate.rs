@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 pub use validity::Validity;
+pub(crate) use validity::seconds;
 
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -120,13 +121,14 @@ impl Certificates {
 
     /// Uses another pair from now on. Whether it was another one.
     pub(crate) fn give(&self, certificate: &[u8], key: &[u8]) -> bool {
+        if self.current().digest == digest(certificate, key) {
+            return false;
+        }
         let Ok(pair) = pair(certificate, key) else {
             return false;
         };
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let is_new = current.digest != pair.digest;
-        *current = Arc::new(pair);
-        is_new
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
+        true
     }
 
     /// Reads the files again, and uses what they hold where it is new and good.

@@ -21,7 +21,7 @@ use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::permits::{Freshness, Permits};
 use crate::roles::Roles;
-use crate::store::{Kept as _, Label, Store};
+use crate::store::{Contents, Kept as _, Label, Store};
 use crate::watch::{Extent, Subject, follow};
 
 /// The largest object that is read.
@@ -29,8 +29,6 @@ const LONGEST_OBJECT: usize = 4 << 20;
 /// How often what no longer counts is forgotten.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// The contents of a credential spec, or why there are none.
-pub(crate) type Contents = Result<Arc<str>, SpecError>;
 /// How strict a namespace is about host accounts, or that nobody can tell.
 pub(crate) type HowStrict = Result<Policy, CannotTell>;
 /// Whether somebody may, or that nobody can tell.

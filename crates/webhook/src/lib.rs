@@ -14,9 +14,9 @@
 //!
 //! [`Settings`] say how it serves, a `porthole_cluster::Target` which cluster it asks, a [`Log`] what it tells. A review is
 //! decided by what the watches have told; only what they have not told of is asked. While the API server is away, what is
-//! known counts as long as [`Freshness`] says; then nobody can tell, and the answer is a 5xx. [`Certificates`] is where
-//! certificates come from: those that something else writes into files, at any time, or [`OwnCertificates`], which the replicas
-//! share in a Secret.
+//! known counts as long as [`Freshness`] says; then nobody can tell, and the answer is a 5xx. [`Source`] is where
+//! certificates come from: [`Files`] that something else writes, at any time, or [`OwnCertificates`], which the replicas share in
+//! a Secret.
 //!
 //! Everything asynchronous is in here; callers block.
 

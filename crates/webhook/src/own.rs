@@ -13,7 +13,7 @@ mod objects;
 mod plan;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ pub use authority::SignError;
 pub use objects::NameError;
 
 use crate::api::Api;
-use crate::certificate::Certificates;
+use crate::certificate::{Certificates, seconds};
 use crate::log::Log;
 use crate::metrics::Metrics;
 use objects::Objects;
@@ -83,9 +83,7 @@ impl OwnCertificates {
 
     /// What is served before there is a certificate: nobody trusts it, but probes are answered.
     pub(crate) fn placeholder(&self) -> Result<Certificates, SignError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let leaf = authority::placeholder(&self.all_names(), now)?;
+        let leaf = authority::placeholder(&self.all_names(), seconds(SystemTime::now()))?;
         Certificates::placeholder(leaf.certificate.as_bytes(), leaf.key.as_bytes())
             .ok_or_else(|| SignError::new("the one before the first cannot be used"))
     }

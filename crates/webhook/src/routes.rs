@@ -193,19 +193,11 @@ impl Service {
     /// Whether reviews may come, and what is in their way.
     fn readiness(&self) -> (&'static str, &'static str, Answer) {
         let validity = self.certificates.validity();
-        let extent = self.cluster.store.extent();
-        let namespaces = &self.cluster.namespaces;
         let draining = self.draining.load(Ordering::SeqCst);
         let checks = [
             ("certificate is valid", validity.holds(SystemTime::now())),
-            (
-                "credential specs are synced",
-                extent.synced && self.cluster.store.expired().is_none(),
-            ),
-            (
-                "namespaces are synced",
-                namespaces.extent().synced && namespaces.expired().is_none(),
-            ),
+            ("credential specs are synced", self.cluster.store.is_ready()),
+            ("namespaces are synced", self.cluster.namespaces.is_ready()),
             ("not ending", !draining),
         ];
         let is_ready = checks.iter().all(|(_, good)| *good);

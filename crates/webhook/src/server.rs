@@ -132,10 +132,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the certificate and listens.
+    /// Reads the certificate, or makes one until there is one of its own, and listens.
     ///
     /// # Errors
-    /// The certificate or its key cannot be used, the address is taken, or the kubeconfig names a proxy.
+    /// The certificate or its key cannot be used or made, an object can have no such name, the address is taken, or the kubeconfig names a proxy.
     pub async fn bind(settings: Settings, target: Target, log: Log) -> Result<Self, ServeError> {
         if target.has_proxy() {
             return Err(ServeError::Proxy(target.origin().to_owned()));

@@ -23,8 +23,8 @@ pub(crate) trait Kept: Clone + std::fmt::Debug + Send + Sync + 'static {
     fn len(&self) -> usize;
 }
 
-/// The contents of a credential spec, or that it has none.
-type Contents = Result<Arc<str>, SpecError>;
+/// The contents of a credential spec, or why there are none.
+pub(crate) type Contents = Result<Arc<str>, SpecError>;
 
 impl Kept for Contents {
     const CALLED: &'static str = "credential specs";
@@ -113,6 +113,12 @@ impl<T: Kept> Store<T> {
                 self.stale.as_secs()
             ))
         })
+    }
+
+    /// Whether all were read once, and what is held counts.
+    pub(crate) fn is_ready(&self) -> bool {
+        let synced = self.read().synced;
+        synced && self.expired().is_none()
     }
 
     pub(crate) fn extent(&self) -> Extent {

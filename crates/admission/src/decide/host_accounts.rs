@@ -3,10 +3,9 @@
 use porthole_pod::go_quote;
 
 use super::denial::{Problem, Problems};
-use super::lookup::{Answer, CannotTell, Namespaces, Usable, Uses};
+use super::lookup::{CannotTell, Namespaces, Usable, Uses};
 use super::pod::Pod;
 use crate::host_accounts::{Ask, Mode, asks_beyond};
-use crate::words;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +66,8 @@ pub(super) fn check(
         if problems.are_enough() || told.len() >= MOST {
             break;
         }
-        let Some(problem) = judge(ask, uses) else {
+        let problem = uses.problem(Usable::HostAccount, &ask.account, &ask.field);
+        let Some(problem) = problem.map(|problem| problem.own_if(true)) else {
             if !granted.contains(&ask.account.as_str()) {
                 granted.push(&ask.account);
             }
@@ -101,28 +101,6 @@ pub(super) fn check(
     }
     remarks.outcome.get_or_insert(Outcome::Allowed);
     remarks
-}
-
-/// What is wrong with an account that is asked for.
-fn judge(ask: &Ask, uses: &mut Uses<'_>) -> Option<Problem> {
-    let problem = match uses.may_use(Usable::HostAccount, &ask.account) {
-        Ok(Answer::Allowed) => return None,
-        Ok(Answer::Refused(reason)) => {
-            let text = words::unauthorized(uses.account(), Usable::HostAccount, &ask.account, &reason);
-            let help = words::grant(
-                uses.account(),
-                uses.namespace(),
-                Usable::HostAccount,
-                &ask.account,
-            );
-            Problem::new("host-account-unauthorized", 403, ask.field.clone(), text).with_help(help)
-        }
-        Err(error) => {
-            let text = words::unsure(uses.account(), Usable::HostAccount, &ask.account, &error);
-            Problem::new("host-account-access-unavailable", 503, ask.field.clone(), text)
-        }
-    };
-    Some(problem.own_if(true))
 }
 
 /// Of a namespace of which nobody can tell, it might be that it is strict.

@@ -8,7 +8,8 @@ use porthole_credspec::{GROUP, RESOURCE, canonical};
 use porthole_pod::go_quote;
 use serde_json::Value;
 
-use crate::gmsa::{GMSA_SPEC_EMPTY, GMSA_SPEC_UNKNOWN};
+use super::denial::Problem;
+use crate::gmsa::{GMSA_SPEC_EMPTY, GMSA_SPEC_UNKNOWN, GMSA_UNAUTHORIZED};
 use crate::host_accounts::{self, Policy};
 use crate::words;
 
@@ -213,17 +214,32 @@ impl<'a> Uses<'a> {
         }
     }
 
-    /// The service account's name.
-    pub(super) const fn account(&self) -> &'a str {
-        self.account
-    }
-
     /// Its namespace, which is the pod's.
     pub(super) const fn namespace(&self) -> &'a str {
         self.namespace
     }
 
-    pub(super) fn may_use(&mut self, what: Usable, name: &str) -> Result<Answer, CannotTell> {
+    /// What is wrong where the service account may not use it, or where nobody can tell.
+    pub(super) fn problem(&mut self, what: Usable, name: &str, field: &str) -> Option<Problem> {
+        let (refused, unknown) = match what {
+            Usable::CredentialSpec => (GMSA_UNAUTHORIZED.name, "gmsa-access-unavailable"),
+            Usable::HostAccount => ("host-account-unauthorized", "host-account-access-unavailable"),
+        };
+        match self.may_use(what, name) {
+            Ok(Answer::Allowed) => None,
+            Ok(Answer::Refused(reason)) => {
+                let text = words::unauthorized(self.account, what, name, &reason);
+                let help = words::grant(self.account, self.namespace, what, name);
+                Some(Problem::new(refused, 403, field.to_owned(), text).with_help(help))
+            }
+            Err(error) => {
+                let text = words::unsure(self.account, what, name, &error);
+                Some(Problem::new(unknown, 503, field.to_owned(), text))
+            }
+        }
+    }
+
+    fn may_use(&mut self, what: Usable, name: &str) -> Result<Answer, CannotTell> {
         let key = (what, name.to_owned());
         if let Some(known) = self.known.get(&key) {
             return known.clone();

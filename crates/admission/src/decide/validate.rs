@@ -4,10 +4,10 @@ use porthole_credspec::same;
 use porthole_pod::go_quote;
 
 use super::denial::{Problem, Problems};
-use super::lookup::{Answer, Specs, Usable, Uses};
+use super::lookup::{Specs, Usable, Uses};
 use super::pod::Pod;
 use super::{Around, annotation};
-use crate::gmsa::{GMSA_CONTENTS_DIFFER, GMSA_NAME_MISSING, GMSA_UNAUTHORIZED};
+use crate::gmsa::{GMSA_CONTENTS_DIFFER, GMSA_NAME_MISSING};
 use crate::level::{CONTENTS, Level, NAME};
 use crate::words;
 
@@ -77,18 +77,9 @@ impl Judge<'_, '_> {
     /// A level that names a spec. What is in the spec is nobody's business who may not use it.
     fn check_named(&mut self, level: &Level<'_>, spec: &str) -> Option<Problem> {
         let field = level.field(NAME);
-        match self.uses.may_use(Usable::CredentialSpec, spec) {
-            Ok(Answer::Allowed) => {}
-            Ok(Answer::Refused(reason)) => {
-                let (account, namespace) = (self.uses.account(), self.uses.namespace());
-                let text = words::unauthorized(account, Usable::CredentialSpec, spec, &reason);
-                let help = words::grant(account, namespace, Usable::CredentialSpec, spec);
-                return Some(Problem::new(GMSA_UNAUTHORIZED.name, 403, field, text).with_help(help));
-            }
-            Err(error) => {
-                let text = words::unsure(self.uses.account(), Usable::CredentialSpec, spec, &error);
-                return Some(Problem::new("gmsa-access-unavailable", 503, field, text));
-            }
+        let unused = self.uses.problem(Usable::CredentialSpec, spec, &field);
+        if unused.is_some() {
+            return unused;
         }
         let held = level.held().map(|held| held.as_str().unwrap_or_default());
         let contents = match self.specs.contents(spec) {

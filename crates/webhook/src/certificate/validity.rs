@@ -49,10 +49,19 @@ impl Validity {
     /// Whether it holds at that time.
     #[must_use]
     pub fn holds(&self, at: SystemTime) -> bool {
-        let now = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        (self.from..=self.until).contains(&now)
+        self.holds_at(seconds(at))
     }
+
+    /// The same, in seconds since 1970.
+    pub(crate) fn holds_at(&self, seconds: i64) -> bool {
+        (self.from..=self.until).contains(&seconds)
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds(at: SystemTime) -> i64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The tag and the contents of the first element, and what is behind it.

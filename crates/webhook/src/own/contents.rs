@@ -114,7 +114,7 @@ impl Contents {
         let certificate = CertificateDer::from_pem_slice(leaf.certificate.as_bytes())
             .map_err(|_| "tls.crt is no certificate in PEM")?;
         let validity = Validity::of(&certificate).ok_or("tls.crt does not say how long it is valid")?;
-        if !(validity.from..=validity.until).contains(&now) {
+        if !validity.holds_at(now) {
             return Err("tls.crt is not valid now");
         }
         if !is_pair(leaf.certificate.as_bytes(), leaf.key.as_bytes()) {
@@ -243,7 +243,7 @@ pub(crate) fn bundle(authorities: &[CertificateDer<'_>]) -> String {
 }
 
 fn is_valid(certificate: &CertificateDer<'_>, now: i64) -> bool {
-    Validity::of(certificate).is_some_and(|validity| (validity.from..=validity.until).contains(&now))
+    Validity::of(certificate).is_some_and(|validity| validity.holds_at(now))
 }
 
 /// Why an entry of a Secret cannot be had.

@@ -70,6 +70,8 @@ impl Candidate {
         let is_own = holder == self.identity;
         let since = self.observed.as_ref().map_or(now, |(_, since)| *since);
         if !holder.is_empty() && !is_own && since + duration(spec) > now {
+            // Whatever was written before: it is somebody else's now.
+            self.renewed = None;
             return Attempt::Wait;
         }
         let transitions = spec["leaseTransitions"].as_i64().unwrap_or_default();
@@ -182,7 +184,11 @@ mod tests {
         let taken = written(b.attempt(Some(&renewed), after(130), far));
         assert_eq!(taken["spec"]["holderIdentity"], "b");
         assert_eq!(taken["spec"]["leaseTransitions"], 1);
-        assert_eq!(a.attempt(Some(&taken), after(131), CLOCK), Attempt::Wait);
+        let late = written(a.attempt(Some(&renewed), after(131), CLOCK));
+        a.succeeded(&late, after(131));
+        assert_eq!(a.leads_until(), Some(after(141)));
+        assert_eq!(a.attempt(Some(&taken), after(132), CLOCK), Attempt::Wait);
+        assert_eq!(a.leads_until(), None, "somebody else holds it");
         assert_eq!(b.leads_until(), None, "not before it is written");
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
@@ -13,7 +13,7 @@ use super::election::{Attempt, Candidate};
 use super::objects::{Configuration, Objects};
 use super::plan::{Lifetimes, State, Step, Trust, next};
 use crate::api::{ApiError, LIMIT};
-use crate::certificate::Certificates;
+use crate::certificate::{Certificates, seconds};
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::routes::tell_certificate;
@@ -180,7 +180,7 @@ impl Keeper {
         let pause = Duration::from_secs(u64::try_from(self.lifetimes.leaf).unwrap_or_default()) / 60;
         let pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         loop {
-            let then = self.look(now()).await;
+            let then = self.look(seconds(SystemTime::now())).await;
             self.shared.metrics.leads(self.shared.leadership.leads());
             let pause = match then {
                 Then::More => SHORTEST_PAUSE,
@@ -350,10 +350,4 @@ impl Keeper {
             }
         }
     }
-}
-
-/// Seconds since 1970.
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }

@@ -33,7 +33,7 @@ const CONFIGURATIONS: [Resource<'_>; 2] = [
     ),
 ];
 
-/// An object that others may use names for which none can be found.
+/// A name that no object of its kind can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no {kind} can be called {name:?} in the namespace {namespace:?}")]
 pub struct NameError {
