@@ -46,7 +46,7 @@ pub fn objects(settings: &Settings) -> Vec<Object> {
 }
 
 /// Everything that any settings of this name and namespace could have made, and these do not: what an installation with
-/// other settings left behind. What servers make themselves is among it.
+/// other settings left behind.
 #[must_use]
 pub fn leftovers(settings: &Settings) -> Vec<Reference> {
     let made = objects(settings);

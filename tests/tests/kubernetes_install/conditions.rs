@@ -203,7 +203,11 @@ fn new_pods_are_asked_about_where_they_concern_the_webhook() {
         }
         assert!(concerned || answer.0 == 201, "{name}: {answer:?}");
     }
-    for (key, concerned) in [("porthole.dev/x", true), ("example.com/porthole.dev", false)] {
+    for (key, concerned) in [
+        ("porthole.dev/x", true),
+        ("microsoft.com/hostprocess-container", true),
+        ("example.com/porthole.dev", false),
+    ] {
         let mut annotated = pod(&json!({}));
         annotated["metadata"]["annotations"] = json!({key: "v"});
         let seen = asked.asks(|| asked.create(&annotated));

@@ -50,13 +50,22 @@ pub(super) fn run(cluster: &Cluster, settings: &Settings, plan: Plan) -> Result<
     if !cluster.dry_run {
         ready::wait(cluster, settings, plan.wait, until)?;
     }
-    for object in configurations(settings, None) {
+    for object in wanted(cluster, settings)? {
         configure(cluster, settings, &object, plan.wait, until)?;
     }
     if let Some(old) = old {
         old.remove(cluster)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The configurations, with the caBundle where no other manager keeps it.
+pub(super) fn wanted(cluster: &Cluster, settings: &Settings) -> Result<[Object; 2], Failure> {
+    let bundle = match settings.certificates {
+        Certificates::Secret => ready::authorities(cluster, settings)?,
+        Certificates::Own | Certificates::CertManager => None,
+    };
+    Ok(configurations(settings, bundle.as_deref()))
 }
 
 /// Applies a configuration, with its caBundle where it has none yet.
@@ -68,10 +77,10 @@ fn configure(
     until: Instant,
 ) -> Result<(), Failure> {
     let kind = object.reference.kind;
-    let live = cluster.get(&object.reference)?;
     let is_kept = settings.certificates != Certificates::Secret;
-    let is_trusted = live.is_some_and(|live| has_bundles(&live, settings, kind));
-    if cluster.dry_run || (is_kept && is_trusted) {
+    // A bundle that is this manager's own would go with the field.
+    let stays = || Ok::<_, Failure>(has_bundles(&cluster.rehearse(object, false)?, settings, kind));
+    if cluster.dry_run || (is_kept && stays()?) {
         return cluster.apply(object, false).map(drop);
     }
     let bundle = ready::bundle(cluster, settings, wait, until)?;
@@ -91,8 +100,8 @@ fn configure(
 }
 
 /// Whether every webhook that there is to be has a caBundle.
-fn has_bundles(live: &Value, settings: &Settings, kind: Kind) -> bool {
-    let webhooks = live["webhooks"].as_array().map_or(&[][..], Vec::as_slice);
+fn has_bundles(object: &Value, settings: &Settings, kind: Kind) -> bool {
+    let webhooks = object["webhooks"].as_array().map_or(&[][..], Vec::as_slice);
     porthole_install::webhook_names(settings, kind)
         .iter()
         .all(|name| {

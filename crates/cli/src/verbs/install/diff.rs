@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use porthole_install::{Settings, configurations, is_installed, leftovers, objects};
+use porthole_install::{Settings, is_installed, leftovers, objects};
 use serde_json::Value;
 use similar::TextDiff;
 
+use super::apply;
 use super::cluster::{Cluster, kept};
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
@@ -28,7 +29,7 @@ pub(super) fn run(cluster: &Cluster, settings: &Settings) -> Result<ExitCode, Fa
     };
     let all = objects(settings)
         .into_iter()
-        .chain(configurations(settings, None));
+        .chain(apply::wanted(cluster, settings)?);
     for object in all {
         let live = cluster.get_if_served(&object.reference)?;
         let after = cluster.rehearse(&object, false)?;

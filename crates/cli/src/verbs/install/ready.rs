@@ -76,7 +76,17 @@ fn all_answer(deployment: &Value) -> Result<(), String> {
     Err(lacking)
 }
 
-/// Whom the server's certificate is trusted by, as a configuration has it: `ca.crt` of its Secret.
+/// `ca.crt` of the Secret, in base64 as a configuration has it, where it has one.
+pub(super) fn authorities(cluster: &Cluster, settings: &Settings) -> Result<Option<String>, Failure> {
+    let reference = Reference::new(Kind::SECRET, &settings.namespace, settings.secret());
+    let found = cluster.get(&reference)?.unwrap_or_default();
+    let bundle = found["data"]["ca.crt"]
+        .as_str()
+        .filter(|bundle| !bundle.is_empty());
+    Ok(bundle.map(str::to_owned))
+}
+
+/// The same, waited for.
 pub(super) fn bundle(
     cluster: &Cluster,
     settings: &Settings,
@@ -84,15 +94,9 @@ pub(super) fn bundle(
     until: Instant,
 ) -> Result<String, Failure> {
     let secret = settings.secret();
-    let reference = Reference::new(Kind::SECRET, &settings.namespace, &secret);
     loop {
-        let found = cluster.get(&reference)?.unwrap_or_default();
-        // Both are base64.
-        if let Some(bundle) = found["data"]["ca.crt"]
-            .as_str()
-            .filter(|bundle| !bundle.is_empty())
-        {
-            return Ok(bundle.to_owned());
+        if let Some(bundle) = authorities(cluster, settings)? {
+            return Ok(bundle);
         }
         let is_made = settings.certificates != Certificates::Secret;
         if is_made && wait && Instant::now() < until {

@@ -72,12 +72,10 @@ impl Old {
             return Ok(());
         };
         let deployments = cluster.list(Kind::DEPLOYMENT, Some(namespace))?;
-        let mut led: Vec<Value> = Vec::new();
-        led.extend(
-            deployments
-                .into_iter()
-                .filter(|deployment| existing::leads_to(&service, deployment)),
-        );
+        let led: Vec<Value> = deployments
+            .into_iter()
+            .filter(|deployment| existing::leads_to(&service, deployment))
+            .collect();
         self.parts.push((at, service));
         for deployment in led {
             for budget in cluster.list(Kind::DISRUPTION_BUDGET, Some(namespace))? {
@@ -86,12 +84,10 @@ impl Old {
                         .push((reference(Kind::DISRUPTION_BUDGET, &budget), budget));
                 }
             }
-            for secret in existing::secrets(&deployment) {
-                // Of the deploy script; those of others are called otherwise, and are not the installation's own.
-                let at = Reference::new(Kind::SECRET, namespace, secret);
-                if let Some(found) = cluster.get(&at)?.filter(|_| secret == name) {
-                    self.parts.push((at, found));
-                }
+            // Of the deploy script; those of others are called otherwise, and are not the installation's own.
+            if existing::secrets(&deployment).any(|secret| secret == name) {
+                let at = Reference::new(Kind::SECRET, namespace, name);
+                self.parts.extend(cluster.get(&at)?.map(|found| (at, found)));
             }
             if let Some(account) = existing::account(&deployment) {
                 self.add_rights(cluster, namespace, account)?;
@@ -109,9 +105,14 @@ impl Old {
         let (own, others): (Vec<Value>, Vec<Value>) = all
             .into_iter()
             .partition(|binding| existing::binds_only(binding, namespace, account));
+        let local = cluster.list(Kind::ROLE_BINDING, None)?;
+        let local = local
+            .iter()
+            .filter(|binding| binding["roleRef"]["kind"] == "ClusterRole");
+        let bindings: Vec<&Value> = others.iter().chain(local).collect();
         for binding in own {
             let role = &binding["roleRef"]["name"];
-            let is_shared = others.iter().any(|other| other["roleRef"]["name"] == *role);
+            let is_shared = bindings.iter().any(|other| other["roleRef"]["name"] == *role);
             let at = Reference::new(Kind::CLUSTER_ROLE, namespace, role.as_str().unwrap_or_default());
             let role = cluster
                 .get(&at)?
