@@ -47,7 +47,7 @@ pub(super) fn run(cluster: &Cluster, settings: &Settings, plan: Plan) -> Result<
         }
     }
     let until = Instant::now() + plan.timeout;
-    if !cluster.dry_run {
+    if !cluster.is_dry_run() {
         ready::wait(cluster, settings, plan.wait, until)?;
     }
     for object in wanted(cluster, settings)? {
@@ -80,7 +80,7 @@ fn configure(
     let is_kept = settings.certificates != Certificates::Secret;
     // A bundle that is this manager's own would go with the field.
     let stays = || Ok::<_, Failure>(has_bundles(&cluster.rehearse(object, false)?, settings, kind));
-    if cluster.dry_run || (is_kept && stays()?) {
+    if cluster.is_dry_run() || (is_kept && stays()?) {
         return cluster.apply(object, false).map(drop);
     }
     let bundle = ready::bundle(cluster, settings, wait, until)?;
