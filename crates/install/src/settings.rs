@@ -131,6 +131,9 @@ impl Default for Settings {
     }
 }
 
+/// Namespaces that every cluster has, and others use.
+const SHARED: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
 /// A setting that no cluster would take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -146,6 +149,12 @@ pub enum SettingsError {
         /// How long it may be.
         longest: usize,
     },
+    /// A namespace of the cluster's own: the webhook's is held to Pod Security's level restricted.
+    #[error(
+        "the namespace `{0}` is the cluster's own: the webhook's namespace is labelled for Pod Security's level restricted, \
+         which other pods there would not keep"
+    )]
+    SharedNamespace(String),
     /// A number outside its bounds.
     #[error("the {what} is {value}: it is from {least} to {most}")]
     Number {
@@ -190,6 +199,9 @@ impl Settings {
                 let name = name.clone();
                 return Err(SettingsError::Name { what, name, longest });
             }
+        }
+        if SHARED.contains(&self.namespace.as_str()) {
+            return Err(SettingsError::SharedNamespace(self.namespace.clone()));
         }
         let numbers = [
             ("number of replicas", self.replicas, 1, 100),
@@ -287,6 +299,14 @@ mod tests {
         assert!(wrong(|settings| settings.name = "Webhook".to_owned()).starts_with("the name `Webhook`"));
         assert!(wrong(|settings| settings.name = "w".repeat(51)).contains("at most 50"));
         assert!(wrong(|settings| settings.namespace = "a.b".to_owned()).starts_with("the namespace `a.b`"));
+        for namespace in SHARED {
+            let settings = Settings {
+                namespace: namespace.to_owned(),
+                ..Settings::default()
+            };
+            let shared = SettingsError::SharedNamespace(namespace.to_owned());
+            assert_eq!(settings.check(), Err(shared));
+        }
         assert_eq!(
             wrong(|settings| settings.timeout = 31),
             "the timeout is 31: it is from 1 to 30"

@@ -77,8 +77,7 @@ impl Authority {
     pub(crate) fn make(now: i64, seconds: i64) -> Result<Self, SignError> {
         let key = Key::generate()?;
         let mut parameters = parameters(&key.0);
-        parameters.not_before = date_time_ymd(1970, 1, 1) + since_1970(now - BACKDATED);
-        parameters.not_after = date_time_ymd(1970, 1, 1) + since_1970(now.saturating_add(seconds));
+        stamp(&mut parameters, now, now.saturating_add(seconds));
         parameters.serial_number = Some(serial()?);
         let certificate = parameters.self_signed(&key.0)?.der().clone();
         let validity = Validity::of(&certificate).ok_or_else(|| SignError::new("it has no validity"))?;
@@ -129,9 +128,11 @@ impl Authority {
         let mut leaf = CertificateParams::new(names)?;
         leaf.distinguished_name
             .push(DnType::CommonName, "porthole-webhook");
-        leaf.not_before = date_time_ymd(1970, 1, 1) + since_1970(now - BACKDATED);
-        leaf.not_after =
-            date_time_ymd(1970, 1, 1) + since_1970(now.saturating_add(seconds).min(self.validity.until));
+        stamp(
+            &mut leaf,
+            now,
+            now.saturating_add(seconds).min(self.validity.until),
+        );
         leaf.serial_number = Some(serial()?);
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -172,6 +173,13 @@ fn serial() -> Result<SerialNumber, SignError> {
     filled.map_err(|_| SignError::new("there is no randomness"))?;
     bytes[0] = bytes[0] & 0x7F | 0x40;
     Ok(SerialNumber::from_slice(&bytes))
+}
+
+/// A certificate that is made now is valid until then.
+fn stamp(parameters: &mut CertificateParams, now: i64, until: i64) {
+    let epoch = date_time_ymd(1970, 1, 1);
+    parameters.not_before = epoch + since_1970(now - BACKDATED);
+    parameters.not_after = epoch + since_1970(until);
 }
 
 /// How long after the beginning of 1970 that is; a certificate can tell the time until the year 9999.

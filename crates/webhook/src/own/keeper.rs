@@ -260,27 +260,26 @@ impl Keeper {
         let found = match self.shared.objects.configurations().await {
             Ok(found) => {
                 self.told.forget("configurations");
-                Some(found)
+                found
             }
             Err(error) => {
                 let message = "the webhook configurations cannot be read";
                 self.told
                     .warn(&self.shared.log, "configurations", message, &error);
-                None
+                self.trust = Trust::default();
+                return false;
             }
         };
-        let trusted: Option<Vec<_>> = found
-            .as_ref()
-            .map(|found| found.iter().flat_map(Configuration::trusted).collect());
+        let trusted: Vec<_> = found.iter().flat_map(Configuration::trusted).collect();
         // Both times are whole seconds.
         let settle = self.lifetimes.settle() + 1;
         let at = i64::try_from(self.begun.elapsed().as_secs()).unwrap_or(i64::MAX);
-        let settled = self.trust.settled(authorities, trusted.as_deref(), at, settle);
+        let settled = self.trust.settled(authorities, &trusted, at, settle);
         // Before there is anything to trust there is nothing to write; what is only remembered is written first.
         if contents.is_recalled || contents.held.is_none() {
             return settled;
         }
-        for configuration in found.iter().flatten() {
+        for configuration in &found {
             // It may have taken a while to read them.
             if !self.shared.leadership.leads() {
                 return false;
@@ -303,7 +302,7 @@ impl Keeper {
                 }
             }
         }
-        if found.is_some_and(|found| found.is_empty()) {
+        if found.is_empty() {
             let (message, name) = ("there is no webhook configuration yet", &self.own.configurations);
             self.told.warn(&self.shared.log, "none", message, name);
         } else {
