@@ -21,6 +21,8 @@ pub struct Settings {
     pub port: u16,
     /// Where their certificates come from.
     pub certificates: Certificates,
+    /// Who signs the certificates that the server makes, instead of an authority of its own.
+    pub signer: Option<Signer>,
     /// The Secret with the server's certificate: one called after the installation, where none is named.
     pub secret: Option<String>,
     /// What is done about pods that run as accounts of the host, where a namespace says nothing.
@@ -55,6 +57,18 @@ pub struct Settings {
     pub network_policy: bool,
     /// Whether whoever may view a namespace may read credential specs.
     pub viewer_role: bool,
+}
+
+/// A signer of the cluster, asked by a `CertificateSigningRequest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// Its name, such as `example.com/serving`.
+    pub name: String,
+    /// Whether the server approves its own requests.
+    pub approves: bool,
+    /// The ConfigMap of the server's namespace whose `ca.crt` has the signer's authorities: without, they are those of the
+    /// cluster itself.
+    pub authority: Option<String>,
 }
 
 /// Where the server's certificate comes from.
@@ -110,6 +124,7 @@ impl Default for Settings {
             replicas: 2,
             port: 8443,
             certificates: Certificates::default(),
+            signer: None,
             secret: None,
             host_accounts: Mode::default(),
             random_hostname: false,

@@ -190,6 +190,18 @@ fn since_1970(seconds: i64) -> Duration {
 
 /// Whether a server's certificate was signed by one of these authorities and is valid then.
 pub(crate) fn verifies(leaf: &CertificateDer<'_>, authorities: &[CertificateDer<'_>], now: i64) -> bool {
+    chain_verifies(std::slice::from_ref(leaf), authorities, now)
+}
+
+/// The same of one with those that are between it and its authority behind it.
+pub(crate) fn chain_verifies(
+    chain: &[CertificateDer<'_>],
+    authorities: &[CertificateDer<'_>],
+    now: i64,
+) -> bool {
+    let Some((leaf, between)) = chain.split_first() else {
+        return false;
+    };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(authorities.iter().cloned().map(CertificateDer::into_owned));
     let Ok(leaf) = ParsedCertificate::try_from(leaf) else {
@@ -197,7 +209,7 @@ pub(crate) fn verifies(leaf: &CertificateDer<'_>, authorities: &[CertificateDer<
     };
     let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
     let algorithms = provider().signature_verification_algorithms.all;
-    verify_server_cert_signed_by_trust_anchor(&leaf, &roots, &[], now, algorithms).is_ok()
+    verify_server_cert_signed_by_trust_anchor(&leaf, &roots, between, now, algorithms).is_ok()
 }
 
 /// Whether a certificate is for all of these names.

@@ -24,7 +24,7 @@ const MUTATING: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookcon
 const VALIDATING: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/webhooks";
 
 /// Those of a replica whose certificates live so many seconds.
-fn settings(identity: &str, life: u64) -> OwnCertificates {
+pub(super) fn settings(identity: &str, life: u64) -> OwnCertificates {
     OwnCertificates {
         namespace: "ns".to_owned(),
         secret: "certificates".to_owned(),
@@ -35,6 +35,7 @@ fn settings(identity: &str, life: u64) -> OwnCertificates {
         certificate_lifetime: Duration::from_secs(life),
         authority_lifetime: Duration::from_secs(4 * life),
         identity: identity.to_owned(),
+        signer: None,
     }
 }
 
