@@ -12,6 +12,7 @@ pub mod containerd;
 pub mod failure;
 pub mod fuzz;
 pub mod guardian;
+pub mod helm;
 pub mod kubernetes;
 pub mod program;
 pub mod registry;

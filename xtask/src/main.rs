@@ -11,6 +11,7 @@ mod demo;
 mod deny;
 mod fuzz;
 mod go;
+mod helm;
 mod install;
 mod kubeconform;
 mod kubernetes;
@@ -48,7 +49,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   bench exec        `porthole exec` against `runc exec` (root)
   bench logs        a gigabyte of lines out of a container into its log against `cat > file` (root)
   bench pods        an idle detached pod, and 200 of them (root)
-  reference         writes docs/cli.md, docs/rules.md, docs/pictures and deploy/gmsa-crd.yaml anew from what the program says
+  reference         writes docs/cli.md, docs/rules.md, docs/pictures, deploy/gmsa-crd.yaml and charts/porthole anew from what the
+                    program says
   schema            writes the API's schema and the feature gates anew from Kubernetes' Go modules (go, the network)
   install [PREFIX]  porthole, its man pages and completions below PREFIX (default /usr/local)";
 
