@@ -13,6 +13,7 @@ pub mod failure;
 pub mod fuzz;
 pub mod guardian;
 pub mod helm;
+pub mod image;
 pub mod kubernetes;
 pub mod program;
 pub mod registry;

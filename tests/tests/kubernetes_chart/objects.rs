@@ -66,13 +66,18 @@ pub(super) fn rendered(values: &Value, minor: &str, arguments: &[&str]) -> Objec
 
 /// The objects that `porthole install` prints.
 pub(super) fn printed(flags: &[&str], minor: &str) -> Objects {
+    read(&printed_text(flags, minor))
+}
+
+/// The same as text.
+pub(super) fn printed_text(flags: &[&str], minor: &str) -> String {
     let output = Command::new(program::host("porthole").unwrap())
         .args(["install", "--print", "--kubernetes-version", minor])
         .args(flags)
         .output()
         .unwrap();
     assert!(output.status.success(), "{flags:?}: {}", text(&output.stderr));
-    read(&text(&output.stdout))
+    text(&output.stdout)
 }
 
 /// What differs, by its path.
