@@ -30,7 +30,7 @@ impl Host {
         let work = tempfile::tempdir().unwrap();
         let containerd = Containerd::start(work.path()).unwrap();
         let archive = image::archive().unwrap();
-        finish(containerd.ctr(&["images", "import", archive.to_str().unwrap()])).unwrap();
+        finish(&mut containerd.ctr(&["images", "import", archive.to_str().unwrap()])).unwrap();
         Self { work, containerd }
     }
 
@@ -72,7 +72,12 @@ fn it_is_one_small_program_that_runs_as_nobody() {
     fs::create_dir(&root).unwrap();
     let mut guardian = Guardian::new().unwrap();
     guardian.at_the_end(&["umount", root.to_str().unwrap()]).unwrap();
-    finish(host.containerd.ctr(&["images", "mount", &host.image(), root.to_str().unwrap()])).unwrap();
+    finish(
+        &mut host
+            .containerd
+            .ctr(&["images", "mount", &host.image(), root.to_str().unwrap()]),
+    )
+    .unwrap();
     let found = files(&root);
     assert_eq!(found, [root.join(&PROGRAM[1..])]);
     let metadata = fs::metadata(&found[0]).unwrap();
@@ -81,15 +86,20 @@ fn it_is_one_small_program_that_runs_as_nobody() {
     assert_eq!((metadata.uid(), metadata.gid()), (0, 0));
     // It needs no library.
     let linked = Command::new("ldd").arg(&found[0]).output().unwrap();
-    let said = String::from_utf8_lossy(&linked.stdout).into_owned() + &String::from_utf8_lossy(&linked.stderr);
-    assert!(said.contains("statically linked") || said.contains("not a dynamic executable"), "{said}");
+    let said =
+        String::from_utf8_lossy(&linked.stdout).into_owned() + &String::from_utf8_lossy(&linked.stderr);
+    assert!(
+        said.contains("statically linked") || said.contains("not a dynamic executable"),
+        "{said}"
+    );
     drop(guardian);
 
     // The entrypoint is the program, without a shell around it.
     let help = host.run("help", &["--rm", "--read-only"], &[]).output().unwrap();
     let said = String::from_utf8_lossy(&help.stdout).into_owned() + &String::from_utf8_lossy(&help.stderr);
     assert!(said.contains("Usage: porthole"), "{said}");
-    let version = finish(&mut host.run("version", &["--rm", "--read-only"], &[PROGRAM, "--version"])).unwrap();
+    let version =
+        finish(&mut host.run("version", &["--rm", "--read-only"], &[PROGRAM, "--version"])).unwrap();
     assert_eq!(version, format!("porthole {}\n", env!("CARGO_PKG_VERSION")));
 }
 
@@ -125,7 +135,8 @@ fn configure(directory: &Path, server: &ApiServer, certificate: &str, key: &str)
 
 /// The definition, without which the server is never ready.
 fn define(server: &ApiServer, work: &Path) {
-    let definition = finish(Command::new(program::host("porthole").unwrap()).args(["install", "--print=crd"])).unwrap();
+    let definition =
+        finish(Command::new(program::host("porthole").unwrap()).args(["install", "--print=crd"])).unwrap();
     let file = work.join("definition.yaml");
     fs::write(&file, definition).unwrap();
     finish(&mut server.kubectl(&["apply", "-f", file.to_str().unwrap()])).unwrap();
@@ -151,9 +162,21 @@ fn containerd_runs_it_without_root_on_a_root_that_is_read_only() {
 
     let socket = host.work.path().join("containerd.sock");
     let mut guardian = Guardian::new().unwrap();
-    let remove = ["ctr", "--address", socket.to_str().unwrap(), "tasks", "rm", "--force", "webhook"];
+    let remove = [
+        "ctr",
+        "--address",
+        socket.to_str().unwrap(),
+        "tasks",
+        "rm",
+        "--force",
+        "webhook",
+    ];
     guardian.at_the_end(&remove).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let mount = format!("type=bind,src={},dst=/config,options=rbind:ro", config.display());
     let port_flag = format!("--port={port}");
     let options = ["--detach", "--net-host", "--read-only", "--mount", &mount];
@@ -187,7 +210,10 @@ fn containerd_runs_it_without_root_on_a_root_that_is_read_only() {
     assert_eq!(field(&status, "Gid:"), ["65532"; 4].join("\t"));
     assert_eq!(field(&status, "CapEff:"), "0".repeat(16));
     let mounts = fs::read_to_string(format!("/proc/{process}/mountinfo")).unwrap();
-    let root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/")).unwrap();
+    let root = mounts
+        .lines()
+        .find(|line| line.split(' ').nth(4) == Some("/"))
+        .unwrap();
     assert!(root.split(' ').nth(5).unwrap().starts_with("ro"), "{root}");
 
     // And it decides.
@@ -204,10 +230,18 @@ fn containerd_runs_it_without_root_on_a_root_that_is_read_only() {
         .header("Content-Type", "application/json")
         .send(review.to_string());
     let answer: Value = serde_json::from_str(&answer.unwrap().body_mut().read_to_string().unwrap()).unwrap();
-    assert_eq!(answer["response"]["status"]["message"], "cred spec nobodys does not exist");
+    assert_eq!(
+        answer["response"]["status"]["message"],
+        "cred spec nobodys does not exist"
+    );
 
     // It ends when it is told to, as a pod's container is.
-    finish(&mut host.containerd.ctr(&["tasks", "kill", "--signal", "SIGTERM", "webhook"])).unwrap();
+    finish(
+        &mut host
+            .containerd
+            .ctr(&["tasks", "kill", "--signal", "SIGTERM", "webhook"]),
+    )
+    .unwrap();
     wait::until("the webhook to end", LIMIT, || {
         let tasks = finish(&mut host.containerd.ctr(&["tasks", "ls"]))?;
         Ok(tasks.contains("STOPPED").then_some(()))

@@ -20,7 +20,11 @@ pub(crate) fn provide() -> Result<()> {
         let go = go::program()?;
         let work = place::fresh(&format!("helm-{}", std::process::id()))?;
         let package = format!("{PACKAGE}@v{version}");
-        let mut install = go::go(&go, &work, &["install", "-trimpath", "-ldflags", "-s -w", &package]);
+        let mut install = go::go(
+            &go,
+            &work,
+            &["install", "-trimpath", "-ldflags", "-s -w", &package],
+        );
         command::run(install.env("GOBIN", directory))?;
         std::fs::remove_dir_all(&work).doing(format!("remove `{}`", work.display()))
     })

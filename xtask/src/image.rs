@@ -17,7 +17,10 @@ pub(crate) fn build(output: &Path) -> Result<()> {
     if bytes > image::LARGEST {
         return Err(Failure::new(
             "build the image",
-            format!("the program has {bytes} bytes, and an image is to have at most {}", image::LARGEST),
+            format!(
+                "the program has {bytes} bytes, and an image is to have at most {}",
+                image::LARGEST
+            ),
         ));
     }
     if output.exists() {
@@ -28,7 +31,14 @@ pub(crate) fn build(output: &Path) -> Result<()> {
     let mut build = command(&program, ["image", "build", "--platform", "linux/amd64", "--tag"]);
     build
         .arg(image::name())
-        .args(["--add", &add, "--entrypoint", "/usr/bin/porthole", "--user", image::USER])
+        .args([
+            "--add",
+            &add,
+            "--entrypoint",
+            "/usr/bin/porthole",
+            "--user",
+            image::USER,
+        ])
         .arg("--output")
         .arg(output)
         .arg("--state")
@@ -64,12 +74,23 @@ fn program() -> Result<std::path::PathBuf> {
     // ring is partly C and assembly.
     debian::install(&["musl-tools"])?;
     let target = image::TARGET;
-    let libraries = command::output(&mut command("rustc", ["--print", "target-libdir", "--target", target]))?;
+    let libraries = command::output(&mut command(
+        "rustc",
+        ["--print", "target-libdir", "--target", target],
+    ))?;
     if !Path::new(libraries.trim()).is_dir() {
         command::run(&mut command("rustup", ["target", "add", target]))?;
     }
     let mut build = Target::Host.cargo("build");
-    let what = ["--locked", "--package", "porthole", "--profile", "image", "--target", target];
+    let what = [
+        "--locked",
+        "--package",
+        "porthole",
+        "--profile",
+        "image",
+        "--target",
+        target,
+    ];
     command::run(build.args(what))?;
     Ok(place::target()?.join(target).join("image").join("porthole"))
 }

@@ -56,7 +56,15 @@ pub(crate) fn write() -> Result<()> {
 /// Has the files of the chart written that are made of the objects of an installation. A test of `porthole-install` compares them.
 fn write_chart() -> Result<()> {
     let mut cargo = Target::Host.cargo("run");
-    let example = ["--quiet", "--locked", "--package", "porthole-install", "--example", "chart", "--"];
+    let example = [
+        "--quiet",
+        "--locked",
+        "--package",
+        "porthole-install",
+        "--example",
+        "chart",
+        "--",
+    ];
     command::run(cargo.args(example).arg(path("charts/porthole")))
 }
 

@@ -10,12 +10,15 @@ fn main() -> ExitCode {
         eprintln!("name the chart's directory");
         return ExitCode::FAILURE;
     };
-    let written = chart::files().map_err(|error| error.to_string()).and_then(|files| {
-        files.into_iter().try_for_each(|file| {
-            let path = directory.join(file.path);
-            std::fs::write(&path, file.text).map_err(|error| format!("write `{}`: {error}", path.display()))
-        })
-    });
+    let written = chart::files()
+        .map_err(|error| error.to_string())
+        .and_then(|files| {
+            files.into_iter().try_for_each(|file| {
+                let path = directory.join(file.path);
+                std::fs::write(&path, file.text)
+                    .map_err(|error| format!("write `{}`: {error}", path.display()))
+            })
+        });
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -61,7 +61,10 @@ const VARIABLES: &[(&str, &str)] = &[
 /// An object depends on settings in a way that the template language has no words for here.
 pub fn files() -> Result<Vec<File>, MergeError> {
     let renderings = renderings::all();
-    let renderings: Vec<(&Choices, &Value)> = renderings.iter().map(|(choices, value)| (choices, value)).collect();
+    let renderings: Vec<(&Choices, &Value)> = renderings
+        .iter()
+        .map(|(choices, value)| (choices, value))
+        .collect();
     let Tree::Map(mut objects) = merge(&DIMENSIONS, &renderings, "")? else {
         return Ok(Vec::new());
     };
@@ -146,4 +149,53 @@ fn definition_for_all() -> Result<String, MergeError> {
     }
     let alone = Choices::new();
     Ok(Printer::document(&merge(&[], &[(&alone, &definition)], "")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_has_what_changes_under_its_condition() {
+        let files = files().unwrap();
+        let text = |path: &str| &files.iter().find(|file| file.path == path).unwrap().text;
+        let deployment = text("templates/deployment.yaml");
+        for part in [
+            "  replicas: {{ $.Values.replicaCount | int }}\n",
+            "            {{- if $.Values.randomHostname }}\n            - \"--random-hostname=true\"\n            {{- end }}\n",
+            "            {{- if ne $.Values.hostAccounts \"off\" }}\n            - \"--host-accounts={{ $.Values.hostAccounts }}\"\n",
+        ] {
+            assert!(deployment.contains(part), "{part}{deployment}");
+        }
+        let webhooks = text("templates/webhooks.yaml");
+        assert!(webhooks.contains("{{- if semverCompare \">=1.28-0\" $.Capabilities.KubeVersion.Version }}\n    matchConditions:"));
+        assert!(text("templates/networkpolicy.yaml").contains("{{- if $.Values.networkPolicy.enabled }}\n---\n"));
+    }
+
+    #[test]
+    fn every_object_is_in_one_of_the_files_and_no_placeholder_is_left() {
+        let files = files().unwrap();
+        let all: String = files.iter().map(|file| file.text.as_str()).collect();
+        let templates = files.iter().filter(|file| file.path.starts_with("templates/"));
+        let kinds: usize = templates.map(|file| file.text.matches("\nkind: ").count()).sum();
+        // What no settings make at once: certificates of cert-manager, and the role for those of its own.
+        let choices = [crate::Certificates::Own, crate::Certificates::CertManager].map(|certificates| Settings {
+            certificates,
+            ..Settings::default()
+        });
+        let mut names = std::collections::BTreeSet::new();
+        for settings in &choices {
+            let made = crate::objects(settings).into_iter().chain(crate::configurations(settings, None));
+            for object in made {
+                // Nothing in it looks like a template's.
+                assert!(!object.value.to_string().contains("{{"), "{}", object.reference);
+                names.insert(object.reference.to_string());
+            }
+        }
+        // Without the namespace.
+        assert_eq!(kinds, names.len() - 1);
+        for name in ["<name>", "<namespace>", "<runtimeClass>", "<label>", "<value>", "900001", "60001", ": 251"] {
+            assert!(!all.contains(name), "{name}");
+        }
+    }
 }

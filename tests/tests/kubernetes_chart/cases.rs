@@ -22,7 +22,11 @@ fn case(values: Value, flags: &[&'static str]) -> Case {
 
 fn beside(values: Value, beside: fn(&mut Objects)) -> Case {
     let flags = Vec::new();
-    Case { values, flags, beside }
+    Case {
+        values,
+        flags,
+        beside,
+    }
 }
 
 fn of<'a>(objects: &'a mut Objects, kind: &str) -> &'a mut Value {
@@ -54,7 +58,10 @@ fn of_server() -> Vec<Case> {
         case(json!({"fullnameOverride": "true"}), &["--name=true"]),
         case(
             json!({"image": {"repository": "registry.example:5000/team/porthole"}}),
-            &[concat!("--image=registry.example:5000/team/porthole:", env!("CARGO_PKG_VERSION"))],
+            &[concat!(
+                "--image=registry.example:5000/team/porthole:",
+                env!("CARGO_PKG_VERSION")
+            )],
         ),
         case(json!({"image": {"tag": "1.0"}}), &["--image=porthole:1.0"]),
         case(
@@ -91,10 +98,13 @@ fn of_pods() -> Vec<Case> {
         beside(json!({"resources": {"limits": {"cpu": "2"}}}), |objects| {
             container(objects)["resources"]["limits"]["cpu"] = json!("2");
         }),
-        beside(json!({"podSecurityContext": {"runAsUser": 1000, "fsGroup": 1000}}), |objects| {
-            pod(objects)["securityContext"]["runAsUser"] = json!(1000);
-            pod(objects)["securityContext"]["fsGroup"] = json!(1000);
-        }),
+        beside(
+            json!({"podSecurityContext": {"runAsUser": 1000, "fsGroup": 1000}}),
+            |objects| {
+                pod(objects)["securityContext"]["runAsUser"] = json!(1000);
+                pod(objects)["securityContext"]["fsGroup"] = json!(1000);
+            },
+        ),
         beside(json!({"securityContext": {"privileged": false}}), |objects| {
             container(objects)["securityContext"]["privileged"] = json!(false);
         }),
@@ -119,7 +129,8 @@ fn of_pods() -> Vec<Case> {
         ),
         case(json!({"priorityClassName": "high"}), &["--priority-class=high"]),
         beside(json!({"podAnnotations": {"a": "true", "b": "1"}}), |objects| {
-            of(objects, "Deployment")["spec"]["template"]["metadata"]["annotations"] = json!({"a": "true", "b": "1"});
+            of(objects, "Deployment")["spec"]["template"]["metadata"]["annotations"] =
+                json!({"a": "true", "b": "1"});
         }),
         beside(json!({"setPodOs": false}), |objects| {
             pod(objects).as_object_mut().unwrap().remove("os");
@@ -127,19 +138,27 @@ fn of_pods() -> Vec<Case> {
         beside(json!({"podDisruptionBudget": {"enabled": false}}), |objects| {
             objects.remove(&format!("PodDisruptionBudget/{NAME}"));
         }),
-        beside(json!({"podDisruptionBudget": {"maxUnavailable": "50%"}}), |objects| {
-            of(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] = json!("50%");
-        }),
+        beside(
+            json!({"podDisruptionBudget": {"maxUnavailable": "50%"}}),
+            |objects| {
+                of(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] = json!("50%");
+            },
+        ),
         // Nothing may be away.
         beside(json!({"podDisruptionBudget": {"maxUnavailable": 0}}), |objects| {
             of(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] = json!(0);
         }),
         beside(json!({"podDisruptionBudget": {"minAvailable": 1}}), |objects| {
-            let spec = of(objects, "PodDisruptionBudget")["spec"].as_object_mut().unwrap();
+            let spec = of(objects, "PodDisruptionBudget")["spec"]
+                .as_object_mut()
+                .unwrap();
             spec.remove("maxUnavailable");
             spec.insert("minAvailable".to_owned(), json!(1));
         }),
-        case(json!({"networkPolicy": {"enabled": false}}), &["--no-network-policy"]),
+        case(
+            json!({"networkPolicy": {"enabled": false}}),
+            &["--no-network-policy"],
+        ),
     ]
 }
 
@@ -167,7 +186,10 @@ fn of_webhook() -> Vec<Case> {
         case(json!({"hostAccounts": "audit"}), &["--host-accounts=audit"]),
         case(json!({"hostAccounts": "enforce"}), &["--host-accounts=enforce"]),
         case(json!({"randomHostname": true}), &["--random-hostname"]),
-        case(json!({"runtimeClasses": ["porthole"]}), &["--runtime-class=porthole"]),
+        case(
+            json!({"runtimeClasses": ["porthole"]}),
+            &["--runtime-class=porthole"],
+        ),
         case(
             json!({"runtimeClasses": ["porthole", "second.example"]}),
             &["--runtime-class=porthole", "--runtime-class=second.example"],
@@ -203,7 +225,10 @@ fn of_certificates() -> Vec<Case> {
             json!({"certificates": {"certManager": {"enabled": true, "version": "v1.16.2"}, "secretName": "tls"}}),
             &["--certificates=cert-manager", "--secret=tls"],
         ),
-        case(json!({"certificates": {"from": "secret"}}), &["--certificates=secret"]),
+        case(
+            json!({"certificates": {"from": "secret"}}),
+            &["--certificates=secret"],
+        ),
         case(
             json!({"certificates": {"certManager": {"enabled": false}, "secretName": "gmsa-server-cert",
                 "certReload": {"enabled": true}}}),
@@ -275,7 +300,13 @@ pub(super) fn combined() -> Vec<Case> {
                 &["--certificates=secret", "--secret=tls"],
             ),
         ],
-        vec![(json!({}), &[]), (json!({"runtimeClasses": ["porthole"]}), &["--runtime-class=porthole"])],
+        vec![
+            (json!({}), &[]),
+            (
+                json!({"runtimeClasses": ["porthole"]}),
+                &["--runtime-class=porthole"],
+            ),
+        ],
         vec![
             (json!({}), &[]),
             (
@@ -294,7 +325,12 @@ pub(super) fn combined() -> Vec<Case> {
             (json!({}), &[]),
             (
                 json!({"namespaceLabels": {"a": "b"}, "excludedNamespaces": ["infra"], "failurePolicy": "Ignore", "timeoutSeconds": 1}),
-                &["--namespace-label=a=b", "--exclude-namespace=infra", "--failure-policy=ignore", "--webhook-timeout=1"],
+                &[
+                    "--namespace-label=a=b",
+                    "--exclude-namespace=infra",
+                    "--failure-policy=ignore",
+                    "--webhook-timeout=1",
+                ],
             ),
         ],
         vec![

@@ -8,11 +8,12 @@ use porthole_tests::kubernetes::programs::{NEWEST, OLDEST};
 use porthole_tests::kubernetes::{ApiServer, Client, Settings};
 use serde_json::{Value, json};
 
-use super::objects::{NAME, NAMESPACE, printed_text, run, text};
+use super::objects::{NAME, NAMESPACE, printed_text, run, template, text};
 
 const REGISTRATION: &str = "/apis/admissionregistration.k8s.io/v1";
 const SPECS: &str = "/apis/windows.k8s.io/v1/gmsacredentialspecs";
-const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gmsacredentialspecs.windows.k8s.io";
+const DEFINITION: &str =
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gmsacredentialspecs.windows.k8s.io";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/porthole-system/deployments/porthole-webhook";
 const MERGE: &str = "application/merge-patch+json";
 const KINDS: [&str; 2] = ["validating", "mutating"];
@@ -41,7 +42,11 @@ impl Bed {
             .args(arguments);
         let output = run(helm, &values.to_string());
         let said = text(&output.stdout) + &text(&output.stderr);
-        if output.status.success() { Ok(said) } else { Err(said) }
+        if output.status.success() {
+            Ok(said)
+        } else {
+            Err(said)
+        }
     }
 
     fn install(&self, values: &Value) -> String {
@@ -58,7 +63,10 @@ impl Bed {
     }
 
     fn patch(&self, path: &str, content_type: &str, change: &Value) {
-        let answer = self.client.patch(path, content_type, &change.to_string()).unwrap();
+        let answer = self
+            .client
+            .patch(path, content_type, &change.to_string())
+            .unwrap();
         assert_eq!(answer.code, 200, "{}", answer.body);
     }
 
@@ -75,7 +83,10 @@ impl Bed {
                 found.push(webhook.pointer(pointer).cloned().unwrap_or_default());
             }
         }
-        assert!(found.iter().all(|value| *value == found[0]), "{pointer}: {found:?}");
+        assert!(
+            found.iter().all(|value| *value == found[0]),
+            "{pointer}: {found:?}"
+        );
         found.swap_remove(0)
     }
 
@@ -86,7 +97,10 @@ impl Bed {
     /// As the server writes its authority into the configurations.
     fn trust(&self, bundle: &str) {
         for kind in KINDS {
-            let webhooks = self.configuration(kind).unwrap()["webhooks"].as_array().unwrap().len();
+            let webhooks = self.configuration(kind).unwrap()["webhooks"]
+                .as_array()
+                .unwrap()
+                .len();
             let change = (0..webhooks).map(|number| {
                 json!({"op": "add", "path": format!("/webhooks/{number}/clientConfig/caBundle"), "value": bundle})
             });
@@ -113,8 +127,10 @@ fn authority() -> String {
     base64::engine::general_purpose::STANDARD.encode(made.cert.pem())
 }
 
-fn lives(version: &str) {
-    let bed = Bed::new(version);
+#[test]
+#[ignore = "needs Helm and kube-apiserver 1.37"]
+fn a_release_refuses_nothing_before_it_answers_and_keeps_what_the_server_writes() {
+    let bed = Bed::new(NEWEST);
     // What is only tried leaves nothing.
     let said = bed
         .helm("install", &json!({}), &["--create-namespace", "--dry-run=server"])
@@ -127,8 +143,7 @@ fn lives(version: &str) {
     assert!(said.contains("pods are let in UNSEEN"), "{said}");
     assert_eq!(bed.policy(), "Ignore");
     assert_eq!(bed.of_webhooks("/clientConfig/caBundle"), Value::Null);
-    let has_conditions = bed.configuration("mutating").unwrap()["webhooks"][0].get("matchConditions").is_some();
-    assert_eq!(has_conditions, version != OLDEST);
+    assert!(bed.configuration("mutating").unwrap()["webhooks"][0]["matchConditions"].is_array());
     let spec = json!({
         "apiVersion": "windows.k8s.io/v1", "kind": "GMSACredentialSpec", "metadata": {"name": "webapp1"},
         "credspec": {"CmsPlugins": ["ActiveDirectory"]},
@@ -171,16 +186,40 @@ fn lives(version: &str) {
     assert_eq!(bed.policy(), "Fail");
 }
 
-#[test]
-#[ignore = "needs Helm and kube-apiserver 1.37"]
-fn a_release_refuses_nothing_before_it_answers_and_keeps_what_the_server_writes() {
-    lives(NEWEST);
-}
-
+/// Helm asks a server for its version, and one that was built by hand may call itself otherwise: what is rendered for it goes there by
+/// other means.
 #[test]
 #[ignore = "needs Helm and kube-apiserver 1.24"]
-fn the_same_at_the_oldest_server() {
-    lives(OLDEST);
+fn the_oldest_server_takes_what_is_rendered_for_it() {
+    let bed = Bed::new(OLDEST);
+    bed.client
+        .post(
+            "/api/v1/namespaces",
+            &json!({"metadata": {"name": NAMESPACE}}).to_string(),
+        )
+        .unwrap();
+    let file = bed.server.directory().join("rendered.yaml");
+    for values in [
+        json!({}),
+        json!({
+            "certificates": {"from": "secret"}, "runtimeClasses": ["porthole"], "hostAccounts": "enforce", "namespaceLabels": {"a": "b"},
+            "nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}], "podDisruptionBudget": {"minAvailable": "50%"},
+        }),
+    ] {
+        let rendered = template(&values, "1.24", &["--include-crds"]);
+        std::fs::write(&file, &rendered.stdout).unwrap();
+        let apply = ["apply", "--validate=true", "-f", file.to_str().unwrap()];
+        let output = bed.server.kubectl(&apply).output().unwrap();
+        assert_eq!(
+            (output.status.code(), text(&output.stderr).as_str()),
+            (Some(0), ""),
+            "{values}"
+        );
+        assert!(
+            text(&output.stdout).contains("deployment.apps/porthole-webhook"),
+            "{values}"
+        );
+    }
 }
 
 #[test]
@@ -191,8 +230,12 @@ fn a_definition_that_is_managed_and_a_credential_spec_stay() {
         "crds": {"managed": true},
         "runtimeClasses": ["porthole"],
     });
-    bed.helm("install", &values, &["--create-namespace", "--skip-crds"]).unwrap();
-    let patterned = |bed: &Bed| bed.get(DEFINITION).is_some_and(|definition| definition.to_string().contains("\"pattern\""));
+    bed.helm("install", &values, &["--create-namespace", "--skip-crds"])
+        .unwrap();
+    let patterned = |bed: &Bed| {
+        bed.get(DEFINITION)
+            .is_some_and(|definition| definition.to_string().contains("\"pattern\""))
+    };
     assert!(patterned(&bed));
     // With a credential spec of the chart's.
     let mut with = values.clone();
@@ -210,7 +253,8 @@ fn a_definition_that_is_managed_and_a_credential_spec_stay() {
     bed.helm("uninstall", &json!({}), &[]).unwrap();
     assert!(patterned(&bed) && bed.get(&spec).is_some());
     // It is there for the next one, which says that it is its own.
-    bed.helm("install", &with, &["--skip-crds", "--take-ownership"]).unwrap();
+    bed.helm("install", &with, &["--skip-crds", "--take-ownership"])
+        .unwrap();
     assert_eq!(bed.get(&spec).unwrap()["credspec"]["DomainJoinConfig"], domain);
 }
 
@@ -220,9 +264,14 @@ fn certificates_of_a_secret_are_trusted_from_the_first_moment() {
     let bed = Bed::new(NEWEST);
     let values = json!({"certificates": {"from": "secret", "secretName": "tls"}});
     let said = bed.helm("install", &values, &["--create-namespace"]).unwrap_err();
-    assert!(said.contains("the Secret porthole-system/tls has no `ca.crt`"), "{said}");
+    assert!(
+        said.contains("the Secret porthole-system/tls has no `ca.crt`"),
+        "{said}"
+    );
     let namespace = json!({"metadata": {"name": NAMESPACE}});
-    bed.client.post("/api/v1/namespaces", &namespace.to_string()).unwrap();
+    bed.client
+        .post("/api/v1/namespaces", &namespace.to_string())
+        .unwrap();
     let secret = |bundle: &str| json!({"metadata": {"name": "tls"}, "data": {"ca.crt": bundle}}).to_string();
     let (first, second) = (authority(), authority());
     let secrets = "/api/v1/namespaces/porthole-system/secrets";
@@ -230,7 +279,13 @@ fn certificates_of_a_secret_are_trusted_from_the_first_moment() {
     bed.install(&values);
     assert_eq!(bed.of_webhooks("/clientConfig/caBundle"), first.as_str());
     // When the authority changes, an upgrade tells the API server.
-    assert_eq!(bed.client.put(&format!("{secrets}/tls"), &secret(&second)).unwrap().code, 200);
+    assert_eq!(
+        bed.client
+            .put(&format!("{secrets}/tls"), &secret(&second))
+            .unwrap()
+            .code,
+        200
+    );
     bed.answer(2);
     bed.upgrade(&values);
     assert_eq!(bed.of_webhooks("/clientConfig/caBundle"), second.as_str());
@@ -244,7 +299,13 @@ fn what_the_installer_made_becomes_a_release_as_it_is() {
     let printed = printed_text(&[], "1.37");
     let file = bed.server.directory().join("printed.yaml");
     std::fs::write(&file, printed).unwrap();
-    let apply = ["apply", "--server-side", "--field-manager=porthole-install", "-f", file.to_str().unwrap()];
+    let apply = [
+        "apply",
+        "--server-side",
+        "--field-manager=porthole-install",
+        "-f",
+        file.to_str().unwrap(),
+    ];
     let output = bed.server.kubectl(&apply).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let bundle = authority();
@@ -253,7 +314,10 @@ fn what_the_installer_made_becomes_a_release_as_it_is() {
     let before = uid(&bed);
 
     let said = bed.helm("install", &json!({}), &[]).unwrap_err();
-    assert!(said.contains("cannot be imported into the current release"), "{said}");
+    assert!(
+        said.contains("cannot be imported into the current release"),
+        "{said}"
+    );
     let said = bed.helm("install", &json!({}), &["--take-ownership"]).unwrap();
     // It was strict, and stays so, and what the server wrote stays too.
     assert!(!said.contains("UNSEEN"), "{said}");
@@ -276,6 +340,12 @@ fn another_installation_is_told_of_and_how_to_remove_it() {
     let path = format!("{REGISTRATION}/validatingwebhookconfigurations");
     assert_eq!(bed.client.post(&path, &old.to_string()).unwrap().code, 201);
     let said = bed.install(&json!({"qps": 30, "certificates": {"certReload": {"enabled": true}}}));
-    assert!(said.contains("kubernetes-sigs/windows-gmsa as well (old)"), "{said}");
-    assert!(said.contains("Accepted and not needed: qps, certificates.certReload.enabled.\n"), "{said}");
+    assert!(
+        said.contains("kubernetes-sigs/windows-gmsa as well (old)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("Accepted and not needed: qps, certificates.certReload.enabled.\n"),
+        "{said}"
+    );
 }

@@ -24,7 +24,10 @@ pub(super) fn read(yaml: &str) -> Objects {
         }
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let key = format!("{}/{}", text(&value["kind"]), text(&value["metadata"]["name"]));
-        assert!(objects.insert(key.clone(), value).is_none(), "{key} is there twice");
+        assert!(
+            objects.insert(key.clone(), value).is_none(),
+            "{key} is there twice"
+        );
     }
     objects
 }
@@ -84,12 +87,19 @@ pub(super) fn printed_text(flags: &[&str], minor: &str) -> String {
 pub(super) fn differences(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
-            for key in one.keys().chain(other.keys().filter(|key| !one.contains_key(*key))) {
+            for key in one
+                .keys()
+                .chain(other.keys().filter(|key| !one.contains_key(*key)))
+            {
                 let path = format!("{path}.{key}");
                 match (one.get(key), other.get(key)) {
                     (Some(one), Some(other)) => differences(&path, one, other, found),
                     (one, _) => {
-                        let whose = if one.is_some() { "the chart" } else { "the installer" };
+                        let whose = if one.is_some() {
+                            "the chart"
+                        } else {
+                            "the installer"
+                        };
                         found.push(format!("{path} is {whose}'s alone"));
                     }
                 }
@@ -101,6 +111,8 @@ pub(super) fn differences(path: &str, one: &Value, other: &Value, found: &mut Ve
             }
         }
         _ if one == other => {}
-        _ => found.push(format!("{path} is {one} by the chart and {other} by the installer")),
+        _ => found.push(format!(
+            "{path} is {one} by the chart and {other} by the installer"
+        )),
     }
 }

@@ -10,7 +10,10 @@ fn wrong_values_are_refused_by_name() {
     let wrong: [(Value, &str); 20] = [
         (json!({"replicas": 2}), "replicas"),
         (json!({"image": {"pullPolicy": "Always"}}), "pullPolicy"),
-        (json!({"certificates": {"certManager": {"issuer": "x"}}}), "issuer"),
+        (
+            json!({"certificates": {"certManager": {"issuer": "x"}}}),
+            "issuer",
+        ),
         (json!({"replicaCount": 0}), "replicaCount"),
         // The existing chart's server has root, and listens below 1024.
         (json!({"containerPort": "443"}), "containerPort"),
@@ -20,10 +23,16 @@ fn wrong_values_are_refused_by_name() {
         (json!({"hostAccounts": "on"}), "hostAccounts"),
         (json!({"runtimeClasses": ["it's"]}), "runtimeClasses"),
         (json!({"excludedNamespaces": ["a.b"]}), "excludedNamespaces"),
-        (json!({"nodeSelector": {"kubernetes.io/os": "windows"}}), "nodeSelector"),
+        (
+            json!({"nodeSelector": {"kubernetes.io/os": "windows"}}),
+            "nodeSelector",
+        ),
         (json!({"image": {"repository": "a\"b"}}), "repository"),
         (json!({"imagePullSecrets": ["pull"]}), "imagePullSecrets"),
-        (json!({"certificates": {"certManager": {"version": "v0.15.0"}}}), "version"),
+        (
+            json!({"certificates": {"certManager": {"version": "v0.15.0"}}}),
+            "version",
+        ),
         (
             json!({"credential": {"hostAccountConfig": {"pluginGUID": "x"}}}),
             "portableCcgVersion",
@@ -45,10 +54,16 @@ fn wrong_values_are_refused_by_name() {
     for (values, name) in wrong {
         let output = template(&values, "1.37", &[]);
         let said = text(&output.stderr);
-        assert!(!output.status.success() && said.contains(name), "{values}: {said}");
+        assert!(
+            !output.status.success() && said.contains(name),
+            "{values}: {said}"
+        );
     }
     let output = template(&json!({"credential": {"enabled": true}}), "1.37", &[]);
-    assert!(text(&output.stderr).contains("machineAccountName is missing"), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("machineAccountName is missing"),
+        "{output:?}"
+    );
     let output = template(&json!({}), "1.21", &[]);
     assert!(text(&output.stderr).contains("kubeVersion: >=1.22"), "{output:?}");
 }
@@ -90,7 +105,10 @@ fn values_of_the_existing_chart_are_taken() {
     let pod = &objects["Deployment/porthole-webhook"]["spec"]["template"]["spec"];
     // What is not said there stays as it is.
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
-    assert_eq!(pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
+    assert_eq!(
+        pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"],
+        true
+    );
     assert_eq!(pod["volumes"][0]["secret"]["secretName"], "gmsa-server-cert");
     let mutating = &objects["MutatingWebhookConfiguration/porthole-webhook"];
     assert_eq!(mutating["webhooks"][0]["clientConfig"]["caBundle"], "QUFBQQ==");

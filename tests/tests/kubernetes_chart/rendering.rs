@@ -43,12 +43,19 @@ fn compare(case: &Case, minor: &str) -> Vec<String> {
         match (rendered.get(key), expected.get(key)) {
             (Some(rendered), Some(expected)) => differences(key, rendered, expected, &mut found),
             (rendered, _) => {
-                let whose = if rendered.is_some() { "the chart" } else { "the installer" };
+                let whose = if rendered.is_some() {
+                    "the chart"
+                } else {
+                    "the installer"
+                };
                 found.push(format!("{key} is {whose}'s alone"));
             }
         }
     }
-    found.iter().map(|found| format!("1.{minor} {}: {found}", case.values)).collect()
+    found
+        .iter()
+        .map(|found| format!("1.{minor} {}: {found}", case.values))
+        .collect()
 }
 
 /// Compares on two threads: each case starts two programs.
@@ -105,13 +112,25 @@ fn it_is_seen_where_chart_and_flags_differ() {
     case.flags.push("--webhook-timeout=9");
     let found = compare(&case, "1.37");
     assert!(
-        found.iter().any(|found| found.contains("webhooks[0].timeoutSeconds is 10 by the chart and 9 by")),
+        found
+            .iter()
+            .any(|found| found.contains("webhooks[0].timeoutSeconds is 10 by the chart and 9 by")),
         "{found:?}"
     );
     case.flags = vec!["--no-viewer-role", "--certificates=secret"];
     let found = compare(&case, "1.37");
-    assert!(found.iter().any(|found| found.contains("viewer is the chart's alone")), "{found:?}");
-    assert!(found.iter().any(|found| found.contains(".volumes is the installer's alone")), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|found| found.contains("viewer is the chart's alone")),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|found| found.contains(".volumes is the installer's alone")),
+        "{found:?}"
+    );
 }
 
 /// The paths of the values below a value, lists and what is free in its keys as one.
@@ -119,7 +138,11 @@ fn leaves(path: &str, value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
                 leaves(&path, value, found);
             }
         }
@@ -144,10 +167,19 @@ fn no_value_is_without_a_case() {
     touched.insert("crds.managed".to_owned());
     // Their fields are Kubernetes' own, and written as they are.
     let is_free = |path: &str| {
-        ["resources.", "podSecurityContext.", "securityContext."].iter().any(|start| path.starts_with(start))
+        ["resources.", "podSecurityContext.", "securityContext."]
+            .iter()
+            .any(|start| path.starts_with(start))
     };
-    let touches = |path: &String| touched.iter().any(|touched| touched == path || touched.starts_with(&format!("{path}.")));
-    let missing: Vec<&String> = values.iter().filter(|path| !is_free(path) && !touches(path)).collect();
+    let touches = |path: &String| {
+        touched
+            .iter()
+            .any(|touched| touched == path || touched.starts_with(&format!("{path}.")))
+    };
+    let missing: Vec<&String> = values
+        .iter()
+        .filter(|path| !is_free(path) && !touches(path))
+        .collect();
     assert_eq!(missing, Vec::<&String>::new());
 }
 
@@ -184,8 +216,14 @@ fn helm_has_nothing_against_it() {
     let directory = tempfile::tempdir().unwrap();
     for case in single() {
         let mut helm = helm::command(directory.path()).unwrap();
-        helm.args(["lint", "--strict", "--values", "-"]).arg(helm::chart());
+        helm.args(["lint", "--strict", "--values", "-"])
+            .arg(helm::chart());
         let output = run(helm, &case.values.to_string());
-        assert!(output.status.success(), "{}: {}", case.values, text(&output.stdout));
+        assert!(
+            output.status.success(),
+            "{}: {}",
+            case.values,
+            text(&output.stdout)
+        );
     }
 }

@@ -68,7 +68,11 @@ const FIELDS: &[(&str, &str, Written)] = &[
     ("<imagePullSecrets>", "$.Values.imagePullSecrets", Written::Yaml),
     ("<priorityClassName>", "$.Values.priorityClassName", Written::Text),
     ("<podAnnotations>", "$.Values.podAnnotations", Written::Yaml),
-    ("<podSecurityContext>", "$.Values.podSecurityContext", Written::Yaml),
+    (
+        "<podSecurityContext>",
+        "$.Values.podSecurityContext",
+        Written::Yaml,
+    ),
     ("<securityContext>", "$.Values.securityContext", Written::Yaml),
     ("<resources>", "$.Values.resources", Written::Yaml),
     ("<bundle>", "include \"porthole.caBundle\" $", Written::Text),
@@ -204,10 +208,19 @@ impl Printer {
                 self.line(indent, format!("{key}: {{{{ . | quote }}}}"));
             }
             Written::Budget => {
-                self.line(indent, format!("{{{{- if kindIs \"invalid\" {value}.minAvailable }}}}"));
-                self.line(indent, format!("maxUnavailable: {{{{ {value}.maxUnavailable | toJson }}}}"));
+                self.line(
+                    indent,
+                    format!("{{{{- if kindIs \"invalid\" {value}.minAvailable }}}}"),
+                );
+                self.line(
+                    indent,
+                    format!("maxUnavailable: {{{{ {value}.maxUnavailable | toJson }}}}"),
+                );
                 self.line(indent, "{{- else }}");
-                self.line(indent, format!("minAvailable: {{{{ {value}.minAvailable | toJson }}}}"));
+                self.line(
+                    indent,
+                    format!("minAvailable: {{{{ {value}.minAvailable | toJson }}}}"),
+                );
             }
         }
         self.line(indent, "{{- end }}");
@@ -218,7 +231,10 @@ impl Printer {
             Value::String(text) => self.text(text),
             other => {
                 let known = NUMBERS.iter().find(|(number, _)| other.as_u64() == Some(*number));
-                known.map_or_else(|| other.to_string(), |(_, expression)| format!("{{{{ {expression} }}}}"))
+                known.map_or_else(
+                    || other.to_string(),
+                    |(_, expression)| format!("{{{{ {expression} }}}}"),
+                )
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::mem::discriminant;
 
 use serde_json::Value;
 
@@ -50,6 +51,9 @@ pub enum MergeError {
     /// The same field has several values, and nothing says which.
     #[error("{0} is {1} or {2}")]
     Value(String, Value, Value),
+    /// Two items of a list, or two lines, are the same.
+    #[error("{0} is there twice")]
+    Twice(String),
 }
 
 /// Merges the renderings of one thing.
@@ -62,6 +66,10 @@ pub(super) fn merge(
         return Ok(Tree::Map(Vec::new()));
     };
     let all: Vec<&Choices> = renderings.iter().map(|(choices, _)| *choices).collect();
+    let of_other_kind = |(_, value): &&(&Choices, &Value)| discriminant(*value) != discriminant(*first);
+    if let Some((_, other)) = renderings.iter().find(of_other_kind) {
+        return Err(differ(path, first, other));
+    }
     match first {
         Value::Object(_) => {
             let keyed = renderings.iter().map(|(choices, value)| {
@@ -89,12 +97,15 @@ pub(super) fn merge(
         }
         scalar => {
             if let Some((_, other)) = renderings.iter().find(|(_, value)| value != scalar) {
-                let (one, other) = ((*scalar).clone(), (*other).clone());
-                return Err(MergeError::Value(path.to_owned(), one, other));
+                return Err(differ(path, scalar, other));
             }
             Ok(Tree::Scalar((*scalar).clone()))
         }
     }
+}
+
+fn differ(path: &str, one: &Value, other: &Value) -> MergeError {
+    MergeError::Value(path.to_owned(), one.clone(), other.clone())
 }
 
 /// What tells an item of a list apart: its name where it has one, else all of it.
@@ -115,7 +126,10 @@ fn parts(
     let mut keys: Vec<String> = Vec::new();
     for (_, entries) in &renderings {
         let mut after = 0;
-        for (key, _) in entries {
+        for (number, (key, _)) in entries.iter().enumerate() {
+            if entries[..number].iter().any(|(before, _)| before == key) {
+                return Err(MergeError::Twice(format!("{path}.{key}")));
+            }
             after = match keys.iter().position(|known| known == key) {
                 Some(at) => at + 1,
                 None => {
@@ -136,7 +150,8 @@ fn parts(
             .collect();
         let path = format!("{path}.{key}");
         let there: Vec<&Choices> = with.iter().map(|(choices, _)| *choices).collect();
-        let condition = condition(dimensions, all, &there).ok_or_else(|| MergeError::Condition(path.clone()))?;
+        let condition =
+            condition(dimensions, all, &there).ok_or_else(|| MergeError::Condition(path.clone()))?;
         parts.push(Part {
             condition,
             tree: merge(dimensions, &with, &path)?,
@@ -155,7 +170,11 @@ fn condition(dimensions: &[Dimension], all: &[&Choices], there: &[&Choices]) -> 
     if let Some(every) = conjunction(dimensions, all, there) {
         return Some(Some(grouped("and", &every)));
     }
-    let absent: Vec<&Choices> = all.iter().copied().filter(|choices| !there.contains(choices)).collect();
+    let absent: Vec<&Choices> = all
+        .iter()
+        .copied()
+        .filter(|choices| !there.contains(choices))
+        .collect();
     let mut any = Vec::new();
     for (number, chosen) in conjunction_of(dimensions, all, &absent)? {
         let dimension = &dimensions[number];
@@ -271,14 +290,25 @@ mod tests {
     fn conditions_name_the_dimensions_that_decide() {
         let of = |render: fn(usize, usize) -> Value| conditions(render).pop().unwrap().1.unwrap();
         assert_eq!(of(|a, _| if a == 1 { json!({"x": 1}) } else { json!({}) }), "a");
-        assert_eq!(of(|a, _| if a == 0 { json!({"x": 1}) } else { json!({}) }), "not a");
+        assert_eq!(
+            of(|a, _| if a == 0 { json!({"x": 1}) } else { json!({}) }),
+            "not a"
+        );
         assert_eq!(of(|_, b| if b >= 1 { json!(["x"]) } else { json!([]) }), "ge b 1");
         assert_eq!(
-            of(|a, b| if a == 1 && b == 2 { json!({"x": 1}) } else { json!({}) }),
+            of(|a, b| if a == 1 && b == 2 {
+                json!({"x": 1})
+            } else {
+                json!({})
+            }),
             "and a (ge b 2)"
         );
         assert_eq!(
-            of(|a, b| if a == 1 || b == 2 { json!({"x": 1}) } else { json!({}) }),
+            of(|a, b| if a == 1 || b == 2 {
+                json!({"x": 1})
+            } else {
+                json!({})
+            }),
             "or a (ge b 2)"
         );
     }
@@ -301,6 +331,11 @@ mod tests {
         let wrong = merged(|_, b| if b == 0 { json!({"x": 1}) } else { json!({}) });
         assert_eq!(wrong, Err(MergeError::Condition("it.x".to_owned())));
         let wrong = merged(|_, b| json!({"x": b}));
-        assert_eq!(wrong, Err(MergeError::Value("it.x".to_owned(), json!(0), json!(1))));
+        let differs = |one, other| Err(MergeError::Value("it.x".to_owned(), one, other));
+        assert_eq!(wrong, differs(json!(0), json!(1)));
+        let wrong = merged(|a, _| json!({"x": if a == 0 { json!({}) } else { json!("y") }}));
+        assert_eq!(wrong, differs(json!({}), json!("y")));
+        let wrong = merged(|_, _| json!(["x", "x"]));
+        assert_eq!(wrong, Err(MergeError::Twice("it.\"x\"".to_owned())));
     }
 }
