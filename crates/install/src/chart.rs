@@ -168,8 +168,12 @@ mod tests {
             assert!(deployment.contains(part), "{part}{deployment}");
         }
         let webhooks = text("templates/webhooks.yaml");
-        assert!(webhooks.contains("{{- if semverCompare \">=1.28-0\" $.Capabilities.KubeVersion.Version }}\n    matchConditions:"));
-        assert!(text("templates/networkpolicy.yaml").contains("{{- if $.Values.networkPolicy.enabled }}\n---\n"));
+        assert!(webhooks.contains(
+            "{{- if semverCompare \">=1.28-0\" $.Capabilities.KubeVersion.Version }}\n    matchConditions:"
+        ));
+        assert!(
+            text("templates/networkpolicy.yaml").contains("{{- if $.Values.networkPolicy.enabled }}\n---\n")
+        );
     }
 
     #[test]
@@ -179,13 +183,16 @@ mod tests {
         let templates = files.iter().filter(|file| file.path.starts_with("templates/"));
         let kinds: usize = templates.map(|file| file.text.matches("\nkind: ").count()).sum();
         // What no settings make at once: certificates of cert-manager, and the role for those of its own.
-        let choices = [crate::Certificates::Own, crate::Certificates::CertManager].map(|certificates| Settings {
-            certificates,
-            ..Settings::default()
-        });
+        let choices =
+            [crate::Certificates::Own, crate::Certificates::CertManager].map(|certificates| Settings {
+                certificates,
+                ..Settings::default()
+            });
         let mut names = std::collections::BTreeSet::new();
         for settings in &choices {
-            let made = crate::objects(settings).into_iter().chain(crate::configurations(settings, None));
+            let made = crate::objects(settings)
+                .into_iter()
+                .chain(crate::configurations(settings, None));
             for object in made {
                 // Nothing in it looks like a template's.
                 assert!(!object.value.to_string().contains("{{"), "{}", object.reference);
@@ -194,7 +201,16 @@ mod tests {
         }
         // Without the namespace.
         assert_eq!(kinds, names.len() - 1);
-        for name in ["<name>", "<namespace>", "<runtimeClass>", "<label>", "<value>", "900001", "60001", ": 251"] {
+        for name in [
+            "<name>",
+            "<namespace>",
+            "<runtimeClass>",
+            "<label>",
+            "<value>",
+            "900001",
+            "60001",
+            ": 251",
+        ] {
             assert!(!all.contains(name), "{name}");
         }
     }

@@ -255,7 +255,12 @@ mod tests {
         },
         Dimension {
             choices: 3,
-            expression: |chosen| (!chosen.contains(&0)).then(|| format!("ge b {}", chosen.iter().min()?)),
+            expression: |chosen| {
+                chosen
+                    .first()
+                    .filter(|least| **least > 0)
+                    .map(|least| format!("ge b {least}"))
+            },
         },
     ];
 
