@@ -9,6 +9,8 @@ mod renderings;
 mod tree;
 mod values;
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::{Settings, definition};
@@ -104,7 +106,8 @@ pub fn files() -> Result<Vec<File>, MergeError> {
         let mut text = format!("{{{{- /* {WRITTEN}. */}}}}\n");
         for (variable, template) in VARIABLES {
             if body.contains(variable) {
-                text.push_str(&format!("{{{{- {variable} := include \"{template}\" $ }}}}\n"));
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{{{{- {variable} := include \"{template}\" $ }}}}");
             }
         }
         files.push(File {

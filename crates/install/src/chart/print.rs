@@ -123,7 +123,9 @@ impl Printer {
             if let Some(condition) = condition {
                 self.line(indent, format!("{{{{- if {condition} }}}}"));
             }
-            parts.iter().for_each(|part| write(self, part));
+            for part in parts {
+                write(self, part);
+            }
             if condition.is_some() {
                 self.line(indent, "{{- end }}");
             }

@@ -37,13 +37,13 @@ pub(super) const DIMENSIONS: [Dimension; 6] = [
         choices: KUBERNETES.len(),
         expression: of_version,
     },
-    switch(|chosen| on(chosen, "$.Values.setPodOs")),
+    switch(|chosen| Some(on(chosen, "$.Values.setPodOs"))),
     switch(|chosen| {
         let word = if chosen.contains(&1) { "ne" } else { "eq" };
         Some(format!("{word} $.Values.hostAccounts \"off\""))
     }),
-    switch(|chosen| on(chosen, "$.Values.randomHostname")),
-    switch(|chosen| on(chosen, "$.Values.runtimeClasses")),
+    switch(|chosen| Some(on(chosen, "$.Values.randomHostname"))),
+    switch(|chosen| Some(on(chosen, "$.Values.runtimeClasses"))),
 ];
 
 /// Objects that are there or not, as one value says, and are the same in any case: how their names begin and end.
@@ -61,12 +61,12 @@ const fn switch(expression: fn(&BTreeSet<usize>) -> Option<String>) -> Dimension
     }
 }
 
-fn on(chosen: &BTreeSet<usize>, value: &str) -> Option<String> {
-    Some(if chosen.contains(&1) {
+fn on(chosen: &BTreeSet<usize>, value: &str) -> String {
+    if chosen.contains(&1) {
         value.to_owned()
     } else {
         format!("not {value}")
-    })
+    }
 }
 
 fn of_certificates(chosen: &BTreeSet<usize>) -> Option<String> {

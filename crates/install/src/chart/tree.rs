@@ -50,7 +50,7 @@ pub enum MergeError {
     Condition(String),
     /// The same field has several values, and nothing says which.
     #[error("{0} is {1} or {2}")]
-    Value(String, Value, Value),
+    Value(String, String, String),
     /// Two items of a list, or two lines, are the same.
     #[error("{0} is there twice")]
     Twice(String),
@@ -77,7 +77,12 @@ pub(super) fn merge(
                 let entries = entries.map(|(key, value)| (key.clone(), Cow::Borrowed(value)));
                 (*choices, entries.collect())
             });
-            Ok(Tree::Map(parts(dimensions, &all, keyed.collect(), path)?))
+            Ok(Tree::Map(parts(
+                dimensions,
+                &all,
+                &keyed.collect::<Vec<_>>(),
+                path,
+            )?))
         }
         Value::Array(_) => {
             let keyed = renderings.iter().map(|(choices, value)| {
@@ -85,7 +90,12 @@ pub(super) fn merge(
                 let items = items.map(|item| (key_of(item), Cow::Borrowed(item)));
                 (*choices, items.collect())
             });
-            Ok(Tree::List(parts(dimensions, &all, keyed.collect(), path)?))
+            Ok(Tree::List(parts(
+                dimensions,
+                &all,
+                &keyed.collect::<Vec<_>>(),
+                path,
+            )?))
         }
         Value::String(text) if text.contains('\n') => {
             let keyed = renderings.iter().map(|(choices, value)| {
@@ -93,7 +103,12 @@ pub(super) fn merge(
                 let lines = lines.map(|line| (line.to_owned(), Cow::Owned(Value::from(line))));
                 (*choices, lines.collect())
             });
-            Ok(Tree::Text(parts(dimensions, &all, keyed.collect(), path)?))
+            Ok(Tree::Text(parts(
+                dimensions,
+                &all,
+                &keyed.collect::<Vec<_>>(),
+                path,
+            )?))
         }
         scalar => {
             if let Some((_, other)) = renderings.iter().find(|(_, value)| value != scalar) {
@@ -105,7 +120,7 @@ pub(super) fn merge(
 }
 
 fn differ(path: &str, one: &Value, other: &Value) -> MergeError {
-    MergeError::Value(path.to_owned(), one.clone(), other.clone())
+    MergeError::Value(path.to_owned(), one.to_string(), other.to_string())
 }
 
 /// What tells an item of a list apart: its name where it has one, else all of it.
@@ -120,23 +135,22 @@ type Keyed<'a> = (&'a Choices, Vec<(String, Cow<'a, Value>)>);
 fn parts(
     dimensions: &[Dimension],
     all: &[&Choices],
-    renderings: Vec<Keyed<'_>>,
+    renderings: &[Keyed<'_>],
     path: &str,
 ) -> Result<Vec<Part>, MergeError> {
     let mut keys: Vec<String> = Vec::new();
-    for (_, entries) in &renderings {
+    for (_, entries) in renderings {
         let mut after = 0;
         for (number, (key, _)) in entries.iter().enumerate() {
             if entries[..number].iter().any(|(before, _)| before == key) {
                 return Err(MergeError::Twice(format!("{path}.{key}")));
             }
-            after = match keys.iter().position(|known| known == key) {
-                Some(at) => at + 1,
-                None => {
-                    keys.insert(after, key.clone());
-                    after + 1
-                }
-            };
+            let known = keys.iter().position(|known| known == key);
+            let at = known.unwrap_or(after);
+            if known.is_none() {
+                keys.insert(at, key.clone());
+            }
+            after = at + 1;
         }
     }
     let mut parts = Vec::new();
@@ -150,8 +164,12 @@ fn parts(
             .collect();
         let path = format!("{path}.{key}");
         let there: Vec<&Choices> = with.iter().map(|(choices, _)| *choices).collect();
-        let condition =
-            condition(dimensions, all, &there).ok_or_else(|| MergeError::Condition(path.clone()))?;
+        let condition = if there.len() == all.len() {
+            None
+        } else {
+            let found = condition(dimensions, all, &there);
+            Some(found.ok_or_else(|| MergeError::Condition(path.clone()))?)
+        };
         parts.push(Part {
             condition,
             tree: merge(dimensions, &with, &path)?,
@@ -162,13 +180,9 @@ fn parts(
 }
 
 /// The simplest expression that is true of `there` among `all`: of one dimension, of two of them, or of one or the other.
-/// `Some(None)` where it is always true.
-fn condition(dimensions: &[Dimension], all: &[&Choices], there: &[&Choices]) -> Option<Option<String>> {
-    if there.len() == all.len() {
-        return Some(None);
-    }
+fn condition(dimensions: &[Dimension], all: &[&Choices], there: &[&Choices]) -> Option<String> {
     if let Some(every) = conjunction(dimensions, all, there) {
-        return Some(Some(grouped("and", &every)));
+        return Some(grouped("and", &every));
     }
     let absent: Vec<&Choices> = all
         .iter()
@@ -181,18 +195,16 @@ fn condition(dimensions: &[Dimension], all: &[&Choices], there: &[&Choices]) -> 
         let others = (0..dimension.choices).filter(|choice| !chosen.contains(choice));
         any.push((dimension.expression)(&others.collect())?);
     }
-    Some(Some(grouped("or", &any)))
+    Some(grouped("or", &any))
 }
 
 /// `and (A) (B)`; an expression alone stays as it is.
 fn grouped(word: &str, expressions: &[String]) -> String {
-    match expressions {
-        [alone] => alone.clone(),
-        _ => {
-            let arguments: Vec<String> = expressions.iter().map(|text| argument(text)).collect();
-            format!("{word} {}", arguments.join(" "))
-        }
+    if let [alone] = expressions {
+        return alone.clone();
     }
+    let arguments: Vec<String> = expressions.iter().map(|text| argument(text)).collect();
+    format!("{word} {}", arguments.join(" "))
 }
 
 /// An expression as the argument of a function: in parentheses, where it is more than a word.
@@ -336,10 +348,16 @@ mod tests {
         let wrong = merged(|_, b| if b == 0 { json!({"x": 1}) } else { json!({}) });
         assert_eq!(wrong, Err(MergeError::Condition("it.x".to_owned())));
         let wrong = merged(|_, b| json!({"x": b}));
-        let differs = |one, other| Err(MergeError::Value("it.x".to_owned(), one, other));
-        assert_eq!(wrong, differs(json!(0), json!(1)));
+        let differs = |one: &str, other: &str| {
+            Err(MergeError::Value(
+                "it.x".to_owned(),
+                one.to_owned(),
+                other.to_owned(),
+            ))
+        };
+        assert_eq!(wrong, differs("0", "1"));
         let wrong = merged(|a, _| json!({"x": if a == 0 { json!({}) } else { json!("y") }}));
-        assert_eq!(wrong, differs(json!({}), json!("y")));
+        assert_eq!(wrong, differs("{}", "\"y\""));
         let wrong = merged(|_, _| json!(["x", "x"]));
         assert_eq!(wrong, Err(MergeError::Twice("it.\"x\"".to_owned())));
     }

@@ -50,7 +50,7 @@ fn texts() -> Value {
     json!({"type": "object", "additionalProperties": {"type": "string"}})
 }
 
-fn list(items: Value) -> Value {
+fn list(items: &Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
@@ -118,7 +118,7 @@ fn of_server() -> Vec<Entry> {
             "Secrets that the image is pulled with: `- name: NAME`.",
             json!([]),
             list(
-                json!({"type": "object", "additionalProperties": false, "required": ["name"], "properties": {"name": pattern(NAME)}}),
+                &json!({"type": "object", "additionalProperties": false, "required": ["name"], "properties": {"name": pattern(NAME)}}),
             ),
         ),
         value(
@@ -188,7 +188,7 @@ fn of_pods() -> Vec<Entry> {
             "tolerations",
             "Taints of nodes that servers run on all the same.",
             json!([]),
-            list(object()),
+            list(&object()),
         ),
         value(
             "affinity",
@@ -252,7 +252,7 @@ fn of_webhook() -> Vec<Entry> {
             "excludedNamespaces",
             "Namespaces that are left alone, beside kube-system and the release's.",
             json!([]),
-            list(pattern("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")),
+            list(&pattern("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")),
         ),
         value(
             "namespaceLabels",
@@ -276,7 +276,7 @@ fn of_webhook() -> Vec<Entry> {
             "runtimeClasses",
             "RuntimeClasses whose runtime is porthole's.",
             json!([]),
-            list(pattern("^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")),
+            list(&pattern("^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")),
         ),
         value(
             "viewerRole",
