@@ -67,6 +67,9 @@ struct Anchor {
     open: bool,
 }
 
+/// How many bytes of decoded texts are made room for at most before they are there.
+const MUCH: usize = 16 << 10;
+
 /// Reads one document after the other; its buffers are reused.
 pub(crate) struct Builder<'t> {
     text: &'t str,
@@ -104,6 +107,13 @@ impl<'t> Builder<'t> {
         }
     }
 
+    /// Makes room for about so many nodes.
+    pub(crate) fn expect(&mut self, nodes: usize) {
+        self.nodes.reserve(nodes);
+        self.frames.reserve(16);
+        self.keys.reserve(32);
+    }
+
     /// Forgets what was read of a document.
     pub(crate) fn abandon(&mut self) {
         self.before += self.nodes.len();
@@ -119,21 +129,36 @@ impl<'t> Builder<'t> {
 
     /// Ends the document, and gives it where it holds more than null.
     pub(crate) fn finish(&mut self, index: usize) -> Option<Document> {
-        let empty = self.nodes.first().is_none_or(|root| {
-            let text = scalar_text(self.text, &self.decoded, *root);
-            self.nodes.len() == 1 && root.tag != Tag::Str && scalar::is_null(text)
-        });
-        let document = (!empty).then(|| Document {
+        let document = self.holds_something().then(|| Document {
             index,
             text: Arc::clone(&self.shared),
             // Exact copies, so that no document keeps more than it needs.
-            nodes: self.nodes.as_slice().into(),
+            nodes: self.nodes.clone(),
             decoded: std::mem::take(&mut self.decoded),
             duplicate_keys: std::mem::take(&mut self.duplicate_keys),
             comments: self.comments.as_slice().into(),
         });
         self.abandon();
         document
+    }
+
+    /// As [`finish`](Self::finish), for the only document: with all the room that was made for it.
+    pub(crate) fn finish_only(self) -> Option<Document> {
+        self.holds_something().then_some(Document {
+            index: 0,
+            text: self.shared,
+            nodes: self.nodes,
+            decoded: self.decoded,
+            duplicate_keys: self.duplicate_keys,
+            comments: self.comments.into(),
+        })
+    }
+
+    fn holds_something(&self) -> bool {
+        self.nodes.first().is_some_and(|root| {
+            let text = scalar_text(self.text, &self.decoded, *root);
+            self.nodes.len() > 1 || root.tag == Tag::Str || !scalar::is_null(text)
+        })
     }
 
     /// How many nodes there have been so far.
@@ -151,15 +176,19 @@ impl<'t> Builder<'t> {
     }
 
     pub(crate) fn scalar(&mut self, text: &str, span: Span, tag: Tag, anchor: usize) -> Result<()> {
-        if tag != Tag::None && scalar::resolve_tagged(text, tag).is_none() {
-            return refuse(
-                span,
-                format!("`{text}` is not a value of the tag {}", tag.name()),
-                None,
-            );
-        }
         // Decided once: nearly every scalar is a string, and nobody needs to look at it again.
-        let tag = if scalar::is_open(text, tag) { tag } else { Tag::Str };
+        let tag = match tag {
+            Tag::None if scalar::is_open(text) => Tag::None,
+            Tag::None | Tag::Str => Tag::Str,
+            _ if scalar::resolve_tagged(text, tag).is_none() => {
+                return refuse(
+                    span,
+                    format!("`{text}` is not a value of the tag {}", tag.name()),
+                    None,
+                );
+            }
+            _ => tag,
+        };
         let mut raw = Raw {
             start: span.start,
             end: span.end,
@@ -181,13 +210,17 @@ impl<'t> Builder<'t> {
             raw.shape = Shape::Decoded;
             raw.payload = count(self.decoded.spans.len());
             let begin = count(self.decoded.text.len());
+            if begin == 0 {
+                // Where there is one there are more, and none is longer than what it is written as.
+                let rest = self.text.len().saturating_sub(start);
+                self.decoded.text.reserve(text.len().max(rest.min(MUCH) / 2));
+            }
             self.decoded.text.push_str(text);
             self.decoded
                 .spans
                 .push(Span::new(begin, count(self.decoded.text.len())));
         }
         let node = self.push(raw)?;
-        self.name_key(node)?;
         if anchor != 0 {
             self.anchors.push(Anchor {
                 id: anchor,
@@ -197,8 +230,25 @@ impl<'t> Builder<'t> {
                 open: false,
             });
         }
-        self.complete(span.end, 0, 0);
-        Ok(())
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        frame.end = span.end;
+        let Some(mapping) = &mut frame.mapping else {
+            return Ok(());
+        };
+        if !mapping.key_next {
+            end_value(&mut self.nodes, mapping);
+            return Ok(());
+        }
+        mapping.key = node;
+        mapping.key_next = false;
+        if raw.tag == Tag::Str {
+            self.nodes[frame.node as usize].keys |= key_bit(text);
+            self.keys.push(KeyPrint::new(text, node));
+            return Ok(());
+        }
+        self.name_key(text, raw, node)
     }
 
     pub(crate) fn start(&mut self, mapping: bool, flow: bool, span: Span, anchor: usize) -> Result<()> {
@@ -263,12 +313,18 @@ impl<'t> Builder<'t> {
         raw.end = end;
         raw.payload = after;
         if let Some(OpenMapping { merging, keys, .. }) = frame.mapping {
+            // Keys of which each has a bit of its own are not the same.
+            let distinct = raw.keys.count_ones() as usize == self.keys.len() - keys as usize;
             if merging {
                 raw.shape = Shape::Merging;
                 raw.keys = u16::MAX;
                 self.check_merges(frame.node, after)?;
             }
-            self.find_duplicates(keys);
+            if distinct {
+                self.keys.truncate(keys as usize);
+            } else {
+                self.find_duplicates(keys);
+            }
         }
         if let Some(anchor) = frame.anchor.and_then(|place| self.anchors.get_mut(place)) {
             anchor.size = u64::from(after - frame.node) + frame.added;
@@ -323,7 +379,9 @@ impl<'t> Builder<'t> {
             keys: 0,
         };
         let alias = self.push(raw)?;
-        self.name_key(alias)?;
+        if self.expects_key() {
+            self.name_alias(alias, span, node)?;
+        }
         self.complete(span.end, size, height);
         Ok(())
     }
@@ -346,36 +404,44 @@ impl<'t> Builder<'t> {
         mapping.is_some_and(|mapping| mapping.key_next)
     }
 
-    /// Notes `node` as a key where one is expected.
-    fn name_key(&mut self, node: u32) -> Result<()> {
-        if !self.expects_key() {
-            return Ok(());
-        }
-        let mut raw = self.nodes[node as usize];
-        let span = Span::new(raw.start, raw.end);
-        if raw.shape == Shape::Alias {
-            raw = self.nodes[raw.payload as usize];
-        }
+    /// Notes `key` as a key: an alias of `node`.
+    fn name_alias(&mut self, key: u32, span: Span, node: u32) -> Result<()> {
+        let raw = self.nodes[node as usize];
         if matches!(raw.shape, Shape::Sequence | Shape::Mapping | Shape::Merging) {
             return refuse(span, "a key must be a scalar, not a list or a mapping", None);
         }
-        let text = scalar_text(self.text, &self.decoded, raw);
+        let text = scalar_text(self.text, &self.decoded, raw).to_owned();
+        self.name_key(
+            &text,
+            Raw {
+                start: span.start,
+                end: span.end,
+                ..raw
+            },
+            key,
+        )
+    }
+
+    /// Notes `node` as a key of this text.
+    fn name_key(&mut self, text: &str, raw: Raw, node: u32) -> Result<()> {
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
         if is_merge_key(text, raw) {
-            if let Some(mapping) = self.frames.last_mut().and_then(|frame| frame.mapping.as_mut()) {
+            if let Some(mapping) = &mut frame.mapping {
                 mapping.merging = true;
             }
             return Ok(());
         }
         if raw.tag != Tag::Str && scalar::is_null(text) {
             return refuse(
-                span,
+                Span::new(raw.start, raw.end),
                 "a key may not be empty or null",
                 Some("write the key before its colon, or quote it"),
             );
         }
         let key = key_text(text, raw);
-        let frame = self.frames.last().map_or(0, |frame| frame.node);
-        self.nodes[frame as usize].keys |= key_bit(&key);
+        self.nodes[frame.node as usize].keys |= key_bit(&key);
         self.keys.push(KeyPrint::new(&key, node));
         Ok(())
     }
@@ -393,12 +459,10 @@ impl<'t> Builder<'t> {
         if mapping.key_next {
             // Keys are single nodes: it is the last.
             mapping.key = next - 1;
-        } else if let Some(key) = self.nodes.get_mut(mapping.key as usize)
-            && key.shape == Shape::Verbatim
-        {
-            key.payload = next;
+            mapping.key_next = false;
+        } else {
+            end_value(&mut self.nodes, mapping);
         }
-        mapping.key_next = !mapping.key_next;
     }
 
     fn find_duplicates(&mut self, from: u32) {
@@ -483,6 +547,17 @@ impl<'t> Builder<'t> {
         }
         Ok(())
     }
+}
+
+/// Notes that the value of the last key ends with the last node: the key is told where the next one is to be.
+fn end_value(nodes: &mut [Raw], mapping: &mut OpenMapping) {
+    let next = count(nodes.len());
+    if let Some(key) = nodes.get_mut(mapping.key as usize)
+        && matches!(key.shape, Shape::Verbatim | Shape::Quoted)
+    {
+        key.payload = next;
+    }
+    mapping.key_next = true;
 }
 
 /// Counts fit in 32 bits because the text does, and every node takes at least a byte of it or a bounded share.

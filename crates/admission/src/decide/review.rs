@@ -3,7 +3,7 @@
 use std::fmt;
 
 use porthole_access::User;
-use porthole_manifest::{Document, Kind, Limits, Node, SyntaxError, parse, parse_json};
+use porthole_manifest::{Document, Keep, Kind, Limits, Node, SyntaxError, parse, parse_json};
 use porthole_pod::{DecodeError, decode_object};
 
 /// How much a review may ask of its reader. Two pods, each as large as the API server takes one, fit.
@@ -13,6 +13,54 @@ pub const LIMITS: Limits = Limits {
     max_nodes: 2_000_000,
     max_alias_nodes: 0,
 };
+
+/// What of a review is looked at: not even half of most.
+const KEPT: Keep = Keep::Keys(&[("request", Keep::Keys(REQUEST))]);
+
+const REQUEST: &[(&str, Keep)] = &[
+    ("uid", Keep::All),
+    ("kind", Keep::All),
+    ("operation", Keep::All),
+    ("subResource", Keep::All),
+    ("namespace", Keep::All),
+    ("name", Keep::All),
+    ("dryRun", Keep::All),
+    (
+        "userInfo",
+        Keep::Keys(&[("username", Keep::All), ("groups", Keep::All)]),
+    ),
+    ("object", OBJECT),
+    ("oldObject", OBJECT),
+];
+
+/// Of a pod, and of a binding.
+const OBJECT: Keep = Keep::Keys(&[
+    (
+        "metadata",
+        Keep::Keys(&[
+            ("name", Keep::All),
+            ("generateName", Keep::All),
+            ("namespace", Keep::All),
+            ("annotations", Keep::All),
+        ]),
+    ),
+    (
+        "spec",
+        Keep::Keys(&[
+            ("serviceAccountName", Keep::All),
+            ("hostname", Keep::All),
+            ("runtimeClassName", Keep::All),
+            ("securityContext", CONTEXT),
+            ("containers", CONTAINERS),
+            ("initContainers", CONTAINERS),
+            ("ephemeralContainers", CONTAINERS),
+        ]),
+    ),
+]);
+
+const CONTAINERS: Keep = Keep::Keys(&[("name", Keep::All), ("securityContext", CONTEXT)]);
+
+const CONTEXT: Keep = Keep::Keys(&[("windowsOptions", Keep::All)]);
 
 /// A review that can be answered. Fields that it does not know are ignored.
 pub struct Review {
@@ -70,31 +118,32 @@ const fn called(kind: Kind) -> &'static str {
     }
 }
 
-/// The value of `key` in `node`, which is of type `wanted` or not set. `path` is that of `node`.
+/// The value of `key` in `node`, which is of type `wanted` or not set. `path` is that of `node`, put together only for an
+/// error.
 pub(super) fn field<'a>(
     node: Node<'a>,
-    path: &str,
+    path: fmt::Arguments<'_>,
     key: &str,
     wanted: Kind,
 ) -> Result<Option<Node<'a>>, TypeError> {
     match node.field(key) {
-        Some(found) => of_type(found, || format!("{path}.{key}"), wanted).map(Some),
+        Some(found) => of_type(found, format_args!("{path}.{key}"), wanted).map(Some),
         None => Ok(None),
     }
 }
 
-/// `node`, where it is of type `wanted`. Nearly all are: their paths are not worked out.
-pub(super) fn of_type(
-    node: Node<'_>,
-    path: impl FnOnce() -> String,
+/// `node`, where it is of type `wanted`.
+pub(super) fn of_type<'a>(
+    node: Node<'a>,
+    path: fmt::Arguments<'_>,
     wanted: Kind,
-) -> Result<Node<'_>, TypeError> {
+) -> Result<Node<'a>, TypeError> {
     let found = node.kind();
     if found == wanted {
         return Ok(node);
     }
     Err(TypeError {
-        field: path(),
+        field: path.to_string(),
         found: called(found),
         wanted: called(wanted),
     })
@@ -115,7 +164,7 @@ impl Review {
             });
         }
         let text = std::str::from_utf8(body).map_err(|error| ReviewError::NotText(error.valid_up_to()))?;
-        let document = match parse_json(text, limits) {
+        let document = match parse_json(text, limits, &KEPT) {
             Some(document) => document,
             None => Self::decode(text, limits)?,
         };
@@ -147,23 +196,23 @@ impl Review {
         let Some(request) = root.field("request") else {
             return Ok(());
         };
-        of_type(request, || "request".to_owned(), Kind::Mapping)?;
+        of_type(request, format_args!("request"), Kind::Mapping)?;
         for key in ["uid", "operation", "subResource", "namespace", "name"] {
-            field(request, "request", key, Kind::String)?;
+            field(request, format_args!("request"), key, Kind::String)?;
         }
-        field(request, "request", "dryRun", Kind::Bool)?;
-        if let Some(kind) = field(request, "request", "kind", Kind::Mapping)? {
+        field(request, format_args!("request"), "dryRun", Kind::Bool)?;
+        if let Some(kind) = field(request, format_args!("request"), "kind", Kind::Mapping)? {
             for key in ["group", "version", "kind"] {
-                field(kind, "request.kind", key, Kind::String)?;
+                field(kind, format_args!("request.kind"), key, Kind::String)?;
             }
         }
-        if let Some(user) = field(request, "request", "userInfo", Kind::Mapping)? {
-            field(user, "request.userInfo", "username", Kind::String)?;
-            if let Some(groups) = field(user, "request.userInfo", "groups", Kind::Sequence)? {
+        if let Some(user) = field(request, format_args!("request"), "userInfo", Kind::Mapping)? {
+            field(user, format_args!("request.userInfo"), "username", Kind::String)?;
+            if let Some(groups) = field(user, format_args!("request.userInfo"), "groups", Kind::Sequence)? {
                 for (index, group) in groups.items().enumerate() {
                     of_type(
                         group,
-                        || format!("request.userInfo.groups[{index}]"),
+                        format_args!("request.userInfo.groups[{index}]"),
                         Kind::String,
                     )?;
                 }
@@ -274,7 +323,7 @@ mod tests {
             "uid": "u-1", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "UPDATE",
             "subResource": "ephemeralcontainers", "namespace": "shop", "name": "web", "dryRun": true, "later": {},
             "userInfo": {"username": "alice", "groups": ["dev", "ops"], "extra": {"a": ["b"]}},
-            "object": {"a": "\ud83d\ude00\u2028\u0085"}, "oldObject": null}}"#;
+            "object": {"spec": {"hostname": "\ud83d\ude00\u2028\u0085", "nodeName": "n"}}, "oldObject": null}}"#;
         let review = Review::read(body.as_bytes(), &LIMITS).unwrap();
         assert_eq!(
             (review.uid(), review.kind(), review.operation()),
@@ -287,8 +336,9 @@ mod tests {
         assert_eq!(review.user().name, "alice");
         assert_eq!(review.user().groups, ["dev", "ops"]);
         assert!(review.is_dry_run());
-        let text = review.object().unwrap().child("a").as_str().unwrap();
-        assert_eq!(text, "😀\u{2028}\u{85}");
+        let spec = review.object().unwrap().child("spec");
+        assert_eq!(spec.child("hostname").as_str().unwrap(), "😀\u{2028}\u{85}");
+        assert!(spec.field("nodeName").is_none());
         assert!(review.old_object().is_none());
     }
 
