@@ -171,14 +171,14 @@ fn no_value_is_without_a_case() {
             .iter()
             .any(|start| path.starts_with(start))
     };
-    let touches = |path: &String| {
+    let has_case = |path: &String| {
         touched
             .iter()
             .any(|touched| touched == path || touched.starts_with(&format!("{path}.")))
     };
     let missing: Vec<&String> = values
         .iter()
-        .filter(|path| !is_free(path) && !touches(path))
+        .filter(|path| !is_free(path) && !has_case(path))
         .collect();
     assert_eq!(missing, Vec::<&String>::new());
 }
