@@ -13,6 +13,7 @@
 //! ```
 
 mod certificates;
+pub mod chart;
 mod conditions;
 mod configurations;
 mod definition;
