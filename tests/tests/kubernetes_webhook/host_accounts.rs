@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use porthole_tests::program;
 use serde_json::json;
 
-use super::Bed;
+use super::bed::Bed;
 
 const POD: &str = r"
 apiVersion: v1
