@@ -10,6 +10,8 @@ mod bed;
 mod generated;
 #[path = "kubernetes_webhook/host_accounts.rs"]
 mod host_accounts;
+#[path = "kubernetes_webhook/replicas.rs"]
+mod replicas;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

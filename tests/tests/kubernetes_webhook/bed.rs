@@ -73,6 +73,12 @@ impl Bed {
         }
     }
 
+    /// Starts another webhook with the same certificates.
+    pub(super) fn start(&self, arguments: &[&str]) -> Webhook {
+        let authority = self.authority.pem();
+        Webhook::start(&self.server, &self.certificates, &authority, arguments).unwrap()
+    }
+
     /// Puts more into the cluster.
     pub(super) fn fill(&self, text: &str) {
         fill(&self.server, text);
@@ -80,6 +86,11 @@ impl Bed {
 
     /// Registers the webhook, and waits until the API server calls it.
     pub(super) fn register(&self) {
+        self.register_at(self.webhook.address(), "Fail");
+    }
+
+    /// The same for whatever answers at a URL, with a policy for when nobody does.
+    pub(super) fn register_at(&self, url: &str, policy: &str) {
         let bundle = base64::engine::general_purpose::STANDARD.encode(self.authority.pem());
         for (kind, path, resource) in [
             (
@@ -98,10 +109,10 @@ impl Bed {
                 "metadata": {"name": "gmsa"},
                 "webhooks": [{
                     "name": "admission-webhook.windows-gmsa.sigs.k8s.io",
-                    "clientConfig": {"url": format!("{}/{path}", self.webhook.address()), "caBundle": bundle},
+                    "clientConfig": {"url": format!("{url}/{path}"), "caBundle": bundle},
                     "rules": [{"apiGroups": [""], "apiVersions": ["*"], "resources": ["pods"],
                         "operations": ["CREATE", "UPDATE"]}],
-                    "failurePolicy": "Fail", "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
+                    "failurePolicy": policy, "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
                 }],
             });
             let path = format!("/apis/admissionregistration.k8s.io/v1/{resource}");
