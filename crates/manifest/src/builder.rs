@@ -104,6 +104,13 @@ impl<'t> Builder<'t> {
         }
     }
 
+    /// Makes room for about so many nodes.
+    pub(crate) fn expect(&mut self, nodes: usize) {
+        self.nodes.reserve(nodes);
+        self.frames.reserve(16);
+        self.keys.reserve(32);
+    }
+
     /// Forgets what was read of a document.
     pub(crate) fn abandon(&mut self) {
         self.before += self.nodes.len();
@@ -151,15 +158,20 @@ impl<'t> Builder<'t> {
     }
 
     pub(crate) fn scalar(&mut self, text: &str, span: Span, tag: Tag, anchor: usize) -> Result<()> {
-        if tag != Tag::None && scalar::resolve_tagged(text, tag).is_none() {
-            return refuse(
-                span,
-                format!("`{text}` is not a value of the tag {}", tag.name()),
-                None,
-            );
-        }
         // Decided once: nearly every scalar is a string, and nobody needs to look at it again.
-        let tag = if scalar::is_open(text, tag) { tag } else { Tag::Str };
+        let tag = match tag {
+            Tag::Str => Tag::Str,
+            Tag::None if scalar::is_open(text) => Tag::None,
+            Tag::None => Tag::Str,
+            _ if scalar::resolve_tagged(text, tag).is_none() => {
+                return refuse(
+                    span,
+                    format!("`{text}` is not a value of the tag {}", tag.name()),
+                    None,
+                );
+            }
+            _ => tag,
+        };
         let mut raw = Raw {
             start: span.start,
             end: span.end,
@@ -187,7 +199,9 @@ impl<'t> Builder<'t> {
                 .push(Span::new(begin, count(self.decoded.text.len())));
         }
         let node = self.push(raw)?;
-        self.name_key(node)?;
+        if self.expects_key() {
+            self.name_key(text, raw, node)?;
+        }
         if anchor != 0 {
             self.anchors.push(Anchor {
                 id: anchor,
@@ -263,12 +277,18 @@ impl<'t> Builder<'t> {
         raw.end = end;
         raw.payload = after;
         if let Some(OpenMapping { merging, keys, .. }) = frame.mapping {
+            // Keys of which each has a bit of its own are not the same.
+            let distinct = raw.keys.count_ones() as usize == self.keys.len() - keys as usize;
             if merging {
                 raw.shape = Shape::Merging;
                 raw.keys = u16::MAX;
                 self.check_merges(frame.node, after)?;
             }
-            self.find_duplicates(keys);
+            if distinct {
+                self.keys.truncate(keys as usize);
+            } else {
+                self.find_duplicates(keys);
+            }
         }
         if let Some(anchor) = frame.anchor.and_then(|place| self.anchors.get_mut(place)) {
             anchor.size = u64::from(after - frame.node) + frame.added;
@@ -323,7 +343,9 @@ impl<'t> Builder<'t> {
             keys: 0,
         };
         let alias = self.push(raw)?;
-        self.name_key(alias)?;
+        if self.expects_key() {
+            self.name_alias(alias, span, node)?;
+        }
         self.complete(span.end, size, height);
         Ok(())
     }
@@ -346,36 +368,49 @@ impl<'t> Builder<'t> {
         mapping.is_some_and(|mapping| mapping.key_next)
     }
 
-    /// Notes `node` as a key where one is expected.
-    fn name_key(&mut self, node: u32) -> Result<()> {
-        if !self.expects_key() {
-            return Ok(());
-        }
-        let mut raw = self.nodes[node as usize];
-        let span = Span::new(raw.start, raw.end);
-        if raw.shape == Shape::Alias {
-            raw = self.nodes[raw.payload as usize];
-        }
+    /// Notes `key` as a key: an alias of `node`.
+    fn name_alias(&mut self, key: u32, span: Span, node: u32) -> Result<()> {
+        let raw = self.nodes[node as usize];
         if matches!(raw.shape, Shape::Sequence | Shape::Mapping | Shape::Merging) {
             return refuse(span, "a key must be a scalar, not a list or a mapping", None);
         }
-        let text = scalar_text(self.text, &self.decoded, raw);
+        let text = scalar_text(self.text, &self.decoded, raw).to_owned();
+        self.name_key(
+            &text,
+            Raw {
+                start: span.start,
+                end: span.end,
+                ..raw
+            },
+            key,
+        )
+    }
+
+    /// Notes `node` as a key of this text.
+    fn name_key(&mut self, text: &str, raw: Raw, node: u32) -> Result<()> {
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        if raw.tag == Tag::Str {
+            self.nodes[frame.node as usize].keys |= key_bit(text);
+            self.keys.push(KeyPrint::new(text, node));
+            return Ok(());
+        }
         if is_merge_key(text, raw) {
-            if let Some(mapping) = self.frames.last_mut().and_then(|frame| frame.mapping.as_mut()) {
+            if let Some(mapping) = &mut frame.mapping {
                 mapping.merging = true;
             }
             return Ok(());
         }
-        if raw.tag != Tag::Str && scalar::is_null(text) {
+        if scalar::is_null(text) {
             return refuse(
-                span,
+                Span::new(raw.start, raw.end),
                 "a key may not be empty or null",
                 Some("write the key before its colon, or quote it"),
             );
         }
         let key = key_text(text, raw);
-        let frame = self.frames.last().map_or(0, |frame| frame.node);
-        self.nodes[frame as usize].keys |= key_bit(&key);
+        self.nodes[frame.node as usize].keys |= key_bit(&key);
         self.keys.push(KeyPrint::new(&key, node));
         Ok(())
     }
@@ -394,7 +429,7 @@ impl<'t> Builder<'t> {
             // Keys are single nodes: it is the last.
             mapping.key = next - 1;
         } else if let Some(key) = self.nodes.get_mut(mapping.key as usize)
-            && key.shape == Shape::Verbatim
+            && matches!(key.shape, Shape::Verbatim | Shape::Quoted)
         {
             key.payload = next;
         }

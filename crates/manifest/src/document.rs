@@ -50,7 +50,7 @@ pub(crate) struct Decoded {
 pub(crate) enum Shape {
     /// A scalar whose text is its span. As a key it knows the key after it: node `payload`.
     Verbatim,
-    /// A quoted scalar whose text is its span without the quotes.
+    /// A quoted scalar whose text is its span without the quotes. As a key it knows the key after it, too.
     Quoted,
     /// A scalar whose text is `decoded.spans[payload]`.
     Decoded,
@@ -169,9 +169,14 @@ impl Document {
         let mut at = id + 1;
         while at < end {
             let raw = self.nodes[at as usize];
-            let (is_key, next) = if raw.shape == Shape::Verbatim && raw.tag == Tag::Str {
-                // Nearly every key is one of these, and most are told apart by their lengths.
-                let (start, end) = (raw.start as usize, raw.end as usize);
+            // Nearly every key is a text that the source holds, and most are told apart by their lengths.
+            let quote = match raw.shape {
+                Shape::Verbatim if raw.tag == Tag::Str => Some(0),
+                Shape::Quoted if raw.tag == Tag::Str => Some(1),
+                _ => None,
+            };
+            let (is_key, next) = if let Some(quote) = quote {
+                let (start, end) = (raw.start as usize + quote, raw.end as usize - quote);
                 let same =
                     end - start == key.len() && self.text.as_bytes().get(start..end) == Some(key.as_bytes());
                 (same, raw.payload)

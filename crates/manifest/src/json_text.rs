@@ -9,6 +9,9 @@ use crate::{Document, Limits, Span};
 /// The digits of a whole number that every reader of JSON takes for the same number.
 const DIGITS: usize = 18;
 
+/// How many bytes of JSON there are for each node, roughly: the more there are, the fewer nodes.
+const BYTES_OF_A_NODE: usize = 12;
+
 /// The one document of a JSON text, as [`parse`](crate::parse) gives it.
 ///
 /// Nothing where the text is anything but an object without doubled keys, is beyond the limits, or where readers of JSON
@@ -24,7 +27,9 @@ pub fn parse_json(text: &str, limits: &Limits) -> Option<Document> {
         text: &shared,
         at: 0,
         builder: Builder::new(&shared, Arc::clone(&shared), *limits),
+        unescaped: String::new(),
     };
+    scanner.builder.expect(text.len() / BYTES_OF_A_NODE);
     scanner.skip();
     if scanner.peek()? != b'{' {
         return None;
@@ -49,12 +54,14 @@ struct Scanner<'t> {
     text: &'t str,
     at: usize,
     builder: Builder<'t>,
+    /// The text of the last string that has escapes.
+    unescaped: String,
 }
 
 impl Scanner<'_> {
     /// One value, with everything in it. The builder limits how much may be open.
     fn value(&mut self) -> Option<()> {
-        let mut open: Vec<Open> = Vec::new();
+        let mut open: Vec<Open> = Vec::with_capacity(16);
         loop {
             self.skip();
             let first = self.peek()?;
@@ -125,29 +132,66 @@ impl Scanner<'_> {
 
     fn string(&mut self) -> Option<()> {
         let start = self.at;
-        let bytes = self.text.as_bytes();
-        let mut end = start + 1;
-        let mut escaped = false;
-        loop {
-            match *bytes.get(end)? {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    end += 2;
-                }
-                // Control characters, which JSON escapes; the delete character is none of those.
-                ..=0x1f => return None,
-                _ => end += 1,
-            }
+        let text = self.text;
+        let first = self.at + 1;
+        let end = self.plain_end(first)?;
+        if text.as_bytes()[end] == b'"' {
+            self.at = end + 1;
+            return self
+                .builder
+                .scalar(text.get(first..end)?, span(start, self.at), Tag::Str, 0)
+                .ok();
         }
-        self.at = end + 1;
-        let span = span(start, self.at);
-        if escaped {
-            let decoded: String = serde_json::from_str(self.text.get(start..self.at)?).ok()?;
-            self.builder.scalar(&decoded, span, Tag::Str, 0).ok()
-        } else {
-            let text = self.text.get(start + 1..end)?;
-            self.builder.scalar(text, span, Tag::Str, 0).ok()
+        self.unescape(first, end)?;
+        self.builder
+            .scalar(&self.unescaped, span(start, self.at), Tag::Str, 0)
+            .ok()
+    }
+
+    /// Where a string ends that goes on at `from`, or its next escape begins.
+    fn plain_end(&self, from: usize) -> Option<usize> {
+        let rest = self.text.as_bytes().get(from..)?;
+        // Control characters, which JSON escapes; the delete character is none of those.
+        let special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
+        let length = rest.iter().position(special)?;
+        (rest[length] >= 0x20).then_some(from + length)
+    }
+
+    /// Reads a string that begins at `from` and has an escape at `escape`, up to its closing quote.
+    fn unescape(&mut self, mut from: usize, mut escape: usize) -> Option<()> {
+        let text = self.text;
+        let bytes = text.as_bytes();
+        self.unescaped.clear();
+        loop {
+            self.unescaped.push_str(text.get(from..escape)?);
+            if bytes[escape] == b'"' {
+                self.at = escape + 1;
+                return Some(());
+            }
+            from = escape + 2;
+            let character = match *bytes.get(escape + 1)? {
+                plain @ (b'"' | b'\\' | b'/') => char::from(plain),
+                b'b' => '\u{8}',
+                b'f' => '\u{c}',
+                b'n' => '\n',
+                b'r' => '\r',
+                b't' => '\t',
+                b'u' => {
+                    let first = hex(bytes, from)?;
+                    from += 4;
+                    if matches!(first, 0xd800..0xdc00) && bytes.get(from..from + 2) == Some(b"\\u") {
+                        let second = hex(bytes, from + 2).filter(|unit| matches!(unit, 0xdc00..0xe000))?;
+                        from += 6;
+                        char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?
+                    } else {
+                        // Half a pair is no character.
+                        char::from_u32(first)?
+                    }
+                }
+                _ => return None,
+            };
+            self.unescaped.push(character);
+            escape = self.plain_end(from)?;
         }
     }
 
@@ -197,6 +241,13 @@ impl Scanner<'_> {
             self.at += 1;
         }
     }
+}
+
+/// The four hexadecimal digits at a place.
+fn hex(bytes: &[u8], at: usize) -> Option<u32> {
+    let digits = bytes.get(at..at + 4)?;
+    let value = |sum, digit: &u8| Some(sum << 4 | char::from(*digit).to_digit(16)?);
+    digits.iter().try_fold(0, value)
 }
 
 fn closing(kind: Open) -> u8 {
@@ -262,6 +313,13 @@ mod tests {
             r#"{"a":truer}"#,
             r#"{"a":"\x"}"#,
             r#"{"a":"\ud800"}"#,
+            r#"{"a":"\ud800\u0041"}"#,
+            r#"{"a":"\udc00\ud800"}"#,
+            r#"{"a":"\u12"}"#,
+            r#"{"a":"\u12g4"}"#,
+            r#"{"a":"\u+123"}"#,
+            "{\"a\":\"\\n\n\"}",
+            "{\"a\":\"\\",
             "{\"a\":\"\n\"}",
             r#"{"a":"b"#,
             r#"{"a":"b\"#,

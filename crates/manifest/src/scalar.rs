@@ -63,8 +63,8 @@ pub(crate) fn resolve_tagged(text: &str, tag: Tag) -> Option<Resolved> {
 }
 
 /// Whether the text of a plain scalar still decides what it is: it is no string, or the merge key.
-pub(crate) fn is_open(text: &str, tag: Tag) -> bool {
-    text == MERGE_KEY || resolve_tagged(text, tag) != Some(Resolved::String)
+pub(crate) fn is_open(text: &str) -> bool {
+    text == MERGE_KEY || resolve(text) != Resolved::String
 }
 
 /// Whether the plain scalar `text` is null.

@@ -8,6 +8,7 @@
 //! What comes of a pod after the annotation is written, other webhooks' containers above all, has to be seen again:
 //! porthole's webhook is registered with `reinvocationPolicy: IfNeeded`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use porthole_manifest::{Node, PodTemplate};
@@ -102,10 +103,11 @@ pub(super) fn check(
 ) {
     let wanted = wanted(pod, classes);
     let new = pod.annotations();
-    let keys: BTreeSet<String> = keys(new)
-        .chain(old.into_iter().flat_map(|old| keys(old.annotations())))
-        .chain([WINDOWS_OPTIONS.to_owned()])
-        .collect();
+    let of_old = old.into_iter().flat_map(|old| keys(old.annotations()));
+    let mut keys: BTreeSet<String> = keys(new).chain(of_old).collect();
+    if wanted.is_some() {
+        keys.insert(WINDOWS_OPTIONS.to_owned());
+    }
     for key in keys {
         let wanted = wanted.as_deref().filter(|_| key == WINDOWS_OPTIONS);
         let found = value(new, &key);
@@ -146,11 +148,10 @@ pub(super) fn check_ephemeral(pod: &Pod<'_>, level: &Level<'_>, classes: &[Strin
     problems.push(Problem::new("windows-options-not-carried", 403, field, message).own_if(true));
 }
 
+/// The keys that are kept for admission.
 fn keys(annotations: Node<'_>) -> impl Iterator<Item = String> {
-    let keys = annotations
-        .entries()
-        .map(|entry| entry.key.key_text().into_owned());
-    keys.filter(|key| key.starts_with(PREFIX))
+    let keys = annotations.entries().map(|entry| entry.key.key_text());
+    keys.filter(|key| key.starts_with(PREFIX)).map(Cow::into_owned)
 }
 
 fn value<'a>(annotations: Node<'a>, key: &str) -> Option<&'a str> {

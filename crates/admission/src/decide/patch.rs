@@ -1,7 +1,10 @@
 //! A JSON patch (RFC 6902) that only adds, built from the object as it came.
 
 use porthole_manifest::Node;
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use serde_json::{Value, json};
+
+use super::response::to_string;
 
 /// One operation: `add`.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,10 +71,17 @@ impl Patch {
     /// The patch as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let operations = self.operations.iter();
-        let operations = operations
-            .map(|operation| json!({"op": "add", "path": operation.path, "value": operation.value}));
-        Value::Array(operations.collect()).to_string()
+        to_string(&self.operations)
+    }
+}
+
+impl Serialize for Operation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut operation = serializer.serialize_struct("Operation", 3)?;
+        operation.serialize_field("op", "add")?;
+        operation.serialize_field("path", &self.path)?;
+        operation.serialize_field("value", &self.value)?;
+        operation.end()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The pod of a review, its fields of the types that the API gives them.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use porthole_manifest::{Kind, Node, PodTemplate, WorkloadKind};
 use porthole_pod::ContainerKind;
@@ -77,18 +78,18 @@ fn unreadable(reason: &str, field: String) -> Problem {
 
 /// Whether the fields that are decided by have their types. What else has not, the API server finds.
 fn check(object: Node<'_>) -> Result<(), TypeError> {
-    of_type(object, || "the pod".to_owned(), Kind::Mapping)?;
+    of_type(object, format_args!("the pod"), Kind::Mapping)?;
     let part = |key: &str| match object.field(key) {
-        Some(node) => of_type(node, || key.to_owned(), Kind::Mapping).map(Some),
+        Some(node) => of_type(node, format_args!("{key}"), Kind::Mapping).map(Some),
         None => Ok(None),
     };
     if let Some(metadata) = part("metadata")? {
         for key in ["name", "generateName"] {
-            field(metadata, "metadata", key, Kind::String)?;
+            field(metadata, format_args!("metadata"), key, Kind::String)?;
         }
-        if let Some(annotations) = field(metadata, "metadata", "annotations", Kind::Mapping)? {
+        if let Some(annotations) = field(metadata, format_args!("metadata"), "annotations", Kind::Mapping)? {
             for entry in annotations.entries() {
-                let path = || format!("metadata.annotations[{}]", entry.key.key_text());
+                let path = format_args!("metadata.annotations[{}]", entry.key.key_text());
                 of_type(entry.value, path, Kind::String)?;
             }
         }
@@ -97,36 +98,40 @@ fn check(object: Node<'_>) -> Result<(), TypeError> {
         return Ok(());
     };
     for key in ["serviceAccountName", "hostname", "runtimeClassName"] {
-        field(spec, "spec", key, Kind::String)?;
+        field(spec, format_args!("spec"), key, Kind::String)?;
     }
-    check_options(spec, "spec")?;
+    check_options(spec, format_args!("spec"))?;
     for kind in [ContainerKind::Main, ContainerKind::Init, ContainerKind::Ephemeral] {
-        let Some(list) = field(spec, "spec", kind.field(), Kind::Sequence)? else {
+        let list = kind.field();
+        let Some(containers) = field(spec, format_args!("spec"), list, Kind::Sequence)? else {
             continue;
         };
-        for (index, container) in list.items().enumerate() {
-            let path = format!("spec.{}[{index}]", kind.field());
-            of_type(container, || path.clone(), Kind::Mapping)?;
-            field(container, &path, "name", Kind::String)?;
-            check_options(container, &path)?;
+        for (index, container) in containers.items().enumerate() {
+            check_container(container, format_args!("spec.{list}[{index}]"))?;
         }
     }
     Ok(())
 }
 
+fn check_container(container: Node<'_>, path: fmt::Arguments<'_>) -> Result<(), TypeError> {
+    of_type(container, path, Kind::Mapping)?;
+    field(container, path, "name", Kind::String)?;
+    check_options(container, path)
+}
+
 /// The `windowsOptions` of the pod spec or of a container.
-fn check_options(node: Node<'_>, path: &str) -> Result<(), TypeError> {
+fn check_options(node: Node<'_>, path: fmt::Arguments<'_>) -> Result<(), TypeError> {
     let Some(context) = field(node, path, "securityContext", Kind::Mapping)? else {
         return Ok(());
     };
-    let path = format!("{path}.securityContext");
-    let Some(options) = field(context, &path, "windowsOptions", Kind::Mapping)? else {
+    let path = format_args!("{path}.securityContext");
+    let Some(options) = field(context, path, "windowsOptions", Kind::Mapping)? else {
         return Ok(());
     };
-    let path = format!("{path}.windowsOptions");
+    let path = format_args!("{path}.windowsOptions");
     for key in [NAME, CONTENTS, "runAsUserName"] {
-        field(options, &path, key, Kind::String)?;
+        field(options, path, key, Kind::String)?;
     }
-    field(options, &path, "hostProcess", Kind::Bool)?;
+    field(options, path, "hostProcess", Kind::Bool)?;
     Ok(())
 }

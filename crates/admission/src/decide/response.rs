@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::denial::Denial;
 use super::host_accounts::{Outcome, Remarks};
@@ -97,27 +98,67 @@ impl Decision {
     /// The `AdmissionReview` that answers, always of version `v1`.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut response = json!({"uid": self.uid, "allowed": self.denial().is_none()});
-        match &self.verdict {
-            Verdict::Denied(denial) => response["status"] = denial.to_json(),
-            Verdict::Allowed(patch) if !patch.is_empty() => {
-                response["patch"] = json!(STANDARD.encode(patch.to_json()));
-                response["patchType"] = json!("JSONPatch");
-            }
-            Verdict::Allowed(_) => {}
-        }
-        if !self.audit_annotations.is_empty() {
-            let entries = self.audit_annotations.iter();
-            response["auditAnnotations"] = entries
-                .map(|(key, value)| ((*key).to_owned(), json!(value)))
-                .collect::<serde_json::Map<_, _>>()
-                .into();
-        }
-        if !self.warnings.is_empty() {
-            response["warnings"] = json!(self.warnings);
-        }
-        let review: Value =
-            json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "response": response});
-        review.to_string()
+        let patch = self.patch().filter(|patch| !patch.is_empty());
+        let answer = Answer {
+            kind: "AdmissionReview",
+            api_version: "admission.k8s.io/v1",
+            response: Response {
+                uid: &self.uid,
+                allowed: self.denial().is_none(),
+                status: self.denial().map(Denial::to_json),
+                patch: patch.map(|patch| STANDARD.encode(patch.to_json())),
+                patch_type: patch.map(|_| "JSONPatch"),
+                audit_annotations: Annotations(&self.audit_annotations),
+                warnings: &self.warnings,
+            },
+        };
+        to_string(&answer)
     }
+}
+
+/// An `AdmissionReview` of the API `admission.k8s.io/v1`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    kind: &'static str,
+    api_version: &'static str,
+    response: Response<'a>,
+}
+
+/// An `AdmissionResponse`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    audit_annotations: Annotations<'a>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+}
+
+/// Keys and values, each key once.
+struct Annotations<'a>(&'a [(&'static str, String)]);
+
+impl Annotations<'_> {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Annotations<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// The JSON of texts, numbers and what is made of them, whose keys are texts: nothing in it can fail.
+pub(super) fn to_string(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }

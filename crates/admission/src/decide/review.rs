@@ -70,31 +70,32 @@ const fn called(kind: Kind) -> &'static str {
     }
 }
 
-/// The value of `key` in `node`, which is of type `wanted` or not set. `path` is that of `node`.
+/// The value of `key` in `node`, which is of type `wanted` or not set. `path` is that of `node`, put together only for an
+/// error.
 pub(super) fn field<'a>(
     node: Node<'a>,
-    path: &str,
+    path: fmt::Arguments<'_>,
     key: &str,
     wanted: Kind,
 ) -> Result<Option<Node<'a>>, TypeError> {
     match node.field(key) {
-        Some(found) => of_type(found, || format!("{path}.{key}"), wanted).map(Some),
+        Some(found) => of_type(found, format_args!("{path}.{key}"), wanted).map(Some),
         None => Ok(None),
     }
 }
 
-/// `node`, where it is of type `wanted`. Nearly all are: their paths are not worked out.
-pub(super) fn of_type(
-    node: Node<'_>,
-    path: impl FnOnce() -> String,
+/// `node`, where it is of type `wanted`.
+pub(super) fn of_type<'a>(
+    node: Node<'a>,
+    path: fmt::Arguments<'_>,
     wanted: Kind,
-) -> Result<Node<'_>, TypeError> {
+) -> Result<Node<'a>, TypeError> {
     let found = node.kind();
     if found == wanted {
         return Ok(node);
     }
     Err(TypeError {
-        field: path(),
+        field: path.to_string(),
         found: called(found),
         wanted: called(wanted),
     })
@@ -147,23 +148,23 @@ impl Review {
         let Some(request) = root.field("request") else {
             return Ok(());
         };
-        of_type(request, || "request".to_owned(), Kind::Mapping)?;
+        of_type(request, format_args!("request"), Kind::Mapping)?;
         for key in ["uid", "operation", "subResource", "namespace", "name"] {
-            field(request, "request", key, Kind::String)?;
+            field(request, format_args!("request"), key, Kind::String)?;
         }
-        field(request, "request", "dryRun", Kind::Bool)?;
-        if let Some(kind) = field(request, "request", "kind", Kind::Mapping)? {
+        field(request, format_args!("request"), "dryRun", Kind::Bool)?;
+        if let Some(kind) = field(request, format_args!("request"), "kind", Kind::Mapping)? {
             for key in ["group", "version", "kind"] {
-                field(kind, "request.kind", key, Kind::String)?;
+                field(kind, format_args!("request.kind"), key, Kind::String)?;
             }
         }
-        if let Some(user) = field(request, "request", "userInfo", Kind::Mapping)? {
-            field(user, "request.userInfo", "username", Kind::String)?;
-            if let Some(groups) = field(user, "request.userInfo", "groups", Kind::Sequence)? {
+        if let Some(user) = field(request, format_args!("request"), "userInfo", Kind::Mapping)? {
+            field(user, format_args!("request.userInfo"), "username", Kind::String)?;
+            if let Some(groups) = field(user, format_args!("request.userInfo"), "groups", Kind::Sequence)? {
                 for (index, group) in groups.items().enumerate() {
                     of_type(
                         group,
-                        || format!("request.userInfo.groups[{index}]"),
+                        format_args!("request.userInfo.groups[{index}]"),
                         Kind::String,
                     )?;
                 }
