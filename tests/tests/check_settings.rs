@@ -10,7 +10,7 @@ use porthole_tests::program;
 
 const SETTINGS: &str = "failOn: warning\nexclude: ['vendor/**', '*.tmpl.yaml']\nkubernetesVersion: '1.34'\nkubeletVersion: '1.33'\n\
                         containerd: '1.7'\nnamespace: team\nignore: [image-without-tag]\nfeatureGates: {PodLevelResources: true}\n\
-                        podSecurity: baseline:v1.28\npaths:\n- files: ['legacy/**']\n  kubernetesVersion: '1.24'\n  \
+                        podSecurity: baseline:v1.28\nhostAccounts: warn\npaths:\n- files: ['legacy/**']\n  kubernetesVersion: '1.24'\n  \
                         disallowPrivileged: true\n  ignore: []\n";
 const POD: &str =
     "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'i:1'}]}\n";

@@ -55,7 +55,7 @@ mod validate;
 use std::fmt;
 
 pub use access_review::{access_answer, access_review};
-pub use denial::{Denial, Problem};
+pub use denial::{Denial, MOST_PROBLEMS, Problem};
 pub use host_accounts::Outcome;
 pub use lookup::{
     AccessReviews, Answer, CannotTell, CredentialSpecs, Namespaces, SpecError, Usable, contents_of,

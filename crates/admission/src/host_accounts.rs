@@ -10,7 +10,28 @@ use std::str::FromStr;
 
 use porthole_manifest::{Node, PodTemplate, Span};
 use porthole_pod::effective::resolve;
-use porthole_pod::{Account, ContainerKind, ContainerRef, EffectiveOptions, WellKnown, containers_of};
+use porthole_pod::{Account, ContainerKind, ContainerRef, EffectiveOptions, Rule, WellKnown, containers_of};
+
+pub use check::{check_label, unauthorized};
+
+mod check;
+
+porthole_pod::rules! { Webhook:
+    /// In a namespace whose label `porthole.dev/host-accounts` is `enforce`, `warn` or `audit`, or where `--host-accounts` says so for
+    /// namespaces without the label, a pod's service account needs the verb `use` on the `hostaccounts.porthole.dev` that are called
+    /// after the accounts of the node that the pod asks for: by a Role or ClusterRole with the name in its `resourceNames`, and a
+    /// RoleBinding in the pod's namespace. `porthole grant` writes both.
+    HOST_ACCOUNT_UNAUTHORIZED = "host-account-unauthorized";
+    /// The label `porthole.dev/host-accounts` of a namespace is `enforce`, `warn`, `audit` or `off`. Any other value counts as
+    /// `enforce`.
+    HOST_ACCOUNTS_LABEL_UNKNOWN = "host-accounts-label-unknown";
+}
+
+/// The rules of this module.
+#[must_use]
+pub fn rules() -> &'static [&'static Rule] {
+    RULES
+}
 
 /// The label of a namespace that says how strict it is.
 pub const LABEL: &str = "porthole.dev/host-accounts";
@@ -25,6 +46,9 @@ const INHERIT_USER: &str = "microsoft.com/hostprocess-inherit-user";
 const HOST_PROCESS: &str = "microsoft.com/hostprocess-container";
 /// The annotations by which a pod asks for accounts.
 pub const ANNOTATIONS: [&str; 2] = [INHERIT_USER, HOST_PROCESS];
+
+/// How many accounts are told of where the pod is admitted nevertheless.
+pub const MOST_TOLD: usize = 20;
 
 /// What becomes of a pod whose service account may not use an account that the pod asks for. Each does what those before it
 /// do.
@@ -160,13 +184,7 @@ fn is_asked_for(text: &str) -> bool {
     account.is_administrator() || is_of_domain || is_number || is_root
 }
 
-/// The accounts that a pod asks for, each once a field.
-#[must_use]
-pub fn asks(template: &PodTemplate<'_>) -> Vec<Ask> {
-    asks_beyond(template, None)
-}
-
-/// The accounts that a pod asks for and `old`, where it was another, did not: level by level.
+/// The accounts that a pod asks for, each once a field; where it was `old` before, those that it did not ask for, level by level.
 #[must_use]
 pub fn asks_beyond(template: &PodTemplate<'_>, old: Option<&PodTemplate<'_>>) -> Vec<Ask> {
     let old = old.map(every).unwrap_or_default();
@@ -233,10 +251,11 @@ fn of_container<'a>(template: &PodTemplate<'a>, container: ContainerRef<'a>) -> 
     // Without an account it runs as the one that its image names, which may be any.
     let of_image = || match options.host_process.filter(|setting| setting.value) {
         Some(setting) => Some(everything(setting.field(), setting.node)),
-        None => marked.map(|node| everything(field_of(HOST_PROCESS), node)),
+        None => marked.map(|node| everything(field_of(template, HOST_PROCESS), node)),
     };
     let mut asks: Vec<Ask> = named.or_else(of_image).into_iter().collect();
-    let inherited = annotation(template, INHERIT_USER).map(|node| everything(field_of(INHERIT_USER), node));
+    let inherited =
+        annotation(template, INHERIT_USER).map(|node| everything(field_of(template, INHERIT_USER), node));
     asks.extend(inherited);
     Found {
         is_host_process,
@@ -264,8 +283,10 @@ fn annotation<'a>(template: &PodTemplate<'a>, key: &str) -> Option<Node<'a>> {
         .filter(|node| node.as_str() == Some("true"))
 }
 
-fn field_of(annotation: &str) -> String {
-    format!("metadata.annotations[{annotation}]")
+/// Where an annotation is: the pod's metadata stands beside its spec.
+fn field_of(template: &PodTemplate<'_>, annotation: &str) -> String {
+    let beside = template.prefix.strip_suffix("spec").unwrap_or_default();
+    format!("{beside}metadata.annotations[{annotation}]")
 }
 
 #[cfg(test)]

@@ -11,6 +11,11 @@
 //!
 //! There is no input or output here.
 
+/// What an installation's configurations call the webhook that is asked about pods. The API server's refusals name it.
+pub const WEBHOOK: &str = "webhook.porthole.dev";
+/// The namespace about whose pods no installation asks, so that the cluster can start while no webhook answers.
+pub const LEFT_ALONE: &str = "kube-system";
+
 pub mod classes;
 pub mod decide;
 pub mod gmsa;

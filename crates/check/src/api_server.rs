@@ -1,6 +1,6 @@
 //! The API server's answer to the creation of an object, or to its update where the world has an older one, in the order of
 //! its pipeline: is it served, can it be read, does admission let it come to validation, is it valid, does admission let it
-//! pass.
+//! pass, and where host accounts are asked about, does the webhook.
 //!
 //! There are two tellings of it. The answer is what the server says of each object by itself, letter by letter: that of the
 //! cluster that was read, else that of an empty one. The findings are for whoever wrote the object: they know the classes
@@ -16,6 +16,7 @@ use porthole_pod::{
 use crate::answer::{Answer, sent};
 use crate::existence;
 use crate::foreign;
+use crate::host_accounts;
 use crate::live::{Part, is_namespace};
 use crate::pod_security;
 use crate::settings::Settings;
@@ -106,6 +107,8 @@ pub(crate) fn ask(
     } else {
         existence::Said::default()
     };
+    let accounts = template.map(|template| host_accounts::ask(object, template, old, world, settings));
+    let accounts = accounts.unwrap_or_default();
     if let Some(status) = existence.refused {
         asked.refuse(status);
     } else if let Some((denial, template)) = early.zip(template) {
@@ -114,14 +117,20 @@ pub(crate) fn ask(
         asked.refuse(status);
         asked.warn(&of_object);
     } else {
-        // Of several plug-ins Pod Security is asked before classes.
+        // Of several plug-ins Pod Security is asked before classes, and webhooks are asked of what all of them let pass.
+        let lets_pass = security.denied.is_none() && late.is_none();
         if let Some(status) = security.denied {
             asked.refuse(status);
         } else if let Some((denial, template)) = late.zip(template) {
             asked.refuse(forbidden(template, &denial));
+        } else if let Some(status) = accounts.denied {
+            asked.refuse(status);
         }
         asked.warn(&of_object);
         asked.answer.warnings.extend(security.warnings);
+        if lets_pass {
+            asked.answer.warnings.extend(accounts.warnings);
+        }
     }
     asked.answer.warnings = sent(asked.answer.warnings);
     // What is not valid does not come before admission, but whoever mends it wants to know all of it.
@@ -132,6 +141,10 @@ pub(crate) fn ask(
     asked.findings.extend(of_request);
     asked.findings.extend(of_object);
     asked.findings.extend(security.findings);
+    asked.findings.extend(accounts.findings);
+    if read && is_namespace(object) {
+        asked.findings.extend(host_accounts::ask_namespace(object));
+    }
     asked
 }
 

@@ -37,6 +37,7 @@ mod existence;
 mod file;
 pub mod fix;
 mod foreign;
+mod host_accounts;
 mod judge;
 mod live;
 mod pod_security;
@@ -51,6 +52,8 @@ pub use live::{Live, Needed, Needs, Part};
 pub use settings::Settings;
 pub use world::World;
 
+/// What becomes of pods that ask for accounts of their nodes that they may not use, where their namespace does not say.
+pub use porthole_admission::host_accounts::Mode as HostAccounts;
 /// The API group of credential specs.
 pub use porthole_credspec::GROUP as CREDSPEC_GROUP;
 /// The kind of a credential spec.
@@ -66,6 +69,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         .chain(porthole_admission::service_account::rules().iter().copied())
         .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
+        .chain(porthole_admission::host_accounts::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())
         .chain(foreign::RULES.iter().copied())
         .collect();

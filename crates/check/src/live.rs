@@ -1,12 +1,14 @@
 //! What was read of a live cluster.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use porthole_admission::host_accounts::{Mode, asks_beyond};
 use porthole_admission::{classes, gmsa, service_account};
 use porthole_manifest::{Object, objects, pod_template};
 use porthole_pod::schema;
 
 use crate::file::File;
+use crate::host_accounts::policy_of;
 use crate::settings::Settings;
 
 /// Objects of a cluster, and how much of all that the files refer to they are.
@@ -58,8 +60,11 @@ pub struct Needs {
     pub service_accounts: BTreeSet<(String, String)>,
     /// Credential specs by name.
     pub credential_specs: BTreeSet<String>,
-    /// The namespaces in which somebody must be allowed to use a credential spec.
+    /// The namespaces in which somebody must be allowed to use a credential spec or an account of its node.
     pub access: BTreeSet<String>,
+    /// Those in which somebody must be allowed to use an account of its node if the namespace's label says so. They are not among
+    /// the files.
+    pub host_accounts: BTreeSet<String>,
     /// Whether priority classes are; of those that nobody names the default one counts.
     pub priority_classes: bool,
     /// Runtime classes by name.
@@ -86,18 +91,45 @@ impl Needs {
     #[must_use]
     pub fn of(files: &[File], settings: &dyn Fn(&str) -> Settings) -> Self {
         let mut needs = Self::default();
-        let mut made = BTreeSet::new();
+        let mut made = BTreeMap::new();
+        let mut on_hosts = Vec::new();
         for file in files {
             let settings = settings(file.source.name());
             for object in file.stream.documents.iter().flat_map(objects) {
                 needs.add(&object, &settings);
                 if is_namespace(&object) {
-                    made.extend(object.name.map(str::to_owned));
+                    made.extend(object.name.map(|name| (name, object.node)));
+                }
+                if pod_template(&object).is_some_and(|pod| !asks_beyond(&pod, None).is_empty()) {
+                    let namespace = namespace_of(&object, &settings).to_owned();
+                    on_hosts.push((namespace, settings.host_accounts));
                 }
             }
         }
-        needs.namespaces.retain(|name| !made.contains(name));
+        needs.namespaces.retain(|name| !made.contains_key(name.as_str()));
+        for (name, default) in on_hosts {
+            let known = made.get(name.as_str());
+            if policy_of(&name, known.copied(), default).mode != Mode::Off {
+                needs.access.insert(name);
+            } else if known.is_none() {
+                needs.host_accounts.insert(name);
+            }
+        }
         needs
+    }
+
+    /// The namespaces of [`host_accounts`](Self::host_accounts) in which the labels that were read ask for it: what there is to
+    /// read beside [`access`](Self::access).
+    #[must_use]
+    pub fn strict(&self, read: &File) -> BTreeSet<String> {
+        let objects = read.stream.documents.iter().flat_map(objects);
+        let namespaces = objects.filter(is_namespace).filter_map(|object| {
+            let name = object.name?;
+            let is_strict = policy_of(name, Some(object.node), Mode::Off).mode != Mode::Off;
+            (is_strict && self.host_accounts.contains(name) && !self.access.contains(name))
+                .then(|| name.to_owned())
+        });
+        namespaces.collect()
     }
 
     fn add(&mut self, object: &Object<'_>, settings: &Settings) {

@@ -1,5 +1,6 @@
 //! What is asked: of which cluster, with which nodes.
 
+use porthole_admission::host_accounts::Mode;
 use porthole_pod::pod_security::Configuration;
 use porthole_pod::{NodeSetup, Options};
 
@@ -12,6 +13,8 @@ pub struct Settings {
     pub node: NodeSetup,
     /// What the cluster's administrator set for Pod Security.
     pub pod_security: Configuration,
+    /// What becomes of pods that ask for accounts of their nodes that they may not use, in namespaces whose labels do not say.
+    pub host_accounts: Mode,
     /// The namespace of objects that name none.
     pub namespace: String,
     /// Rules that are not reported.
@@ -24,6 +27,7 @@ impl Default for Settings {
             options: Options::default(),
             node: NodeSetup::default(),
             pod_security: Configuration::default(),
+            host_accounts: Mode::default(),
             namespace: "default".to_owned(),
             ignore: Vec::new(),
         }

@@ -185,6 +185,18 @@ impl<'a> World<'a> {
         &self.live_classes
     }
 
+    /// Roles and bindings.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Whether a cluster was read and not all of its roles and bindings.
+    #[must_use]
+    pub fn may_lack_access(&self) -> bool {
+        self.live.is_some() && !self.knows(Part::Access)
+    }
+
     /// What the GMSA webhook knows here.
     #[must_use]
     pub fn surroundings(&self) -> Surroundings<'_> {

@@ -1,13 +1,12 @@
 //! By what the API server asks the server.
 
+use porthole_admission::{LEFT_ALONE, WEBHOOK as PODS};
 use serde_json::{Map, Value, json};
 
 use crate::conditions;
 use crate::object::{Kind, Object};
 use crate::settings::{Certificates, Settings};
 
-/// What is asked about pods.
-const PODS: &str = "webhook.porthole.dev";
 /// What is asked about everything else that can bring annotations to a pod.
 const ANNOTATIONS: &str = "annotations.porthole.dev";
 
@@ -134,7 +133,7 @@ fn webhook(
 /// Which namespaces are looked at. Neither the cluster's own nor the server's, so that both can start while no server
 /// answers.
 fn namespaces(settings: &Settings) -> Vec<Value> {
-    let mut excluded = vec!["kube-system", settings.namespace.as_str()];
+    let mut excluded = vec![LEFT_ALONE, settings.namespace.as_str()];
     for namespace in &settings.excluded_namespaces {
         if !excluded.contains(&namespace.as_str()) {
             excluded.push(namespace);

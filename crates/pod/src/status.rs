@@ -141,6 +141,27 @@ impl Status {
         Self::failure(403, "Forbidden", message, Some(Self::details_of(resource, name)))
     }
 
+    /// The answer to an object of the core group that the webhook of that name refuses with 403, for the first of these
+    /// findings and because of all of them.
+    #[must_use]
+    pub fn denied_by(webhook: &str, resource: &'static str, name: &str, findings: &[Finding]) -> Self {
+        let first = findings.first().map(Finding::body).unwrap_or_default();
+        let message = format!(
+            "admission webhook {} denied the request: {first}",
+            go_quote(webhook)
+        );
+        let causes = findings.iter().map(|finding| Cause {
+            reason: ErrorKind::Forbidden.reason(),
+            message: finding.body(),
+            field: finding.field.clone(),
+        });
+        let details = Details {
+            causes: causes.collect(),
+            ..Self::details_of(resource, name)
+        };
+        Self::failure(403, "Forbidden", message, Some(details))
+    }
+
     /// The answer where an object of the core group is not there: `namespaces "team" not found`.
     #[must_use]
     pub fn not_found(resource: &'static str, name: &str) -> Self {

@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use porthole_manifest::{Limits, objects, parse};
 use porthole_tests::program;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bed::Bed;
 
@@ -39,6 +40,40 @@ impl Bed {
         (output.status.success(), told)
     }
 
+    /// What the API server answers to the pod, and what `porthole check` says that it does.
+    fn both_answers(&self) -> [Value; 2] {
+        let stream = parse(POD, &Limits::default());
+        let pod = objects(&stream.documents[0])[0].node.to_json().to_string();
+        let path = "/api/v1/namespaces/shop/pods?dryRun=All&fieldValidation=Strict";
+        let answer = self.client.post(path, &pod).unwrap();
+        let mut status = answer.json().unwrap();
+        if answer.code == 201 {
+            status = Value::Null;
+        }
+        let server = json!({"code": answer.code, "status": status, "warnings": answer.warnings});
+
+        let mut check = Command::new(program::host("porthole").unwrap());
+        check.args(["check", "-o", "status", "--cluster", "--kubeconfig"]);
+        check.arg(self.server.kubeconfig()).arg("-");
+        let output = piped(check, POD.as_bytes());
+        // The webhook is called here as the existing one is.
+        let said = String::from_utf8(output.stdout).unwrap();
+        let said = said.replace(
+            "webhook.porthole.dev",
+            "admission-webhook.windows-gmsa.sigs.k8s.io",
+        );
+        let mut line: Value = serde_json::from_str(&said)
+            .unwrap_or_else(|error| panic!("{error}: {said} {}", String::from_utf8_lossy(&output.stderr)));
+        let told = ["code", "status", "warnings"].map(|key| (key.to_owned(), line[key].take()));
+        [server, Value::Object(told.into_iter().collect())]
+    }
+
+    fn agree(&self) -> Value {
+        let [server, check] = self.both_answers();
+        assert_eq!(server, check);
+        server
+    }
+
     fn label(&self, mode: &str) {
         let label = format!("porthole.dev/host-accounts={mode}");
         let output = self.kubectl(&["label", "--overwrite", "namespace", "shop", &label], b"");
@@ -70,8 +105,12 @@ fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
     // What was allowed is not forgotten by itself.
     let bed = Bed::new(&["--access-cache=600"]);
     bed.register();
+    let account = r#"{"metadata": {"name": "web"}}"#;
+    let path = "/api/v1/namespaces/shop/serviceaccounts";
+    assert_eq!(bed.client.post(path, account).unwrap().code, 201);
     let (admitted, told) = bed.create_agent();
     assert!(admitted, "without a label nobody asks: {told}");
+    assert_eq!(bed.agree()["code"], 201);
 
     bed.label("warn");
     let told = bed.until("kubectl to be warned", |bed| {
@@ -80,6 +119,7 @@ fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
         told.contains("Warning: ").then_some(told)
     });
     assert!(told.contains(&format!("Warning: {REFUSED}")), "{told}");
+    assert_eq!(bed.agree()["code"], 201);
 
     bed.label("enforce");
     let told = bed.until("the pod to be refused", |bed| {
@@ -89,6 +129,11 @@ fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
     assert!(told.contains(&format!("denied the request: {REFUSED}")), "{told}");
     let help = "bind a ClusterRole with the verb `use` on `hostaccounts.porthole.dev` named `nt authority\\local service`";
     assert!(told.contains(help), "all of it is told: {told}");
+    let answer = bed.agree();
+    assert_eq!(
+        answer["status"]["details"]["causes"].as_array().map(Vec::len),
+        Some(2)
+    );
 
     let kubeconfig = bed.server.kubeconfig();
     let kubeconfig = kubeconfig.to_str().unwrap();
@@ -123,6 +168,13 @@ fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
         "{said}"
     );
     bed.until("the pod to be admitted", |bed| bed.create_agent().0.then_some(()));
+    assert_eq!(bed.agree()["code"], 201);
+    bed.label("Enforced");
+    bed.until("the label to be told", |bed| {
+        bed.create_agent().1.contains("\"Enforced\"").then_some(())
+    });
+    assert_eq!(bed.agree()["code"], 201);
+    bed.label("enforce");
 
     // Who may not ask cannot be told.
     let output = bed.kubectl(&["config", "view", "--raw", "-o", "json"], b"");

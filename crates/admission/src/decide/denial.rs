@@ -61,7 +61,7 @@ impl Problem {
 }
 
 /// How many problems an answer tells of.
-const MOST: usize = 100;
+pub const MOST_PROBLEMS: usize = 100;
 
 /// What has been found to be wrong.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Problems {
     /// Whether no more are told. Then nobody is to be asked for more, either: a pod may name a spec in each of thousands of
     /// containers.
     pub(super) fn are_enough(&self) -> bool {
-        self.told.len() >= MOST
+        self.told.len() >= MOST_PROBLEMS
     }
 }
 

@@ -5,7 +5,7 @@ use porthole_pod::go_quote;
 use super::denial::{Problem, Problems};
 use super::lookup::{CannotTell, Namespaces, Usable, Uses};
 use super::pod::Pod;
-use crate::host_accounts::{Ask, Mode, asks_beyond};
+use crate::host_accounts::{Ask, MOST_TOLD, Mode, asks_beyond};
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,6 @@ pub enum Outcome {
     /// Nobody can tell.
     Unknown,
 }
-
-/// How many accounts are told of where the pod is admitted nevertheless.
-const MOST: usize = 20;
 
 /// What is told beside the answer.
 #[derive(Debug, Default)]
@@ -63,7 +60,7 @@ pub(super) fn check(
     let mut told: Vec<String> = Vec::new();
     let mut is_unknown = false;
     for ask in &asks {
-        if problems.are_enough() || told.len() >= MOST {
+        if problems.are_enough() || told.len() >= MOST_TOLD {
             break;
         }
         let problem = uses.problem(Usable::HostAccount, &ask.account, &ask.field);

@@ -86,42 +86,73 @@ impl Connected {
 
     /// Reads what files need. What whoever asks may not read, and what the cluster does not know, is told and left out.
     pub(super) fn read(&self, needs: &Needs, global: &Global) -> Result<Live, Failure> {
-        let questions = questions(needs);
-        let answers = parallel::map(&questions, |(_, question)| question.ask(&self.client));
-        let mut live = Live {
-            complete: Part::ALL.into_iter().collect(),
-            ..Live::default()
-        };
-        let (mut found, mut old) = (Vec::new(), Vec::new());
-        let mut told = BTreeSet::new();
+        let mut reading = Reading::default();
+        let found = reading.ask(self, &questions(needs), global)?;
+        let first = file(found)?;
+        // Where the cluster's own namespaces ask for it.
+        let strict = needs.strict(&first);
+        let mut asked = Vec::new();
+        ask_access(&strict, needs.access.is_empty(), &mut asked);
+        let second = file(reading.ask(self, &asked, global)?)?;
+        if global.verbose > 0 {
+            note(&format!(
+                "{} objects of the cluster were read for the files, and {} that they change",
+                reading.count,
+                reading.old.len()
+            ));
+        }
+        let mut complete: BTreeSet<Part> = Part::ALL.into_iter().collect();
+        complete.retain(|part| !reading.lacking.contains(part));
+        Ok(Live {
+            files: vec![first, second],
+            old: vec![file(reading.old)?],
+            complete,
+        })
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    /// How many objects that files refer to.
+    count: usize,
+    /// Objects that files change.
+    old: Vec<Value>,
+    /// What cannot be read.
+    lacking: BTreeSet<Part>,
+    told: BTreeSet<(String, Option<String>)>,
+}
+
+impl Reading {
+    /// Asks side by side. What files refer to is returned.
+    fn ask(
+        &mut self,
+        cluster: &Connected,
+        questions: &[(Option<Part>, Question<'_>)],
+        global: &Global,
+    ) -> Result<Vec<Value>, Failure> {
+        let answers = parallel::map(questions, |(_, question)| question.ask(&cluster.client));
+        let mut found = Vec::new();
         for ((part, question), answer) in questions.iter().zip(answers) {
             match (answer, part) {
                 (Ok(objects), Some(_)) => found.extend(objects),
-                (Ok(objects), None) => old.extend(objects.into_iter().map(as_applied)),
+                (Ok(objects), None) => self.old.extend(objects.into_iter().map(as_applied)),
                 // What can only be sent, or is no longer served, is not there.
                 (Err(error), None) if cannot_be_kept(&error) => {}
                 (Err(error), _) if error.is_of_one_kind() => {
-                    if let Some(part) = part {
-                        live.complete.remove(part);
-                    }
+                    self.lacking.extend(part);
                     // Of one kind one is told.
-                    if told.insert(question.place()) {
+                    let (kind, namespace) = question.place();
+                    let place = (kind.to_owned(), namespace.map(str::to_owned));
+                    if self.told.insert(place) {
                         unread(&error, global);
                     }
                 }
                 (Err(error), _) => return Err(Failure::of_cluster(error)),
             }
         }
-        if global.verbose > 0 {
-            note(&format!(
-                "{} objects of the cluster were read for the files, and {} that they change",
-                found.len(),
-                old.len()
-            ));
-        }
-        live.files.push(file(found)?);
-        live.old.push(file(old)?);
-        Ok(live)
+        self.count += found.len();
+        Ok(found)
     }
 }
 
@@ -152,16 +183,8 @@ fn questions(needs: &Needs) -> Vec<(Option<Part>, Question<'_>)> {
         let question = Question::AllOrNamed(Resource::CREDENTIAL_SPECS, &needs.credential_specs);
         ask(Part::CredentialSpecs, question);
     }
-    if !needs.access.is_empty() {
-        for resource in [Resource::CLUSTER_ROLES, Resource::CLUSTER_ROLE_BINDINGS] {
-            ask(Part::Access, Question::All(resource, None));
-        }
-    }
-    for namespace in &needs.access {
-        for resource in [Resource::ROLES, Resource::ROLE_BINDINGS] {
-            ask(Part::Access, Question::All(resource, Some(namespace)));
-        }
-    }
+    ask_access(&needs.access, true, &mut questions);
+    let mut ask = |part, question| questions.push((Some(part), question));
     if needs.priority_classes {
         ask(
             Part::PriorityClasses,
@@ -177,6 +200,25 @@ fn questions(needs: &Needs) -> Vec<(Option<Part>, Question<'_>)> {
     let own = needs.objects.iter();
     questions.extend(own.map(|object| (None, Question::Own(object, kinds::resource(object.kind)))));
     questions
+}
+
+/// Who may do what in these namespaces, and in all of them unless that is asked for already.
+fn ask_access<'n>(
+    namespaces: &'n BTreeSet<String>,
+    everywhere: bool,
+    questions: &mut Vec<(Option<Part>, Question<'n>)>,
+) {
+    let mut ask = |question| questions.push((Some(Part::Access), question));
+    if everywhere && !namespaces.is_empty() {
+        for resource in [Resource::CLUSTER_ROLES, Resource::CLUSTER_ROLE_BINDINGS] {
+            ask(Question::All(resource, None));
+        }
+    }
+    for namespace in namespaces {
+        for resource in [Resource::ROLES, Resource::ROLE_BINDINGS] {
+            ask(Question::All(resource, Some(namespace)));
+        }
+    }
 }
 
 impl Question<'_> {

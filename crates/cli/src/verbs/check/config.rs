@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use porthole_check::HostAccounts;
 use porthole_pod::pod_security::LevelVersion;
 use porthole_pod::{Containerd, Version};
 use serde::Deserialize;
@@ -30,6 +31,7 @@ struct Written {
     namespace: Option<String>,
     ignore: Vec<String>,
     feature_gates: BTreeMap<String, bool>,
+    host_accounts: Option<String>,
     pod_security: Option<String>,
     /// A file, from the settings file's directory.
     pod_security_config: Option<PathBuf>,
@@ -48,6 +50,7 @@ pub(crate) struct Asked {
     /// Rules that nobody wants to hear of.
     pub(super) ignore: Vec<String>,
     pub(super) feature_gates: BTreeMap<String, bool>,
+    pub(super) host_accounts: Option<String>,
     pub(super) pod_security: Option<String>,
 }
 
@@ -63,6 +66,7 @@ struct OfPaths {
     namespace: Option<String>,
     ignore: Vec<String>,
     feature_gates: BTreeMap<String, bool>,
+    host_accounts: Option<String>,
     pod_security: Option<String>,
 }
 
@@ -95,6 +99,7 @@ impl Asked {
         self.ignore.extend(other.ignore.iter().cloned());
         self.feature_gates
             .extend(other.feature_gates.iter().map(|(name, on)| (name.clone(), *on)));
+        self.host_accounts = other.host_accounts.clone().or(self.host_accounts);
         self.pod_security = other.pod_security.clone().or(self.pod_security);
         self
     }
@@ -159,6 +164,7 @@ impl Config {
                 namespace: of.namespace,
                 ignore: of.ignore,
                 feature_gates: of.feature_gates,
+                host_accounts: of.host_accounts,
                 pod_security: of.pod_security,
             };
             check(&asked).map_err(|error| Failure::unasked(format!("{}: {error}", doing())))?;
@@ -172,6 +178,7 @@ impl Config {
             namespace: written.namespace,
             ignore: written.ignore,
             feature_gates: written.feature_gates,
+            host_accounts: written.host_accounts,
             pod_security: written.pod_security,
         };
         check(&asked).map_err(|error| Failure::unasked(format!("{}: {error}", doing())))?;
@@ -234,6 +241,10 @@ fn check(asked: &Asked) -> Result<(), String> {
     }
     if let Some(release) = &asked.containerd {
         release.parse::<Containerd>().map_err(|error| error.to_string())?;
+    }
+    if let Some(mode) = &asked.host_accounts {
+        mode.parse::<HostAccounts>()
+            .map_err(|error| format!("hostAccounts `{mode}`: {error}"))?;
     }
     if let Some(level) = &asked.pod_security {
         level.parse::<LevelVersion>()?;

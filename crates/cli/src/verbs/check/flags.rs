@@ -10,6 +10,7 @@ use porthole_pod::{Containerd, Gates, NodeSetup, Options, Version};
 use super::config::{Asked, Config};
 use super::pod_security;
 use crate::failure::Failure;
+use crate::verbs::webhook::HostAccounts;
 
 /// The flags that say which cluster is asked.
 #[derive(Clone, Debug, Default, Args)]
@@ -35,6 +36,10 @@ pub(crate) struct Flags {
     /// Feature gates of the API server, as its own flag takes them
     #[arg(long, value_name = "NAME=BOOL,…")]
     pub(super) feature_gates: Option<String>,
+    /// What becomes of pods whose service account may not use the accounts of their nodes that they ask for, in namespaces
+    /// without the label porthole.dev/host-accounts [default: off]
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub(super) host_accounts: Option<HostAccounts>,
     /// What Pod Security holds namespaces to whose labels do not say: privileged, baseline or restricted, with a version
     /// such as v1.28 or latest
     #[arg(long, value_name = "LEVEL[:VERSION]")]
@@ -102,6 +107,7 @@ impl Flags {
             gates: self.gates(asked, &cluster.told).unwrap_or_default(),
             ..Options::of(version)
         };
+        let host_accounts = asked.host_accounts.as_deref().and_then(|mode| mode.parse().ok());
         let mut pod_security = cluster.pod_security.clone();
         let level = asked.pod_security.as_deref().and_then(|level| level.parse().ok());
         if let Some(level) = self.pod_security.or(level) {
@@ -114,6 +120,11 @@ impl Flags {
                 .with_containerd(self.containerd.or(containerd).unwrap_or_default()),
             options,
             pod_security,
+            host_accounts: self
+                .host_accounts
+                .map(Into::into)
+                .or(host_accounts)
+                .unwrap_or_default(),
             namespace: namespace.map_or_else(|| "default".to_owned(), Clone::clone),
             ignore: self.ignore.iter().chain(&asked.ignore).cloned().collect(),
         }
