@@ -6,6 +6,8 @@
 mod answers;
 #[path = "kubernetes_webhook/bed.rs"]
 mod bed;
+#[path = "kubernetes_webhook/cases.rs"]
+mod cases;
 #[path = "kubernetes_webhook/generated.rs"]
 mod generated;
 #[path = "kubernetes_webhook/host_accounts.rs"]

@@ -19,6 +19,8 @@ use bed::Bed;
 const SECRET: &str = "hunter2";
 /// By how much the memory of a server may grow that has seen all of it before, in KiB: threads have pieces of their own.
 const GROWTH: u64 = 24 << 10;
+/// The same where each body is as long as one may be: less than what two rounds of them would leave behind.
+const GROWTH_OF_ROUNDS: u64 = 64 << 10;
 
 fn pod() -> Value {
     let spec = json!({"gmsaCredentialSpecName": "webapp1"});
@@ -45,8 +47,12 @@ fn review(object: &Value) -> Value {
 /// The same with another value at a place.
 fn with(path: &str, value: Value) -> String {
     let mut review = review(&pod());
-    let (parent, key) = path.rsplit_once('/').unwrap();
-    review.pointer_mut(parent).unwrap()[key] = value;
+    if let Some(there) = review.pointer_mut(path) {
+        *there = value;
+    } else {
+        let (parent, key) = path.rsplit_once('/').unwrap();
+        review.pointer_mut(parent).unwrap()[key] = value;
+    }
     review.to_string()
 }
 
@@ -196,6 +202,52 @@ fn each_bad_review_has_its_clear_answer() {
     bed.is_well(SECRET);
 }
 
+#[test]
+fn only_what_is_not_there_does_not_exist_and_no_text_is_a_format() {
+    let bed = Bed::start();
+    let place = "/request/object/spec/securityContext/windowsOptions/gmsaCredentialSpecName";
+    let (code, said) = refused(&bed, "/mutate", with(place, json!("gone")).as_bytes(), "0a1b");
+    assert_eq!((code, said.as_str()), (404, "cred spec gone does not exist"));
+    for spec in ["forbidden", "short", "wordless", "page", "nonsense"] {
+        let (code, said) = refused(&bed, "/mutate", with(place, json!(spec)).as_bytes(), "0a1b");
+        let begins = format!("unable to retrieve the contents of cred spec {spec}: ");
+        assert!(
+            code == 500 && said.starts_with(&begins) && said.len() > begins.len(),
+            "{code} {said}"
+        );
+    }
+    let account = |name: &str| {
+        let mut object = pod();
+        object["spec"]["serviceAccountName"] = json!(name);
+        let held = "{\"CmsPlugins\":[\"ActiveDirectory\"]}";
+        object["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"] = json!(held);
+        refused(&bed, "/validate", review(&object).to_string().as_bytes(), "0a1b")
+    };
+    for (name, reason) in [
+        ("quota", ", reason: \"quota 100% used: %s%d \\\"x\\\"\""),
+        ("denied", ""),
+        ("%s", ""),
+    ] {
+        let (code, said) = account(name);
+        let expected = format!(
+            "service account \"{name}\" is not authorized to `use` GMSA cred spec \"webapp1\"{reason}"
+        );
+        assert_eq!((code, said), (403, expected));
+    }
+    // Neither an outage nor a review without an answer is a refusal.
+    let (code, said) = account("silent");
+    assert!(
+        code == 503 && said.ends_with("the API server's review has no answer"),
+        "{code} {said}"
+    );
+    let (code, said) = account("away");
+    assert!(
+        code == 503 && said.starts_with("cannot tell whether service account \"away\" is authorized"),
+        "{code} {said}"
+    );
+    bed.is_well(SECRET);
+}
+
 /// A pod of so many containers, each of which names a credential spec.
 fn crowd(count: usize, spec: &str) -> String {
     let container = |at: usize| {
@@ -250,7 +302,7 @@ fn what_is_enormous_is_answered_in_time_and_given_back() {
         (0..rounds).map(after).collect()
     };
     let (first, then) = (memories(2), memories(3));
-    let is_flat = then.iter().min().unwrap() < &(first.iter().max().unwrap() + GROWTH);
+    let is_flat = then.iter().min().unwrap() < &(first.iter().max().unwrap() + GROWTH_OF_ROUNDS);
     assert!(is_flat, "from {first:?} KiB to {then:?} KiB");
     bed.is_well(SECRET);
 }

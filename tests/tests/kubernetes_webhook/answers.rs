@@ -12,12 +12,14 @@ use porthole_tests::kubernetes::Answer;
 use porthole_tests::program;
 use serde_json::{Value, json};
 
-use super::bed::{Bed, CLUSTER, PODS, response};
+use super::bed::{Bed, CLUSTER, response};
 use super::generated::{self, SPECS, UNASKABLE};
 
 const MORE: &str = include_str!("answers.yaml");
 /// How many pods are asked about.
-const PODS_ASKED: u64 = 400;
+const PODS_ASKED: u64 = 350;
+/// How many beside them that may ask for accounts of their nodes.
+const HOST_PODS_ASKED: u64 = 150;
 const WEBHOOK: &str = "admission webhook \"admission-webhook.windows-gmsa.sigs.k8s.io\" denied the request: ";
 
 /// What is wrong, with the field that it is wrong at.
@@ -38,7 +40,9 @@ struct Finding {
     rule: String,
     field: String,
     message: String,
+    /// What to try, in the webhook's words.
     help: Option<String>,
+    is_error: bool,
 }
 
 impl Finding {
@@ -47,17 +51,25 @@ impl Finding {
         let rule = text("rule")?;
         // What older webhooks do is no answer of this one.
         (finding["enforcer"] == "webhook" && rule != "gmsa-not-looked-at").then_some(())?;
+        let help = text("help");
         Some(Self {
             rule,
             field: text("field")?,
             message: text("message")?,
-            help: text("help"),
+            // Behind it `check` says how strict the namespace is.
+            help: help.map(|help| {
+                help.split("; the namespace ")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            }),
+            is_error: finding["severity"] == "error",
         })
     }
 
     fn code(&self) -> u64 {
         match self.rule.as_str() {
-            "gmsa-unauthorized" => 403,
+            "gmsa-unauthorized" | "host-account-unauthorized" => 403,
             "gmsa-spec-unknown" => 404,
             "gmsa-spec-empty" => 417,
             "gmsa-contents-differ" | "gmsa-name-missing" => 422,
@@ -70,8 +82,13 @@ impl Finding {
         self.field.rsplit_once('.').unwrap().0
     }
 
-    fn is_ephemeral(&self) -> bool {
-        self.field.starts_with("spec.ephemeralContainers")
+    fn is_of_host_account(&self) -> bool {
+        self.rule == "host-account-unauthorized"
+    }
+
+    /// Whether the existing webhook refuses it, too.
+    fn is_known(&self) -> bool {
+        !self.is_of_host_account() && !self.field.starts_with("spec.ephemeralContainers")
     }
 }
 
@@ -80,6 +97,7 @@ struct Checked {
     pod: Value,
     code: u64,
     status: Value,
+    warnings: Vec<String>,
     findings: Vec<Finding>,
     /// The fields that the API server refuses.
     wrong: Vec<String>,
@@ -101,15 +119,36 @@ impl Checked {
         refusal(&self.findings.iter().filter(fills).collect::<Vec<_>>(), false)
     }
 
-    /// What `/validate` refuses: of each level the first thing that is wrong, since who may not use a spec is told nothing of it.
+    /// What `/validate` refuses: of each level the first thing that is wrong, since who may not use a spec is told nothing of it;
+    /// and then host accounts, where the namespace is strict about them.
     fn validate(&self) -> Option<Refusal> {
+        let (of_host, of_specs): (Vec<&Finding>, Vec<&Finding>) = self
+            .findings
+            .iter()
+            .partition(|finding| finding.is_of_host_account());
         let mut told: Vec<&Finding> = Vec::new();
-        for finding in &self.findings {
+        for finding in of_specs {
             if told.iter().all(|other| other.level() != finding.level()) {
                 told.push(finding);
             }
         }
-        refusal(&told, true)
+        let (refused, warned): (Vec<&Finding>, Vec<&Finding>) =
+            of_host.into_iter().partition(|finding| finding.is_error);
+        told.extend(refused);
+        let mut refusal = refusal(&told, true)?;
+        // Where the namespace only warns, that is told beside.
+        for finding in warned {
+            if !refusal.help.contains(&finding.message) {
+                refusal.help.push(finding.message.clone());
+            }
+        }
+        Some(refusal)
+    }
+
+    /// Whether the API server itself lets it pass: a refusal for host accounts is part of what `check` says of the whole.
+    fn passes(&self) -> bool {
+        let message = self.status["message"].as_str().unwrap_or_default();
+        self.code == 201 || message.starts_with("admission webhook ")
     }
 
     /// The fields of names that no API server can be asked for.
@@ -139,7 +178,7 @@ impl Checked {
 
 /// The answer that is made of findings: that of the existing webhook, which knows no ephemeral containers, where it has one.
 fn refusal(findings: &[&Finding], with_help: bool) -> Option<Refusal> {
-    let known = findings.iter().find(|finding| !finding.is_ephemeral());
+    let known = findings.iter().find(|finding| finding.is_known());
     let first = known.or(findings.first())?;
     let mut help: Vec<String> = Vec::new();
     for finding in findings.iter().filter(|_| with_help) {
@@ -178,6 +217,11 @@ fn refused(status: &Value, message: &str, warnings: &[String]) -> Refusal {
     }
 }
 
+fn texts(list: &Value) -> Vec<String> {
+    let texts = list.as_array().into_iter().flatten();
+    texts.map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
 /// `porthole check` over the cluster's files and the pods.
 fn check(pods: &[Value]) -> Vec<Checked> {
     let directory = tempfile::tempdir().unwrap();
@@ -211,6 +255,7 @@ fn check(pods: &[Value]) -> Vec<Checked> {
             pod: pod.clone(),
             code: object["answer"]["code"].as_u64().unwrap(),
             status: object["answer"]["status"].clone(),
+            warnings: texts(&object["answer"]["warnings"]),
             findings: findings.iter().filter_map(Finding::read).collect(),
             wrong: refused
                 .filter_map(|finding| Some(finding["field"].as_str()?.to_owned()))
@@ -243,7 +288,7 @@ fn review_of(pod: &Value) -> String {
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {
             "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
-            "namespace": "shop", "object": pod,
+            "namespace": pod["metadata"]["namespace"], "object": pod,
         },
     })
     .to_string()
@@ -256,6 +301,8 @@ struct Seen {
     by_mutate: usize,
     by_server: usize,
     by_validate: usize,
+    by_host_accounts: usize,
+    warned: usize,
     causes: usize,
     unaskable: usize,
 }
@@ -267,6 +314,12 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
+    fn create(&self, pod: &Value) -> Answer {
+        let namespace = pod["metadata"]["namespace"].as_str().unwrap();
+        let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+        self.bed.client.post(&path, &pod.to_string()).unwrap()
+    }
+
     fn both(&mut self, checked: &Checked) {
         let unaskable = checked.unaskable();
         if unaskable.is_empty() {
@@ -281,8 +334,8 @@ impl Asker<'_> {
             unaskable.iter().all(|field| checked.wrong.contains(field)),
             "{unaskable:?}"
         );
-        assert_ne!(checked.code, 201);
-        let answer = self.bed.client.post(PODS, &checked.pod.to_string()).unwrap();
+        assert!(!checked.passes());
+        let answer = self.create(&checked.pod);
         assert!((400..=500).contains(&answer.code), "{}", answer.body);
     }
 
@@ -298,8 +351,7 @@ impl Asker<'_> {
         if answer["allowed"] == true {
             return Ok(patched(pod, &answer));
         }
-        let warnings = answer["warnings"].as_array().into_iter().flatten();
-        let warnings: Vec<String> = warnings.map(|text| text.as_str().unwrap().to_owned()).collect();
+        let warnings = texts(&answer["warnings"]);
         let status = &answer["status"];
         Err(refused(status, status["message"].as_str().unwrap(), &warnings))
     }
@@ -324,7 +376,7 @@ impl Asker<'_> {
 
     /// Holds the API server's answer against `check`.
     fn by_server(&mut self, checked: &Checked) {
-        let answer = self.bed.client.post(PODS, &checked.pod.to_string()).unwrap();
+        let answer = self.create(&checked.pod);
         let status = answer.json().unwrap();
         let of_webhook = |answer: &Answer| {
             let message = status["message"].as_str()?.strip_prefix(WEBHOOK)?;
@@ -334,12 +386,13 @@ impl Asker<'_> {
             self.seen.by_mutate += 1;
             self.seen.causes += expected.causes.len();
             assert_eq!(of_webhook(&answer), Some(expected));
-        } else if checked.code != 201 {
+        } else if !checked.passes() {
             self.seen.by_server += 1;
             assert_eq!(u64::from(answer.code), checked.code);
             assert_eq!(status["message"], checked.status["message"]);
         } else if let Some(mut expected) = checked.validate() {
             self.seen.by_validate += 1;
+            self.seen.by_host_accounts += usize::from(expected.message.contains("host account"));
             self.seen.causes += expected.causes.len();
             let mut found = of_webhook(&answer).unwrap_or_else(|| panic!("{status}"));
             // The server has warnings of its own.
@@ -349,6 +402,8 @@ impl Asker<'_> {
         } else {
             self.seen.admitted += 1;
             assert_eq!(answer.code, 201, "{status}");
+            self.seen.warned += usize::from(answer.warnings.iter().any(|text| text.contains("host account")));
+            assert_eq!(answer.warnings, checked.warnings);
             filled(&checked.pod, &status);
         }
     }
@@ -389,9 +444,9 @@ fn check_and_the_webhook_say_the_same_of_the_same_pods() {
     bed.fill(MORE);
     bed.register();
     let seed = seed();
-    let pods: Vec<Value> = (0..PODS_ASKED)
-        .map(|number| generated::pod(seed, number))
-        .collect();
+    let pods = (0..PODS_ASKED).map(|number| generated::pod(seed, number));
+    let host_pods = (0..HOST_PODS_ASKED).map(|number| generated::host_pod(seed, number));
+    let pods: Vec<Value> = pods.chain(host_pods).collect();
     let mut asker = Asker {
         agent: bed.webhook.agent(1).unwrap(),
         bed: &bed,
@@ -413,6 +468,8 @@ fn check_and_the_webhook_say_the_same_of_the_same_pods() {
         seen.by_server,
         seen.by_validate,
         seen.unaskable,
+        seen.by_host_accounts,
+        seen.warned,
     ];
     assert!(many.iter().all(|count| *count >= 5), "seed {seed}: {seen:?}");
 }

@@ -110,7 +110,7 @@ impl Bed {
                 "webhooks": [{
                     "name": "admission-webhook.windows-gmsa.sigs.k8s.io",
                     "clientConfig": {"url": format!("{url}/{path}"), "caBundle": bundle},
-                    "rules": [{"apiGroups": [""], "apiVersions": ["*"], "resources": ["pods"],
+                    "rules": [{"apiGroups": [""], "apiVersions": ["*"], "resources": ["pods", "pods/ephemeralcontainers"],
                         "operations": ["CREATE", "UPDATE"]}],
                     "failurePolicy": policy, "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
                 }],

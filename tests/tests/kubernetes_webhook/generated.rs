@@ -177,3 +177,69 @@ pub(super) fn pod(seed: u64, number: u64) -> Value {
         "spec": spec,
     })
 }
+
+/// Accounts as people write them.
+const HOST_ACCOUNTS: [&str; 10] = [
+    "NT AUTHORITY\\SYSTEM",
+    "LocalSystem",
+    "NT AUTHORITY\\Local service",
+    "ContainerAdministrator",
+    "ContainerUser",
+    "BUILTIN\\Administrators",
+    "CORP\\web$",
+    "administrator",
+    "operators",
+    "S-1-5-18",
+];
+
+/// The pod of that number that may ask for accounts of its node, in a namespace that is strict or warns.
+pub(super) fn host_pod(seed: u64, number: u64) -> Value {
+    let mut random = Rng::with_seed(seed.wrapping_mul(7_000_003).wrapping_add(number));
+    let random = &mut random;
+    let host_process = chance(random, 60);
+    let windows = |random: &mut Rng, is_pod: bool| {
+        let mut options = Map::new();
+        if host_process && is_pod {
+            options.insert("hostProcess".to_owned(), true.into());
+        }
+        if chance(random, 60) {
+            options.insert("runAsUserName".to_owned(), pick(random, &HOST_ACCOUNTS).into());
+        }
+        if !host_process && chance(random, 40) {
+            options.insert("gmsaCredentialSpecName".to_owned(), name(random).into());
+            if chance(random, 30) {
+                options.insert("gmsaCredentialSpec".to_owned(), "{\"A\":1}".into());
+            }
+        }
+        json!({"windowsOptions": options})
+    };
+    let containers = |random: &mut Rng, count: usize, what: &str| -> Vec<Value> {
+        let container = |at| json!({"name": format!("{what}{at}"), "image": "i", "securityContext": windows(random, false)});
+        (0..count).map(container).collect()
+    };
+    let count = random.usize(1..3);
+    let mut spec = json!({
+        "serviceAccountName": pick(random, &["web", "ops", "nobody"]),
+        "securityContext": windows(random, true),
+        "containers": containers(random, count, "c"),
+        // Where the one goes without the other, the API server refuses the pod.
+        "hostNetwork": host_process != chance(random, 5),
+    });
+    if chance(random, 30) {
+        spec["initContainers"] = containers(random, 1, "i").into();
+    }
+    let mut metadata = json!({
+        "name": format!("h{number}"), "namespace": pick(random, &["strict", "strict", "warned"]),
+    });
+    if chance(random, 10) {
+        let annotation = pick(
+            random,
+            &[
+                "microsoft.com/hostprocess-inherit-user",
+                "microsoft.com/hostprocess-container",
+            ],
+        );
+        metadata["annotations"] = json!({annotation: "true"});
+    }
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+}

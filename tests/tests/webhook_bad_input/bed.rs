@@ -212,8 +212,14 @@ async fn cluster(request: Request) -> Response {
             .unwrap_or_default();
         let mut review: Value = serde_json::from_slice(&body).unwrap_or_default();
         let user = review["spec"]["user"].as_str().unwrap_or_default();
-        let allowed = user.ends_with(":web");
-        review["status"] = json!({"allowed": allowed});
+        let account = user.rsplit(':').next().unwrap_or_default();
+        review["status"] = match account {
+            "away" => return (StatusCode::INTERNAL_SERVER_ERROR, "no").into_response(),
+            "quota" => json!({"allowed": false, "reason": "quota 100% used: %s%d \"x\""}),
+            "denied" => json!({"allowed": true, "denied": true}),
+            "silent" => json!({}),
+            _ => json!({"allowed": account == "web"}),
+        };
         return (StatusCode::CREATED, review.to_string()).into_response();
     }
     let spec = json!({"metadata": {"name": "webapp1", "resourceVersion": "1"}, "credspec": {"CmsPlugins": ["ActiveDirectory"]}});
@@ -223,10 +229,32 @@ async fn cluster(request: Request) -> Response {
         Vec::new()
     };
     if let Some((_, name)) = path.split_once("/gmsacredentialspecs/") {
-        let status = json!({"kind": "Status", "reason": "NotFound", "details": {"name": name}, "message": "no", "code": 404});
-        return (StatusCode::NOT_FOUND, status.to_string()).into_response();
+        let (status, text) = odd(name);
+        let status = StatusCode::from_u16(status).unwrap_or_default();
+        return (status, text).into_response();
     }
     json!({"metadata": {"resourceVersion": "1"}, "items": items})
         .to_string()
         .into_response()
+}
+
+/// What is answered for a credential spec that is not there, by its name.
+fn odd(name: &str) -> (u16, String) {
+    let status = |code: u16, message: &str| {
+        let status = json!({"kind": "Status", "message": message, "code": code});
+        (code, status.to_string())
+    };
+    match name {
+        // As an authoriser says it that misses a role.
+        "forbidden" => status(403, "RBAC: clusterrole \"y\" not found"),
+        "short" => status(500, "no"),
+        "wordless" => status(500, ""),
+        "page" => (404, "404 page not found".to_owned()),
+        "nonsense" => (200, "{\"credspec\": ".to_owned()),
+        "list" => (200, "[]".to_owned()),
+        _ => {
+            let status = json!({"kind": "Status", "reason": "NotFound", "details": {"name": name}, "message": "no", "code": 404});
+            (404, status.to_string())
+        }
+    }
 }
