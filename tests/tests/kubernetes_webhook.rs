@@ -8,6 +8,8 @@ mod answers;
 mod bed;
 #[path = "kubernetes_webhook/cases.rs"]
 mod cases;
+#[path = "kubernetes_webhook/checked.rs"]
+mod checked;
 #[path = "kubernetes_webhook/generated.rs"]
 mod generated;
 #[path = "kubernetes_webhook/host_accounts.rs"]
