@@ -67,6 +67,9 @@ struct Anchor {
     open: bool,
 }
 
+/// How many bytes of decoded texts are made room for at most before they are there.
+const MUCH: usize = 16 << 10;
+
 /// Reads one document after the other; its buffers are reused.
 pub(crate) struct Builder<'t> {
     text: &'t str,
@@ -126,21 +129,36 @@ impl<'t> Builder<'t> {
 
     /// Ends the document, and gives it where it holds more than null.
     pub(crate) fn finish(&mut self, index: usize) -> Option<Document> {
-        let empty = self.nodes.first().is_none_or(|root| {
-            let text = scalar_text(self.text, &self.decoded, *root);
-            self.nodes.len() == 1 && root.tag != Tag::Str && scalar::is_null(text)
-        });
-        let document = (!empty).then(|| Document {
+        let document = self.holds_something().then(|| Document {
             index,
             text: Arc::clone(&self.shared),
             // Exact copies, so that no document keeps more than it needs.
-            nodes: self.nodes.as_slice().into(),
+            nodes: self.nodes.clone(),
             decoded: std::mem::take(&mut self.decoded),
             duplicate_keys: std::mem::take(&mut self.duplicate_keys),
             comments: self.comments.as_slice().into(),
         });
         self.abandon();
         document
+    }
+
+    /// As [`finish`](Self::finish), for the only document: with all the room that was made for it.
+    pub(crate) fn finish_only(self) -> Option<Document> {
+        self.holds_something().then_some(Document {
+            index: 0,
+            text: self.shared,
+            nodes: self.nodes,
+            decoded: self.decoded,
+            duplicate_keys: self.duplicate_keys,
+            comments: self.comments.into(),
+        })
+    }
+
+    fn holds_something(&self) -> bool {
+        self.nodes.first().is_some_and(|root| {
+            let text = scalar_text(self.text, &self.decoded, *root);
+            self.nodes.len() > 1 || root.tag == Tag::Str || !scalar::is_null(text)
+        })
     }
 
     /// How many nodes there have been so far.
@@ -193,15 +211,17 @@ impl<'t> Builder<'t> {
             raw.shape = Shape::Decoded;
             raw.payload = count(self.decoded.spans.len());
             let begin = count(self.decoded.text.len());
+            if begin == 0 {
+                // Where there is one there are more, and none is longer than what it is written as.
+                let rest = self.text.len().saturating_sub(start);
+                self.decoded.text.reserve(text.len().max(rest.min(MUCH) / 2));
+            }
             self.decoded.text.push_str(text);
             self.decoded
                 .spans
                 .push(Span::new(begin, count(self.decoded.text.len())));
         }
         let node = self.push(raw)?;
-        if self.expects_key() {
-            self.name_key(text, raw, node)?;
-        }
         if anchor != 0 {
             self.anchors.push(Anchor {
                 id: anchor,
@@ -211,8 +231,25 @@ impl<'t> Builder<'t> {
                 open: false,
             });
         }
-        self.complete(span.end, 0, 0);
-        Ok(())
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        frame.end = span.end;
+        let Some(mapping) = &mut frame.mapping else {
+            return Ok(());
+        };
+        if !mapping.key_next {
+            end_value(&mut self.nodes, mapping);
+            return Ok(());
+        }
+        mapping.key = node;
+        mapping.key_next = false;
+        if raw.tag == Tag::Str {
+            self.nodes[frame.node as usize].keys |= key_bit(text);
+            self.keys.push(KeyPrint::new(text, node));
+            return Ok(());
+        }
+        self.name_key(text, raw, node)
     }
 
     pub(crate) fn start(&mut self, mapping: bool, flow: bool, span: Span, anchor: usize) -> Result<()> {
@@ -391,18 +428,13 @@ impl<'t> Builder<'t> {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
         };
-        if raw.tag == Tag::Str {
-            self.nodes[frame.node as usize].keys |= key_bit(text);
-            self.keys.push(KeyPrint::new(text, node));
-            return Ok(());
-        }
         if is_merge_key(text, raw) {
             if let Some(mapping) = &mut frame.mapping {
                 mapping.merging = true;
             }
             return Ok(());
         }
-        if scalar::is_null(text) {
+        if raw.tag != Tag::Str && scalar::is_null(text) {
             return refuse(
                 Span::new(raw.start, raw.end),
                 "a key may not be empty or null",
@@ -428,12 +460,10 @@ impl<'t> Builder<'t> {
         if mapping.key_next {
             // Keys are single nodes: it is the last.
             mapping.key = next - 1;
-        } else if let Some(key) = self.nodes.get_mut(mapping.key as usize)
-            && matches!(key.shape, Shape::Verbatim | Shape::Quoted)
-        {
-            key.payload = next;
+            mapping.key_next = false;
+        } else {
+            end_value(&mut self.nodes, mapping);
         }
-        mapping.key_next = !mapping.key_next;
     }
 
     fn find_duplicates(&mut self, from: u32) {
@@ -518,6 +548,17 @@ impl<'t> Builder<'t> {
         }
         Ok(())
     }
+}
+
+/// Notes that the value of the last key ends with the last node: the key is told where the next one is to be.
+fn end_value(nodes: &mut [Raw], mapping: &mut OpenMapping) {
+    let next = count(nodes.len());
+    if let Some(key) = nodes.get_mut(mapping.key as usize)
+        && matches!(key.shape, Shape::Verbatim | Shape::Quoted)
+    {
+        key.payload = next;
+    }
+    mapping.key_next = true;
 }
 
 /// Counts fit in 32 bits because the text does, and every node takes at least a byte of it or a bounded share.

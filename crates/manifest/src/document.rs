@@ -23,7 +23,7 @@ pub struct Stream {
 pub struct Document {
     pub(crate) index: usize,
     pub(crate) text: Arc<str>,
-    pub(crate) nodes: Box<[Raw]>,
+    pub(crate) nodes: Vec<Raw>,
     pub(crate) decoded: Decoded,
     pub(crate) duplicate_keys: Vec<DuplicateKey>,
     pub(crate) comments: Box<[Comment]>,

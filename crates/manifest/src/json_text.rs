@@ -39,9 +39,12 @@ pub fn parse_json(text: &str, limits: &Limits) -> Option<Document> {
     if scanner.at != text.len() {
         return None;
     }
-    let document = scanner.builder.finish(0)?;
+    let document = scanner.builder.finish_only()?;
     document.duplicate_keys.is_empty().then_some(document)
 }
+
+/// Most strings with escapes are shorter, in bytes.
+const ESCAPED: usize = 1024;
 
 /// What has been opened and not yet closed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,6 +165,7 @@ impl Scanner<'_> {
         let text = self.text;
         let bytes = text.as_bytes();
         self.unescaped.clear();
+        self.unescaped.reserve(ESCAPED);
         loop {
             self.unescaped.push_str(text.get(from..escape)?);
             if bytes[escape] == b'"' {

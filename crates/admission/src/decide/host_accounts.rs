@@ -63,7 +63,7 @@ pub(super) fn check(
         if problems.are_enough() || told.len() >= MOST_TOLD {
             break;
         }
-        let problem = uses.problem(Usable::HostAccount, &ask.account, &ask.field);
+        let problem = uses.problem(Usable::HostAccount, &ask.account, || ask.field.clone());
         let Some(problem) = problem.map(|problem| problem.own_if(true)) else {
             if !granted.contains(&ask.account.as_str()) {
                 granted.push(&ask.account);

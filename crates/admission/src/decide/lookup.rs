@@ -219,8 +219,13 @@ impl<'a> Uses<'a> {
         self.namespace
     }
 
-    /// What is wrong where the service account may not use it, or where nobody can tell.
-    pub(super) fn problem(&mut self, what: Usable, name: &str, field: &str) -> Option<Problem> {
+    /// What is wrong where the service account may not use it, or where nobody can tell. `field` is the one that asks.
+    pub(super) fn problem(
+        &mut self,
+        what: Usable,
+        name: &str,
+        field: impl FnOnce() -> String,
+    ) -> Option<Problem> {
         let (refused, unknown) = match what {
             Usable::CredentialSpec => (GMSA_UNAUTHORIZED.name, "gmsa-access-unavailable"),
             Usable::HostAccount => ("host-account-unauthorized", "host-account-access-unavailable"),
@@ -230,11 +235,11 @@ impl<'a> Uses<'a> {
             Ok(Answer::Refused(reason)) => {
                 let text = words::unauthorized(self.account, what, name, &reason);
                 let help = words::grant(self.account, self.namespace, what, name);
-                Some(Problem::new(refused, 403, field.to_owned(), text).with_help(help))
+                Some(Problem::new(refused, 403, field(), text).with_help(help))
             }
             Err(error) => {
                 let text = words::unsure(self.account, what, name, &error);
-                Some(Problem::new(unknown, 503, field.to_owned(), text))
+                Some(Problem::new(unknown, 503, field(), text))
             }
         }
     }

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::response::to_string;
 
+/// How many bytes an operation has without its text, mostly.
+const OPERATION: usize = 128;
+
 /// One operation: `add`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
@@ -71,7 +74,9 @@ impl Patch {
     /// The patch as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        to_string(&self.operations)
+        // Quotes within texts take two bytes.
+        let length = self.operations.len() * OPERATION + self.text_len * 5 / 4;
+        to_string(&self.operations, length)
     }
 }
 

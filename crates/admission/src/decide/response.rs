@@ -112,9 +112,13 @@ impl Decision {
                 warnings: &self.warnings,
             },
         };
-        to_string(&answer)
+        let length = ANSWER + answer.response.patch.as_ref().map_or(0, String::len);
+        to_string(&answer, length)
     }
 }
+
+/// How many bytes an answer has without its patch, mostly.
+const ANSWER: usize = 384;
 
 /// An `AdmissionReview` of the API `admission.k8s.io/v1`.
 #[derive(Serialize)]
@@ -158,7 +162,12 @@ impl Serialize for Annotations<'_> {
     }
 }
 
-/// The JSON of texts, numbers and what is made of them, whose keys are texts: nothing in it can fail.
-pub(super) fn to_string(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+/// The JSON of texts, numbers and what is made of them, whose keys are texts: nothing in it can fail. It will have about so
+/// many bytes.
+pub(super) fn to_string(value: &impl Serialize, length: usize) -> String {
+    let mut text = Vec::with_capacity(length);
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(_) => String::new(),
+    }
 }

@@ -76,8 +76,8 @@ impl Judge<'_, '_> {
 
     /// A level that names a spec. What is in the spec is nobody's business who may not use it.
     fn check_named(&mut self, level: &Level<'_>, spec: &str) -> Option<Problem> {
-        let field = level.field(NAME);
-        let unused = self.uses.problem(Usable::CredentialSpec, spec, &field);
+        let field = || level.field(NAME);
+        let unused = self.uses.problem(Usable::CredentialSpec, spec, field);
         if unused.is_some() {
             return unused;
         }
@@ -87,7 +87,7 @@ impl Judge<'_, '_> {
             Err(error) => {
                 let (code, text) = error.describe(spec);
                 // Without contents of its own the existing webhook does not look.
-                return Some(Problem::new(error.id(), code, field, text).own_if(held.is_none()));
+                return Some(Problem::new(error.id(), code, field(), text).own_if(held.is_none()));
             }
         };
         let Some(held) = held else {

@@ -19,6 +19,7 @@ const GATED: &[(&str, &str, &str)] = &[
     ("JobSpec", "maxFailedIndexes", "JobBackoffLimitPerIndex"),
     ("JobSpec", "podFailurePolicy", "JobPodFailurePolicy"),
     ("JobSpec", "podReplacementPolicy", "JobPodReplacementPolicy"),
+    ("JobSpec", "scheduling", "WorkloadWithJob"),
     ("JobSpec", "successPolicy", "JobSuccessPolicy"),
     ("Lifecycle", "stopSignal", "ContainerStopSignals"),
     (
