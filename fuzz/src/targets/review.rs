@@ -142,16 +142,16 @@ fn adds(object: &Value, patch: &str) {
     let mut object = object.clone();
     for operation in operations {
         assert_eq!(operation["op"], "add");
-        let path = operation["path"].as_str().expect("a path is a text");
-        let (parent, key) = path.rsplit_once('/').expect("a path begins with a slash");
+        let place = operation["path"].as_str().expect("a path is a text");
+        let (parent, key) = place.rsplit_once('/').expect("a path begins with a slash");
         let key = key.replace("~1", "/").replace("~0", "~");
         let parent = object.pointer_mut(parent).and_then(Value::as_object_mut);
-        let parent = parent.unwrap_or_else(|| panic!("there is no object for {path}"));
+        let parent = parent.unwrap_or_else(|| panic!("there is no object for {place}"));
         let before = parent.insert(key.clone(), operation["value"].clone());
         let is_ours = key.starts_with("porthole.dev/");
         assert!(
             is_ours || before.is_none_or(|before| before.is_null() || before == json!("")),
-            "{path} was there"
+            "{place} was there"
         );
     }
 }

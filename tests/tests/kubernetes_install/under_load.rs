@@ -8,7 +8,7 @@ use porthole_tests::wait;
 
 use super::live::{CONTENTS, Live};
 
-const SEEN: Duration = Duration::from_secs(60);
+const SEEN: Duration = Duration::from_mins(1);
 /// Where something fails, the load ends nevertheless.
 const LIMIT: Duration = Duration::from_mins(4);
 
@@ -42,7 +42,7 @@ fn no_pod_is_refused_or_unchecked_while_the_new_servers_take_over() {
         });
         let may_not = scope.spawn(|| {
             load("nobody", &|code, said| {
-                assert_eq!(code, 403, "{said}\n{}", live.said())
+                assert_eq!(code, 403, "{said}\n{}", live.said());
             });
         });
         let said = live.install(&["--take-over", "--timeout=2m"]);

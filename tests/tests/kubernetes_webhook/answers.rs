@@ -189,9 +189,9 @@ fn check_and_the_webhook_say_the_same_of_the_same_pods() {
     let bed = Bed::new(&[]);
     bed.fill(MORE);
     bed.register();
-    let seed = seed();
-    let pods = (0..PODS_ASKED).map(|number| generated::pod(seed, number));
-    let host_pods = (0..HOST_PODS_ASKED).map(|number| generated::host_pod(seed, number));
+    let from = seed();
+    let pods = (0..PODS_ASKED).map(|number| generated::pod(from, number));
+    let host_pods = (0..HOST_PODS_ASKED).map(|number| generated::host_pod(from, number));
     let pods: Vec<Value> = pods.chain(host_pods).collect();
     let mut asker = Asker {
         agent: bed.webhook.agent(1).unwrap(),
@@ -199,15 +199,15 @@ fn check_and_the_webhook_say_the_same_of_the_same_pods() {
         seen: Seen::default(),
     };
     for (number, checked) in check(&pods).iter().enumerate() {
-        let asked = catch_unwind(AssertUnwindSafe(|| asker.both(checked)));
+        let held = catch_unwind(AssertUnwindSafe(|| asker.both(checked)));
         assert!(
-            asked.is_ok(),
-            "pod {number} of PORTHOLE_FUZZ_SEED={seed} is answered otherwise than said above: {}",
+            held.is_ok(),
+            "pod {number} of PORTHOLE_FUZZ_SEED={from} is answered otherwise than said above: {}",
             checked.pod
         );
     }
     let seen = asker.seen;
-    println!("seed {seed}: {seen:?}");
+    println!("seed {from}: {seen:?}");
     let many = [
         seen.admitted,
         seen.by_mutate,
@@ -217,5 +217,5 @@ fn check_and_the_webhook_say_the_same_of_the_same_pods() {
         seen.by_host_accounts,
         seen.warned,
     ];
-    assert!(many.iter().all(|count| *count >= 5), "seed {seed}: {seen:?}");
+    assert!(many.iter().all(|count| *count >= 5), "seed {from}: {seen:?}");
 }

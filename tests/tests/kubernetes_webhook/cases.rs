@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, CONTENTS, contents, message, pod};
+use super::bed::{Bed, CONTENTS, SPECS, contents, message, pod};
 
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
@@ -205,6 +205,37 @@ fn a_pod_that_is_there_keeps_its_gmsa_and_changes_otherwise() {
         "{}",
         answer.body
     );
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn a_spec_that_is_larger_than_a_pod_can_hold_is_told_by_the_api_server_and_an_empty_one_is_filled_in() {
+    let bed = Bed::new(&[]);
+    bed.register();
+    let change = |credspec: Value| {
+        let merge = "application/merge-patch+json";
+        let change = json!({"credspec": credspec}).to_string();
+        let answer = bed
+            .client
+            .patch(&format!("{SPECS}/webapp1"), merge, &change)
+            .unwrap();
+        assert_eq!(answer.code, 200, "{}", answer.body);
+    };
+    let account = |input: Value| json!({"HostAccountConfig": {"PluginInput": input}});
+    change(json!({"ActiveDirectoryConfig": account(json!("x".repeat(70_000)))}));
+    let said = bed.until("the large spec to be seen", |bed| {
+        let (code, status) = bed.create("web", "webapp1");
+        (code == 422).then(|| message(&status).to_owned())
+    });
+    let field = "spec.securityContext.windowsOptions.gmsaCredentialSpec";
+    assert!(
+        said.contains(field) && !said.contains("denied the request"),
+        "{said}"
+    );
+    change(json!({"ActiveDirectoryConfig": null, "CmsPlugins": null, "DomainJoinConfig": null}));
+    bed.until("the empty spec to be seen", |bed| {
+        (contents(&bed.create("web", "webapp1").1)? == "{}").then_some(())
+    });
 }
 
 #[test]
