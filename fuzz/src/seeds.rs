@@ -25,6 +25,14 @@ const WRITTEN: &[&str] = &[
     include_str!("../seeds/odd.yaml"),
     include_str!("../seeds/update.yaml"),
     include_str!("../seeds/wrong.yaml"),
+    include_str!("../../crates/admission/tests/reviews/create.review.json"),
+    include_str!("../../crates/admission/tests/reviews/ephemeral.review.json"),
+    include_str!("../../crates/admission/tests/reviews/recorded-binding.review.json"),
+    include_str!("../../crates/admission/tests/reviews/recorded-ephemeral.review.json"),
+    include_str!("../../crates/admission/tests/reviews/recorded-filled.review.json"),
+    include_str!("../../crates/admission/tests/reviews/recorded-status.review.json"),
+    include_str!("../../crates/admission/tests/reviews/refused.review.json"),
+    include_str!("../../crates/admission/tests/reviews/runtime-class.review.json"),
 ];
 
 /// Objects of every kind that real servers were asked about, with nearly every field.

@@ -4,6 +4,7 @@ mod access;
 mod check;
 mod credspec;
 mod fixes;
+mod review;
 mod suppress;
 
 /// The line between the objects that are checked and those that the cluster has already.
@@ -39,5 +40,9 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "access",
         holds: access::holds,
+    },
+    Target {
+        name: "review",
+        holds: review::holds,
     },
 ];

@@ -14,6 +14,8 @@ mod place;
 mod process;
 pub mod programs;
 mod resource;
+#[cfg(unix)]
+mod services;
 mod settings;
 #[cfg(feature = "client")]
 mod webhook;
@@ -24,6 +26,8 @@ pub use client::{Answer, Client, trusting};
 pub use image::IMAGE;
 pub use node::{NODE, Node};
 pub use resource::collection;
+#[cfg(unix)]
+pub use services::{Balancer, Services};
 pub use settings::Settings;
 #[cfg(feature = "client")]
 pub use webhook::{Certificates, Webhook};

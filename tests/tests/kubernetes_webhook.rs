@@ -2,185 +2,28 @@
 
 #![cfg(unix)]
 
+#[path = "kubernetes_webhook/answers.rs"]
+mod answers;
+#[path = "kubernetes_webhook/bed.rs"]
+mod bed;
+#[path = "kubernetes_webhook/cases.rs"]
+mod cases;
+#[path = "kubernetes_webhook/checked.rs"]
+mod checked;
+#[path = "kubernetes_webhook/generated.rs"]
+mod generated;
 #[path = "kubernetes_webhook/host_accounts.rs"]
 mod host_accounts;
+#[path = "kubernetes_webhook/replicas.rs"]
+mod replicas;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use porthole_tests::kubernetes::{ApiServer, Certificates, Client, Settings, Webhook};
 use porthole_tests::wait;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// What the cluster has before the webhook is registered.
-const CLUSTER: &str = include_str!("kubernetes_webhook/cluster.yaml");
-/// Until what has changed is seen, on a machine that may be busy.
-const SEEN: Duration = Duration::from_secs(30);
-const SPECS: &str = "/apis/windows.k8s.io/v1/gmsacredentialspecs";
-const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings";
-const PODS: &str = "/api/v1/namespaces/shop/pods?dryRun=All";
-const CONTENTS: &str = r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"DnsName":"corp.example","NetBiosName":"\u003cCORP\u003e"}}"#;
-
-/// Who signs the webhook's certificates.
-struct Authority(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut parameters = rcgen::CertificateParams::default();
-        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        Self(rcgen::CertifiedIssuer::self_signed(parameters, key).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// Certificate and key, valid until the first day of that year.
-    fn pair(&self, until: i32) -> (String, String) {
-        let mut parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = parameters.signed_by(&key, &self.0).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-}
-
-/// An API server, the webhook beside it, and its certificates.
-struct Bed {
-    webhook: Webhook,
-    certificates: Certificates,
-    authority: Authority,
-    client: Client,
-    server: ApiServer,
-    _directory: tempfile::TempDir,
-}
-
-impl Bed {
-    fn new(arguments: &[&str]) -> Self {
-        let server = ApiServer::start(&Settings::default()).unwrap();
-        let client = Client::new(&server).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("cluster.yaml");
-        std::fs::write(&file, CLUSTER).unwrap();
-        // The kind of credential specs is served a moment after its definition is there.
-        let apply = ["apply", "-f", file.to_str().unwrap()];
-        let mut said = String::new();
-        wait::until("the cluster to be filled", Duration::from_mins(3), || {
-            let output = server.kubectl(&apply).output().unwrap();
-            said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Ok(output.status.success().then_some(()))
-        })
-        .unwrap_or_else(|failure| panic!("{failure}\n{said}"));
-        let authority = Authority::new();
-        let (certificate, key) = authority.pair(2050);
-        let secret = directory.path().join("secret");
-        std::fs::create_dir(&secret).unwrap();
-        let certificates = Certificates::new(&secret, &certificate, &key).unwrap();
-        let webhook = Webhook::start(&server, &certificates, &authority.pem(), arguments).unwrap();
-        Self {
-            webhook,
-            certificates,
-            authority,
-            client,
-            server,
-            _directory: directory,
-        }
-    }
-
-    /// Registers the webhook, and waits until the API server calls it.
-    fn register(&self) {
-        let bundle = base64::engine::general_purpose::STANDARD.encode(self.authority.pem());
-        for (kind, path, resource) in [
-            (
-                "MutatingWebhookConfiguration",
-                "mutate",
-                "mutatingwebhookconfigurations",
-            ),
-            (
-                "ValidatingWebhookConfiguration",
-                "validate",
-                "validatingwebhookconfigurations",
-            ),
-        ] {
-            let configuration = json!({
-                "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
-                "metadata": {"name": "gmsa"},
-                "webhooks": [{
-                    "name": "admission-webhook.windows-gmsa.sigs.k8s.io",
-                    "clientConfig": {"url": format!("{}/{path}", self.webhook.address()), "caBundle": bundle},
-                    "rules": [{"apiGroups": [""], "apiVersions": ["*"], "resources": ["pods"],
-                        "operations": ["CREATE", "UPDATE"]}],
-                    "failurePolicy": "Fail", "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
-                }],
-            });
-            let path = format!("/apis/admissionregistration.k8s.io/v1/{resource}");
-            let answer = self.client.post(&path, &configuration.to_string()).unwrap();
-            assert_eq!(answer.code, 201, "{}", answer.body);
-        }
-        self.until("the webhooks to be called", |bed| {
-            let refused = bed.create("nobody", "webapp1").0 == 403;
-            (refused && contents(&bed.create("web", "webapp1").1).is_some()).then_some(())
-        });
-    }
-
-    fn until<T>(&self, what: &str, mut ready: impl FnMut(&Self) -> Option<T>) -> T {
-        wait::until(what, SEEN, || Ok(ready(self)))
-            .unwrap_or_else(|failure| panic!("{failure}\n{}", self.webhook.said()))
-    }
-
-    /// The API server's answer to a new pod of that service account with that credential spec.
-    fn create(&self, account: &str, spec: &str) -> (u16, Value) {
-        let answer = self.client.post(PODS, &pod(account, spec).to_string()).unwrap();
-        (answer.code, answer.json().unwrap())
-    }
-
-    fn metric(&self, name: &str) -> f64 {
-        let agent = self.webhook.agent(1).unwrap();
-        self.webhook.metric(&agent, name).unwrap().unwrap_or_default()
-    }
-}
-
-fn pod(account: &str, spec: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
-        "spec": {
-            "serviceAccountName": account,
-            "securityContext": {"windowsOptions": {"gmsaCredentialSpecName": spec}},
-            "containers": [{"name": "c", "image": "i", "env": [{"name": "DB_PASSWORD", "value": "hunter2"}]}],
-        },
-    })
-}
-
-fn contents(pod: &Value) -> Option<&str> {
-    pod["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"].as_str()
-}
-
-fn message(status: &Value) -> &str {
-    status["message"].as_str().unwrap_or_default()
-}
-
-/// A review as the API server would send it for a pod.
-fn review(account: &str, spec: &str, contents: Option<&str>) -> String {
-    let mut object = pod(account, spec);
-    if let Some(contents) = contents {
-        object["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"] = json!(contents);
-    }
-    json!({
-        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-        "request": {
-            "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
-            "namespace": "shop", "object": object,
-        },
-    })
-    .to_string()
-}
-
-fn response(body: &str) -> Value {
-    let mut review: Value = serde_json::from_str(body).unwrap();
-    review["response"].take()
-}
+use bed::{BINDINGS, Bed, CONTENTS, SEEN, SPECS, contents, message, response, review};
 
 #[test]
 #[ignore = "needs kube-apiserver 1.37"]

@@ -10,9 +10,13 @@ use crate::report::Outcome;
 use crate::{debian, place};
 
 /// The targets that libFuzzer drives, as the crate `fuzz` names them.
-const GUIDED: [&str; 5] = ["check", "fixes", "suppress", "credspec", "access"];
+const GUIDED: [&str; 6] = ["check", "fixes", "suppress", "credspec", "access", "review"];
 /// The targets that are tests of `porthole-tests` and drive the program, with the files they are in.
-const DRIVEN: [(&str, &str); 2] = [("lsp", "lsp"), ("settings", "check_settings")];
+const DRIVEN: [(&str, &str); 3] = [
+    ("lsp", "lsp"),
+    ("settings", "check_settings"),
+    ("webhook", "webhook_bad_input"),
+];
 /// What this machine's targets are called, without which build scripts would be instrumented too.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// How many targets run side by side.

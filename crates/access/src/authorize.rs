@@ -75,6 +75,7 @@ pub struct Verdict {
 pub struct Access {
     roles: HashMap<RoleKey, Role>,
     bindings: Vec<Binding>,
+    names_authorizer: bool,
 }
 
 impl Default for Access {
@@ -83,11 +84,17 @@ impl Default for Access {
         Self {
             roles: built_in::cluster_roles().collect(),
             bindings: Vec::new(),
+            names_authorizer: false,
         }
     }
 }
 
 impl Access {
+    /// Whether the API server says which of its authorisers gives a reason for a refusal, as it does from 1.37 on.
+    pub fn name_authorizer(&mut self, names: bool) {
+        self.names_authorizer = names;
+    }
+
     /// Takes a Role, ClusterRole, RoleBinding or ClusterRoleBinding; answers whether the object is one. What names no
     /// namespace is in `default`. A later role of a name replaces the earlier one, as applying both does.
     pub fn add(&mut self, object: &Object<'_>) -> bool {
@@ -176,9 +183,13 @@ impl Access {
                 Err(key) => missing.push(key),
             }
         }
+        let mut reason = not_found(&missing);
+        if self.names_authorizer && !reason.is_empty() {
+            reason.insert_str(0, "rbac: ");
+        }
         Verdict {
             allowed: false,
-            reason: not_found(&missing),
+            reason,
             missing,
         }
     }

@@ -232,7 +232,12 @@ fn every_missing_role_is_named_once() {
         Some("shop"),
         &binds("ClusterRole", "gone", WEB),
     );
-    let verdict = ask(&access(&format!("{one}{two}{again}")), "app");
+    let mut access = access(&format!("{one}{two}{again}"));
+    access.name_authorizer(true);
+    let named = ask(&access, "app").reason;
+    access.name_authorizer(false);
+    let verdict = ask(&access, "app");
+    assert_eq!(named, format!("rbac: {}", verdict.reason));
     assert_eq!(
         verdict.reason,
         "RBAC: [clusterrole.rbac.authorization.k8s.io \"gone\" not found, role.rbac.authorization.k8s.io \"away\" not found]"

@@ -66,6 +66,8 @@ impl<'a> World<'a> {
     }
 
     fn with(mut self, files: &'a [File], settings: &'a Settings) -> Self {
+        self.access
+            .name_authorizer(settings.options.kubernetes_version.at_least(37));
         for document in files.iter().flat_map(|file| &file.stream.documents) {
             for object in objects(document) {
                 self.add(&object, &settings.namespace);

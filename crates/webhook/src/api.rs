@@ -323,7 +323,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> ApiError {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
     let name = said["details"]["name"].as_str().unwrap_or_default();
     let message = match said["message"].as_str() {
-        Some(message) if said["kind"] == "Status" => clean(message),
+        Some(message) if said["kind"] == "Status" && !message.trim().is_empty() => clean(message),
         _ if status == StatusCode::NOT_FOUND => "the server could not find the requested resource".to_owned(),
         _ => format!("the API server answers {}", status.as_u16()),
     };

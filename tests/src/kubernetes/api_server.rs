@@ -25,8 +25,8 @@ const ADMINISTRATOR: &str = "admin";
 #[derive(Debug)]
 pub struct ApiServer {
     processes: Vec<Process>,
-    /// Those that were stopped before the end.
-    stopped: Vec<Process>,
+    /// Those that were stopped before the end, and its controllers.
+    others: Vec<Process>,
     settings: Settings,
     /// The ports of the server and of etcd.
     ports: (u16, u16),
@@ -70,7 +70,7 @@ impl ApiServer {
         let [secure, client, peer] = place::ports()?;
         let mut server = Self {
             processes: Vec::new(),
-            stopped: Vec::new(),
+            others: Vec::new(),
             settings: settings.clone(),
             ports: (secure, client),
             guardian,
@@ -253,7 +253,7 @@ impl ApiServer {
             .ok_or_else(|| Failure::new(what, "it does not run"))?;
         server.kill()?;
         let port = self.ports.0;
-        self.stopped.push(server);
+        self.others.push(server);
         wait::until("kube-apiserver to be gone", READY, || {
             Ok(std::net::TcpStream::connect(("127.0.0.1", port))
                 .is_err()
@@ -268,6 +268,35 @@ impl ApiServer {
     pub fn start_again(&mut self) -> Result<()> {
         self.start_api_server()?;
         self.wait()
+    }
+
+    /// Starts controllers beside it, by their names as `kube-controller-manager` takes them. They end with the server.
+    ///
+    /// # Errors
+    /// The program is missing.
+    pub fn start_controllers(&mut self, names: &[&str]) -> Result<()> {
+        let [port] = place::ports()?;
+        let mut manager = self.program(&programs::find("kube-controller-manager", programs::NEWEST)?);
+        manager
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig())
+            .arg(format!("--controllers={}", names.join(",")))
+            .arg("--cert-dir")
+            .arg(self.directory.join("controllers"))
+            .arg(format!("--secure-port={port}"))
+            .args([
+                "--leader-elect=false",
+                "--use-service-account-credentials=false",
+                "--bind-address=127.0.0.1",
+            ]);
+        let process = Process::start(
+            "kube-controller-manager",
+            &mut manager,
+            &self.directory,
+            &mut self.guardian,
+        )?;
+        self.others.push(process);
+        Ok(())
     }
 
     /// Where it answers: `https://127.0.0.1:PORT`.
@@ -344,7 +373,7 @@ impl ApiServer {
 impl Drop for ApiServer {
     fn drop(&mut self) {
         self.guardian.end();
-        for process in self.processes.iter_mut().chain(&mut self.stopped) {
+        for process in self.processes.iter_mut().chain(&mut self.others) {
             process.reap();
         }
     }

@@ -101,6 +101,21 @@ impl Webhook {
         authority: &str,
         arguments: &[&str],
     ) -> Result<Self> {
+        let place = server.directory();
+        Self::start_at(&server.kubeconfig(), place, certificates, authority, arguments)
+    }
+
+    /// The same, for whoever a kubeconfig says. Its log goes into `directory`.
+    ///
+    /// # Errors
+    /// It is not built, or does not become ready.
+    pub fn start_at(
+        kubeconfig: &Path,
+        directory: &Path,
+        certificates: &Certificates,
+        authority: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let mut command = Command::new(program::host("porthole")?);
         command
             .arg("webhook")
@@ -109,7 +124,7 @@ impl Webhook {
             .env("TLS_CRT", certificates.file("tls.crt"))
             .env("TLS_KEY", certificates.file("tls.key"))
             .env("QPS", "30");
-        let webhook = Self::launch(server, &server.kubeconfig(), command, authority)?;
+        let webhook = Self::launch(directory, kubeconfig, command, authority)?;
         let agent = webhook.agent(0)?;
         let mut last = String::new();
         wait::until("porthole webhook to be ready", LIMIT, || {
@@ -139,10 +154,10 @@ impl Webhook {
             .env_remove("TLS_CRT")
             .env_remove("TLS_KEY")
             .env_remove("POD_NAMESPACE");
-        Self::launch(server, kubeconfig, command, "")
+        Self::launch(server.directory(), kubeconfig, command, "")
     }
 
-    fn launch(server: &ApiServer, kubeconfig: &Path, mut command: Command, authority: &str) -> Result<Self> {
+    fn launch(directory: &Path, kubeconfig: &Path, mut command: Command, authority: &str) -> Result<Self> {
         let [port] = place::ports()?;
         command
             .args(["--address=127.0.0.1", "--log-format=json", "--kubeconfig"])
@@ -151,7 +166,7 @@ impl Webhook {
             .env_remove("KUBECONFIG");
         let mut guardian = Guardian::new()?;
         let name = format!("webhook-{port}");
-        let process = Process::start(&name, &mut command, server.directory(), &mut guardian)?;
+        let process = Process::start(&name, &mut command, directory, &mut guardian)?;
         Ok(Self {
             process,
             guardian,
@@ -226,6 +241,12 @@ impl Webhook {
     #[must_use]
     pub fn said(&self) -> String {
         self.process.said()
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Asks it to end.

@@ -1,6 +1,7 @@
 //! An API server, and `porthole install` at it.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -29,7 +30,12 @@ pub(super) struct Bed {
 
 impl Bed {
     pub(super) fn new(version: &str) -> Self {
-        let server = ApiServer::start(&Settings::of(version)).unwrap();
+        Self::of(version, &Settings::of(version))
+    }
+
+    /// The same with further settings of the API server.
+    pub(super) fn of(version: &str, settings: &Settings) -> Self {
+        let server = ApiServer::start(settings).unwrap();
         let client = Client::new(&server).unwrap();
         let (version, _patch) = version.rsplit_once('.').unwrap();
         Self {
@@ -41,10 +47,15 @@ impl Bed {
 
     /// `porthole install`, with nobody who starts pods.
     pub(super) fn install(&self, arguments: &[&str]) -> Said {
+        self.install_as(&self.server.kubeconfig(), arguments)
+    }
+
+    /// The same as whoever a kubeconfig says.
+    pub(super) fn install_as(&self, kubeconfig: &Path, arguments: &[&str]) -> Said {
         let mut command = Command::new(program::host("porthole").unwrap());
         command
             .args(["install", "--kubeconfig"])
-            .arg(self.server.kubeconfig())
+            .arg(kubeconfig)
             .args(["--kubernetes-version", &self.version])
             .args(arguments)
             .env_remove("KUBECONFIG");
@@ -53,6 +64,11 @@ impl Bed {
 
     /// The same, with controllers: pods are there as soon as they are asked for, and so is the server's certificate.
     pub(super) fn install_with_controllers(&self, arguments: &[&str]) -> Said {
+        self.with_controllers(|| self.install(arguments))
+    }
+
+    /// Does something while controllers do what they do.
+    pub(super) fn with_controllers<T>(&self, happen: impl FnOnce() -> T) -> T {
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -61,9 +77,9 @@ impl Bed {
                     thread::sleep(Duration::from_millis(100));
                 }
             });
-            let said = self.install(arguments);
+            let happened = happen();
             done.store(true, Ordering::SeqCst);
-            said
+            happened
         })
     }
 
@@ -123,7 +139,7 @@ impl Bed {
 }
 
 /// A certificate that is its own authority: the API server wants one that can be read.
-fn authority() -> String {
+pub(super) fn authority() -> String {
     static AUTHORITY: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     let made = || {
         rcgen::generate_simple_self_signed(vec!["porthole".to_owned()])

@@ -68,7 +68,7 @@ fn done<'a>(out: &'a str, what: &str) -> Vec<&'a str> {
 }
 
 /// Who manages the caBundle of the first webhook.
-fn keepers(configuration: &Value) -> Vec<&str> {
+pub(super) fn keepers(configuration: &Value) -> Vec<&str> {
     let managers = configuration["metadata"]["managedFields"].as_array().unwrap();
     let key = r#"k:{"name":"webhook.porthole.dev"}"#;
     managers

@@ -7,7 +7,7 @@ use porthole_manifest::{Limits, objects, parse};
 use porthole_tests::program;
 use serde_json::{Value, json};
 
-use super::Bed;
+use super::bed::Bed;
 
 const POD: &str = r"
 apiVersion: v1

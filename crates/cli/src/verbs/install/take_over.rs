@@ -4,6 +4,8 @@
 //! only it uses. Its definition of credential specs is adopted, and no credential spec is touched.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
 
 use porthole_install::{Kind, Reference, Settings, configurations, existing, objects};
 use serde_json::Value;
@@ -11,6 +13,9 @@ use serde_json::Value;
 use super::apply::unfinished;
 use super::cluster::Cluster;
 use crate::failure::Failure;
+
+/// Until every API server has heard that a server is not to be asked any more, and has had the answers that it waits for.
+const HEARD: Duration = Duration::from_secs(5);
 
 /// An installation that was found.
 pub(super) struct Old {
@@ -181,9 +186,15 @@ impl Old {
         Ok(())
     }
 
-    /// Removes it: what asks it first, then what answers.
+    /// Removes it: what asks it first, then, once every API server has heard of that, what answers.
     pub(super) fn remove(&self, cluster: &Cluster) -> Result<(), Failure> {
-        for (at, object) in self.configurations.iter().chain(&self.parts) {
+        for (at, object) in &self.configurations {
+            cluster.delete(at, object)?;
+        }
+        if !cluster.dry_run {
+            thread::sleep(HEARD);
+        }
+        for (at, object) in &self.parts {
             cluster.delete(at, object)?;
         }
         for (namespace, name) in &self.releases {

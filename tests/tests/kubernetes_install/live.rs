@@ -1,0 +1,231 @@
+//! A cluster whose webhooks run: the servers of an installation that was there before, and those of the one that comes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use porthole_tests::kubernetes::programs::NEWEST;
+use porthole_tests::kubernetes::{Certificates, Services, Settings, Webhook};
+use serde_json::{Value, json};
+
+use super::bed::{Bed, DEPLOYMENT, Said};
+use super::taking_over::OLD;
+
+const PODS: &str = "/api/v1/namespaces/shop/pods?dryRun=All";
+const SECRET: &str = "/api/v1/namespaces/porthole-system/secrets/porthole-webhook-certificates";
+const OLD_DEPLOYMENT: &str = "/apis/apps/v1/namespaces/gmsa/deployments/old";
+/// What stands in a pod of the credential spec below.
+pub(super) const CONTENTS: &str = r#"{"DomainJoinConfig":{"Sid":"wrong"}}"#;
+const SHOP: &str = r"
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: windows.k8s.io/v1
+kind: GMSACredentialSpec
+metadata: {name: webapp1}
+credspec: {DomainJoinConfig: {Sid: wrong}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: use-webapp1}
+rules:
+- {apiGroups: [windows.k8s.io], resources: [gmsacredentialspecs], verbs: [use], resourceNames: [webapp1]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: web-uses-webapp1, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: use-webapp1}
+subjects: [{kind: ServiceAccount, name: web, namespace: shop}]
+";
+
+/// The cluster with the old installation, whose server answers.
+pub(super) struct Live {
+    pub(super) bed: Bed,
+    services: Services,
+    old: Webhook,
+    /// The servers of the new installation, once there are some.
+    new: Mutex<Vec<Webhook>>,
+    directory: tempfile::TempDir,
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let services = Services::new(directory.path()).unwrap();
+        let bed = Bed::of(NEWEST, &Settings::of(NEWEST).argument(services.argument()));
+        let (authority, certificates) = certificates(directory.path());
+        let bundle = STANDARD.encode(&authority);
+        let old = OLD.replace(
+            "clientConfig: {",
+            &format!("clientConfig: {{caBundle: {bundle}, "),
+        );
+        let (code, out, err) = bed.kubectl(&["create", "-f", "-"], &old);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+        let wait = [
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd",
+            "--all",
+        ];
+        assert_eq!(bed.kubectl(&wait, "").0, Some(0));
+        let (code, out, err) = bed.kubectl(&["create", "-f", "-"], SHOP);
+        assert_eq!(code, Some(0), "{out}{err}");
+        let old = Webhook::start(&bed.server, &certificates, &authority, &["--drain-delay=1"]).unwrap();
+        let live = Self {
+            bed,
+            services,
+            old,
+            new: Mutex::default(),
+            directory,
+        };
+        live.lead("/api/v1/namespaces/gmsa/services/old", &[&live.old]);
+        live
+    }
+
+    /// Leads what is sent to a Service to these servers.
+    fn lead(&self, service: &str, servers: &[&Webhook]) {
+        let service = self.bed.get(service).unwrap();
+        let address = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap());
+        let servers: Vec<&str> = servers
+            .iter()
+            .map(|server| server.address().strip_prefix("https://").unwrap())
+            .collect();
+        self.services.lead(&address, &servers);
+    }
+
+    /// What the API server answers to a new pod of that service account: code, and the contents that it is given.
+    pub(super) fn create(&self, account: &str) -> (u16, Value) {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
+            "spec": {
+                "serviceAccountName": account,
+                "securityContext": {"windowsOptions": {"gmsaCredentialSpecName": "webapp1"}},
+                "containers": [{"name": "c", "image": "i"}],
+            },
+        });
+        let answer = self.bed.client.post(PODS, &pod.to_string()).unwrap();
+        (answer.code, answer.json().unwrap())
+    }
+
+    /// `porthole install`, while controllers start the servers that it asks for, with its rights and its command line, and
+    /// end those that are no longer asked for.
+    pub(super) fn install(&self, arguments: &[&str]) -> Said {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let controlling = scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    self.control();
+                    thread::sleep(Duration::from_millis(50));
+                }
+                // What was deleted last is ended as well.
+                self.control();
+            });
+            let said = self.bed.install(arguments);
+            done.store(true, Ordering::SeqCst);
+            controlling.join().unwrap();
+            said
+        })
+    }
+
+    fn control(&self) {
+        if !self.bed.has(OLD_DEPLOYMENT) {
+            // A second time it is as good as the first.
+            self.old.terminate().unwrap();
+        }
+        let Some(deployment) = self.bed.get(DEPLOYMENT) else {
+            return;
+        };
+        let mut new = self.new.lock().unwrap();
+        let replicas = usize::try_from(deployment["spec"]["replicas"].as_u64().unwrap()).unwrap();
+        while new.len() < replicas {
+            new.push(self.start(&deployment));
+        }
+        let Some(authority) = self.bed.get(SECRET).and_then(|secret| {
+            let authority = secret["data"]["ca.crt"].as_str()?;
+            String::from_utf8(STANDARD.decode(authority).ok()?).ok()
+        }) else {
+            return;
+        };
+        let agent = Webhook::agent_of(&authority, 0).unwrap();
+        let is_ready = |server: &&Webhook| matches!(server.get(&agent, "/readyz"), Ok((200, _)));
+        let ready: Vec<&Webhook> = new.iter().filter(is_ready).collect();
+        self.lead(
+            "/api/v1/namespaces/porthole-system/services/porthole-webhook",
+            &ready,
+        );
+        let status = json!({"status": {
+            "observedGeneration": deployment["metadata"]["generation"], "replicas": replicas,
+            "updatedReplicas": replicas, "readyReplicas": ready.len(), "availableReplicas": ready.len(),
+        }});
+        let merge = "application/merge-patch+json";
+        let path = format!("{DEPLOYMENT}/status");
+        let answer = self.bed.client.patch(&path, merge, &status.to_string()).unwrap();
+        assert_eq!(answer.code, 200, "{}", answer.body);
+    }
+
+    /// One server of the new installation, as its Deployment says: its service account and its arguments.
+    fn start(&self, deployment: &Value) -> Webhook {
+        let pod = &deployment["spec"]["template"]["spec"];
+        let account = pod["serviceAccountName"].as_str().unwrap();
+        let path = format!("/api/v1/namespaces/porthole-system/serviceaccounts/{account}/token");
+        let request = r#"{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}"#;
+        let token = self.bed.client.post(&path, request).unwrap().json().unwrap();
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{"name": "c", "cluster": {
+                "server": self.bed.server.address(), "certificate-authority": self.bed.server.certificates(),
+            }}],
+            "users": [{"name": "u", "user": {"token": token["status"]["token"]}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "porthole-system"}}],
+        });
+        let kubeconfig = self.directory.path().join("new.json");
+        fs::write(&kubeconfig, config.to_string()).unwrap();
+        let arguments = pod["containers"][0]["args"].as_array().unwrap();
+        let arguments: Vec<&str> = arguments.iter().filter_map(Value::as_str).collect();
+        assert_eq!(arguments[0], "webhook");
+        // Ports are chosen here, since all of them are on one machine.
+        let is_chosen = |argument: &&str| {
+            argument.starts_with("--port=")
+                || argument.starts_with("--log-format=")
+                || *argument == "--own-certificates"
+        };
+        let arguments: Vec<&str> = arguments[1..]
+            .iter()
+            .copied()
+            .filter(|argument| !is_chosen(argument))
+            .collect();
+        Webhook::start_own(&self.bed.server, &kubeconfig, &arguments).unwrap()
+    }
+
+    /// What all servers have said.
+    pub(super) fn said(&self) -> String {
+        let new = self.new.lock().unwrap();
+        let said = new.iter().chain([&self.old]).map(Webhook::said);
+        said.collect::<Vec<_>>().join("\n----\n")
+    }
+}
+
+/// An authority, and certificates of it for the old Service and for this machine.
+fn certificates(directory: &Path) -> (String, Certificates) {
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let issuer = rcgen::CertifiedIssuer::self_signed(parameters, key).unwrap();
+    let names = ["127.0.0.1", "old.gmsa.svc"].map(str::to_owned);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(names)
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
+    let secret: PathBuf = directory.join("old");
+    fs::create_dir(&secret).unwrap();
+    let certificates = Certificates::new(&secret, &certificate.pem(), &key.serialize_pem()).unwrap();
+    (issuer.pem(), certificates)
+}

@@ -1,0 +1,199 @@
+//! An API server with a webhook beside it that it calls, and what they are asked.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use porthole_tests::kubernetes::{ApiServer, Certificates, Client, Settings, Webhook};
+use porthole_tests::wait;
+use serde_json::{Value, json};
+
+/// What the cluster has before the webhook is registered.
+pub(super) const CLUSTER: &str = include_str!("cluster.yaml");
+/// Until what has changed is seen, on a machine that may be busy.
+pub(super) const SEEN: Duration = Duration::from_secs(30);
+pub(super) const SPECS: &str = "/apis/windows.k8s.io/v1/gmsacredentialspecs";
+pub(super) const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings";
+pub(super) const PODS: &str = "/api/v1/namespaces/shop/pods?dryRun=All";
+pub(super) const CONTENTS: &str = r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"DnsName":"corp.example","NetBiosName":"\u003cCORP\u003e"}}"#;
+
+/// Who signs the webhook's certificates.
+pub(super) struct Authority(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
+
+impl Authority {
+    pub(super) fn new() -> Self {
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        Self(rcgen::CertifiedIssuer::self_signed(parameters, key).unwrap())
+    }
+
+    pub(super) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Certificate and key, valid until the first day of that year.
+    pub(super) fn pair(&self, until: i32) -> (String, String) {
+        let mut parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = parameters.signed_by(&key, &self.0).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+}
+
+/// An API server, the webhook beside it, and its certificates.
+pub(super) struct Bed {
+    pub(super) webhook: Webhook,
+    pub(super) certificates: Certificates,
+    pub(super) authority: Authority,
+    pub(super) client: Client,
+    pub(super) server: ApiServer,
+    _directory: tempfile::TempDir,
+}
+
+impl Bed {
+    pub(super) fn new(arguments: &[&str]) -> Self {
+        let server = ApiServer::start(&Settings::default()).unwrap();
+        let client = Client::new(&server).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fill(&server, CLUSTER);
+        let authority = Authority::new();
+        let (certificate, key) = authority.pair(2050);
+        let secret = directory.path().join("secret");
+        std::fs::create_dir(&secret).unwrap();
+        let certificates = Certificates::new(&secret, &certificate, &key).unwrap();
+        let webhook = Webhook::start(&server, &certificates, &authority.pem(), arguments).unwrap();
+        Self {
+            webhook,
+            certificates,
+            authority,
+            client,
+            server,
+            _directory: directory,
+        }
+    }
+
+    /// Starts another webhook with the same certificates.
+    pub(super) fn start(&self, arguments: &[&str]) -> Webhook {
+        let authority = self.authority.pem();
+        Webhook::start(&self.server, &self.certificates, &authority, arguments).unwrap()
+    }
+
+    /// Puts more into the cluster.
+    pub(super) fn fill(&self, text: &str) {
+        fill(&self.server, text);
+    }
+
+    /// Registers the webhook, and waits until the API server calls it.
+    pub(super) fn register(&self) {
+        self.register_at(self.webhook.address(), "Fail");
+    }
+
+    /// The same for whatever answers at a URL, with a policy for when nobody does.
+    pub(super) fn register_at(&self, url: &str, policy: &str) {
+        let bundle = base64::engine::general_purpose::STANDARD.encode(self.authority.pem());
+        for (kind, path, resource) in [
+            (
+                "MutatingWebhookConfiguration",
+                "mutate",
+                "mutatingwebhookconfigurations",
+            ),
+            (
+                "ValidatingWebhookConfiguration",
+                "validate",
+                "validatingwebhookconfigurations",
+            ),
+        ] {
+            let configuration = json!({
+                "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+                "metadata": {"name": "gmsa"},
+                "webhooks": [{
+                    "name": "admission-webhook.windows-gmsa.sigs.k8s.io",
+                    "clientConfig": {"url": format!("{url}/{path}"), "caBundle": bundle},
+                    "rules": [{"apiGroups": [""], "apiVersions": ["*"], "resources": ["pods", "pods/ephemeralcontainers"],
+                        "operations": ["CREATE", "UPDATE"]}],
+                    "failurePolicy": policy, "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
+                }],
+            });
+            let path = format!("/apis/admissionregistration.k8s.io/v1/{resource}");
+            let answer = self.client.post(&path, &configuration.to_string()).unwrap();
+            assert_eq!(answer.code, 201, "{}", answer.body);
+        }
+        self.until("the webhooks to be called", |bed| {
+            let refused = bed.create("nobody", "webapp1").0 == 403;
+            (refused && contents(&bed.create("web", "webapp1").1).is_some()).then_some(())
+        });
+    }
+
+    pub(super) fn until<T>(&self, what: &str, mut ready: impl FnMut(&Self) -> Option<T>) -> T {
+        wait::until(what, SEEN, || Ok(ready(self)))
+            .unwrap_or_else(|failure| panic!("{failure}\n{}", self.webhook.said()))
+    }
+
+    /// The API server's answer to a new pod of that service account with that credential spec.
+    pub(super) fn create(&self, account: &str, spec: &str) -> (u16, Value) {
+        let answer = self.client.post(PODS, &pod(account, spec).to_string()).unwrap();
+        (answer.code, answer.json().unwrap())
+    }
+
+    pub(super) fn metric(&self, name: &str) -> f64 {
+        let agent = self.webhook.agent(1).unwrap();
+        self.webhook.metric(&agent, name).unwrap().unwrap_or_default()
+    }
+}
+
+/// Puts objects into a cluster.
+pub(super) fn fill(server: &ApiServer, text: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("cluster.yaml");
+    std::fs::write(&file, text).unwrap();
+    // The kind of credential specs is served a moment after its definition is there.
+    let apply = ["apply", "--validate=false", "-f", file.to_str().unwrap()];
+    let mut said = String::new();
+    wait::until("the cluster to be filled", Duration::from_mins(3), || {
+        let output = server.kubectl(&apply).output().unwrap();
+        said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok(output.status.success().then_some(()))
+    })
+    .unwrap_or_else(|failure| panic!("{failure}\n{said}"));
+}
+
+pub(super) fn pod(account: &str, spec: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
+        "spec": {
+            "serviceAccountName": account,
+            "securityContext": {"windowsOptions": {"gmsaCredentialSpecName": spec}},
+            "containers": [{"name": "c", "image": "i", "env": [{"name": "DB_PASSWORD", "value": "hunter2"}]}],
+        },
+    })
+}
+
+pub(super) fn contents(pod: &Value) -> Option<&str> {
+    pod["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"].as_str()
+}
+
+pub(super) fn message(status: &Value) -> &str {
+    status["message"].as_str().unwrap_or_default()
+}
+
+/// A review as the API server would send it for a pod.
+pub(super) fn review(account: &str, spec: &str, contents: Option<&str>) -> String {
+    let mut object = pod(account, spec);
+    if let Some(contents) = contents {
+        object["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"] = json!(contents);
+    }
+    json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
+            "namespace": "shop", "object": object,
+        },
+    })
+    .to_string()
+}
+
+pub(super) fn response(body: &str) -> Value {
+    let mut review: Value = serde_json::from_str(body).unwrap();
+    review["response"].take()
+}
