@@ -191,7 +191,7 @@ impl Old {
         for (at, object) in &self.configurations {
             cluster.delete(at, object)?;
         }
-        if !cluster.dry_run {
+        if !cluster.is_dry_run() {
             thread::sleep(HEARD);
         }
         for (at, object) in &self.parts {

@@ -213,7 +213,7 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
-    fn secret(data: Value) -> Object {
+    fn secret(data: &Value) -> Object {
         Object(json!({"data": data}))
     }
 
@@ -226,8 +226,8 @@ mod tests {
         );
         let signers = [authority.certificate().clone()];
         let encode = |text: &str| json!(STANDARD.encode(text));
-        let of = |data, now| {
-            let contents = Signed::read(&secret(data), &signers, now);
+        let of = |data: Value, now| {
+            let contents = Signed::read(&secret(&data), &signers, now);
             (contents.held.is_some(), contents.faults)
         };
         let pair =
@@ -257,7 +257,7 @@ mod tests {
         );
         let others = Authority::make(NOW, 1000).unwrap();
         let contents = Signed::read(
-            &secret(pair(&one.certificate, &one.key)),
+            &secret(&pair(&one.certificate, &one.key)),
             std::slice::from_ref(others.certificate()),
             NOW,
         );
