@@ -14,7 +14,8 @@ usage: deploy-gmsa-webhook.sh --file FILE [OPTION…]
   --dry-run[=HOW]        client (names the objects) or server (has the API server judge them); nothing is changed
   --overwrite            write FILE even if it is there
   --tolerate-master      let the server run on nodes of the control plane
-  --take-over            replace an installation of kubernetes-sigs/windows-gmsa
+  --take-over            replace an installation of kubernetes-sigs/windows-gmsa that has another name: give
+                         this one another --name than it has
   --uninstall            remove the webhook; credential specs and their definition stay
   --help                 this text
 

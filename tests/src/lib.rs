@@ -12,6 +12,8 @@ pub mod containerd;
 pub mod failure;
 pub mod fuzz;
 pub mod guardian;
+pub mod helm;
+pub mod image;
 pub mod kubernetes;
 pub mod program;
 pub mod registry;

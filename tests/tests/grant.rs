@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use porthole_tests::program;
+use porthole_tests::kubernetes::{ApiServer, Client, Settings};
+use porthole_tests::{program, wait};
+use serde_json::{Value, json};
 
 fn grant(arguments: &[&str]) -> Output {
     Command::new(program::host("porthole").unwrap())
@@ -129,5 +132,145 @@ fn what_cannot_be_asked_is_told() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let text = said(&output);
         assert!(text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+/// What of `porthole grant --apply` is said: the exit code, standard output, and standard error.
+fn applied(kubeconfig: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let apply = ["--apply", "--kubeconfig", kubeconfig];
+    let output = grant(&[&apply[..], arguments].concat());
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn what_is_granted_is_applied_once_and_nothing_is_taken_from_others() {
+    let server = ApiServer::start(&Settings::default()).unwrap();
+    let client = Client::new(&server).unwrap();
+    let kubeconfig = server.kubeconfig();
+    let kubeconfig = kubeconfig.to_str().unwrap();
+    let rights = [
+        "-s",
+        "shop/web",
+        "--account",
+        "SYSTEM",
+        "--credential-spec",
+        "webapp1",
+    ];
+    let dry = [&rights[..], &["--dry-run=server"]].concat();
+
+    // A dry run tells of a namespace that is not there as well.
+    for rights in [&rights[..], &dry] {
+        let (code, said, errors) = applied(kubeconfig, rights);
+        assert_eq!((code, said.as_str()), (Some(2), ""), "{errors}");
+        assert!(errors.contains("namespaces \"shop\" not found"), "{errors}");
+        assert!(errors.contains("help: make the namespace first"), "{errors}");
+    }
+    let namespace = r#"{"metadata": {"name": "shop"}}"#;
+    assert_eq!(client.post("/api/v1/namespaces", namespace).unwrap().code, 201);
+
+    let (code, said, errors) = applied(kubeconfig, &dry);
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(said.lines().count(), 4, "{said}");
+    assert!(
+        said.lines()
+            .all(|line| line.ends_with(" created (server dry run)")),
+        "{said}"
+    );
+    let may = || {
+        let check = ["--check", "--cluster", "--kubeconfig", kubeconfig];
+        grant(&[&rights[..], &check[..]].concat()).status.code()
+    };
+    assert_eq!(may(), Some(1), "nothing is kept of a dry run");
+    for done in ["created", "unchanged"] {
+        let (code, said, errors) = applied(kubeconfig, &rights);
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{said}");
+        assert_eq!(said.lines().count(), 4, "{said}");
+        assert!(
+            said.lines().all(|line| line.ends_with(&format!(" {done}"))),
+            "{said}"
+        );
+    }
+    wait::until("the authoriser to know", Duration::from_secs(30), || {
+        Ok((may() == Some(0)).then_some(()))
+    })
+    .unwrap();
+
+    // Somebody else has changed what it may be used for.
+    let path = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/porthole:credential-spec:webapp1";
+    let other = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "porthole:credential-spec:webapp1"},
+        "rules": [{"apiGroups": ["windows.k8s.io"], "resources": ["gmsacredentialspecs"], "resourceNames": ["webapp2"], "verbs": ["use"]}],
+    });
+    let change = format!("{path}?fieldManager=helm&force=true");
+    let answer = client
+        .patch(&change, "application/apply-patch+yaml", &other.to_string())
+        .unwrap();
+    assert_eq!(answer.code, 200, "{}", answer.body);
+    let (code, _, errors) = applied(kubeconfig, &rights);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(
+        errors.contains("others keep other values in .rules (helm)"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("--force-conflicts takes these fields over"),
+        "{errors}"
+    );
+    let (code, said, errors) = applied(kubeconfig, &[&rights[..], &["--force-conflicts"]].concat());
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(said.contains("credential-spec:webapp1 configured\n"), "{said}");
+    assert_eq!(said.matches(" unchanged\n").count(), 3, "{said}");
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
+fn who_has_not_what_is_granted_is_told_what_granting_takes() {
+    let settings = Settings::default().user("grantor", &[]);
+    let server = ApiServer::start(&settings).unwrap();
+    let client = Client::new(&server).unwrap();
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let role = json!({"metadata": {"name": "grantor"}, "rules": [
+        {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["get", "create", "patch"]},
+    ]});
+    let binding = json!({
+        "metadata": {"name": "grantor"}, "subjects": [{"kind": "User", "name": "grantor"}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "grantor"},
+    });
+    for (resource, object) in [("clusterroles", role), ("clusterrolebindings", binding)] {
+        let answer = client
+            .post(&format!("{rbac}/{resource}"), &object.to_string())
+            .unwrap();
+        assert_eq!(answer.code, 201, "{}", answer.body);
+    }
+    let mut config: Value = serde_json::from_slice(&fs::read(server.kubeconfig()).unwrap()).unwrap();
+    config["users"][0]["user"] = json!({"token": server.token_of("grantor").unwrap()});
+    let file = server.directory().join("grantor.json");
+    fs::write(&file, config.to_string()).unwrap();
+    let more = ["-s", "web", "--account", "Administrators"];
+    wait::until("the grantor's role to count", Duration::from_secs(30), || {
+        let (code, _, errors) = applied(file.to_str().unwrap(), &more);
+        assert_eq!(code, Some(2), "{errors}");
+        Ok(errors
+            .contains("is attempting to grant RBAC permissions not currently held")
+            .then(|| {
+                assert!(errors.contains("help: granting needs the rights"), "{errors}");
+            }))
+    })
+    .unwrap();
+}
+
+#[test]
+fn how_it_is_applied_is_asked_only_of_what_is_applied() {
+    for arguments in [
+        &["--dry-run=server"][..],
+        &["--force-conflicts"],
+        &["--kubeconfig", "x"],
+        &["--apply", "--check"],
+        &["--apply", "-o", "json"],
+    ] {
+        let output = grant(&[&["-s", "web", "--account", "x"], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said(&output));
     }
 }

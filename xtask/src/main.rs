@@ -11,6 +11,8 @@ mod demo;
 mod deny;
 mod fuzz;
 mod go;
+mod helm;
+mod image;
 mod install;
 mod kubeconform;
 mod kubernetes;
@@ -48,7 +50,9 @@ const USAGE: &str = "usage: cargo xtask TASK
   bench exec        `porthole exec` against `runc exec` (root)
   bench logs        a gigabyte of lines out of a container into its log against `cat > file` (root)
   bench pods        an idle detached pod, and 200 of them (root)
-  reference         writes docs/cli.md, docs/rules.md, docs/pictures and deploy/gmsa-crd.yaml anew from what the program says
+  reference         writes docs/cli.md, docs/rules.md, docs/pictures, deploy/gmsa-crd.yaml and charts/porthole anew from what the
+                    program says
+  image [PATH]      the image of the webhook, as an archive that other tools import: one static program (musl)
   schema            writes the API's schema and the feature gates anew from Kubernetes' Go modules (go, the network)
   install [PREFIX]  porthole, its man pages and completions below PREFIX (default /usr/local)";
 
@@ -78,6 +82,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["bench", "webhook"] => bench::webhook("1")?,
         ["bench", "webhook", minutes] => bench::webhook(minutes)?,
         ["bench", name] if *name == "run" || bench::is_one(name) => bench::run(name)?,
+        ["image"] => image::provide()?,
+        ["image", path] => image::build(std::path::Path::new(path))?,
         ["reference"] => reference::write()?,
         ["schema"] => schema::write()?,
         ["install"] => install::run("/usr/local")?,

@@ -1,5 +1,5 @@
 //! docs/cli.md: the command line's own help, verb by verb; docs/rules.md: the rules' own explanations; deploy/gmsa-crd.yaml: the
-//! definition of credential specs; docs/pictures: what is seen of it in a terminal.
+//! definition of credential specs; charts/porthole: the Helm chart; docs/pictures: what is seen of it in a terminal.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -49,7 +49,23 @@ pub(crate) fn write() -> Result<()> {
         let path = path(name);
         std::fs::write(&path, text()?).doing(format!("write `{}`", path.display()))?;
     }
+    write_chart()?;
     draw(&path(PICTURES))
+}
+
+/// Has the files of the chart written that are made of the objects of an installation. A test of `porthole-install` compares them.
+fn write_chart() -> Result<()> {
+    let mut cargo = Target::Host.cargo("run");
+    let example = [
+        "--quiet",
+        "--locked",
+        "--package",
+        "porthole-install",
+        "--example",
+        "chart",
+        "--",
+    ];
+    command::run(cargo.args(example).arg(path("charts/porthole")))
 }
 
 /// Refuses pages and pictures that are not what the program says.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::cargo::{self, Target, Toolchain};
 use crate::command::{self, Doing, Failure, Result};
 use crate::report::{self, Count, Line, Outcome};
-use crate::{debian, demo, deny, fuzz, kubernetes, oracle, place, reference, sarif};
+use crate::{debian, demo, deny, fuzz, helm, image, kubernetes, oracle, place, reference, sarif};
 
 /// One kind of test.
 struct Tier {
@@ -74,7 +74,7 @@ const TIERS: &[Tier] = &[
     },
     Tier {
         name: "kubernetes",
-        what: "answers of real API servers and lives of pods by a real kubelet, and porthole's",
+        what: "answers of real API servers, lives of pods by a real kubelet, the chart by real Helm, and porthole's",
         run: kubernetes_tier,
     },
     Tier {
@@ -257,13 +257,18 @@ fn linux() -> Result<Outcome> {
 
 fn kubernetes_tier() -> Result<Outcome> {
     kubernetes::provide()?;
+    helm::provide()?;
     Target::Host.build_with_tests()?;
     let root = command::is_root();
-    let names = tests(|name| name.starts_with("kubernetes") && (root || name != "kubernetes_life"))?;
+    if root {
+        image::provide()?;
+    }
+    let of_root = ["kubernetes_life", "kubernetes_image"];
+    let names = tests(|name| name.starts_with("kubernetes") && (root || !of_root.contains(&name)))?;
     let options = format!("--workspace {names} -- --include-ignored");
     match count(&mut [&mut cargo_test(Target::Host, &options)])? {
         Outcome::Passed(counted) if !root => Ok(Outcome::Passed(format!(
-            "{counted}; without the lives of pods: a kubelet needs root"
+            "{counted}; without the lives of pods and the image: a kubelet and containerd need root"
         ))),
         outcome => Ok(outcome),
     }

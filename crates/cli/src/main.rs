@@ -1,5 +1,6 @@
 //! The `porthole` command: parse, call the verb, answer with its exit code.
 
+mod applier;
 mod arguments;
 mod exit;
 mod failure;

@@ -95,7 +95,7 @@ pub(crate) fn run(porthole: Porthole) -> Result<ExitCode, Failure> {
         Verb::Explain(explain) => explain.run(&global),
         Verb::Image(image) => image.run(&global),
         Verb::Webhook(webhook) => webhook.run(),
-        Verb::Grant(grant) => grant.run(),
+        Verb::Grant(grant) => grant.run(&global),
         Verb::Install(install) => install.run(&global),
         Verb::Completions(completions) => completions.run(),
         Verb::Man(man) => man.run(),

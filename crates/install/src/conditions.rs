@@ -20,17 +20,18 @@ const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"]
 /// Whether a pod concerns the webhook, as it was or as it is to be: a gMSA, HostProcess, an account, a `RuntimeClass` of
 /// porthole's, one of its annotations, or one that asks for an account of the host.
 pub(crate) fn concerns(settings: &Settings) -> String {
-    let mut any = vec![options("p.spec.securityContext")];
-    for list in LISTS {
-        let container = options("c.securityContext");
-        any.push(format!(
-            "(has(p.spec.{list}) && p.spec.{list} != null && p.spec.{list}.exists(c, {container}))"
-        ));
-    }
+    let mut any = Vec::new();
     if !settings.runtime_classes.is_empty() {
         any.push(format!(
             "(has(p.spec.runtimeClassName) && p.spec.runtimeClassName in {})",
             list_of(settings.runtime_classes.iter().map(String::as_str))
+        ));
+    }
+    any.push(options("p.spec.securityContext"));
+    for list in LISTS {
+        let container = options("c.securityContext");
+        any.push(format!(
+            "(has(p.spec.{list}) && p.spec.{list} != null && p.spec.{list}.exists(c, {container}))"
         ));
     }
     let any = any.join(" ||\n  ");

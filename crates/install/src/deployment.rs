@@ -4,10 +4,12 @@ use porthole_admission::host_accounts::Mode;
 use serde_json::{Map, Value, json};
 
 use crate::object::{Kind, Object, labels, selector};
-use crate::settings::{Certificates, Settings};
+use crate::settings::{Certificates, Settings, Signer};
 
 /// Nobody: the user and group of images without a system.
 const NOBODY: u32 = 65532;
+/// Where the authorities of a signer are mounted.
+const AUTHORITY: &str = "/authority";
 /// Where the certificates of a Secret are mounted.
 const MOUNTED: &str = "/tls";
 
@@ -88,6 +90,12 @@ fn pod(settings: &Settings) -> Value {
         }),
     );
     set("containers", json!([container(settings)]));
+    if let Some(authority) = authority(settings) {
+        set(
+            "volumes",
+            json!([{"name": "authority", "configMap": {"name": authority, "items": [{"key": "ca.crt", "path": "ca.crt"}]}}]),
+        );
+    }
     if settings.certificates != Certificates::Own {
         set(
             "volumes",
@@ -120,6 +128,10 @@ fn container(settings: &Settings) -> Value {
     });
     if settings.certificates == Certificates::Own {
         container["env"] = json!([{"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}]);
+        if authority(settings).is_some() {
+            container["volumeMounts"] =
+                json!([{"name": "authority", "mountPath": AUTHORITY, "readOnly": true}]);
+        }
     } else {
         container["volumeMounts"] = json!([{"name": "certificates", "mountPath": MOUNTED, "readOnly": true}]);
     }
@@ -131,6 +143,23 @@ fn probe(path: &str, period: u32, failures: u32) -> Value {
         "httpGet": {"path": path, "port": "https", "scheme": "HTTPS"},
         "periodSeconds": period, "timeoutSeconds": 2, "failureThreshold": failures,
     })
+}
+
+/// The ConfigMap with the authorities of whoever signs, where it is not the cluster's own.
+fn authority(settings: &Settings) -> Option<&str> {
+    let signer = settings.signer.as_ref()?;
+    signer.authority.as_deref()
+}
+
+fn signer_arguments(signer: &Signer) -> Vec<String> {
+    let mut arguments = vec![format!("--signer={}", signer.name)];
+    if signer.approves {
+        arguments.push("--approve".to_owned());
+    }
+    if signer.authority.is_some() {
+        arguments.push(format!("--authority-file={AUTHORITY}/ca.crt"));
+    }
+    arguments
 }
 
 /// The server's command line.
@@ -156,6 +185,7 @@ fn arguments(settings: &Settings) -> Vec<String> {
             format!("--configurations={name}"),
             format!("--lease={name}"),
         ]);
+        arguments.extend(settings.signer.iter().flat_map(signer_arguments));
     } else {
         arguments.push(format!("--tls-cert={MOUNTED}/tls.crt"));
         arguments.push(format!("--tls-key={MOUNTED}/tls.key"));
@@ -169,4 +199,36 @@ fn arguments(settings: &Settings) -> Vec<String> {
     let classes = settings.runtime_classes.iter();
     arguments.extend(classes.map(|class| format!("--runtime-class={class}")));
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signer_is_named_with_its_authorities_beside_it() {
+        let signer = |authority: Option<&str>| Settings {
+            signer: Some(Signer {
+                name: "example.com/serving".to_owned(),
+                approves: authority.is_some(),
+                authority: authority.map(str::to_owned),
+            }),
+            ..Settings::default()
+        };
+        let of_cluster = arguments(&signer(None));
+        assert!(of_cluster.contains(&"--signer=example.com/serving".to_owned()));
+        assert!(
+            !of_cluster.iter().any(|argument| argument.starts_with("--a")),
+            "{of_cluster:?}"
+        );
+        assert!(pod(&signer(None)).get("volumes").is_none());
+        let own = signer(Some("example-ca"));
+        let arguments = arguments(&own);
+        for argument in ["--approve", "--authority-file=/authority/ca.crt"] {
+            assert!(arguments.contains(&argument.to_owned()), "{arguments:?}");
+        }
+        let pod = pod(&own);
+        assert_eq!(pod["volumes"][0]["configMap"]["name"], "example-ca");
+        assert_eq!(pod["containers"][0]["volumeMounts"][0]["mountPath"], "/authority");
+    }
 }

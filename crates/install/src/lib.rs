@@ -13,6 +13,7 @@
 //! ```
 
 mod certificates;
+pub mod chart;
 mod conditions;
 mod configurations;
 mod definition;
@@ -26,7 +27,7 @@ mod settings;
 pub use configurations::{bundle_only, configurations, webhook_names};
 pub use definition::definition;
 pub use object::{Kind, MANAGER, Object, Reference, is_installed, is_of_server};
-pub use settings::{Certificates, FailurePolicy, Resources, Settings, SettingsError, Toleration};
+pub use settings::{Certificates, FailurePolicy, Resources, Settings, SettingsError, Signer, Toleration};
 
 /// Everything but the configurations, in the order in which it is applied.
 #[must_use]

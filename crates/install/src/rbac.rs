@@ -6,6 +6,7 @@ use crate::object::{Kind, Object};
 use crate::settings::{Certificates, Settings};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
+const CERTIFICATES: &str = "certificates.k8s.io";
 
 /// Roles and bindings.
 pub(crate) fn objects(settings: &Settings) -> Vec<Object> {
@@ -61,6 +62,21 @@ fn of_cluster(settings: &Settings) -> Vec<Value> {
             "verbs": ["get", "patch"],
         }));
     }
+    if let Some(signer) = &settings.signer {
+        // Requests are called after keys, which no rule could name.
+        rules.push(
+            json!({"apiGroups": [CERTIFICATES], "resources": ["certificatesigningrequests"],
+            "verbs": ["get", "create"]}),
+        );
+        if signer.approves {
+            rules.push(
+                json!({"apiGroups": [CERTIFICATES], "resources": ["certificatesigningrequests/approval"],
+                "verbs": ["update"]}),
+            );
+            rules.push(json!({"apiGroups": [CERTIFICATES], "resources": ["signers"],
+                "resourceNames": [signer.name], "verbs": ["approve"]}));
+        }
+    }
     rules
 }
 
@@ -81,4 +97,41 @@ fn binding(settings: &Settings, kind: &str) -> Value {
         "roleRef": {"apiGroup": GROUP, "kind": kind, "name": settings.name},
         "subjects": [{"kind": "ServiceAccount", "name": settings.name, "namespace": settings.namespace}],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Signer;
+
+    /// What may be done with requests for certificates.
+    fn of_requests(signer: Option<Signer>) -> Vec<(Value, Value)> {
+        let settings = Settings {
+            signer,
+            ..Settings::default()
+        };
+        let rules = of_cluster(&settings).into_iter();
+        let rules = rules.filter(|rule| rule["apiGroups"] == json!([CERTIFICATES]));
+        rules
+            .map(|rule| (rule["resources"][0].clone(), rule["verbs"].clone()))
+            .collect()
+    }
+
+    #[test]
+    fn requests_are_made_and_approved_only_where_that_is_chosen() {
+        let signer = |approves| Signer {
+            name: "example.com/serving".to_owned(),
+            approves,
+            authority: None,
+        };
+        let asks = (json!("certificatesigningrequests"), json!(["get", "create"]));
+        assert_eq!(of_requests(None), []);
+        assert_eq!(of_requests(Some(signer(false))), std::slice::from_ref(&asks));
+        let approves = [
+            asks,
+            (json!("certificatesigningrequests/approval"), json!(["update"])),
+            (json!("signers"), json!(["approve"])),
+        ];
+        assert_eq!(of_requests(Some(signer(true))), approves);
+    }
 }

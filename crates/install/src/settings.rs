@@ -21,6 +21,8 @@ pub struct Settings {
     pub port: u16,
     /// Where their certificates come from.
     pub certificates: Certificates,
+    /// Who signs the certificates that the server makes, instead of an authority of its own.
+    pub signer: Option<Signer>,
     /// The Secret with the server's certificate: one called after the installation, where none is named.
     pub secret: Option<String>,
     /// What is done about pods that run as accounts of the host, where a namespace says nothing.
@@ -55,6 +57,18 @@ pub struct Settings {
     pub network_policy: bool,
     /// Whether whoever may view a namespace may read credential specs.
     pub viewer_role: bool,
+}
+
+/// A signer of the cluster, asked by a `CertificateSigningRequest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// Its name, such as `example.com/serving`.
+    pub name: String,
+    /// Whether the server approves its own requests.
+    pub approves: bool,
+    /// The ConfigMap of the server's namespace whose `ca.crt` has the signer's authorities: without, they are those of the
+    /// cluster itself.
+    pub authority: Option<String>,
 }
 
 /// Where the server's certificate comes from.
@@ -110,6 +124,7 @@ impl Default for Settings {
             replicas: 2,
             port: 8443,
             certificates: Certificates::default(),
+            signer: None,
             secret: None,
             host_accounts: Mode::default(),
             random_hostname: false,
@@ -131,6 +146,9 @@ impl Default for Settings {
     }
 }
 
+/// Namespaces that every cluster has, and others use.
+const SHARED: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
 /// A setting that no cluster would take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -146,6 +164,12 @@ pub enum SettingsError {
         /// How long it may be.
         longest: usize,
     },
+    /// A namespace of the cluster's own: the webhook's is held to Pod Security's level restricted.
+    #[error(
+        "the namespace `{0}` is the cluster's own: the webhook's namespace is labelled for Pod Security's level restricted, \
+         which other pods there would not keep"
+    )]
+    SharedNamespace(String),
     /// A number outside its bounds.
     #[error("the {what} is {value}: it is from {least} to {most}")]
     Number {
@@ -190,6 +214,9 @@ impl Settings {
                 let name = name.clone();
                 return Err(SettingsError::Name { what, name, longest });
             }
+        }
+        if SHARED.contains(&self.namespace.as_str()) {
+            return Err(SettingsError::SharedNamespace(self.namespace.clone()));
         }
         let numbers = [
             ("number of replicas", self.replicas, 1, 100),
@@ -287,6 +314,14 @@ mod tests {
         assert!(wrong(|settings| settings.name = "Webhook".to_owned()).starts_with("the name `Webhook`"));
         assert!(wrong(|settings| settings.name = "w".repeat(51)).contains("at most 50"));
         assert!(wrong(|settings| settings.namespace = "a.b".to_owned()).starts_with("the namespace `a.b`"));
+        for namespace in SHARED {
+            let settings = Settings {
+                namespace: namespace.to_owned(),
+                ..Settings::default()
+            };
+            let shared = SettingsError::SharedNamespace(namespace.to_owned());
+            assert_eq!(settings.check(), Err(shared));
+        }
         assert_eq!(
             wrong(|settings| settings.timeout = 31),
             "the timeout is 31: it is from 1 to 30"

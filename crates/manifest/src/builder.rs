@@ -178,9 +178,8 @@ impl<'t> Builder<'t> {
     pub(crate) fn scalar(&mut self, text: &str, span: Span, tag: Tag, anchor: usize) -> Result<()> {
         // Decided once: nearly every scalar is a string, and nobody needs to look at it again.
         let tag = match tag {
-            Tag::Str => Tag::Str,
             Tag::None if scalar::is_open(text) => Tag::None,
-            Tag::None => Tag::Str,
+            Tag::None | Tag::Str => Tag::Str,
             _ if scalar::resolve_tagged(text, tag).is_none() => {
                 return refuse(
                     span,

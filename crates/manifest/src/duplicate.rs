@@ -27,13 +27,14 @@ impl KeyPrint {
     /// Equal texts have equal prints; the length, the first and the last bytes tell most others apart.
     pub(crate) fn new(text: &str, node: u32) -> Self {
         let bytes = text.as_bytes();
-        let (head, tail) = match (bytes.first_chunk(), bytes.last_chunk()) {
-            (Some(head), Some(tail)) => (u32::from_be_bytes(*head), u32::from_be_bytes(*tail)),
-            _ => {
+        let chunks = bytes.first_chunk().zip(bytes.last_chunk());
+        let (head, tail) = chunks.map_or_else(
+            || {
                 let all = bytes.iter().fold(0, |print, byte| print << 8 | u32::from(*byte));
                 (all, all)
-            }
-        };
+            },
+            |(head, tail)| (u32::from_be_bytes(*head), u32::from_be_bytes(*tail)),
+        );
         let length = (bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self {
             print: (u64::from(head) << 32 | u64::from(tail)) ^ length,

@@ -1,8 +1,10 @@
-//! JSON read as JSON: several times as fast as by the YAML parser, for texts that a machine wrote.
+//! JSON read as JSON: several times as fast as by the YAML parser, for texts that a machine wrote, of which not all is asked
+//! for.
 
 use std::sync::Arc;
 
 use crate::builder::Builder;
+use crate::json_pass;
 use crate::scalar::Tag;
 use crate::{Document, Limits, Span};
 
@@ -12,13 +14,35 @@ const DIGITS: usize = 18;
 /// How many bytes of JSON there are for each node, roughly: the more there are, the fewer nodes.
 const BYTES_OF_A_NODE: usize = 12;
 
-/// The one document of a JSON text, as [`parse`](crate::parse) gives it.
+/// Most strings with escapes are shorter, in bytes.
+const ESCAPED: usize = 1024;
+
+/// What of a JSON text is kept. The rest is read, and forgotten.
+#[derive(Clone, Copy, Debug)]
+pub enum Keep {
+    /// All of it.
+    All,
+    /// Of mappings these keys, and of the value of each so much. Of sequences every item, in the same way.
+    Keys(&'static [(&'static str, Keep)]),
+}
+
+impl Keep {
+    /// What of the value of `key` is kept.
+    fn of(&'static self, key: &str) -> Option<&'static Self> {
+        match self {
+            Self::All => Some(self),
+            Self::Keys(keys) => keys.iter().find(|(name, _)| *name == key).map(|(_, keep)| keep),
+        }
+    }
+}
+
+/// The one document of a JSON text, as [`parse`](crate::parse) gives it, with what is to be kept of it.
 ///
 /// Nothing where the text is anything but an object without doubled keys, is beyond the limits, or where readers of JSON
-/// differ: half a surrogate pair, a number with a fraction, an exponent or very many digits. Who wants to know what is wrong
-/// with it, or takes it all the same, reads it in another way.
+/// differ: half a surrogate pair, a number with a fraction, an exponent or very many digits. What is not kept may have all of
+/// these. Who wants to know what is wrong with it, or takes it all the same, reads it in another way.
 #[must_use]
-pub fn parse_json(text: &str, limits: &Limits) -> Option<Document> {
+pub fn parse_json(text: &str, limits: &Limits, keep: &'static Keep) -> Option<Document> {
     if text.len() > limits.max_bytes.min(u32::MAX as usize - 1) {
         return None;
     }
@@ -28,13 +52,15 @@ pub fn parse_json(text: &str, limits: &Limits) -> Option<Document> {
         at: 0,
         builder: Builder::new(&shared, Arc::clone(&shared), *limits),
         unescaped: String::new(),
+        depth: 0,
+        max_depth: limits.max_depth,
     };
     scanner.builder.expect(text.len() / BYTES_OF_A_NODE);
     scanner.skip();
     if scanner.peek()? != b'{' {
         return None;
     }
-    scanner.value()?;
+    scanner.value(keep)?;
     scanner.skip();
     if scanner.at != text.len() {
         return None;
@@ -43,14 +69,19 @@ pub fn parse_json(text: &str, limits: &Limits) -> Option<Document> {
     document.duplicate_keys.is_empty().then_some(document)
 }
 
-/// Most strings with escapes are shorter, in bytes.
-const ESCAPED: usize = 1024;
-
 /// What has been opened and not yet closed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     Mapping,
     Sequence,
+}
+
+/// What comes next in a mapping.
+enum Next {
+    /// A value of which so much is kept.
+    Value(&'static Keep),
+    /// Its end.
+    End,
 }
 
 struct Scanner<'t> {
@@ -59,12 +90,15 @@ struct Scanner<'t> {
     builder: Builder<'t>,
     /// The text of the last string that has escapes.
     unescaped: String,
+    /// How much is open of what is kept.
+    depth: usize,
+    max_depth: usize,
 }
 
 impl Scanner<'_> {
-    /// One value, with everything in it. The builder limits how much may be open.
-    fn value(&mut self) -> Option<()> {
-        let mut open: Vec<Open> = Vec::with_capacity(16);
+    /// One value, with everything in it that is kept. The builder limits how much may be open.
+    fn value(&mut self, mut keep: &'static Keep) -> Option<()> {
+        let mut open: Vec<(Open, &'static Keep)> = Vec::with_capacity(16);
         loop {
             self.skip();
             let first = self.peek()?;
@@ -76,39 +110,86 @@ impl Scanner<'_> {
             if let Some(kind) = entered {
                 let span = self.step();
                 self.builder.start(kind == Open::Mapping, true, span, 0).ok()?;
+                open.push((kind, keep));
+                self.depth = open.len();
                 self.skip();
                 if self.peek()? != closing(kind) {
-                    open.push(kind);
-                    if kind == Open::Mapping {
-                        self.key()?;
+                    if kind == Open::Sequence {
+                        continue;
                     }
-                    continue;
+                    if let Next::Value(of) = self.next(keep)? {
+                        keep = of;
+                        continue;
+                    }
                 }
                 let span = self.step();
                 self.builder.end(span).ok()?;
+                open.pop();
             } else {
                 self.scalar(first)?;
             }
             // A value has ended; so may what it is in.
             loop {
-                let Some(kind) = open.last().copied() else {
+                let Some((kind, of)) = open.last().copied() else {
                     return Some(());
                 };
+                self.depth = open.len();
                 self.skip();
                 let next = self.peek()?;
                 let span = self.step();
                 if next == b',' {
-                    if kind == Open::Mapping {
-                        self.skip();
-                        self.key()?;
+                    keep = of;
+                    if kind == Open::Sequence {
+                        break;
                     }
-                    break;
+                    if let Next::Value(of) = self.next(of)? {
+                        keep = of;
+                        break;
+                    }
+                    continue;
                 }
                 if next != closing(kind) {
                     return None;
                 }
                 self.builder.end(span).ok()?;
                 open.pop();
+            }
+        }
+    }
+
+    /// Goes to the next value of a mapping of which anything is kept, or to its end.
+    fn next(&mut self, of: &'static Keep) -> Option<Next> {
+        loop {
+            self.skip();
+            if self.peek()? != b'"' {
+                return None;
+            }
+            let start = self.at;
+            let is_escaped = self.text_of_string()?;
+            let span = span(start, self.at);
+            let key = if is_escaped {
+                self.unescaped.as_str()
+            } else {
+                self.text.get(start + 1..self.at - 1)?
+            };
+            let keep = of.of(key);
+            if keep.is_some() {
+                self.builder.scalar(key, span, Tag::Str, 0).ok()?;
+            }
+            self.skip();
+            if self.peek()? != b':' {
+                return None;
+            }
+            self.at += 1;
+            if let Some(keep) = keep {
+                return Some(Next::Value(keep));
+            }
+            self.at = json_pass::pass(self.text, self.at, self.max_depth.saturating_sub(self.depth))?;
+            self.skip();
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => return Some(Next::End),
+                _ => return None,
             }
         }
     }
@@ -123,41 +204,27 @@ impl Scanner<'_> {
         }
     }
 
-    /// A key and its colon.
-    fn key(&mut self) -> Option<()> {
-        if self.peek()? != b'"' {
-            return None;
-        }
-        self.string()?;
-        self.skip();
-        (self.peek()? == b':').then(|| self.at += 1)
-    }
-
     fn string(&mut self) -> Option<()> {
         let start = self.at;
-        let text = self.text;
-        let first = self.at + 1;
-        let end = self.plain_end(first)?;
-        if text.as_bytes()[end] == b'"' {
-            self.at = end + 1;
-            return self
-                .builder
-                .scalar(text.get(first..end)?, span(start, self.at), Tag::Str, 0)
-                .ok();
-        }
-        self.unescape(first, end)?;
-        self.builder
-            .scalar(&self.unescaped, span(start, self.at), Tag::Str, 0)
-            .ok()
+        let is_escaped = self.text_of_string()?;
+        let text = if is_escaped {
+            self.unescaped.as_str()
+        } else {
+            self.text.get(start + 1..self.at - 1)?
+        };
+        self.builder.scalar(text, span(start, self.at), Tag::Str, 0).ok()
     }
 
-    /// Where a string ends that goes on at `from`, or its next escape begins.
-    fn plain_end(&self, from: usize) -> Option<usize> {
-        let rest = self.text.as_bytes().get(from..)?;
-        // Control characters, which JSON escapes; the delete character is none of those.
-        let special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
-        let length = rest.iter().position(special)?;
-        (rest[length] >= 0x20).then_some(from + length)
+    /// Passes a string; whether it has escapes, so that its text is the unescaped one.
+    fn text_of_string(&mut self) -> Option<bool> {
+        let first = self.at + 1;
+        let end = json_pass::plain_end(self.text, first)?;
+        if self.text.as_bytes()[end] == b'"' {
+            self.at = end + 1;
+            return Some(false);
+        }
+        self.unescape(first, end)?;
+        Some(true)
     }
 
     /// Reads a string that begins at `from` and has an escape at `escape`, up to its closing quote.
@@ -181,10 +248,11 @@ impl Scanner<'_> {
                 b'r' => '\r',
                 b't' => '\t',
                 b'u' => {
-                    let first = hex(bytes, from)?;
+                    let first = json_pass::hex(bytes, from)?;
                     from += 4;
                     if matches!(first, 0xd800..0xdc00) && bytes.get(from..from + 2) == Some(b"\\u") {
-                        let second = hex(bytes, from + 2).filter(|unit| matches!(unit, 0xdc00..0xe000))?;
+                        let second =
+                            json_pass::hex(bytes, from + 2).filter(|unit| matches!(unit, 0xdc00..0xe000))?;
                         from += 6;
                         char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?
                     } else {
@@ -195,7 +263,7 @@ impl Scanner<'_> {
                 _ => return None,
             };
             self.unescaped.push(character);
-            escape = self.plain_end(from)?;
+            escape = json_pass::plain_end(text, from)?;
         }
     }
 
@@ -247,13 +315,6 @@ impl Scanner<'_> {
     }
 }
 
-/// The four hexadecimal digits at a place.
-fn hex(bytes: &[u8], at: usize) -> Option<u32> {
-    let digits = bytes.get(at..at + 4)?;
-    let value = |sum, digit: &u8| Some(sum << 4 | char::from(*digit).to_digit(16)?);
-    digits.iter().try_fold(0, value)
-}
-
 fn closing(kind: Open) -> u8 {
     match kind {
         Open::Mapping => b'}',
@@ -275,13 +336,13 @@ mod tests {
     use super::*;
 
     fn tree(text: &str) -> Option<Value> {
-        parse_json(text, &Limits::default()).map(|document| document.root().to_json())
+        parse_json(text, &Limits::default(), &Keep::All).map(|document| document.root().to_json())
     }
 
     #[test]
     fn reads_what_stands_there_at_its_place() {
         let text = " {\"a\" : [1,-20, true,false,null, {}, [ ] ],\r\n\t\"b\":{\"c\\n\":\"d\\u00e9\\ud83d\\ude00\",\"e\":\"é\u{7f}\"}} ";
-        let document = parse_json(text, &Limits::default()).unwrap();
+        let document = parse_json(text, &Limits::default(), &Keep::All).unwrap();
         let wanted: Value = serde_json::from_str(text).unwrap();
         assert_eq!(document.root().to_json(), wanted);
         let item = document.root().at("a[1]").unwrap();
@@ -337,18 +398,69 @@ mod tests {
             max_depth,
             ..Limits::default()
         };
-        assert!(parse_json(&deep, &limits(41)).is_some());
-        assert!(parse_json(&deep, &limits(40)).is_none());
+        assert!(parse_json(&deep, &limits(41), &Keep::All).is_some());
+        assert!(parse_json(&deep, &limits(40), &Keep::All).is_none());
         let few = Limits {
             max_nodes: 2,
             ..Limits::default()
         };
-        assert!(parse_json(r#"{"a":1}"#, &few).is_none(), "three nodes");
+        assert!(
+            parse_json(r#"{"a":1}"#, &few, &Keep::All).is_none(),
+            "three nodes"
+        );
         let short = Limits {
             max_bytes: 6,
             ..Limits::default()
         };
-        assert!(parse_json(r#"{"a":1}"#, &short).is_none(), "seven bytes");
+        assert!(
+            parse_json(r#"{"a":1}"#, &short, &Keep::All).is_none(),
+            "seven bytes"
+        );
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_kept() {
+        const KEEP: Keep = Keep::Keys(&[
+            ("a", Keep::All),
+            ("b", Keep::Keys(&[("c", Keep::Keys(&[("d", Keep::All)]))])),
+            ("\n", Keep::All),
+        ]);
+        let tree = |text: &str| {
+            let document = parse_json(text, &Limits::default(), &KEEP)?;
+            Some(document.root().to_json())
+        };
+        for (text, kept) in [
+            ("{}", json!({})),
+            (r#"{"x":1.5,"x":[{"y":"\ud800"}]}"#, json!({})),
+            (r#"{"x":1,"a":{"x":[2]},"y":3}"#, json!({"a": {"x": [2]}})),
+            (
+                r#"{"b":{"c":[{"d":1,"e":2},{},{"e":1e9},7],"x":{}}, "a" : null , "\n":4}"#,
+                json!({"b": {"c": [{"d": 1}, {}, {}, 7]}, "a": null, "\n": 4}),
+            ),
+            (r#"{"\u0061":1}"#, json!({"a": 1})),
+        ] {
+            assert_eq!(tree(text), Some(kept), "{text}");
+        }
+        for text in [
+            r#"{"x":tru}"#,
+            r#"{"x":1,}"#,
+            r#"{"x":1"#,
+            r#"{"x":1 "a":2}"#,
+            r#"{"x":}"#,
+            r#"{"x"}"#,
+            r#"{"b":{"x":1]}"#,
+            r#"{"b":{"x":1}"#,
+            r#"{"a":1,"a":2}"#,
+        ] {
+            assert_eq!(tree(text), None, "{text}");
+        }
+        let nested = |levels: usize| format!("{{\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        let limits = Limits {
+            max_depth: 8,
+            ..Limits::default()
+        };
+        assert!(parse_json(&nested(7), &limits, &KEEP).is_some());
+        assert!(parse_json(&nested(8), &limits, &KEEP).is_none());
     }
 
     #[test]

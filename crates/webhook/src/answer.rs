@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use porthole_access::User;
 use porthole_admission::decide::{
     AccessReviews, Around, CannotTell, CredentialSpecs, Decision, Endpoint, Namespaces, Review, Usable,
     decide,
 };
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cluster::{Cluster, HowStrict, May, Question, Reply};
@@ -97,7 +97,7 @@ impl AccessReviews for Look<'_> {
 
 /// Answers a review until `deadline`. Whatever is not known by then nobody can tell.
 pub(crate) async fn answer(
-    cluster: &Arc<Cluster>,
+    cluster: &Cluster,
     metrics: &Metrics,
     endpoint: Endpoint,
     review: &Review,
@@ -134,33 +134,36 @@ pub(crate) async fn answer(
 }
 
 /// Asks all of it at once. Every question has a reply afterwards.
-async fn ask(cluster: &Arc<Cluster>, missing: Vec<Question>, deadline: Instant, learned: &mut Learned) {
-    let mut asking = JoinSet::new();
-    for question in missing {
-        let late = CannotTell("the API server has not answered in time".to_owned());
-        match &question {
-            Question::Spec(name) => drop(learned.specs.insert(name.clone(), Err(late.into()))),
-            Question::Namespace(_) => learned.namespace = Some(Err(late)),
-            Question::Use(_, _, what, name) => drop(learned.uses.insert((*what, name.clone()), Err(late))),
-        }
-        let cluster = Arc::clone(cluster);
-        asking.spawn(async move {
-            let reply = timeout_at(deadline, cluster.ask(&question)).await.ok();
-            (question, reply)
-        });
-    }
-    while let Some(answered) = asking.join_next().await {
-        match answered {
-            Ok((Question::Spec(name), Some(Reply::Spec(contents)))) => {
+///
+/// Nothing is handed to another task: a review waits for the cluster, and not for its turn as well.
+async fn ask(cluster: &Cluster, missing: Vec<Question>, deadline: Instant, learned: &mut Learned) {
+    let asking = missing.into_iter().map(|question| async move {
+        let reply = timeout_at(deadline, cluster.ask(&question)).await.ok();
+        (question, reply)
+    });
+    let late = || CannotTell("the API server has not answered in time".to_owned());
+    for (question, reply) in join_all(asking).await {
+        match (question, reply) {
+            (Question::Spec(name), reply) => {
+                let contents = match reply {
+                    Some(Reply::Spec(contents)) => contents,
+                    _ => Err(late().into()),
+                };
                 learned.specs.insert(name, contents);
             }
-            Ok((Question::Namespace(_), Some(Reply::Namespace(policy)))) => {
-                learned.namespace = Some(policy);
+            (Question::Namespace(_), reply) => {
+                learned.namespace = Some(match reply {
+                    Some(Reply::Namespace(policy)) => policy,
+                    _ => Err(late()),
+                });
             }
-            Ok((Question::Use(_, _, what, name), Some(Reply::Use(may)))) => {
+            (Question::Use(_, _, what, name), reply) => {
+                let may = match reply {
+                    Some(Reply::Use(may)) => may,
+                    _ => Err(late()),
+                };
                 learned.uses.insert((what, name), may);
             }
-            _ => {}
         }
     }
 }

@@ -229,6 +229,17 @@ fn read_file(path: &Path, what: &'static str) -> Result<Zeroizing<Vec<u8>>, Cert
     Ok(bytes)
 }
 
+/// Reads a file that is text.
+pub(crate) fn read_text(path: &Path, what: &'static str) -> Result<String, CertificateError> {
+    let bytes = read_file(path, what)?;
+    let text = std::str::from_utf8(&bytes).map(str::to_owned);
+    text.map_err(|_| CertificateError::Form {
+        what,
+        path: path.to_owned(),
+        reason: "it is no text".to_owned(),
+    })
+}
+
 fn parse(files: &Files, certificate: &[u8], key: &[u8]) -> Result<Pair, CertificateError> {
     pair(certificate, key).map_err(|PairError { of_key, reason }| CertificateError::Form {
         what: if of_key { "the key" } else { "the certificate" },

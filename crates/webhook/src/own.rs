@@ -4,13 +4,17 @@
 //! election: who leads ─▶ keeper ─▶ plan: what is next ─▶ contents, authority: it is made ─▶ objects: it is written
 //!                          └──────▶ the certificates of the server, in every replica
 //! ```
+//!
+//! In place of an authority of one's own a signer of the cluster may sign: [`signed`].
 
 mod authority;
+mod bundles;
 mod contents;
 mod election;
 mod keeper;
 mod objects;
 mod plan;
+mod signed;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,6 +25,7 @@ use tokio::task::JoinHandle;
 
 pub use authority::SignError;
 pub use objects::NameError;
+pub use signed::Signer;
 
 use crate::api::Api;
 use crate::certificate::{Certificates, seconds};
@@ -52,6 +57,8 @@ pub struct OwnCertificates {
     pub authority_lifetime: Duration,
     /// Who this replica is among the others.
     pub identity: String,
+    /// Who signs instead of an authority of one's own.
+    pub signer: Option<Box<Signer>>,
 }
 
 impl OwnCertificates {
@@ -117,11 +124,15 @@ impl Own {
     /// Begins. It goes on until it is aborted; when it is told that the server ends, another replica may lead.
     pub(crate) fn begin(self, certificates: Arc<Certificates>) -> Running {
         let (end, ended) = watch::channel(false);
-        let keeper = keeper::Keeper::new(Arc::clone(&self.shared), self.own.clone(), certificates);
+        let (shared, own) = (Arc::clone(&self.shared), self.own.clone());
+        let keeping = match own.signer.clone() {
+            Some(signer) => tokio::spawn(signed::Keeper::new(shared, own, *signer, certificates).keep()),
+            None => tokio::spawn(keeper::Keeper::new(shared, own, certificates).keep()),
+        };
         Running {
             end,
             election: tokio::spawn(keeper::elect(self.shared, self.own, ended)),
-            keeping: tokio::spawn(keeper.keep()),
+            keeping,
         }
     }
 }

@@ -174,6 +174,29 @@ impl ApiServer {
         Ok(())
     }
 
+    /// Starts the cluster's own signers beside it: they sign what is approved with this authority, for at most so long.
+    ///
+    /// # Errors
+    /// There is no kube-controller-manager, or it does not start.
+    pub fn start_signers(&mut self, certificate: &Path, key: &Path, longest: &str) -> Result<()> {
+        let mut signers = Command::new(programs::find("kube-controller-manager", &self.settings.version)?);
+        signers
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig())
+            .args([
+                "--controllers=certificatesigningrequest-signing-controller",
+                "--leader-elect=false",
+                "--use-service-account-credentials=false",
+                "--secure-port=0",
+            ])
+            .arg("--cluster-signing-cert-file")
+            .arg(certificate)
+            .arg("--cluster-signing-key-file")
+            .arg(key)
+            .arg(format!("--cluster-signing-duration={longest}"));
+        self.run("kube-controller-manager", &mut signers)
+    }
+
     /// The lines that `--token-auth-file` takes: token, name, number, groups.
     fn token_file(&self) -> String {
         let groups = std::iter::once(vec!["system:masters".to_owned()])

@@ -96,7 +96,9 @@ pub(super) fn check(
     if is_unknown {
         remarks.outcome = Some(Outcome::Unknown);
     }
-    remarks.outcome.get_or_insert(Outcome::Allowed);
+    if !granted.is_empty() {
+        remarks.outcome.get_or_insert(Outcome::Allowed);
+    }
     remarks
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use porthole_access::User;
-use porthole_manifest::{Document, Kind, Limits, Node, SyntaxError, parse, parse_json};
+use porthole_manifest::{Document, Keep, Kind, Limits, Node, SyntaxError, parse, parse_json};
 use porthole_pod::{DecodeError, decode_object};
 
 /// How much a review may ask of its reader. Two pods, each as large as the API server takes one, fit.
@@ -13,6 +13,54 @@ pub const LIMITS: Limits = Limits {
     max_nodes: 2_000_000,
     max_alias_nodes: 0,
 };
+
+/// What of a review is looked at: not even half of most.
+const KEPT: Keep = Keep::Keys(&[("request", Keep::Keys(REQUEST))]);
+
+const REQUEST: &[(&str, Keep)] = &[
+    ("uid", Keep::All),
+    ("kind", Keep::All),
+    ("operation", Keep::All),
+    ("subResource", Keep::All),
+    ("namespace", Keep::All),
+    ("name", Keep::All),
+    ("dryRun", Keep::All),
+    (
+        "userInfo",
+        Keep::Keys(&[("username", Keep::All), ("groups", Keep::All)]),
+    ),
+    ("object", OBJECT),
+    ("oldObject", OBJECT),
+];
+
+/// Of a pod, and of a binding.
+const OBJECT: Keep = Keep::Keys(&[
+    (
+        "metadata",
+        Keep::Keys(&[
+            ("name", Keep::All),
+            ("generateName", Keep::All),
+            ("namespace", Keep::All),
+            ("annotations", Keep::All),
+        ]),
+    ),
+    (
+        "spec",
+        Keep::Keys(&[
+            ("serviceAccountName", Keep::All),
+            ("hostname", Keep::All),
+            ("runtimeClassName", Keep::All),
+            ("securityContext", CONTEXT),
+            ("containers", CONTAINERS),
+            ("initContainers", CONTAINERS),
+            ("ephemeralContainers", CONTAINERS),
+        ]),
+    ),
+]);
+
+const CONTAINERS: Keep = Keep::Keys(&[("name", Keep::All), ("securityContext", CONTEXT)]);
+
+const CONTEXT: Keep = Keep::Keys(&[("windowsOptions", Keep::All)]);
 
 /// A review that can be answered. Fields that it does not know are ignored.
 pub struct Review {
@@ -116,7 +164,7 @@ impl Review {
             });
         }
         let text = std::str::from_utf8(body).map_err(|error| ReviewError::NotText(error.valid_up_to()))?;
-        let document = match parse_json(text, limits) {
+        let document = match parse_json(text, limits, &KEPT) {
             Some(document) => document,
             None => Self::decode(text, limits)?,
         };
@@ -275,7 +323,7 @@ mod tests {
             "uid": "u-1", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "UPDATE",
             "subResource": "ephemeralcontainers", "namespace": "shop", "name": "web", "dryRun": true, "later": {},
             "userInfo": {"username": "alice", "groups": ["dev", "ops"], "extra": {"a": ["b"]}},
-            "object": {"a": "\ud83d\ude00\u2028\u0085"}, "oldObject": null}}"#;
+            "object": {"spec": {"hostname": "\ud83d\ude00\u2028\u0085", "nodeName": "n"}}, "oldObject": null}}"#;
         let review = Review::read(body.as_bytes(), &LIMITS).unwrap();
         assert_eq!(
             (review.uid(), review.kind(), review.operation()),
@@ -288,8 +336,9 @@ mod tests {
         assert_eq!(review.user().name, "alice");
         assert_eq!(review.user().groups, ["dev", "ops"]);
         assert!(review.is_dry_run());
-        let text = review.object().unwrap().child("a").as_str().unwrap();
-        assert_eq!(text, "😀\u{2028}\u{85}");
+        let spec = review.object().unwrap().child("spec");
+        assert_eq!(spec.child("hostname").as_str().unwrap(), "😀\u{2028}\u{85}");
+        assert!(spec.field("nodeName").is_none());
         assert!(review.old_object().is_none());
     }
 

@@ -51,7 +51,10 @@ fn an_account_that_may_not_be_used_is_refused_with_every_field() {
         "bind a ClusterRole with the verb `use` on `hostaccounts.porthole.dev` named `nt authority\\system` to service account \
          `web` in namespace `shop`"
     );
-    let audited = ("problems", "host-account-unauthorized".to_owned());
+    // As the rule of `check` is called.
+    let rules = porthole_admission::host_accounts::rules();
+    let rule = rules.iter().find(|rule| rule.name == "host-account-unauthorized");
+    let audited = ("problems", rule.map(|rule| rule.name.to_owned()).unwrap());
     assert_eq!(decision.audit_annotations, [audited]);
     assert_eq!(decision.host_accounts, Some(Outcome::Refused));
 }
@@ -259,4 +262,18 @@ impl porthole_admission::decide::AccessReviews for Counting<'_> {
         self.0.set(self.0.get() + 1);
         Ok(porthole_admission::decide::Answer::Refused(String::new()))
     }
+}
+
+#[test]
+fn who_was_not_asked_about_is_not_counted_as_allowed() {
+    let held: Vec<Value> = (0..100)
+        .map(|number| {
+            let windows = windows(&json!({"gmsaCredentialSpec": "{}", "hostProcess": true}));
+            json!({"name": format!("c{number}"), "securityContext": windows})
+        })
+        .collect();
+    let pod = create(&pod(&json!({"containers": held})));
+    let decision = cluster(Mode::Enforce).decide(Validate, &pod);
+    assert_eq!(problems(&decision).len(), 100, "there is no room for another");
+    assert_eq!(decision.host_accounts, None);
 }

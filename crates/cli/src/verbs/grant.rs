@@ -1,24 +1,29 @@
 //! `porthole grant`: roles and bindings by which service accounts may use credential specs and host accounts, and whether
 //! they may.
 
+mod apply;
 mod ask;
 mod objects;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use porthole_admission::decide::Usable;
 use porthole_admission::host_accounts::name_of;
+use porthole_install::Object;
 use porthole_pod::{Account, Version, names};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::arguments::Global;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::print;
 
 /// Options of `porthole grant`.
+#[expect(clippy::struct_excessive_bools, reason = "a field a flag")]
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("of_cluster").args(["cluster", "apply"])))]
 pub(crate) struct Grant {
     /// A service account, NAME or NAMESPACE/NAME. May be repeated
     #[arg(short, long, required = true, value_name = "[NAMESPACE/]NAME")]
@@ -41,11 +46,29 @@ pub(crate) struct Grant {
     /// With --check: ask a live cluster. Nothing of it is changed
     #[arg(long, requires = "check")]
     cluster: bool,
+    /// Apply the roles and bindings to a live cluster instead of printing them
+    #[arg(long, conflicts_with_all = ["check", "output"])]
+    apply: bool,
+    /// With --apply: change nothing, and have the API server judge every object
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        default_value_t,
+        require_equals = true,
+        num_args = 0..=1,
+        default_missing_value = "server",
+        requires = "apply"
+    )]
+    dry_run: DryRun,
+    /// With --apply: take fields over that others keep
+    #[arg(long, requires = "apply")]
+    force_conflicts: bool,
     /// The kubeconfig of the cluster [default: those that KUBECONFIG lists, else ~/.kube/config]
-    #[arg(long, value_name = "FILE", requires = "cluster")]
+    #[arg(long, value_name = "FILE", requires = "of_cluster")]
     kubeconfig: Option<PathBuf>,
     /// The context of the kubeconfig [default: its current one]
-    #[arg(long, value_name = "NAME", requires = "cluster")]
+    #[arg(long, value_name = "NAME", requires = "of_cluster")]
     context: Option<String>,
     /// How it is printed: manifests as YAML, and with json as a List; with --check a line for each right
     #[arg(short, long, value_enum, default_value_t)]
@@ -62,6 +85,16 @@ enum Output {
     Json,
     /// The same as YAML; of manifests each a document
     Yaml,
+}
+
+/// What is changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    /// Everything is changed
+    #[default]
+    None,
+    /// Nothing is kept
+    Server,
 }
 
 /// A service account.
@@ -90,9 +123,12 @@ impl Right {
 }
 
 impl Grant {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(&self, global: &Global) -> Result<ExitCode, Failure> {
         let accounts = self.service_accounts()?;
         let rights = self.rights()?;
+        if self.apply {
+            return apply::run(self, &objects::of(&accounts, &rights), global);
+        }
         if !self.check {
             self.print_objects(&objects::of(&accounts, &rights))?;
             return Ok(ExitCode::SUCCESS);
@@ -165,13 +201,14 @@ impl Grant {
         Ok(rights)
     }
 
-    fn print_objects(&self, objects: &[Value]) -> Result<(), Failure> {
+    fn print_objects(&self, objects: &[Object]) -> Result<(), Failure> {
         let doing = || "print the roles and bindings".to_owned();
+        let objects = objects.iter().map(|object| &object.value);
         let text = if self.output == Output::Json {
-            let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+            let list = json!({"apiVersion": "v1", "kind": "List", "items": objects.collect::<Vec<_>>()});
             serde_json::to_string_pretty(&list).attempt(exit::UNASKED, doing)? + "\n"
         } else {
-            let documents: Result<Vec<String>, _> = objects.iter().map(serde_saphyr::to_string).collect();
+            let documents: Result<Vec<String>, _> = objects.map(serde_saphyr::to_string).collect();
             documents.attempt(exit::UNASKED, doing)?.join("---\n")
         };
         print::plain(|out| out.write_all(text.as_bytes()))

@@ -132,8 +132,7 @@ impl Install {
         }
         let plan = apply::Plan {
             take_over: self.take_over,
-            wait: self.wait,
-            timeout: self.timeout,
+            wait: self.wait.then_some(self.timeout),
         };
         apply::run(&cluster, &settings, plan)
     }

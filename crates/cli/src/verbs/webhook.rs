@@ -16,6 +16,8 @@ use crate::failure::Failure;
 
 mod own;
 
+pub(crate) use own::check_signer;
+
 /// The port where none is said, or none that is a number.
 const PORT: u16 = 443;
 

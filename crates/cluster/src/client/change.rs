@@ -115,10 +115,6 @@ impl Editor {
         if answer.status == 404 && answer.lacks_object(name) {
             return Ok(false);
         }
-        // With finalizers it is accepted and done later.
-        if answer.status == 202 {
-            return Ok(true);
-        }
         match answer.json() {
             Ok(_) => Ok(true),
             Err(problem) => Err(entrance::error_of(self.client.target(), doing, &path, problem)),

@@ -204,7 +204,8 @@ impl Answer {
     /// Its length and its JSON, where it is good.
     pub(super) fn json(self) -> Result<(u64, Value), Problem> {
         match self.status {
-            200 | 201 => {}
+            // What is accepted is done later, such as the removal of what has finalizers.
+            200..=202 => {}
             301..=308 => {
                 let to = self.location.as_deref().and_then(|to| to.split('?').next());
                 return Err(Problem::Redirect(clean(to.unwrap_or("nowhere"))));
@@ -215,12 +216,12 @@ impl Answer {
                 let is_status = said.as_ref().is_some_and(|said| said["kind"] == "Status");
                 let message = said.as_ref().and_then(|said| said["message"].as_str());
                 let message = clean(message.filter(|_| is_status).unwrap_or_default());
+                let conflicts = conflicts(said.as_ref().filter(|_| is_status));
                 return Err(match status {
-                    409 if is_status && !conflicts(said.as_ref()).is_empty() => {
-                        Problem::Conflict(conflicts(said.as_ref()))
-                    }
+                    409 if !conflicts.is_empty() => Problem::Conflict(conflicts),
                     403 if !message.is_empty() => Problem::Forbidden(message),
-                    404 if is_status => Problem::NotServed,
+                    // What is not there has a name, such as the namespace of an object.
+                    404 if is_status && !names_object(said.as_ref()) => Problem::NotServed,
                     status => Problem::Status { status, message },
                 });
             }
@@ -235,6 +236,12 @@ impl Answer {
         })?;
         Ok((self.body.len() as u64, value))
     }
+}
+
+/// Whether a status is of an object, and not of a kind.
+fn names_object(status: Option<&Value>) -> bool {
+    let name = status.and_then(|status| status["details"]["name"].as_str());
+    name.is_some_and(|name| !name.is_empty())
 }
 
 /// Who keeps other values in which fields, where that is why an object is not applied.

@@ -16,14 +16,26 @@ pub(crate) struct Objects {
 
 impl Objects {
     pub(super) fn are_at(path: &str) -> bool {
-        ["/secrets", "/leases", "webhookconfigurations"]
-            .iter()
-            .any(|plural| path.contains(plural))
+        [
+            "/secrets",
+            "/leases",
+            "webhookconfigurations",
+            "/certificatesigningrequests",
+        ]
+        .iter()
+        .any(|plural| path.contains(plural))
     }
 
     /// What is there.
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
         self.held.lock().unwrap().0.get(path).cloned()
+    }
+
+    /// All that are at paths that begin like this.
+    pub(crate) fn all(&self, prefix: &str) -> Vec<(String, Value)> {
+        let held = self.held.lock().unwrap();
+        let all = held.0.iter().filter(|(path, _)| path.starts_with(prefix));
+        all.map(|(path, object)| (path.clone(), object.clone())).collect()
     }
 
     /// Puts an object there, or takes it away.
@@ -62,7 +74,7 @@ impl Objects {
             let name = sent["metadata"]["name"].as_str().unwrap();
             (format!("{path}/{name}"), 201)
         } else {
-            (path.to_owned(), 200)
+            (path.trim_end_matches("/approval").to_owned(), 200)
         };
         let found = self.get(&path);
         let object = match (method, found) {

@@ -77,8 +77,7 @@ impl Authority {
     pub(crate) fn make(now: i64, seconds: i64) -> Result<Self, SignError> {
         let key = Key::generate()?;
         let mut parameters = parameters(&key.0);
-        parameters.not_before = date_time_ymd(1970, 1, 1) + since_1970(now - BACKDATED);
-        parameters.not_after = date_time_ymd(1970, 1, 1) + since_1970(now.saturating_add(seconds));
+        stamp(&mut parameters, now, now.saturating_add(seconds));
         parameters.serial_number = Some(serial()?);
         let certificate = parameters.self_signed(&key.0)?.der().clone();
         let validity = Validity::of(&certificate).ok_or_else(|| SignError::new("it has no validity"))?;
@@ -129,9 +128,11 @@ impl Authority {
         let mut leaf = CertificateParams::new(names)?;
         leaf.distinguished_name
             .push(DnType::CommonName, "porthole-webhook");
-        leaf.not_before = date_time_ymd(1970, 1, 1) + since_1970(now - BACKDATED);
-        leaf.not_after =
-            date_time_ymd(1970, 1, 1) + since_1970(now.saturating_add(seconds).min(self.validity.until));
+        stamp(
+            &mut leaf,
+            now,
+            now.saturating_add(seconds).min(self.validity.until),
+        );
         leaf.serial_number = Some(serial()?);
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -174,6 +175,13 @@ fn serial() -> Result<SerialNumber, SignError> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
+/// A certificate that is made now is valid until then.
+fn stamp(parameters: &mut CertificateParams, now: i64, until: i64) {
+    let epoch = date_time_ymd(1970, 1, 1);
+    parameters.not_before = epoch + since_1970(now - BACKDATED);
+    parameters.not_after = epoch + since_1970(until);
+}
+
 /// How long after the beginning of 1970 that is; a certificate can tell the time until the year 9999.
 fn since_1970(seconds: i64) -> Duration {
     // 9999-12-31T23:59:59Z.
@@ -182,6 +190,18 @@ fn since_1970(seconds: i64) -> Duration {
 
 /// Whether a server's certificate was signed by one of these authorities and is valid then.
 pub(crate) fn verifies(leaf: &CertificateDer<'_>, authorities: &[CertificateDer<'_>], now: i64) -> bool {
+    chain_verifies(std::slice::from_ref(leaf), authorities, now)
+}
+
+/// The same of one with those that are between it and its authority behind it.
+pub(crate) fn chain_verifies(
+    chain: &[CertificateDer<'_>],
+    authorities: &[CertificateDer<'_>],
+    now: i64,
+) -> bool {
+    let Some((leaf, between)) = chain.split_first() else {
+        return false;
+    };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(authorities.iter().cloned().map(CertificateDer::into_owned));
     let Ok(leaf) = ParsedCertificate::try_from(leaf) else {
@@ -189,7 +209,7 @@ pub(crate) fn verifies(leaf: &CertificateDer<'_>, authorities: &[CertificateDer<
     };
     let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
     let algorithms = provider().signature_verification_algorithms.all;
-    verify_server_cert_signed_by_trust_anchor(&leaf, &roots, &[], now, algorithms).is_ok()
+    verify_server_cert_signed_by_trust_anchor(&leaf, &roots, between, now, algorithms).is_ok()
 }
 
 /// Whether a certificate is for all of these names.

@@ -242,13 +242,14 @@ pub(crate) fn bundle(authorities: &[CertificateDer<'_>]) -> String {
     authorities.iter().map(pem_of).collect()
 }
 
-fn is_valid(certificate: &CertificateDer<'_>, now: i64) -> bool {
+/// Whether a certificate is valid then.
+pub(crate) fn is_valid(certificate: &CertificateDer<'_>, now: i64) -> bool {
     Validity::of(certificate).is_some_and(|validity| validity.holds_at(now))
 }
 
 /// Why an entry of a Secret cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Problem {
+pub(crate) enum Problem {
     Absent,
     Broken,
 }
@@ -265,7 +266,8 @@ impl Object {
         }))
     }
 
-    fn entry(&self, name: &str) -> Result<Zeroizing<String>, Problem> {
+    /// One of its entries as text.
+    pub(crate) fn entry(&self, name: &str) -> Result<Zeroizing<String>, Problem> {
         let encoded = match &self.0["data"][name] {
             Value::String(encoded) if !encoded.is_empty() => encoded,
             Value::String(_) | Value::Null => return Err(Problem::Absent),
@@ -285,7 +287,7 @@ impl Object {
     }
 
     /// Puts entries there, and leaves the others.
-    pub(crate) fn put(&mut self, entries: [(&'static str, Zeroizing<String>); 4]) {
+    pub(crate) fn put<const N: usize>(&mut self, entries: [(&'static str, Zeroizing<String>); N]) {
         if !self.0["data"].is_object() {
             self.0["data"] = Value::Object(Map::new());
         }

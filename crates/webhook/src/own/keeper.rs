@@ -8,10 +8,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::OwnCertificates;
+use super::bundles::Bundles;
 use super::contents::{Contents, Good, Object};
 use super::election::{Attempt, Candidate};
-use super::objects::{Configuration, Objects};
-use super::plan::{Lifetimes, State, Step, Trust, next};
+use super::objects::Objects;
+use super::plan::{Lifetimes, State, Step, next};
 use crate::api::{ApiError, LIMIT};
 use crate::certificate::{Certificates, seconds};
 use crate::log::Log;
@@ -19,9 +20,9 @@ use crate::metrics::Metrics;
 use crate::routes::tell_certificate;
 
 /// The longest time between two looks at the Secret and the configurations.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The shortest.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Whether this replica leads.
 #[derive(Default)]
@@ -38,6 +39,11 @@ impl Leadership {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// Waits until it has begun to lead.
+    pub(super) async fn begun(&self) {
+        self.begun.notified().await;
     }
 
     fn set(&self, to: Option<Instant>) {
@@ -120,13 +126,19 @@ async fn attempt(shared: &Shared, candidate: &mut Candidate) -> Result<(), ApiEr
 
 /// What the log has been told and need not be told again.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     problems: BTreeMap<&'static str, String>,
 }
 
 impl Told {
     /// Says what does not work, once until it changes.
-    fn warn(&mut self, log: &Log, of: &'static str, message: &str, reason: &dyn std::fmt::Display) {
+    pub(super) fn warn(
+        &mut self,
+        log: &Log,
+        of: &'static str,
+        message: &str,
+        reason: &dyn std::fmt::Display,
+    ) {
         let reason = reason.to_string();
         if self.problems.get(of) != Some(&reason) {
             log.warn(message, &[("reason", &reason)]);
@@ -134,7 +146,7 @@ impl Told {
         }
     }
 
-    fn forget(&mut self, of: &'static str) {
+    pub(super) fn forget(&mut self, of: &'static str) {
         self.problems.remove(of);
     }
 }
@@ -148,14 +160,12 @@ pub(crate) struct Keeper {
     lifetimes: Lifetimes,
     /// The last contents that could be served.
     good: Option<Good>,
-    trust: Trust,
-    /// From when on the time of `trust` is counted: no clock that is set has a say in it.
-    begun: Instant,
+    bundles: Bundles,
     told: Told,
 }
 
 /// Whether there is more to do at once.
-enum Then {
+pub(super) enum Then {
     More,
     Rest,
 }
@@ -166,11 +176,10 @@ impl Keeper {
             shared,
             names: own.all_names(),
             lifetimes: own.lifetimes(),
+            bundles: Bundles::new(&own),
             own,
             certificates,
             good: None,
-            trust: Trust::default(),
-            begun: Instant::now(),
             told: Told::default(),
         }
     }
@@ -188,7 +197,7 @@ impl Keeper {
             };
             tokio::select! {
                 () = sleep(pause) => {}
-                () = self.shared.leadership.begun.notified() => {}
+                () = self.shared.leadership.begun() => {}
             }
         }
     }
@@ -199,7 +208,7 @@ impl Keeper {
             Err(error) => {
                 let message = "the Secret of the certificates cannot be read; what is in use stays";
                 self.told.warn(&self.shared.log, "secret", message, &error);
-                self.trust = Trust::default();
+                self.bundles.forget();
                 return Then::Rest;
             }
         };
@@ -211,7 +220,7 @@ impl Keeper {
         self.serve(&contents);
         if !self.shared.leadership.leads() {
             // What others have written meanwhile is not known to this one.
-            self.trust = Trust::default();
+            self.bundles.forget();
             return Then::Rest;
         }
         if contents.faults.is_empty() {
@@ -225,7 +234,12 @@ impl Keeper {
         if let Some(good) = &self.good {
             contents.recall(good, now);
         }
-        let settled = self.mend(&contents).await;
+        // Before there is anything to trust there is nothing to write; what is only remembered is written first.
+        let writes = !contents.is_recalled && contents.held.is_some();
+        let settled = self
+            .bundles
+            .mend(&self.shared, &contents.authorities, writes)
+            .await;
         let state = State::of(&contents, &self.names);
         match next(&state, settled, now, &self.lifetimes) {
             Some(step) => self.take(step, contents, found, now).await,
@@ -252,64 +266,6 @@ impl Keeper {
         }
         self.good = contents.good();
         self.shared.metrics.authority(contents.authority_until());
-    }
-
-    /// Makes the configurations trust the authorities of the Secret. Whether all of them have done so for long enough.
-    async fn mend(&mut self, contents: &Contents) -> bool {
-        let authorities = &contents.authorities;
-        let found = match self.shared.objects.configurations().await {
-            Ok(found) => {
-                self.told.forget("configurations");
-                Some(found)
-            }
-            Err(error) => {
-                let message = "the webhook configurations cannot be read";
-                self.told
-                    .warn(&self.shared.log, "configurations", message, &error);
-                None
-            }
-        };
-        let trusted: Option<Vec<_>> = found
-            .as_ref()
-            .map(|found| found.iter().flat_map(Configuration::trusted).collect());
-        // Both times are whole seconds.
-        let settle = self.lifetimes.settle() + 1;
-        let at = i64::try_from(self.begun.elapsed().as_secs()).unwrap_or(i64::MAX);
-        let settled = self.trust.settled(authorities, trusted.as_deref(), at, settle);
-        // Before there is anything to trust there is nothing to write; what is only remembered is written first.
-        if contents.is_recalled || contents.held.is_none() {
-            return settled;
-        }
-        for configuration in found.iter().flatten() {
-            // It may have taken a while to read them.
-            if !self.shared.leadership.leads() {
-                return false;
-            }
-            let kind = configuration.kind;
-            match self.shared.objects.mend(configuration, authorities).await {
-                Ok(true) => {
-                    self.shared.metrics.rotated("bundle");
-                    let count = authorities.len();
-                    self.shared.log.info(
-                        "the caBundle is written",
-                        &[("kind", &kind), ("authorities", &count)],
-                    );
-                    self.told.forget(kind);
-                }
-                Ok(false) => self.told.forget(kind),
-                Err(error) => {
-                    let message = format!("the caBundle of the {kind} cannot be written");
-                    self.told.warn(&self.shared.log, kind, &message, &error);
-                }
-            }
-        }
-        if found.is_some_and(|found| found.is_empty()) {
-            let (message, name) = ("there is no webhook configuration yet", &self.own.configurations);
-            self.told.warn(&self.shared.log, "none", message, name);
-        } else {
-            self.told.forget("none");
-        }
-        settled
     }
 
     /// Makes the contents what they are to be, and writes them.

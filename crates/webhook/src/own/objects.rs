@@ -19,6 +19,11 @@ const MOST: usize = 1000;
 
 const SECRETS: Resource<'_> = Resource::new("v1", "Secret", "secrets");
 const LEASES: Resource<'_> = Resource::new("coordination.k8s.io/v1", "Lease", "leases");
+const REQUESTS: Resource<'_> = Resource::new(
+    "certificates.k8s.io/v1",
+    "CertificateSigningRequest",
+    "certificatesigningrequests",
+);
 /// Those whose caBundle is written.
 const CONFIGURATIONS: [Resource<'_>; 2] = [
     Resource::new(
@@ -180,6 +185,22 @@ impl Objects {
         }
     }
 
+    /// A request for a certificate, where there is one.
+    pub(crate) async fn request(&self, name: &str) -> Result<Option<Value>, ApiError> {
+        absent(self.api.get(&request_path(name), JSON, LONGEST).await)
+    }
+
+    /// Asks for a certificate.
+    pub(crate) async fn ask(&self, request: &Value) -> Result<(), ApiError> {
+        self.api.post(&REQUESTS.path(None), request).await.map(drop)
+    }
+
+    /// Approves a request that was read, and no other.
+    pub(crate) async fn approve(&self, name: &str, request: &Value) -> Result<(), ApiError> {
+        let path = format!("{}/approval", request_path(name));
+        self.api.put(&path, request).await.map(drop)
+    }
+
     /// The configurations that are there.
     pub(crate) async fn configurations(&self) -> Result<Vec<Configuration>, ApiError> {
         let mut found = Vec::new();
@@ -203,6 +224,11 @@ impl Objects {
         let path = format!("{}?fieldManager={}", configuration.path, super::MANAGER);
         self.api.patch(&path, &changes).await.map(|_| true)
     }
+}
+
+/// Where a request is: its name is a Secret's, and hexadecimal digits.
+fn request_path(name: &str) -> String {
+    format!("{}/{name}", REQUESTS.path(None))
 }
 
 /// An object that is not there is no failure.

@@ -154,8 +154,8 @@ pub(crate) fn next(state: &State, settled: bool, now: i64, lifetimes: &Lifetimes
     (is_old && has_time && settled).then_some(Step::Begin)
 }
 
-/// What the configurations say of whom to trust: nothing where it cannot be read.
-pub(crate) type Found<'a> = Option<&'a [Option<Vec<CertificateDer<'static>>>]>;
+/// Whom every entry of the configurations trusts: nothing where that is no list of certificates.
+pub(crate) type Found<'a> = &'a [Option<Vec<CertificateDer<'static>>>];
 
 /// Since when everybody has known of the same authorities.
 #[derive(Debug, Default)]
@@ -173,8 +173,7 @@ impl Trust {
         now: i64,
         settle: i64,
     ) -> bool {
-        let agrees =
-            found.is_some_and(|entries| entries.iter().all(|entry| entry.as_deref() == Some(authorities)));
+        let agrees = found.iter().all(|entry| entry.as_deref() == Some(authorities));
         if !agrees {
             self.agreed = None;
             return false;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::certificate::provider;
 use crate::connector::Connector;
-use crate::fake::Fake;
+use crate::fake::{Fake, Said};
 use crate::{Drain, Format, Freshness, Level, Server, Settings, Source};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,9 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
-use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -25,29 +23,8 @@ const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/ns/leases/lease";
 const MUTATING: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/webhooks";
 const VALIDATING: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/webhooks";
 
-/// A log that can be read.
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Said {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
 /// Those of a replica whose certificates live so many seconds.
-fn settings(identity: &str, life: u64) -> OwnCertificates {
+pub(super) fn settings(identity: &str, life: u64) -> OwnCertificates {
     OwnCertificates {
         namespace: "ns".to_owned(),
         secret: "certificates".to_owned(),
@@ -58,6 +35,7 @@ fn settings(identity: &str, life: u64) -> OwnCertificates {
         certificate_lifetime: Duration::from_secs(life),
         authority_lifetime: Duration::from_secs(4 * life),
         identity: identity.to_owned(),
+        signer: None,
     }
 }
 

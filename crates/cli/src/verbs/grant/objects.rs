@@ -5,17 +5,17 @@
 //! nothing away, and one right of one account can be taken back alone.
 
 use porthole_admission::decide::Usable;
+use porthole_install::{Kind, Object, Reference};
 use serde_json::{Value, json};
 
 use super::{Right, ServiceAccount};
 
-const API: &str = "rbac.authorization.k8s.io/v1";
 const GROUP: &str = "rbac.authorization.k8s.io";
 /// The longest part of a name that is taken from what is granted.
 const LONGEST: usize = 63;
 
 /// The objects: of each namespace the roles first.
-pub(super) fn of(accounts: &[ServiceAccount], rights: &[Right]) -> Vec<Value> {
+pub(super) fn of(accounts: &[ServiceAccount], rights: &[Right]) -> Vec<Object> {
     let mut namespaces: Vec<&str> = Vec::new();
     for account in accounts {
         if !namespaces.contains(&account.namespace.as_str()) {
@@ -31,41 +31,45 @@ pub(super) fn of(accounts: &[ServiceAccount], rights: &[Right]) -> Vec<Value> {
     objects
 }
 
-fn role(namespace: &str, right: &Right) -> Value {
-    json!({
-        "apiVersion": API,
-        "kind": "Role",
-        "metadata": metadata(namespace, &name(right)),
-        "rules": [{
+fn role(namespace: &str, right: &Right) -> Object {
+    object(Kind::ROLE, namespace, name(right), |value| {
+        value["rules"] = json!([{
             "apiGroups": [right.what.group()],
             "resources": [right.what.resource()],
             "resourceNames": [right.name],
             "verbs": ["use"],
-        }],
+        }]);
     })
 }
 
-fn binding(account: &ServiceAccount, right: &Right) -> Value {
+fn binding(account: &ServiceAccount, right: &Right) -> Object {
     let role = name(right);
-    json!({
-        "apiVersion": API,
-        "kind": "RoleBinding",
-        "metadata": metadata(&account.namespace, &format!("{role}:{}", account.name)),
-        "roleRef": {"apiGroup": GROUP, "kind": "Role", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}],
+    let ServiceAccount { namespace, name } = account;
+    object(Kind::ROLE_BINDING, namespace, format!("{role}:{name}"), |value| {
+        value["roleRef"] = json!({"apiGroup": GROUP, "kind": Kind::ROLE.name, "name": role});
+        value["subjects"] = json!([{"kind": "ServiceAccount", "name": name, "namespace": namespace}]);
     })
 }
 
-fn metadata(namespace: &str, name: &str) -> Value {
-    json!({
-        "name": name,
-        "namespace": namespace,
-        "labels": {
-            "app.kubernetes.io/name": "porthole",
-            "app.kubernetes.io/component": "grant",
-            "app.kubernetes.io/managed-by": "porthole",
+fn object(kind: Kind, namespace: &str, name: String, fill: impl FnOnce(&mut Value)) -> Object {
+    let mut value = json!({
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {
+                "app.kubernetes.io/name": "porthole",
+                "app.kubernetes.io/component": "grant",
+                "app.kubernetes.io/managed-by": "porthole",
+            },
         },
-    })
+    });
+    fill(&mut value);
+    Object {
+        reference: Reference::new(kind, namespace, name),
+        value,
+    }
 }
 
 /// The name of the role. Where it does not tell the right from all others, a number does.
@@ -170,10 +174,10 @@ mod tests {
             .iter()
             .map(|object| {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let metadata = &object["metadata"];
+                let metadata = &object.value["metadata"];
                 format!(
                     "{} {}/{}",
-                    text(&object["kind"]),
+                    text(&object.value["kind"]),
                     text(&metadata["namespace"]),
                     text(&metadata["name"])
                 )
@@ -195,7 +199,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            objects[1]["rules"],
+            objects[1].value["rules"],
             json!([{"apiGroups": ["porthole.dev"], "resources": ["hostaccounts"], "resourceNames": ["web"], "verbs": ["use"]}])
         );
     }

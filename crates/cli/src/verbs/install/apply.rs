@@ -25,10 +25,8 @@ const KEEPER: &str = "porthole-webhook";
 pub(super) struct Plan {
     /// Whether an existing installation is replaced.
     pub(super) take_over: bool,
-    /// Whether the servers are waited for.
-    pub(super) wait: bool,
-    /// For how long.
-    pub(super) timeout: Duration,
+    /// For how long the servers are waited for, if at all.
+    pub(super) wait: Option<Duration>,
 }
 
 pub(super) fn run(cluster: &Cluster, settings: &Settings, plan: Plan) -> Result<ExitCode, Failure> {
@@ -46,12 +44,12 @@ pub(super) fn run(cluster: &Cluster, settings: &Settings, plan: Plan) -> Result<
             cluster.delete(&reference, &found)?;
         }
     }
-    let until = Instant::now() + plan.timeout;
-    if !cluster.dry_run {
-        ready::wait(cluster, settings, plan.wait, until)?;
+    let until = plan.wait.map(|time| Instant::now() + time);
+    if !cluster.is_dry_run() {
+        ready::wait(cluster, settings, until)?;
     }
     for object in wanted(cluster, settings)? {
-        configure(cluster, settings, &object, plan.wait, until)?;
+        configure(cluster, settings, &object, until)?;
     }
     if let Some(old) = old {
         old.remove(cluster)?;
@@ -73,17 +71,16 @@ fn configure(
     cluster: &Cluster,
     settings: &Settings,
     object: &Object,
-    wait: bool,
-    until: Instant,
+    until: Option<Instant>,
 ) -> Result<(), Failure> {
     let kind = object.reference.kind;
     let is_kept = settings.certificates != Certificates::Secret;
     // A bundle that is this manager's own would go with the field.
     let stays = || Ok::<_, Failure>(has_bundles(&cluster.rehearse(object, false)?, settings, kind));
-    if cluster.dry_run || (is_kept && stays()?) {
+    if cluster.is_dry_run() || (is_kept && stays()?) {
         return cluster.apply(object, false).map(drop);
     }
-    let bundle = ready::bundle(cluster, settings, wait, until)?;
+    let bundle = ready::bundle(cluster, settings, until)?;
     let [validating, mutating] = configurations(settings, Some(&bundle));
     let with_bundle = if kind == Kind::VALIDATING {
         validating

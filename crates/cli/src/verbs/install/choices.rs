@@ -1,11 +1,11 @@
 //! The flags that say how the webhook is installed.
 
 use clap::{Args, ValueEnum};
-use porthole_install::{Certificates, FailurePolicy, Resources, Settings, Toleration};
+use porthole_install::{Certificates, FailurePolicy, Resources, Settings, Signer, Toleration};
 use porthole_pod::Version;
 
 use crate::failure::Failure;
-use crate::verbs::webhook::HostAccounts;
+use crate::verbs::webhook::{HostAccounts, check_signer};
 
 /// What can be chosen.
 #[derive(Debug, Args)]
@@ -31,6 +31,8 @@ pub(super) struct Choices {
     /// Where their certificates come from
     #[arg(long, value_name = "FROM", value_enum, default_value_t)]
     certificates: From,
+    #[command(flatten)]
+    signing: Signing,
     /// The Secret with the certificates: `ca.crt`, `tls.crt` and `tls.key` [default: NAME-certificates]
     #[arg(long, value_name = "NAME")]
     secret: Option<String>,
@@ -95,11 +97,64 @@ pub(super) struct Choices {
     kubernetes_version: Option<Version>,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+/// Who signs.
+#[derive(Debug, Args)]
+struct Signing {
+    /// With --certificates=csr: who signs [default: kubernetes.io/kubelet-serving]
+    #[arg(long, value_name = "NAME")]
+    signer: Option<String>,
+    /// With --certificates=csr: let the server approve its own requests. Without it somebody else has to
+    #[arg(long)]
+    approve: bool,
+    /// With --certificates=csr: the ConfigMap of the namespace whose `ca.crt` has the signer's authorities [default: the
+    /// cluster's own authority]
+    #[arg(long, value_name = "NAME")]
+    authority_config_map: Option<String>,
+}
+
+impl Signing {
+    /// Who signs, where the server asks a signer.
+    fn signer(&self, certificates: From) -> Result<Option<Signer>, Failure> {
+        let Self {
+            signer,
+            approve,
+            authority_config_map: authority,
+            ..
+        } = self;
+        if certificates != From::Csr {
+            let given = [
+                ("--signer", signer.is_some()),
+                ("--approve", *approve),
+                ("--authority-config-map", authority.is_some()),
+            ];
+            return match given.iter().find(|(_, is_given)| *is_given) {
+                Some((flag, _)) => {
+                    let failure = Failure::unasked(format!("{flag} is for certificates that a signer signs"));
+                    Err(failure.help("say so with --certificates=csr"))
+                }
+                None => Ok(None),
+            };
+        }
+        let name = signer.as_deref().unwrap_or(KUBELET_SERVING);
+        check_signer(name)?;
+        Ok(Some(Signer {
+            name: name.to_owned(),
+            approves: *approve,
+            authority: authority.clone(),
+        }))
+    }
+}
+
+/// Who signs where nobody else is named: what the existing deploy script asks.
+const KUBELET_SERVING: &str = "kubernetes.io/kubelet-serving";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum From {
     /// The server makes its own
     #[default]
     Own,
+    /// A signer of the cluster, by a `CertificateSigningRequest` that the server makes
+    Csr,
     /// cert-manager makes them
     CertManager,
     /// Somebody else keeps them in the Secret
@@ -133,10 +188,11 @@ impl Choices {
             replicas: self.replicas,
             port: self.port,
             certificates: match self.certificates {
-                From::Own => Certificates::Own,
+                From::Own | From::Csr => Certificates::Own,
                 From::CertManager => Certificates::CertManager,
                 From::Secret => Certificates::Secret,
             },
+            signer: self.signing.signer(self.certificates)?,
             secret: self.secret.clone(),
             host_accounts: self.host_accounts.into(),
             random_hostname: self.random_hostname,

@@ -7,7 +7,8 @@ use serde_json::Value;
 use similar::TextDiff;
 
 use super::apply;
-use super::cluster::{Cluster, kept};
+use super::cluster::Cluster;
+use crate::applier::kept;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::print;

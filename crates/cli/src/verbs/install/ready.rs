@@ -13,30 +13,30 @@ use crate::failure::Failure;
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Waits until every server of the Deployment answers; looks once where there is no time.
-pub(super) fn wait(
-    cluster: &Cluster,
-    settings: &Settings,
-    wait: bool,
-    until: Instant,
-) -> Result<(), Failure> {
+/// Waits until every server of the Deployment answers; looks once where there is no time to wait until.
+pub(super) fn wait(cluster: &Cluster, settings: &Settings, until: Option<Instant>) -> Result<(), Failure> {
     let reference = Reference::new(Kind::DEPLOYMENT, &settings.namespace, &settings.name);
     loop {
         let deployment = cluster.get(&reference)?.unwrap_or_default();
         let Err(lacking) = all_answer(&deployment) else {
             return Ok(());
         };
-        if wait && Instant::now() < until {
+        if has_time(until) {
             thread::sleep(PAUSE);
             continue;
         }
-        let how = if wait { "in time" } else { "yet" };
+        let how = if until.is_some() { "in time" } else { "yet" };
         let text = format!("{reference} is not ready {how}: {lacking}. The API server is not told to ask it");
         return Err(unfinished(text).help(format!(
             "see `kubectl -n {} get pods` and their logs; the same command goes on from here",
             settings.namespace
         )));
     }
+}
+
+/// Whether there is time left.
+fn has_time(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() < until)
 }
 
 /// Whether every pod of the newest revision is available; else what is lacking.
@@ -90,8 +90,7 @@ pub(super) fn authorities(cluster: &Cluster, settings: &Settings) -> Result<Opti
 pub(super) fn bundle(
     cluster: &Cluster,
     settings: &Settings,
-    wait: bool,
-    until: Instant,
+    until: Option<Instant>,
 ) -> Result<String, Failure> {
     let secret = settings.secret();
     loop {
@@ -99,7 +98,7 @@ pub(super) fn bundle(
             return Ok(bundle);
         }
         let is_made = settings.certificates != Certificates::Secret;
-        if is_made && wait && Instant::now() < until {
+        if is_made && has_time(until) {
             thread::sleep(PAUSE);
             continue;
         }

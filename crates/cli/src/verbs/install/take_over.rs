@@ -181,7 +181,7 @@ impl Old {
         if let Some((at, _)) = shared.chain(&self.parts).find(|(at, _)| ours.contains(at)) {
             let text =
                 format!("{at} is of the existing installation, and would be one of this. Nothing is changed");
-            return Err(unfinished(text).help("call this one otherwise, with --name or --namespace"));
+            return Err(unfinished(text).help("call this one otherwise, by another --name"));
         }
         Ok(())
     }

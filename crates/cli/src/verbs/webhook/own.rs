@@ -1,9 +1,10 @@
 //! The flags of certificates that the webhook makes itself.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use porthole_webhook::OwnCertificates;
+use porthole_webhook::{OwnCertificates, Signer};
 
 use crate::failure::Failure;
 
@@ -13,6 +14,10 @@ const NAME: &str = "porthole-webhook";
 const SHORTEST: u64 = 30;
 /// An authority lives at least so many lives of what it signs.
 const AUTHORITY: u64 = 3;
+/// The shortest life that a signer can be asked for, in seconds.
+const SHORTEST_SIGNED: u64 = 600;
+/// The authority of the cluster's own signers, where a pod finds it.
+const CLUSTER_AUTHORITY: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 /// The longest life of both, in seconds: a hundred years.
 const LONGEST: u64 = 100 * 365 * 24 * 3600;
 
@@ -48,24 +53,47 @@ pub(super) struct Flags {
     /// For how long an authority is valid, in seconds. It is replaced well before its end
     #[arg(long, value_name = "SECONDS", default_value_t = 10 * 365 * 24 * 3600)]
     ca_lifetime: u64,
+    /// Have the certificates signed by this signer of the cluster, by a `CertificateSigningRequest`, such as
+    /// example.com/serving; a signer may give them another life. Without it the webhook is its own authority
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "own_certificates",
+        conflicts_with = "ca_lifetime"
+    )]
+    signer: Option<String>,
+    /// Approve these requests. Without it somebody else has to
+    #[arg(long, requires = "signer")]
+    approve: bool,
+    /// The signer's authorities, as PEM: the caBundle. It is read again and again
+    #[arg(long, value_name = "FILE", default_value = CLUSTER_AUTHORITY, requires = "signer")]
+    authority_file: PathBuf,
 }
 
 impl Flags {
     /// What they come to. `namespace` is that of whoever names none.
     pub(super) fn settings(self, namespace: Option<&str>) -> Result<OwnCertificates, Failure> {
         let (leaf, authority) = (self.certificate_lifetime, self.ca_lifetime);
-        if !(SHORTEST..=LONGEST).contains(&leaf) {
+        let shortest = if self.signer.is_some() {
+            SHORTEST_SIGNED
+        } else {
+            SHORTEST
+        };
+        if !(shortest..=LONGEST).contains(&leaf) {
             return Err(
                 Failure::unasked(format!("--certificate-lifetime {leaf} cannot be used"))
-                    .help(format!("name {SHORTEST} to {LONGEST} seconds")),
+                    .help(format!("name {shortest} to {LONGEST} seconds")),
             );
         }
-        if authority < leaf.saturating_mul(AUTHORITY) || authority > LONGEST {
+        if self.signer.is_none() && (authority < leaf.saturating_mul(AUTHORITY) || authority > LONGEST) {
             return Err(
                 Failure::unasked(format!("--ca-lifetime {authority} cannot be used")).help(format!(
                     "name at least {AUTHORITY} times --certificate-lifetime, and at most {LONGEST} seconds"
                 )),
             );
+        }
+        if let Some(signer) = &self.signer {
+            check_signer(signer)?;
         }
         let named = self.namespace.filter(|name| !name.is_empty());
         let Some(namespace) = named.or_else(|| namespace.map(str::to_owned)) else {
@@ -82,8 +110,32 @@ impl Flags {
             certificate_lifetime: Duration::from_secs(leaf),
             authority_lifetime: Duration::from_secs(authority),
             identity: identity(),
+            signer: self.signer.map(|name| {
+                Box::new(Signer {
+                    name,
+                    approves: self.approve,
+                    authorities: self.authority_file,
+                })
+            }),
         })
     }
+}
+
+/// A signer is called like a domain and a path below it: `example.com/serving`.
+pub(crate) fn check_signer(name: &str) -> Result<(), Failure> {
+    let parts = name.split_once('/');
+    let good = parts.is_some_and(|(domain, path)| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        domain.contains('.')
+            && domain.chars().all(plain)
+            && !path.is_empty()
+            && path.chars().all(|c| plain(c) || c == ':')
+    });
+    if good && name.len() <= 571 {
+        return Ok(());
+    }
+    let text = format!("--signer {name} is the name of no signer");
+    Err(Failure::unasked(text).help("write it as DOMAIN/NAME, such as example.com/serving"))
 }
 
 /// Who this replica is: its host, which in a pod is the pod's name, and something that no other process has.
@@ -120,6 +172,17 @@ mod tests {
             (&["--certificate-lifetime=30", "--ca-lifetime=89"], false),
             (&["--certificate-lifetime=18446744073709551615"], false),
             (&["--ca-lifetime=18446744073709551615"], false),
+            (&["--own-certificates", "--signer=example.com/serving"], true),
+            (
+                &[
+                    "--own-certificates",
+                    "--signer=example.com/serving",
+                    "--certificate-lifetime=599",
+                ],
+                false,
+            ),
+            (&["--own-certificates", "--signer=serving"], false),
+            (&["--own-certificates", "--signer=Example.com/"], false),
         ] {
             assert_eq!(settings(arguments).is_ok(), good, "{arguments:?}");
         }

@@ -140,17 +140,16 @@ fn everybody_knows_once_all_entries_have_said_so_for_long_enough() {
     let is = |trust: &mut Trust, found: Found<'_>, at| trust.settled(&new, found, at, 10);
     let mut trust = Trust::default();
     let all = [Some(new.clone()), Some(new.clone())];
-    assert!(!is(&mut trust, Some(&all), 0));
-    assert!(!is(&mut trust, Some(&all), 9));
-    assert!(is(&mut trust, Some(&all), 10));
+    assert!(!is(&mut trust, &all, 0));
+    assert!(!is(&mut trust, &all, 9));
+    assert!(is(&mut trust, &all, 10));
     for (what, found) in [
-        ("one is behind", Some(vec![Some(new.clone()), Some(old)])),
-        ("one trusts nobody", Some(vec![Some(new.clone()), None])),
-        ("nobody can tell", None),
+        ("one is behind", [Some(new.clone()), Some(old)]),
+        ("one trusts nobody", [Some(new.clone()), None]),
     ] {
-        assert!(!is(&mut trust, found.as_deref(), 20), "{what}");
-        assert!(!is(&mut trust, Some(&all), 21), "{what}: it begins anew");
-        assert!(is(&mut trust, Some(&all), 31), "{what}");
+        assert!(!is(&mut trust, &found, 20), "{what}");
+        assert!(!is(&mut trust, &all, 21), "{what}: it begins anew");
+        assert!(is(&mut trust, &all, 31), "{what}");
     }
 }
 
@@ -215,7 +214,7 @@ impl World {
         let settle = self.lifetimes.settle();
         let settled = self
             .trust
-            .settled(&contents.authorities, Some(&found), self.now, settle);
+            .settled(&contents.authorities, &found, self.now, settle);
         let mut is_changed = false;
         if !contents.is_recalled && contents.held.is_some() && known != contents.authorities {
             self.bundles.push((self.now, contents.authorities.clone()));

@@ -1,0 +1,199 @@
+//! Everything that [`objects`] and [`configurations`] make, with names of placeholders where a chart has values.
+//!
+//! What is one value of a chart and changes what objects there are, or which fields they have, is a dimension; what stands in a field as it is, is a
+//! placeholder.
+
+use std::collections::BTreeSet;
+
+use porthole_admission::host_accounts::Mode;
+use porthole_pod::Version;
+use serde_json::{Value, json};
+
+use super::tree::{Choices, Dimension};
+use crate::object::{Kind, Object};
+use crate::{Certificates, Settings, configurations, objects};
+
+/// Where certificates come from, in the order of the choices.
+const CERTIFICATES: [(&str, Certificates); 3] = [
+    ("own", Certificates::Own),
+    ("cert-manager", Certificates::CertManager),
+    ("secret", Certificates::Secret),
+];
+/// The versions from which on something is otherwise, each the minor one of 1.
+const KUBERNETES: [u16; 4] = [22, 25, 28, 33];
+
+/// Numbers that nothing else is.
+pub(super) const REPLICAS: u32 = 900_001;
+pub(super) const PORT: u16 = 60_001;
+pub(super) const TIMEOUT: u8 = 251;
+
+/// What can be chosen.
+pub(super) const DIMENSIONS: [Dimension; 6] = [
+    Dimension {
+        choices: CERTIFICATES.len(),
+        expression: of_certificates,
+    },
+    Dimension {
+        choices: KUBERNETES.len(),
+        expression: of_version,
+    },
+    switch(|chosen| Some(on(chosen, "$.Values.setPodOs"))),
+    switch(|chosen| {
+        let word = if chosen.contains(&1) { "ne" } else { "eq" };
+        Some(format!("{word} $.Values.hostAccounts \"off\""))
+    }),
+    switch(|chosen| Some(on(chosen, "$.Values.randomHostname"))),
+    switch(|chosen| Some(on(chosen, "$.Values.runtimeClasses"))),
+];
+
+/// Objects that are there or not, as one value says, and are the same in any case: how their names begin and end.
+pub(super) const WHOLE: [(&str, &str, &str); 4] = [
+    ("customresourcedefinition.", "", "$.Values.crds.managed"),
+    ("networkpolicy.", "", "$.Values.networkPolicy.enabled"),
+    ("poddisruptionbudget.", "", "$.Values.podDisruptionBudget.enabled"),
+    ("clusterrole.", "-viewer", "$.Values.viewerRole"),
+];
+
+const fn switch(expression: fn(&BTreeSet<usize>) -> Option<String>) -> Dimension {
+    Dimension {
+        choices: 2,
+        expression,
+    }
+}
+
+fn on(chosen: &BTreeSet<usize>, value: &str) -> String {
+    if chosen.contains(&1) {
+        value.to_owned()
+    } else {
+        format!("not {value}")
+    }
+}
+
+fn of_certificates(chosen: &BTreeSet<usize>) -> Option<String> {
+    let name = |word: &str, number: usize| format!("{word} $certificates \"{}\"", CERTIFICATES[number].0);
+    let absent = (0..CERTIFICATES.len()).find(|number| !chosen.contains(number))?;
+    match chosen.len() {
+        1 => chosen.first().map(|number| name("eq", *number)),
+        _ => Some(name("ne", absent)),
+    }
+}
+
+fn of_version(chosen: &BTreeSet<usize>) -> Option<String> {
+    let compare = |how: String| format!("semverCompare \"{how}-0\" $.Capabilities.KubeVersion.Version");
+    let (first, last) = (*chosen.first()?, *chosen.last()?);
+    if last + 1 == KUBERNETES.len() {
+        return Some(compare(format!(">=1.{}", KUBERNETES[first])));
+    }
+    (first == 0).then(|| compare(format!("<1.{}", KUBERNETES[last + 1])))
+}
+
+/// All objects for all choices, by the name of each.
+pub(super) fn all() -> Vec<(Choices, Value)> {
+    let mut every: Vec<Choices> = vec![Vec::new()];
+    for dimension in &DIMENSIONS {
+        let with = |choices: &Choices| {
+            let choices = choices.clone();
+            (0..dimension.choices).map(move |choice| [&choices[..], &[choice]].concat())
+        };
+        every = every.iter().flat_map(with).collect();
+    }
+    every
+        .into_iter()
+        .map(|choices| {
+            let value = rendered(&choices);
+            (choices, value)
+        })
+        .collect()
+}
+
+/// The settings of a chart in which nothing is chosen: placeholders.
+fn placeholders() -> Settings {
+    let text = str::to_owned;
+    Settings {
+        name: text("<name>"),
+        namespace: text("<namespace>"),
+        image: text("<image>"),
+        secret: Some(text("<secret>")),
+        replicas: REPLICAS,
+        port: PORT,
+        timeout: TIMEOUT,
+        excluded_namespaces: vec![text("<excluded>")],
+        namespace_labels: vec![(text("<label>"), text("<value>"))],
+        node_labels: vec![(text("<label>"), text("<value>"))],
+        log_format: text("<logFormat>"),
+        log_level: text("<logLevel>"),
+        network_policy: true,
+        viewer_role: true,
+        ..Settings::default()
+    }
+}
+
+fn rendered(choices: &Choices) -> Value {
+    let [certificates, version, pod_os, accounts, hostname, classes] = choices[..] else {
+        unreachable!("a choice a dimension");
+    };
+    let certificates = CERTIFICATES[certificates].1;
+    let settings = Settings {
+        certificates,
+        kubernetes: Version::new(KUBERNETES[version]).unwrap_or_default(),
+        host_accounts: if accounts == 1 { Mode::Enforce } else { Mode::Off },
+        random_hostname: hostname == 1,
+        runtime_classes: if classes == 1 {
+            vec!["<runtimeClass>".to_owned()]
+        } else {
+            Vec::new()
+        },
+        ..placeholders()
+    };
+    let mut made = objects(&settings);
+    // The release's namespace is not the chart's to make.
+    made.retain(|object| object.reference.kind != Kind::NAMESPACE);
+    let bundle = (certificates == Certificates::Secret).then_some("<bundle>");
+    made.extend(configurations(&settings, bundle));
+    let named = made.into_iter().map(|mut object| {
+        add(&mut object, pod_os == 1);
+        (object.reference.to_string(), object.value)
+    });
+    Value::Object(named.collect())
+}
+
+/// What charts have and an installer has not, and what is written in one piece.
+fn add(object: &mut Object, names_system: bool) {
+    // They say that they are Helm's.
+    object.value["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("<service>");
+    match object.reference.kind {
+        Kind::DEFINITION => {
+            object.value["metadata"]["annotations"]["helm.sh/resource-policy"] = json!("keep");
+        }
+        Kind::DISRUPTION_BUDGET => object.value["spec"]["maxUnavailable"] = json!("<budget>"),
+        Kind::DEPLOYMENT => {
+            let template = &mut object.value["spec"]["template"];
+            template["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("<service>");
+            template["metadata"]["annotations"] = json!("<podAnnotations>");
+            let pod = &mut template["spec"];
+            let arguments = pod["containers"][0]["args"].as_array_mut();
+            for argument in arguments.into_iter().flatten() {
+                if *argument == "--host-accounts=enforce" {
+                    *argument = json!("--host-accounts=<hostAccounts>");
+                }
+            }
+            pod["securityContext"] = json!("<podSecurityContext>");
+            for field in ["tolerations", "affinity", "priorityClassName", "imagePullSecrets"] {
+                pod[field] = json!(format!("<{field}>"));
+            }
+            for field in ["imagePullPolicy", "resources", "securityContext"] {
+                pod["containers"][0][field] = json!(format!("<{field}>"));
+            }
+            if !names_system && let Some(pod) = pod.as_object_mut() {
+                pod.remove("os");
+            }
+        }
+        Kind::MUTATING | Kind::VALIDATING => {
+            let webhooks = object.value["webhooks"].as_array_mut();
+            for webhook in webhooks.into_iter().flatten() {
+                webhook["failurePolicy"] = json!("<failurePolicy>");
+            }
+        }
+        _ => {}
+    }
+}

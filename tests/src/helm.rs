@@ -1,0 +1,49 @@
+//! Helm, as a user of the chart runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Failure, Result};
+use crate::{cache, program};
+
+/// The version that the tests run.
+pub const VERSION: &str = "3.22.0";
+
+/// Where the cache keeps it, whether or not it is there.
+///
+/// # Errors
+/// There is no cache.
+pub fn program() -> Result<PathBuf> {
+    Ok(cache::base()?.join(format!("helm-{VERSION}")).join("helm"))
+}
+
+/// The chart of this checkout.
+#[must_use]
+pub fn chart() -> PathBuf {
+    program::checkout().join("charts").join("porthole")
+}
+
+/// `helm`, with nothing that this user has set; what it keeps is below a directory.
+///
+/// # Errors
+/// It is not built.
+pub fn command(directory: &Path) -> Result<Command> {
+    let program = program()?;
+    if !program.is_file() {
+        return Err(Failure::new(
+            format!("find `{}`", program.display()),
+            "it is not built; `cargo xtask test kubernetes` builds it",
+        ));
+    }
+    let mut helm = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HELM_") {
+            helm.env_remove(name);
+        }
+    }
+    helm.env_remove("KUBECONFIG")
+        .env("HELM_CACHE_HOME", directory.join("helm-cache"))
+        .env("HELM_CONFIG_HOME", directory.join("helm-config"))
+        .env("HELM_DATA_HOME", directory.join("helm-data"));
+    Ok(helm)
+}

@@ -1,0 +1,14 @@
+//! The Helm chart, rendered and installed by real Helm.
+
+#![cfg(unix)]
+
+#[path = "kubernetes_chart/cases.rs"]
+mod cases;
+#[path = "kubernetes_chart/cluster.rs"]
+mod cluster;
+#[path = "kubernetes_chart/objects.rs"]
+mod objects;
+#[path = "kubernetes_chart/refusals.rs"]
+mod refusals;
+#[path = "kubernetes_chart/rendering.rs"]
+mod rendering;

@@ -1,0 +1,118 @@
+//! Objects as Helm renders them and as `porthole install` prints them.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use porthole_tests::{helm, program};
+use serde_json::Value;
+
+/// Objects by kind and name.
+pub(super) type Objects = BTreeMap<String, Value>;
+
+pub(super) const NAME: &str = "porthole-webhook";
+pub(super) const NAMESPACE: &str = "porthole-system";
+
+/// The documents of a stream, but for those in which nothing is.
+pub(super) fn read(yaml: &str) -> Objects {
+    let stream = porthole_manifest::parse(yaml, &porthole_manifest::Limits::default());
+    let mut objects = Objects::new();
+    for document in &stream.documents {
+        let value = document.root().to_json();
+        if value.is_null() {
+            continue;
+        }
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let key = format!("{}/{}", text(&value["kind"]), text(&value["metadata"]["name"]));
+        assert!(
+            objects.insert(key.clone(), value).is_none(),
+            "{key} is there twice"
+        );
+    }
+    objects
+}
+
+/// `helm`, with a text as its standard input.
+pub(super) fn run(mut helm: Command, input: &str) -> Output {
+    let mut child = helm
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What `helm template` says for these values, at a cluster of `1.MINOR`.
+pub(super) fn template(values: &Value, minor: &str, arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let mut helm = helm::command(directory.path()).unwrap();
+    helm.args(["template", NAME])
+        .arg(helm::chart())
+        .args(["--namespace", NAMESPACE, "--values", "-", "--kube-version"])
+        .arg(format!("{minor}.0"))
+        .args(arguments);
+    run(helm, &values.to_string())
+}
+
+/// The objects that Helm renders.
+pub(super) fn rendered(values: &Value, minor: &str, arguments: &[&str]) -> Objects {
+    let output = template(values, minor, arguments);
+    assert!(output.status.success(), "{values}: {}", text(&output.stderr));
+    read(&text(&output.stdout))
+}
+
+/// The objects that `porthole install` prints.
+pub(super) fn printed(flags: &[&str], minor: &str) -> Objects {
+    read(&printed_text(flags, minor))
+}
+
+/// The same as text.
+pub(super) fn printed_text(flags: &[&str], minor: &str) -> String {
+    let output = Command::new(program::host("porthole").unwrap())
+        .args(["install", "--print", "--kubernetes-version", minor])
+        .args(flags)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{flags:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// What differs, by its path.
+pub(super) fn differences(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for key in one
+                .keys()
+                .chain(other.keys().filter(|key| !one.contains_key(*key)))
+            {
+                let path = format!("{path}.{key}");
+                match (one.get(key), other.get(key)) {
+                    (Some(one), Some(other)) => differences(&path, one, other, found),
+                    (one, _) => {
+                        let whose = if one.is_some() {
+                            "the chart"
+                        } else {
+                            "the installer"
+                        };
+                        found.push(format!("{path} is {whose}'s alone"));
+                    }
+                }
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (number, (one, other)) in one.iter().zip(other).enumerate() {
+                differences(&format!("{path}[{number}]"), one, other, found);
+            }
+        }
+        _ if one == other => {}
+        _ => found.push(format!(
+            "{path} is {one} by the chart and {other} by the installer"
+        )),
+    }
+}

@@ -1,0 +1,116 @@
+//! Values that make no sense are refused, by their names.
+
+use serde_json::{Value, json};
+
+use super::objects::{rendered, template, text};
+
+#[test]
+#[ignore = "needs Helm"]
+fn wrong_values_are_refused_by_name() {
+    let wrong: [(Value, &str); 20] = [
+        (json!({"replicas": 2}), "replicas"),
+        (json!({"image": {"pullPolicy": "Always"}}), "pullPolicy"),
+        (
+            json!({"certificates": {"certManager": {"issuer": "x"}}}),
+            "issuer",
+        ),
+        (json!({"replicaCount": 0}), "replicaCount"),
+        // The existing chart's server has root, and listens below 1024.
+        (json!({"containerPort": "443"}), "containerPort"),
+        (json!({"containerPort": 65536}), "containerPort"),
+        (json!({"timeoutSeconds": 31}), "timeoutSeconds"),
+        (json!({"failurePolicy": "ignore"}), "failurePolicy"),
+        (json!({"hostAccounts": "on"}), "hostAccounts"),
+        (json!({"runtimeClasses": ["it's"]}), "runtimeClasses"),
+        (json!({"excludedNamespaces": ["a.b"]}), "excludedNamespaces"),
+        (
+            json!({"nodeSelector": {"kubernetes.io/os": "windows"}}),
+            "nodeSelector",
+        ),
+        (json!({"image": {"repository": "a\"b"}}), "repository"),
+        (json!({"imagePullSecrets": ["pull"]}), "imagePullSecrets"),
+        (
+            json!({"certificates": {"certManager": {"version": "v0.15.0"}}}),
+            "version",
+        ),
+        (
+            json!({"credential": {"hostAccountConfig": {"pluginGUID": "x"}}}),
+            "portableCcgVersion",
+        ),
+        (json!({"fullnameOverride": "Gmsa"}), "fullnameOverride"),
+        (
+            json!({"certificates": {"from": "own", "certManager": {"enabled": true}}}),
+            "certificates.certManager.enabled and certificates.from=own exclude each other",
+        ),
+        (
+            json!({"certificates": {"caBundle": "QUFBQQ==", "certManager": {"enabled": true}}}),
+            "certificates.caBundle is for certificates that somebody keeps in a Secret",
+        ),
+        (
+            json!({"certificates": {"caBundle": "QUFBQQ=="}}),
+            "certificates.caBundle is there without certificates.secretName",
+        ),
+    ];
+    for (values, name) in wrong {
+        let output = template(&values, "1.37", &[]);
+        let said = text(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains(name),
+            "{values}: {said}"
+        );
+    }
+    let output = template(&json!({"credential": {"enabled": true}}), "1.37", &[]);
+    assert!(
+        text(&output.stderr).contains("machineAccountName is missing"),
+        "{output:?}"
+    );
+    let output = template(&json!({}), "1.21", &[]);
+    assert!(text(&output.stderr).contains("kubeVersion: >=1.22"), "{output:?}");
+}
+
+/// All values of the existing chart, 0.13.0, with other settings than its own; but for its port.
+#[test]
+#[ignore = "needs Helm"]
+fn values_of_the_existing_chart_are_taken() {
+    let values = json!({
+        "certificates": {
+            "certManager": {"enabled": false, "version": "v1.16.2"}, "caBundle": "QUFBQQ==", "secretName": "gmsa-server-cert",
+            "certReload": {"enabled": true},
+        },
+        "credential": {
+            "enabled": true,
+            "domainJoinConfig": {
+                "dnsName": "contoso.com", "dnsTreeName": "contoso.com", "guid": "244818ae-87ac-4fcd-92ec-e79e5252348a",
+                "machineAccountName": "WebApp1", "netBiosName": "CONTOSO", "sid": "S-1-5-21-2126449477-2524075714-3094792973",
+            },
+            "hostAccountConfig": {},
+        },
+        "containerPort": "8443",
+        "setPodOs": true,
+        "viewerRole": true,
+        "image": {"repository": "registry.example/porthole", "tag": "0.1.0", "imagePullPolicy": "Always"},
+        "global": {"systemDefaultRegistry": "", "cattle": {"clusterId": "x"}},
+        "replicaCount": 3,
+        "podDisruptionBudget": {"enabled": true, "minAvailable": 1},
+        "affinity": {"nodeAffinity": {}},
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+        "podSecurityContext": {},
+        "securityContext": {},
+        "qps": 30.0,
+        "burst": 50,
+        "randomHostname": true,
+    });
+    let objects = rendered(&values, "1.37", &[]);
+    let pod = &objects["Deployment/porthole-webhook"]["spec"]["template"]["spec"];
+    // What is not said there stays as it is.
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(
+        pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"],
+        true
+    );
+    assert_eq!(pod["volumes"][0]["secret"]["secretName"], "gmsa-server-cert");
+    let mutating = &objects["MutatingWebhookConfiguration/porthole-webhook"];
+    assert_eq!(mutating["webhooks"][0]["clientConfig"]["caBundle"], "QUFBQQ==");
+    assert!(objects.contains_key("GMSACredentialSpec/webapp1"));
+}
