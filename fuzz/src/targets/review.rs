@@ -67,7 +67,32 @@ pub(super) fn holds(text: &str) {
                 "operation": "{operation}", "namespace": "shop", "object": {object}, "oldObject": {{}}}}}}"#
             );
             body(&review);
+            alike(&review);
         }
+    }
+}
+
+/// A review of which only what is decided by is kept is answered as one that is read whole. A doubled key has it read so.
+fn alike(text: &str) {
+    let whole = text.replacen("{\"uid\": ", "{\"uid\": \"another\", \"uid\": ", 1);
+    let [Ok(kept), Ok(whole)] = [text, &whole].map(|text| Review::read(text.as_bytes(), &LIMITS)) else {
+        return;
+    };
+    let classes = [CLASS.to_owned()];
+    for endpoint in [Endpoint::Mutate, Endpoint::Validate] {
+        let [kept, whole] = [&kept, &whole].map(|review| decide(endpoint, review, &known(&classes)));
+        assert_eq!(kept, whole, "{endpoint:?} {text}");
+    }
+}
+
+/// Around a review in a cluster that knows something of all that it may be asked.
+fn known(classes: &[String]) -> Around<'_> {
+    Around {
+        specs: &Known,
+        access: &Known,
+        namespaces: &Known,
+        hostname: Some([7; 6]),
+        runtime_classes: classes,
     }
 }
 
@@ -82,13 +107,7 @@ fn body(text: &str) {
         }
     };
     let classes = [CLASS.to_owned()];
-    let known = Around {
-        specs: &Known,
-        access: &Known,
-        namespaces: &Known,
-        hostname: Some([7; 6]),
-        runtime_classes: &classes,
-    };
+    let known = known(&classes);
     let access = Access::default();
     let open = Around {
         access: &access,

@@ -159,8 +159,10 @@ fn a_labelled_namespace_runs_pods_on_nodes_only_as_whom_they_were_granted() {
     let manifests = grant(&rights).stdout;
     let applied = bed.kubectl(&["apply", "-f", "-"], &manifests);
     assert!(applied.status.success(), "{applied:?}");
-    let (code, said) = may();
-    assert_eq!(code, Some(0), "{said}");
+    let said = bed.until("the authoriser to hear of it", |_| {
+        let (code, said) = may();
+        (code == Some(0)).then_some(said)
+    });
     assert!(
         said.contains(
             "shop/web may use host account nt authority\\local service (RBAC: allowed by RoleBinding"
