@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 pub use validity::Validity;
-pub(crate) use validity::seconds;
+pub(crate) use validity::{element, seconds};
 
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 1 << 20;

@@ -141,7 +141,7 @@ impl Metrics {
         );
         registry.register(
             "authority_not_after_seconds",
-            "Until when the authority of the certificate in use is valid, since 1970, where it is the webhook's own",
+            "Until when the authority of the certificate in use is valid, since 1970, where the webhook keeps it",
             self.authority_until.clone(),
         );
         registry.register(

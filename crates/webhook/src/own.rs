@@ -125,9 +125,12 @@ impl Own {
     pub(crate) fn begin(self, certificates: Arc<Certificates>) -> Running {
         let (end, ended) = watch::channel(false);
         let (shared, own) = (Arc::clone(&self.shared), self.own.clone());
-        let keeping = match own.signer.clone() {
-            Some(signer) => tokio::spawn(signed::Keeper::new(shared, own, *signer, certificates).keep()),
-            None => tokio::spawn(keeper::Keeper::new(shared, own, certificates).keep()),
+        let keeping = if let Some(signer) = own.signer.clone() {
+            let keeper = signed::Keeper::new(Arc::clone(&shared), own.clone(), *signer, certificates);
+            tokio::spawn(keeper::keep(keeper, shared, own))
+        } else {
+            let keeper = keeper::Keeper::new(Arc::clone(&shared), own.clone(), certificates);
+            tokio::spawn(keeper::keep(keeper, shared, own))
         };
         Running {
             end,

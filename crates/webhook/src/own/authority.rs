@@ -40,15 +40,33 @@ impl From<rcgen::Error> for SignError {
 }
 
 /// A private key, wiped when it is dropped.
-struct Key(KeyPair);
+pub(super) struct Key(KeyPair);
 
 impl Key {
-    fn generate() -> Result<Self, SignError> {
+    /// A new one.
+    pub(super) fn generate() -> Result<Self, SignError> {
         Ok(Self(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?))
     }
 
-    fn pem(&self) -> Zeroizing<String> {
+    /// One that was made before.
+    pub(super) fn from_pem(pem: &str) -> Result<Self, SignError> {
+        Ok(Self(KeyPair::from_pem(pem)?))
+    }
+
+    /// What signs with it.
+    pub(super) const fn pair(&self) -> &KeyPair {
+        &self.0
+    }
+
+    pub(super) fn pem(&self) -> Zeroizing<String> {
         Zeroizing::new(self.0.serialize_pem())
+    }
+
+    /// What is called after it is called so: 64 bits of SHA-256 of the public key.
+    pub(super) fn id(&self) -> u64 {
+        let digest = Sha256::digest(self.0.public_key_raw());
+        let first = digest.iter().take(8);
+        first.fold(0, |id, byte| id << 8 | u64::from(*byte))
     }
 }
 
@@ -76,7 +94,7 @@ impl Authority {
     /// A new one.
     pub(crate) fn make(now: i64, seconds: i64) -> Result<Self, SignError> {
         let key = Key::generate()?;
-        let mut parameters = parameters(&key.0);
+        let mut parameters = parameters(&key);
         stamp(&mut parameters, now, now.saturating_add(seconds));
         parameters.serial_number = Some(serial()?);
         let certificate = parameters.self_signed(&key.0)?.der().clone();
@@ -93,7 +111,7 @@ impl Authority {
         let authority = Self {
             certificate: certificate.clone(),
             validity: Validity::of(certificate)?,
-            key: Key(KeyPair::from_pem(key).ok()?),
+            key: Key::from_pem(key).ok()?,
         };
         let names = ["localhost".to_owned()];
         let leaf = authority.sign(&Key::generate().ok()?, &names, now, 60).ok()?;
@@ -137,7 +155,7 @@ impl Authority {
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         leaf.use_authority_key_identifier_extension = true;
-        let own = parameters(&self.key.0);
+        let own = parameters(&self.key);
         let certificate = leaf.signed_by(&key.0, &Issuer::from_params(&own, &self.key.0))?;
         Ok(certificate.der().clone())
     }
@@ -149,17 +167,12 @@ pub(crate) fn placeholder(names: &[String], now: i64) -> Result<Leaf, SignError>
 }
 
 /// What is the same in every certificate of the authority of that key.
-fn parameters(key: &KeyPair) -> CertificateParams {
-    let digest = Sha256::digest(key.public_key_raw());
-    let id = digest
-        .iter()
-        .take(8)
-        .fold(0, |id, byte| id << 8 | u64::from(*byte));
+fn parameters(key: &Key) -> CertificateParams {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = rcgen::DistinguishedName::new();
     parameters.distinguished_name.push(
         DnType::CommonName,
-        format!("porthole-webhook authority {id:016x}"),
+        format!("porthole-webhook authority {:016x}", key.id()),
     );
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -224,13 +237,20 @@ pub(crate) fn covers(leaf: &CertificateDer<'_>, names: &[String]) -> bool {
 
 /// A certificate as PEM.
 pub(crate) fn pem_of(certificate: &CertificateDer<'_>) -> String {
-    let text = STANDARD.encode(certificate);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    pem("CERTIFICATE", certificate)
+}
+
+/// What is public, as PEM.
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
     for line in text.as_bytes().chunks(64) {
         pem.extend(line.iter().copied().map(char::from));
         pem.push('\n');
     }
-    pem.push_str("-----END CERTIFICATE-----\n");
+    pem.push_str("-----END ");
+    pem.push_str(label);
+    pem.push_str("-----\n");
     pem
 }
 

@@ -20,9 +20,9 @@ use crate::metrics::Metrics;
 use crate::routes::tell_certificate;
 
 /// The longest time between two looks at the Secret and the configurations.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The shortest.
-pub(super) const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Whether this replica leads.
 #[derive(Default)]
@@ -170,6 +170,29 @@ pub(super) enum Then {
     Rest,
 }
 
+/// Who looks at the Secret, and does what is next.
+pub(super) trait Looks {
+    /// Does so once, in seconds since 1970.
+    fn look(&mut self, now: i64) -> impl Future<Output = Then> + Send;
+}
+
+/// Looks again and again, the more often the shorter certificates live.
+pub(super) async fn keep(mut keeper: impl Looks, shared: Arc<Shared>, own: OwnCertificates) {
+    let pause = (own.certificate_lifetime / 60).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+    loop {
+        let then = keeper.look(seconds(SystemTime::now())).await;
+        shared.metrics.leads(shared.leadership.leads());
+        let pause = match then {
+            Then::More => SHORTEST_PAUSE,
+            Then::Rest => pause,
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = shared.leadership.begun() => {}
+        }
+    }
+}
+
 impl Keeper {
     pub(crate) fn new(shared: Arc<Shared>, own: OwnCertificates, certificates: Arc<Certificates>) -> Self {
         Self {
@@ -181,69 +204,6 @@ impl Keeper {
             certificates,
             good: None,
             told: Told::default(),
-        }
-    }
-
-    /// Looks again and again.
-    pub(crate) async fn keep(mut self) {
-        let pause = Duration::from_secs(u64::try_from(self.lifetimes.leaf).unwrap_or_default()) / 60;
-        let pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        loop {
-            let then = self.look(seconds(SystemTime::now())).await;
-            self.shared.metrics.leads(self.shared.leadership.leads());
-            let pause = match then {
-                Then::More => SHORTEST_PAUSE,
-                Then::Rest => pause,
-            };
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = self.shared.leadership.begun() => {}
-            }
-        }
-    }
-
-    async fn look(&mut self, now: i64) -> Then {
-        let found = match self.shared.objects.secret().await {
-            Ok(found) => found,
-            Err(error) => {
-                let message = "the Secret of the certificates cannot be read; what is in use stays";
-                self.told.warn(&self.shared.log, "secret", message, &error);
-                self.bundles.forget();
-                return Then::Rest;
-            }
-        };
-        self.told.forget("secret");
-        let mut contents = match &found {
-            Some(secret) => Contents::read(secret, now),
-            None => Contents::absent(),
-        };
-        self.serve(&contents);
-        if !self.shared.leadership.leads() {
-            // What others have written meanwhile is not known to this one.
-            self.bundles.forget();
-            return Then::Rest;
-        }
-        if contents.faults.is_empty() {
-            self.told.forget("contents");
-        } else {
-            let message =
-                "the Secret of the certificates cannot be used as it is; what is wrong with it is made anew";
-            let faults = contents.faults.join("; ");
-            self.told.warn(&self.shared.log, "contents", message, &faults);
-        }
-        if let Some(good) = &self.good {
-            contents.recall(good, now);
-        }
-        // Before there is anything to trust there is nothing to write; what is only remembered is written first.
-        let writes = !contents.is_recalled && contents.held.is_some();
-        let settled = self
-            .bundles
-            .mend(&self.shared, &contents.authorities, writes)
-            .await;
-        let state = State::of(&contents, &self.names);
-        match next(&state, settled, now, &self.lifetimes) {
-            Some(step) => self.take(step, contents, found, now).await,
-            None => Then::Rest,
         }
     }
 
@@ -304,6 +264,53 @@ impl Keeper {
                 self.told.warn(&self.shared.log, "step", message, &error);
                 Then::Rest
             }
+        }
+    }
+}
+
+impl Looks for Keeper {
+    async fn look(&mut self, now: i64) -> Then {
+        let found = match self.shared.objects.secret().await {
+            Ok(found) => found,
+            Err(error) => {
+                let message = "the Secret of the certificates cannot be read; what is in use stays";
+                self.told.warn(&self.shared.log, "secret", message, &error);
+                self.bundles.forget();
+                return Then::Rest;
+            }
+        };
+        self.told.forget("secret");
+        let mut contents = match &found {
+            Some(secret) => Contents::read(secret, now),
+            None => Contents::absent(),
+        };
+        self.serve(&contents);
+        if !self.shared.leadership.leads() {
+            // What others have written meanwhile is not known to this one.
+            self.bundles.forget();
+            return Then::Rest;
+        }
+        if contents.faults.is_empty() {
+            self.told.forget("contents");
+        } else {
+            let message =
+                "the Secret of the certificates cannot be used as it is; what is wrong with it is made anew";
+            let faults = contents.faults.join("; ");
+            self.told.warn(&self.shared.log, "contents", message, &faults);
+        }
+        if let Some(good) = &self.good {
+            contents.recall(good, now);
+        }
+        // Before there is anything to trust there is nothing to write; what is only remembered is written first.
+        let writes = !contents.is_recalled && contents.held.is_some();
+        let settled = self
+            .bundles
+            .mend(&self.shared, &contents.authorities, writes)
+            .await;
+        let state = State::of(&contents, &self.names);
+        match next(&state, settled, now, &self.lifetimes) {
+            Some(step) => self.take(step, contents, found, now).await,
+            None => Then::Rest,
         }
     }
 }

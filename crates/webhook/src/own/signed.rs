@@ -10,26 +10,20 @@ mod request;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
-use tokio::time::sleep;
 
 use super::OwnCertificates;
 use super::bundles::Bundles;
-use super::contents::{Object, authorities};
-use super::keeper::{LONGEST_PAUSE, SHORTEST_PAUSE, Shared, Then, Told};
+use super::contents::Object;
+use super::keeper::{Looks, Shared, Then, Told};
 use crate::api::ApiError;
-use crate::certificate::{Certificates, read_text, seconds};
+use crate::certificate::{Certificates, read_text};
 use crate::routes::tell_certificate;
-use contents::{Held, Signed};
-use plan::{Around, State, Step, next};
-use request::{Progress, Wanted, approved, progress};
-
-/// How long a signer is left alone that has refused a request, or has just issued a certificate, in seconds; at most, and else a
-/// tenth of a certificate's life.
-const LONGEST_REST: i64 = 600;
+use contents::{Held, Signed, signers};
+use plan::{Around, State, Step, Taken, next, rest};
+use request::{Progress, Wanted, approved, come_of};
 
 /// Who signs instead of an authority of one's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +51,7 @@ pub(super) struct Keeper {
     bundles: Bundles,
     /// The request that was refused, and since when that is known.
     refused: Option<(String, i64)>,
-    /// When what was issued last was taken.
-    taken: Option<i64>,
+    taken: Option<Taken>,
     told: Told,
 }
 
@@ -85,102 +78,14 @@ impl Keeper {
         }
     }
 
-    /// Looks again and again.
-    pub(super) async fn keep(mut self) {
-        let pause = Duration::from_secs(u64::try_from(self.lifetime).unwrap_or_default()) / 60;
-        let pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        loop {
-            let then = self.look(seconds(SystemTime::now())).await;
-            self.shared.metrics.leads(self.shared.leadership.leads());
-            let pause = match then {
-                Then::More => SHORTEST_PAUSE,
-                Then::Rest => pause,
-            };
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = self.shared.leadership.begun() => {}
-            }
-        }
-    }
-
-    async fn look(&mut self, now: i64) -> Then {
-        let found = match self.shared.objects.secret().await {
-            Ok(found) => found,
-            Err(error) => {
-                let message = "the Secret of the certificates cannot be read; what is in use stays";
-                self.told.warn(&self.shared.log, "secret", message, &error);
-                self.bundles.forget();
-                return Then::Rest;
-            }
-        };
-        self.told.forget("secret");
-        self.read_signers().await;
-        let mut contents = match &found {
-            Some(secret) => Signed::read(secret, &self.signers, now),
-            None => Signed::default(),
-        };
-        self.serve(&contents);
-        if !self.shared.leadership.leads() {
-            // What others have written meanwhile is not known to this one.
-            self.bundles.forget();
-            return Then::Rest;
-        }
-        self.tell_faults(&contents.faults);
-        if let Some(good) = &self.good {
-            contents.recall(good, now);
-        }
-        if self.signers.is_empty() {
-            return Then::Rest;
-        }
-        let trusted = contents.trusted(&self.signers, now);
-        let settled = self.bundles.mend(&self.shared, &trusted, true).await;
-        let (request, progress) = match self.request(&contents).await {
-            Ok(asked) => asked,
-            Err(error) => {
-                let message = "what has come of the request for a certificate cannot be read";
-                self.told.warn(&self.shared.log, "request", message, &error);
-                return Then::Rest;
-            }
-        };
-        let issued = contents.issued(progress.as_ref(), &self.names, &self.signers, now);
-        let state = State {
-            leaf: contents.served(&self.names, &self.signers),
-            issued: contents.compare(issued.as_ref().ok()),
-            request: progress,
-            tells_authorities: contents.names(&trusted),
-        };
-        let around = Around {
-            settled,
-            rested: self.has_rested(request.as_ref(), &state, issued.as_ref().err(), now),
-            approves: self.signer.approves,
-            is_fresh: self
-                .taken
-                .is_some_and(|taken| (0..self.rest()).contains(&(now - taken))),
-        };
-        match next(&state, around, now) {
-            Some(step) => {
-                let work = Work {
-                    contents,
-                    found,
-                    trusted,
-                    request,
-                    issued: issued.ok(),
-                    now,
-                };
-                self.take(step, work).await
-            }
-            None => self.wait(&state),
-        }
-    }
-
     /// Reads whom to trust; what was read before counts where that cannot be.
     async fn read_signers(&mut self) {
         let path = self.signer.authorities.clone();
         let read = tokio::task::spawn_blocking(move || read_text(&path, "the signer's authorities")).await;
         let read = match read {
-            Ok(Ok(text)) => authorities(&text).ok_or_else(|| {
+            Ok(Ok(text)) => signers(&text).map_err(|reason| {
                 let path = self.signer.authorities.display();
-                format!("{path} is no list of certificates in PEM")
+                format!("{path} {reason}")
             }),
             Ok(Err(error)) => Err(error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -191,7 +96,7 @@ impl Keeper {
                 self.signers = signers;
             }
             Err(reason) => {
-                let message = "the signer's authorities cannot be read";
+                let message = "the signer's authorities cannot be used";
                 self.told.warn(&self.shared.log, "signers", message, &reason);
             }
         }
@@ -231,16 +136,11 @@ impl Keeper {
 
     /// The request for the next key, with what has come of it; nothing where there is no such key.
     async fn request(&mut self, contents: &Signed) -> Result<(Option<Asked>, Option<Progress>), String> {
-        let Some(key) = &contents.next else {
+        let Some(next) = &contents.next else {
             return Ok((None, None));
         };
-        let wanted = Wanted {
-            names: &self.names,
-            signer: &self.signer.name,
-            lifetime: self.lifetime,
-        };
-        // A key that is none is a request that was refused: another one is made.
-        let Ok((name, object)) = wanted.request(&self.own.secret, key) else {
+        // Where it cannot be asked with that key, another one is made.
+        let Ok((name, object)) = self.wanted().request(&self.own.secret, next) else {
             return Ok((None, None));
         };
         let found = self
@@ -249,10 +149,18 @@ impl Keeper {
             .request(&name)
             .await
             .map_err(|error| error.to_string())?;
-        let progress = found.as_ref().map_or(Progress::Missing, progress);
+        let progress = come_of(&object, found.as_ref());
         self.told.forget("request");
         let object = found.unwrap_or(object);
         Ok((Some(Asked { name, object }), Some(progress)))
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            names: &self.names,
+            signer: &self.signer.name,
+            lifetime: self.lifetime,
+        }
     }
 
     /// Whether another request may be made after one that came to nothing.
@@ -274,7 +182,8 @@ impl Keeper {
         let text = format!("{name}: {reason}");
         let message = "the request for a certificate came to nothing; another one is made after a while";
         self.told.warn(&self.shared.log, "refused", message, &text);
-        let rest = self.rest();
+        // A signer may let certificates live for less than what it is asked for.
+        let rest = rest(self.taken.map_or(self.lifetime, Taken::life));
         match &self.refused {
             Some((known, since)) if *known == name => now - since >= rest || *since > now,
             _ => {
@@ -284,23 +193,21 @@ impl Keeper {
         }
     }
 
-    /// For how long the signer is left alone, in seconds.
-    fn rest(&self) -> i64 {
-        (self.lifetime / 10).clamp(1, LONGEST_REST)
-    }
-
     /// Says for whom it waits.
     fn wait(&mut self, state: &State) -> Then {
-        let message = match state.request {
-            Some(Progress::Unapproved) => "a certificate is asked for; somebody has to approve the request",
-            Some(Progress::Unsigned) => "the request for a certificate is approved, and not signed yet",
-            _ => {
-                self.told.forget("waiting");
-                return Then::Rest;
-            }
-        };
-        self.told
-            .warn(&self.shared.log, "waiting", message, &self.signer.name);
+        let (log, signer) = (&self.shared.log, &self.signer.name);
+        if state.request == Some(Progress::Unapproved) {
+            let message = "a certificate is asked for; somebody has to approve the request";
+            self.told.warn(log, "unapproved", message, signer);
+        } else {
+            self.told.forget("unapproved");
+        }
+        if state.request == Some(Progress::Unsigned) {
+            let message = "the request for a certificate is approved, and not signed yet";
+            self.told.warn(log, "unsigned", message, signer);
+        } else {
+            self.told.forget("unsigned");
+        }
         Then::Rest
     }
 
@@ -309,9 +216,13 @@ impl Keeper {
         if !self.shared.leadership.leads() {
             return Then::Rest;
         }
+        let taken = work.issued.as_ref().map(|issued| Taken {
+            at: work.now,
+            until: issued.validity.until,
+        });
         let done = match step {
             Step::Ask | Step::Approve => self.send(step, work.request).await,
-            Step::Key => match work.contents.begin() {
+            Step::Key => match work.contents.begin(&self.wanted()) {
                 Ok(()) => self.write(&work.contents, work.found, &work.trusted).await,
                 Err(error) => {
                     self.told
@@ -323,7 +234,6 @@ impl Keeper {
                 if let Some(issued) = work.issued {
                     work.contents.take(issued);
                 }
-                self.taken = Some(work.now);
                 self.write(&work.contents, work.found, &work.trusted).await
             }
             Step::Restore | Step::Tell => self.write(&work.contents, work.found, &work.trusted).await,
@@ -331,6 +241,9 @@ impl Keeper {
         match done {
             Ok(()) => {
                 self.told.forget("step");
+                if step == Step::Take {
+                    self.taken = taken;
+                }
                 let (kind, message) = match step {
                     Step::Restore => ("restored", "the certificate in use is in the Secret again"),
                     Step::Tell => ("authority", "the signer's authorities are in the Secret"),
@@ -377,6 +290,85 @@ impl Keeper {
         let mut object = found.unwrap_or_else(|| Object::new(&self.own.namespace, &self.own.secret));
         object.put(contents.data(trusted));
         self.shared.objects.write_secret(&object).await
+    }
+}
+
+impl Looks for Keeper {
+    async fn look(&mut self, now: i64) -> Then {
+        let found = match self.shared.objects.secret().await {
+            Ok(found) => found,
+            Err(error) => {
+                let message = "the Secret of the certificates cannot be read; what is in use stays";
+                self.told.warn(&self.shared.log, "secret", message, &error);
+                self.bundles.forget();
+                return Then::Rest;
+            }
+        };
+        self.told.forget("secret");
+        self.read_signers().await;
+        let mut contents = match &found {
+            Some(secret) => Signed::read(secret, &self.signers, now),
+            None => Signed::default(),
+        };
+        self.serve(&contents);
+        if !self.shared.leadership.leads() {
+            // What others have written meanwhile is not known to this one.
+            self.bundles.forget();
+            return Then::Rest;
+        }
+        self.tell_faults(&contents.faults);
+        if let Some(good) = &self.good {
+            contents.recall(good, now);
+        }
+        if self.signers.is_empty() {
+            return Then::Rest;
+        }
+        let trusted = contents.trusted(&self.signers, now);
+        if trusted.is_empty() {
+            // An empty caBundle would be the roots of whoever calls.
+            let message = "none of the signer's authorities is valid now";
+            let path = self.signer.authorities.display();
+            self.told.warn(&self.shared.log, "valid", message, &path);
+            self.bundles.forget();
+            return Then::Rest;
+        }
+        self.told.forget("valid");
+        let settled = self.bundles.mend(&self.shared, &trusted, true).await;
+        let (request, progress) = match self.request(&contents).await {
+            Ok(asked) => asked,
+            Err(error) => {
+                let message = "what has come of the request for a certificate cannot be read";
+                self.told.warn(&self.shared.log, "request", message, &error);
+                return Then::Rest;
+            }
+        };
+        let issued = contents.issued(progress.as_ref(), &self.names, &self.signers, now);
+        let state = State {
+            leaf: contents.served(&self.names, &self.signers),
+            issued: contents.compare(issued.as_ref().ok()),
+            request: progress,
+            tells_authorities: contents.names(&trusted),
+        };
+        let around = Around {
+            settled,
+            rested: self.has_rested(request.as_ref(), &state, issued.as_ref().err(), now),
+            approves: self.signer.approves,
+            is_fresh: self.taken.is_some_and(|taken| taken.is_fresh(now)),
+        };
+        match next(&state, around, now) {
+            Some(step) => {
+                let work = Work {
+                    contents,
+                    found,
+                    trusted,
+                    request,
+                    issued: issued.ok(),
+                    now,
+                };
+                self.take(step, work).await
+            }
+            None => self.wait(&state),
+        }
     }
 }
 

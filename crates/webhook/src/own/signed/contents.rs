@@ -1,7 +1,7 @@
 //! What the Secret holds where somebody else signs.
 //!
-//! `tls.crt` and `tls.key` are what the webhook serves, `ca.crt` has the authorities by which it is trusted, and `next.key` is the
-//! key of what the signer is asked for. Whatever else is in the Secret stays as it is.
+//! `tls.crt` and `tls.key` are what the webhook serves, `ca.crt` has the authorities by which it is trusted, `next.key` is the
+//! key of what the signer is asked for, and `next.csr` is what it is asked. Whatever else is in the Secret stays as it is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,20 +10,29 @@ use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
 use super::plan::{Issued, Served};
-use super::request::{Progress, new_key};
+use super::request::{Next, Progress, Wanted};
 use crate::certificate::{Validity, is_pair};
 use crate::own::authority::{Leaf, SignError, chain_verifies, covers};
 use crate::own::contents::{Object, Problem, authorities, bundle, is_valid};
 
-/// The most authorities that are kept.
-const MOST: usize = 8;
+/// The most authorities that a signer may have: all of them come into the caBundle, so that none signs what is not trusted.
+const MOST: usize = 7;
+
+/// The authorities that a file lists; why it cannot be used, to be read after its name.
+pub(crate) fn signers(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let signers = authorities(text).ok_or("is no list of certificates in PEM")?;
+    match signers.len() {
+        0..=MOST => Ok(signers),
+        count => Err(format!("has {count} authorities, and at most {MOST} are trusted")),
+    }
+}
 
 /// A pair that can be served.
 #[derive(Clone)]
 pub(crate) struct Held {
     pub(crate) leaf: Leaf,
     certificate: CertificateDer<'static>,
-    validity: Validity,
+    pub(crate) validity: Validity,
     /// Who has signed it.
     pub(crate) authority: CertificateDer<'static>,
 }
@@ -64,8 +73,8 @@ pub(crate) struct Signed {
     pub(crate) held: Option<Held>,
     /// The authorities that it names.
     named: Vec<CertificateDer<'static>>,
-    /// The key of what the signer is asked for.
-    pub(crate) next: Option<Zeroizing<String>>,
+    /// What the signer is asked for.
+    pub(crate) next: Option<Next>,
     /// What is wrong with it.
     pub(crate) faults: Vec<&'static str>,
     is_recalled: bool,
@@ -86,7 +95,12 @@ impl Signed {
         let named = entry("ca.crt", "ca.crt is no text in base64");
         let certificate = entry("tls.crt", "tls.crt is no text in base64");
         let key = entry("tls.key", "tls.key is no text in base64");
-        contents.next = entry("next.key", "next.key is no text in base64");
+        let next = entry("next.key", "next.key is no text in base64");
+        let request = entry("next.csr", "next.csr is no text in base64");
+        contents.next = next.zip(request).map(|(key, request)| Next {
+            key,
+            request: request.to_string(),
+        });
         contents.named = named.and_then(|named| authorities(&named)).unwrap_or_default();
         if let (Some(certificate), Some(key)) = (certificate, key) {
             let leaf = Leaf {
@@ -120,7 +134,7 @@ impl Signed {
         let mut trusted: Vec<CertificateDer<'static>> = Vec::new();
         let signed = self.held.iter().map(|held| &held.authority);
         for authority in signed.chain(signers.iter().filter(|authority| is_valid(authority, now))) {
-            if !trusted.contains(authority) && trusted.len() < MOST {
+            if !trusted.contains(authority) {
                 trusted.push(authority.clone());
             }
         }
@@ -150,14 +164,16 @@ impl Signed {
         signers: &[CertificateDer<'static>],
         now: i64,
     ) -> Result<Held, &'static str> {
-        let (Some(Progress::Issued(certificate)), Some(key)) = (request, &self.next) else {
+        let (Some(Progress::Issued(certificate)), Some(next)) = (request, &self.next) else {
             return Err("nothing is issued");
         };
         let leaf = Leaf {
             certificate: certificate.clone(),
-            key: key.clone(),
+            key: next.key.clone(),
         };
-        let held = Held::of(leaf, signers, now)?;
+        // Those that are trusted, and no others: an authority may be over before what it has signed.
+        let valid = signers.iter().filter(|authority| is_valid(authority, now));
+        let held = Held::of(leaf, &valid.cloned().collect::<Vec<_>>(), now)?;
         if covers(&held.certificate, names) {
             Ok(held)
         } else {
@@ -174,9 +190,9 @@ impl Signed {
         }
     }
 
-    /// A new key is what the signer is asked for next.
-    pub(crate) fn begin(&mut self) -> Result<(), SignError> {
-        self.next = Some(new_key()?);
+    /// The signer is asked with a new key next.
+    pub(crate) fn begin(&mut self, wanted: &Wanted<'_>) -> Result<(), SignError> {
+        self.next = Some(wanted.begin()?);
         Ok(())
     }
 
@@ -193,14 +209,16 @@ impl Signed {
     }
 
     /// What goes into the Secret. What is not there is empty: a Secret of this type has to have both entries of a pair.
-    pub(crate) fn data(&self, trusted: &[CertificateDer<'_>]) -> [(&'static str, Zeroizing<String>); 4] {
+    pub(crate) fn data(&self, trusted: &[CertificateDer<'_>]) -> [(&'static str, Zeroizing<String>); 5] {
         let leaf = self.held.as_ref().map(|held| &held.leaf);
+        let next = self.next.as_ref();
         let encode = |text: Option<&str>| Zeroizing::new(STANDARD.encode(text.unwrap_or_default()));
         [
             ("ca.crt", encode(Some(&bundle(trusted)))),
             ("tls.crt", encode(leaf.map(|leaf| leaf.certificate.as_str()))),
             ("tls.key", encode(leaf.map(|leaf| leaf.key.as_str()))),
-            ("next.key", encode(self.next.as_deref().map(String::as_str))),
+            ("next.key", encode(next.map(|next| next.key.as_str()))),
+            ("next.csr", encode(next.map(|next| next.request.as_str()))),
         ]
     }
 }
@@ -209,6 +227,7 @@ impl Signed {
 mod tests {
     use super::*;
     use crate::own::authority::Authority;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
     use serde_json::{Value, json};
 
     const NOW: i64 = 1_800_000_000;
@@ -246,6 +265,7 @@ mod tests {
             ),
             (pair("nothing", &one.key), NOW, "there is no certificate"),
             (json!({"next.key": "%"}), NOW, "next.key is no text in base64"),
+            (json!({"next.csr": "%"}), NOW, "next.csr is no text in base64"),
             (json!({"ca.crt": [1]}), NOW, "ca.crt is no text in base64"),
         ] {
             assert_eq!(of(data, now), (false, vec![fault]));
@@ -264,6 +284,52 @@ mod tests {
         assert_eq!(
             contents.faults,
             ["no authority of the signer has signed the certificate"]
+        );
+    }
+    #[test]
+    fn a_signer_of_more_authorities_than_can_be_trusted_is_refused() {
+        let authority = Authority::make(NOW, 1000).unwrap();
+        let of = |count| signers(&bundle(&vec![authority.certificate().clone(); count]));
+        assert_eq!(of(MOST).unwrap().len(), MOST);
+        assert_eq!(
+            of(MOST + 1).unwrap_err(),
+            "has 8 authorities, and at most 7 are trusted"
+        );
+        for none in ["", "-----BEGIN CERTIFICATE-----\n%\n-----END CERTIFICATE-----\n"] {
+            assert_eq!(signers(none).unwrap_err(), "is no list of certificates in PEM");
+        }
+    }
+
+    #[test]
+    fn what_an_authority_has_signed_that_is_over_is_not_taken() {
+        let names = ["webhook.ns.svc".to_owned()];
+        let (key, own) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let authority = |year| {
+            let mut parameters = CertificateParams::default();
+            parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            parameters.not_after = date_time_ymd(year, 1, 1);
+            parameters
+        };
+        let leaf = CertificateParams::new(names.to_vec()).unwrap();
+        let leaf = leaf.signed_by(&own, &Issuer::from_params(&authority(2030), &key));
+        let contents = Signed {
+            next: Some(Next {
+                key: Zeroizing::new(own.serialize_pem()),
+                request: String::new(),
+            }),
+            ..Signed::default()
+        };
+        let issued = Progress::Issued(leaf.unwrap().pem());
+        let of = |year| {
+            let signer = authority(year).self_signed(&key).unwrap().der().clone();
+            let issued = contents.issued(Some(&issued), &names, &[signer], NOW);
+            issued.map(drop)
+        };
+        // It is 2027.
+        assert_eq!(of(2030), Ok(()));
+        assert_eq!(
+            of(2026),
+            Err("no authority of the signer has signed the certificate")
         );
     }
 }

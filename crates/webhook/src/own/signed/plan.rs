@@ -8,6 +8,36 @@
 use super::request::Progress;
 use crate::certificate::Validity;
 
+/// How long a signer is left alone that has refused a request, or has just issued a certificate, in seconds; at most, and else a
+/// tenth of a certificate's life.
+const LONGEST_REST: i64 = 600;
+
+/// For how long a signer of such certificates is left alone, in seconds.
+pub(crate) fn rest(life: i64) -> i64 {
+    (life / 10).clamp(1, LONGEST_REST)
+}
+
+/// What was issued last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// When it was taken.
+    pub(crate) at: i64,
+    /// Until when it is valid.
+    pub(crate) until: i64,
+}
+
+impl Taken {
+    /// How long the signer lets a certificate live, from when it is taken.
+    pub(crate) const fn life(self) -> i64 {
+        self.until - self.at
+    }
+
+    /// Whether that was a moment ago.
+    pub(crate) fn is_fresh(self, now: i64) -> bool {
+        (0..rest(self.life())).contains(&(now - self.at))
+    }
+}
+
 /// What decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct State {
@@ -35,9 +65,10 @@ pub(crate) struct Served {
 
 impl Served {
     /// Whether another one is to take its place: when a third of its life is left.
-    fn is_due(&self, now: i64) -> bool {
+    fn is_due(&self, is_fresh: bool, now: i64) -> bool {
         let life = self.validity.until - self.validity.from;
-        !self.covers || !self.is_current || self.validity.until - now <= life / 3
+        let is_old = self.validity.until - now <= life / 3 && !is_fresh;
+        !self.covers || !self.is_current || is_old
     }
 }
 
@@ -92,10 +123,7 @@ pub(crate) fn next(state: &State, around: Around, now: i64) -> Option<Step> {
     if state.leaf.is_some() && !state.tells_authorities {
         return Some(Step::Tell);
     }
-    if state
-        .leaf
-        .is_some_and(|leaf| around.is_fresh || !leaf.is_due(now))
-    {
+    if state.leaf.is_some_and(|leaf| !leaf.is_due(around.is_fresh, now)) {
         return None;
     }
     match &state.request {
@@ -178,11 +206,51 @@ mod tests {
         };
         let short = with(Some(served(1)), None, Issued::Unusable);
         assert_eq!(next(&short, fresh, NOW), None, "no signer is asked without end");
+        let former = Served {
+            is_current: false,
+            ..served(900)
+        };
+        let former = with(Some(former), None, Issued::Unusable);
+        assert_eq!(next(&former, fresh, NOW), Some(Step::Key), "of another authority");
         let untold = State {
             tells_authorities: false,
             ..with(Some(served(900)), None, Issued::Unusable)
         };
         assert_eq!(next(&untold, IDLE, NOW), Some(Step::Tell));
+    }
+
+    #[test]
+    fn what_a_signer_gives_for_a_short_time_is_renewed_before_it_is_over() {
+        for (life, from, fresh) in [
+            (300, 300, 30),
+            // Counted from an hour ago, it is due from the first.
+            (300, 3600, 30),
+            (9, 3600, 1),
+            (7_776_000, 7_776_000, 600),
+        ] {
+            let taken = Taken {
+                at: NOW,
+                until: NOW + life,
+            };
+            let leaf = Served {
+                validity: Validity {
+                    from: NOW - from,
+                    until: taken.until,
+                },
+                ..served(0)
+            };
+            let next = |now| {
+                let around = Around {
+                    is_fresh: taken.is_fresh(now),
+                    ..IDLE
+                };
+                next(&with(Some(leaf), None, Issued::Unusable), around, now)
+            };
+            assert!(taken.is_fresh(NOW) && taken.is_fresh(NOW + fresh - 1));
+            assert!(!taken.is_fresh(NOW + fresh) && !taken.is_fresh(NOW - 1));
+            assert_eq!(next(NOW), None, "{life}");
+            assert_eq!(next(NOW + life * 9 / 10), Some(Step::Key), "{life}");
+        }
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! A `CertificateSigningRequest`: what is asked of a signer, and what has come of it.
 //!
-//! It is called after the key that it is for, so that nobody needs to remember what was asked: whoever has the key finds it.
+//! It is called after the key that it is for: whoever has the key finds it. Others can know that name, too, and take it, so what is
+//! found is compared with what was asked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{CertificateParams, DistinguishedName, DnType};
+use rustls::pki_types::CertificateSigningRequestDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::own::authority::SignError;
+use crate::certificate::element;
+use crate::own::authority::{Key, SignError, pem};
 
 /// The signer of kubelets' certificates. It signs for nodes alone, and takes it from the subject who is one.
 const KUBELET_SERVING: &str = "kubernetes.io/kubelet-serving";
@@ -29,18 +32,18 @@ pub(crate) enum Progress {
     Unapproved,
     /// It is approved, and not signed.
     Unsigned,
-    /// It was denied, or the signer has failed. Holds why.
+    /// It was denied, the signer has failed, or it is somebody else's. Holds why.
     Refused(String),
     /// The certificate, and those between it and its authority, as PEM.
     Issued(String),
 }
 
-/// A new key, as PEM.
-pub(crate) fn new_key() -> Result<Zeroizing<String>, SignError> {
-    let mut key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let pem = Zeroizing::new(key.serialize_pem());
-    zeroize::Zeroize::zeroize(&mut key);
-    Ok(pem)
+/// A key, and what is asked with it.
+pub(crate) struct Next {
+    /// As PEM.
+    pub(crate) key: Zeroizing<String>,
+    /// The signed request, as PEM. It is signed once, so that it can be compared: no two signatures are the same.
+    pub(crate) request: String,
 }
 
 /// What is asked for, and for how long.
@@ -55,25 +58,44 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// The request for that key, under that prefix: its name and the object.
-    pub(crate) fn request(&self, prefix: &str, key: &str) -> Result<(String, Value), SignError> {
-        let mut key = KeyPair::from_pem(key)?;
-        let name = name_of(prefix, key.public_key_raw());
-        let mut parameters = CertificateParams::new(self.names)?;
-        parameters.distinguished_name = self.subject();
-        let request = parameters.serialize_request(&key);
-        zeroize::Zeroize::zeroize(&mut key);
+    /// A new key with its request.
+    pub(crate) fn begin(&self) -> Result<Next, SignError> {
+        let key = Key::generate()?;
+        Ok(Next {
+            request: pem("CERTIFICATE REQUEST", &self.sign(&key)?),
+            key: key.pem(),
+        })
+    }
+
+    /// The request, under that prefix: its name and the object. None where the key is none, or where the request is not what would
+    /// be asked today.
+    pub(crate) fn request(&self, prefix: &str, next: &Next) -> Result<(String, Value), SignError> {
+        let key = Key::from_pem(&next.key)?;
+        let request = CertificateSigningRequestDer::from_pem_slice(next.request.as_bytes())
+            .map_err(|_| SignError::new("the request is none in PEM"))?;
+        // Names may have changed. And whoever can write the Secret is not to say what is asked for and approved.
+        let asked = unsigned(&request);
+        if asked.is_none() || asked != unsigned(&self.sign(&key)?) {
+            return Err(SignError::new("the request asks for something else"));
+        }
+        let name = format!("{prefix}-{:016x}", key.id());
         let object = json!({
             "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
             "metadata": {"name": name, "labels": crate::own::labels()},
             "spec": {
-                "request": STANDARD.encode(request?.pem()?),
+                "request": STANDARD.encode(pem("CERTIFICATE REQUEST", &request)),
                 "signerName": self.signer,
                 "usages": USAGES,
                 "expirationSeconds": self.lifetime.clamp(600, i64::from(i32::MAX)),
             },
         });
         Ok((name, object))
+    }
+
+    fn sign(&self, key: &Key) -> Result<CertificateSigningRequestDer<'static>, SignError> {
+        let mut parameters = CertificateParams::new(self.names)?;
+        parameters.distinguished_name = self.subject();
+        Ok(parameters.serialize_request(key.pair())?.into())
     }
 
     fn subject(&self) -> DistinguishedName {
@@ -90,13 +112,26 @@ impl Wanted<'_> {
     }
 }
 
-fn name_of(prefix: &str, public: &[u8]) -> String {
-    let digest = Sha256::digest(public);
-    let id = digest
-        .iter()
-        .take(8)
-        .fold(0_u64, |id, byte| id << 8 | u64::from(*byte));
-    format!("{prefix}-{id:016x}")
+/// What is signed in a request: subject, public key and names. RFC 2986 §4.2.
+fn unsigned(request: &[u8]) -> Option<&[u8]> {
+    let (_, request, behind) = element(request)?;
+    let (_, _, signature) = element(request)?;
+    behind
+        .is_empty()
+        .then_some(&request[..request.len() - signature.len()])
+}
+
+/// What has come of what is asked, by what is found under its name.
+pub(crate) fn come_of(asked: &Value, found: Option<&Value>) -> Progress {
+    let Some(found) = found else {
+        return Progress::Missing;
+    };
+    let is_same = |field: &&str| found["spec"][field] == asked["spec"][field];
+    if ["request", "signerName", "usages"].iter().all(is_same) {
+        progress(found)
+    } else {
+        Progress::Refused("another request has its name".to_owned())
+    }
 }
 
 /// What has come of a request that is there.
@@ -154,23 +189,28 @@ mod tests {
     #[test]
     fn a_request_is_called_after_its_key_and_asks_as_its_signer_demands() {
         let names = ["webhook.ns.svc".to_owned(), "127.0.0.1".to_owned()];
-        let key = new_key().unwrap();
         let wanted = |signer| Wanted {
             names: &names,
             signer,
             lifetime: 60,
         };
-        let (name, object) = wanted(KUBELET_SERVING).request("webhook", &key).unwrap();
-        let (again, other) = wanted("example.com/serving").request("webhook", &key).unwrap();
-        assert_eq!(name, again, "it is found by the key alone");
+        let of = |signer| {
+            let next = wanted(signer).begin().unwrap();
+            let (name, object) = wanted(signer).request("webhook", &next).unwrap();
+            assert_eq!(
+                wanted(signer).request("webhook", &next).unwrap(),
+                (name.clone(), object.clone()),
+                "it is the same each time"
+            );
+            (name, object)
+        };
+        let (name, object) = of(KUBELET_SERVING);
+        let (another, other) = of("example.com/serving");
         assert!(
             name.starts_with("webhook-") && name.len() == "webhook-".len() + 16,
             "{name}"
         );
-        assert_ne!(
-            name,
-            wanted("x/y").request("webhook", &new_key().unwrap()).unwrap().0
-        );
+        assert_ne!(name, another);
         assert_eq!(
             object["spec"]["expirationSeconds"], 600,
             "the server takes no less"
@@ -189,6 +229,84 @@ mod tests {
         }
         assert!(!text(&other).contains("system:node"), "nobody else is a node");
         assert!(text(&other).contains("webhook.ns.svc"));
+    }
+
+    #[test]
+    fn a_request_that_is_not_what_would_be_asked_today_is_none() {
+        let names = ["webhook.ns.svc".to_owned(), "127.0.0.1".to_owned()];
+        let with = |names| Wanted {
+            names,
+            signer: "example.com/serving",
+            lifetime: 60,
+        };
+        let wanted = with(&names);
+        let (next, other) = (wanted.begin().unwrap(), wanted.begin().unwrap());
+        let of = |key: &str, request: &str| {
+            let next = Next {
+                key: Zeroizing::new(key.to_owned()),
+                request: request.to_owned(),
+            };
+            wanted.request("webhook", &next)
+        };
+        assert!(of(&next.key, &next.request).is_ok());
+        let fewer = with(&names[..1]);
+        assert!(fewer.request("webhook", &next).is_err(), "a name that is no more");
+        let node = Wanted {
+            signer: KUBELET_SERVING,
+            ..wanted
+        };
+        assert!(node.request("webhook", &next).is_err(), "another subject");
+        let certificate = crate::own::authority::placeholder(&names, 1_800_000_000).unwrap();
+        let longer = {
+            let der = CertificateSigningRequestDer::from_pem_slice(next.request.as_bytes()).unwrap();
+            pem("CERTIFICATE REQUEST", &[&der, &[0][..]].concat())
+        };
+        for (key, request) in [
+            (&next.key, &other.request),
+            (&other.key, &next.request),
+            (&next.key, &String::new()),
+            (&next.key, &pem("CERTIFICATE REQUEST", b"0")),
+            (&next.key, &certificate.certificate),
+            (&next.key, &longer),
+            (&Zeroizing::new(String::new()), &next.request),
+        ] {
+            assert!(of(key, request).is_err(), "{request}");
+        }
+    }
+
+    #[test]
+    fn a_request_of_somebody_else_is_none_of_ours_whatever_has_come_of_it() {
+        let names = ["webhook.ns.svc".to_owned()];
+        let wanted = Wanted {
+            names: &names,
+            signer: "example.com/serving",
+            lifetime: 60,
+        };
+        let request = |next| wanted.request("webhook", &next).unwrap().1;
+        let asked = request(wanted.begin().unwrap());
+        assert_eq!(come_of(&asked, None), Progress::Missing);
+        assert_eq!(come_of(&asked, Some(&asked)), Progress::Unapproved);
+        assert_eq!(
+            come_of(&asked, Some(&approved(asked.clone()))),
+            Progress::Unsigned
+        );
+        let with = |field: &str, value: Value| {
+            let mut found = asked.clone();
+            found["spec"][field] = value;
+            found
+        };
+        for found in [
+            request(wanted.begin().unwrap()),
+            with("signerName", json!("example.com/clients")),
+            with("usages", json!(["digital signature", "client auth"])),
+            with("request", Value::Null),
+            json!({}),
+        ] {
+            for found in [found.clone(), approved(found)] {
+                let refused = Progress::Refused("another request has its name".to_owned());
+                assert_eq!(come_of(&asked, Some(&found)), refused, "{found}");
+            }
+        }
     }
 
     #[test]

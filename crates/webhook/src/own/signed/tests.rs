@@ -11,8 +11,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
     PublicKeyData, SignatureAlgorithm,
 };
+use request::progress;
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Until something is so, on a machine that may be busy.
 const SEEN: Duration = Duration::from_mins(1);
@@ -38,10 +39,16 @@ impl PublicKeyData for Public {
 
 impl Authority {
     fn new(name: &str) -> Self {
+        Self::until(name, 4000)
+    }
+
+    /// One that is over when that year begins.
+    fn until(name: &str, year: i32) -> Self {
         let mut parameters = CertificateParams::default();
         parameters
             .distinguished_name
             .push(rcgen::DnType::CommonName, name);
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap())
     }
@@ -52,6 +59,11 @@ impl Authority {
 
     /// The certificate for a request, valid for so many seconds.
     fn sign(&self, request: &Value, seconds: u64, names: &[&str]) -> String {
+        self.sign_since(0, request, seconds, names)
+    }
+
+    /// The same, counted from so many seconds ago.
+    fn sign_since(&self, ago: u64, request: &Value, seconds: u64, names: &[&str]) -> String {
         let pem = STANDARD
             .decode(request["spec"]["request"].as_str().unwrap())
             .unwrap();
@@ -63,9 +75,9 @@ impl Authority {
         let at = der.windows(oid.len()).position(|window| window == oid).unwrap() + oid.len();
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut parameters = CertificateParams::new(names).unwrap();
-        let now = Duration::from_secs(u64::try_from(super::seconds(SystemTime::now())).unwrap());
+        let now = Duration::from_secs(u64::try_from(crate::certificate::seconds(SystemTime::now())).unwrap());
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
-        parameters.not_before = epoch + now;
+        parameters.not_before = epoch + now - Duration::from_secs(ago);
         parameters.not_after = epoch + now + Duration::from_secs(seconds);
         let public = Public(der[at..at + 65].to_vec());
         parameters
@@ -209,6 +221,12 @@ async fn a_signer_is_asked_and_what_it_issues_is_served_by_all() {
     .await;
     assert_eq!(request.1["status"], Value::Null, "it approves nothing itself");
     assert_eq!(one.certificates.validity().until, 0, "nothing is served");
+    bed.fake.objects.set(&request.0, Some(approved(request.1)));
+    until("it is told what it waits for now", &one, || {
+        one.said.text().contains("approved, and not signed yet")
+    })
+    .await;
+    let request = bed.request(&one).await;
     bed.answer(request, &authority.sign(&bed.request(&one).await.1, 900, &NAMES));
     until("it is served", &one, || {
         one.certificates.validity().holds(SystemTime::now())
@@ -224,7 +242,9 @@ async fn a_signer_is_asked_and_what_it_issues_is_served_by_all() {
     })
     .await;
     assert_eq!(bed.secret("ca.crt").trim(), authority.pem().trim());
-    assert_eq!(bed.secret("next.key"), "", "the key is used once");
+    for entry in ["next.key", "next.csr"] {
+        assert_eq!(bed.secret(entry), "", "the key is used once");
+    }
     assert!(bed.open().is_empty(), "it has time");
     assert!(!bed.secret("tls.key").is_empty());
     assert!(!one.said.text().contains("PRIVATE"), "{}", one.said.text());
@@ -256,7 +276,9 @@ async fn it_is_renewed_ahead_of_time_and_goes_on_being_served_until_then() {
     let bed = Bed::new(&authority).await;
     let one = bed.start("one", false);
     let request = bed.request(&one).await;
-    bed.answer(request.clone(), &authority.sign(&request.1, 9, &NAMES));
+    // Ten seconds after it is taken a third of its life is left: there is room for a machine that is busy.
+    let first = authority.sign_since(180, &request.1, 100, &NAMES);
+    bed.answer(request.clone(), &first);
     until("it is served", &one, || {
         one.certificates.validity().holds(SystemTime::now())
     })
@@ -355,4 +377,115 @@ async fn a_lost_secret_is_written_again_with_what_is_served() {
     bed.fake.objects.set(SECRET, None);
     until("it is there again", &one, || bed.secret("tls.key") == key).await;
     assert!(bed.open().is_empty(), "nobody was asked");
+}
+
+#[tokio::test]
+async fn a_request_of_somebody_else_under_the_name_is_never_approved() {
+    let authority = Authority::new("one");
+    let bed = Bed::new(&authority).await;
+    let forbid = |places: &[&str]| {
+        let places = places.iter().map(|&place| place.to_owned()).collect();
+        *bed.fake.objects.forbidden.lock().unwrap() = places;
+    };
+    // All that is below a request: its approval.
+    forbid(&[REQUESTS]);
+    let one = bed.start("one", true);
+    let (path, asked) = bed.request(&one).await;
+    until("nothing is approved", &one, || {
+        one.said.text().contains("cannot be approved")
+    })
+    .await;
+    // The cluster tidies it away, and somebody else takes the name, with a key and names of their own.
+    let mut parameters = CertificateParams::new(vec!["somebody".to_owned()]).unwrap();
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    let foreign = parameters.serialize_request(&KeyPair::generate().unwrap());
+    let mut other = asked.clone();
+    other["spec"]["request"] = json!(STANDARD.encode(foreign.unwrap().pem().unwrap()));
+    bed.fake.objects.set(&path, Some(other.clone()));
+    forbid(&[]);
+    until("it is told", &one, || {
+        one.said.text().contains("another request has its name")
+    })
+    .await;
+    until(
+        "it is asked under another name, and that is approved",
+        &one,
+        || {
+            bed.open()
+                .iter()
+                .any(|(place, request)| *place != path && progress(request) == Progress::Unsigned)
+        },
+    )
+    .await;
+    let left = bed.fake.objects.get(&path).unwrap();
+    assert_eq!(left["status"], Value::Null, "it is not approved");
+    assert_eq!(left["spec"], other["spec"]);
+}
+
+#[tokio::test]
+async fn a_request_that_is_tidied_away_is_made_again_as_it_was() {
+    let authority = Authority::new("one");
+    let bed = Bed::new(&authority).await;
+    let one = bed.start("one", false);
+    let (path, asked) = bed.request(&one).await;
+    assert!(bed.secret("next.csr").contains("CERTIFICATE REQUEST"));
+    bed.fake.objects.set(&path, None);
+    let again = bed.request(&one).await;
+    assert_eq!((&again.0, &again.1["spec"]), (&path, &asked["spec"]));
+    bed.answer(again.clone(), &authority.sign(&again.1, 900, &NAMES));
+    until("it is served", &one, || {
+        one.certificates.validity().holds(SystemTime::now())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_bundle_is_emptied_while_no_authority_is_valid() {
+    let bed = Bed::new(&Authority::until("over", 2000)).await;
+    let mut found = bed.fake.objects.get(MUTATING).unwrap();
+    found["webhooks"][0]["clientConfig"]["caBundle"] = json!(STANDARD.encode("as it was"));
+    bed.fake.objects.set(MUTATING, Some(found));
+    let one = bed.start("one", false);
+    until("it is told", &one, || {
+        one.said.text().contains("authorities is valid now")
+    })
+    .await;
+    // It goes on looking.
+    let authority = Authority::new("one");
+    assert_eq!(bed.bundle(), "as it was");
+    assert!(bed.open().is_empty(), "nobody is asked");
+    bed.trust(&authority.pem());
+    until("the caBundle", &one, || {
+        bed.bundle().trim() == authority.pem().trim()
+    })
+    .await;
+    bed.request(&one).await;
+}
+
+#[tokio::test]
+async fn what_is_issued_is_taken_as_soon_as_the_secret_can_be_written() {
+    let authority = Authority::new("one");
+    let bed = Bed::new(&authority).await;
+    let one = bed.start("one", false);
+    let request = bed.request(&one).await;
+    let first = authority.sign_since(180, &request.1, 100, &NAMES);
+    bed.answer(request, &first);
+    until("it is served", &one, || {
+        one.certificates.validity().holds(SystemTime::now())
+    })
+    .await;
+    let first = one.certificates.validity();
+    let request = bed.request(&one).await;
+    bed.fake.objects.forbidden.lock().unwrap().push(SECRET.to_owned());
+    // A tenth of its life is longer than this test waits.
+    bed.answer(request.clone(), &authority.sign(&request.1, 900, &NAMES));
+    until("it is told", &one, || {
+        one.said.text().contains("cannot be written")
+    })
+    .await;
+    bed.fake.objects.forbidden.lock().unwrap().clear();
+    until("the next is served", &one, || {
+        one.certificates.validity() != first
+    })
+    .await;
 }
