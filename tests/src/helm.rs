@@ -44,6 +44,8 @@ pub fn command(directory: &Path) -> Result<Command> {
     helm.env_remove("KUBECONFIG")
         .env("HELM_CACHE_HOME", directory.join("helm-cache"))
         .env("HELM_CONFIG_HOME", directory.join("helm-config"))
-        .env("HELM_DATA_HOME", directory.join("helm-data"));
+        .env("HELM_DATA_HOME", directory.join("helm-data"))
+        // What it has been told of a server, by the server's address, which the next one may have.
+        .env("KUBECACHEDIR", directory.join("kube-cache"));
     Ok(helm)
 }

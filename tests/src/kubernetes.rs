@@ -25,6 +25,7 @@ pub use api_server::ApiServer;
 pub use client::{Answer, Client, trusting};
 pub use image::IMAGE;
 pub use node::{NODE, Node};
+pub use place::ports;
 pub use resource::collection;
 #[cfg(unix)]
 pub use services::{Balancer, Services};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use porthole_tests::bench::finish;
 use porthole_tests::containerd::Containerd;
 use porthole_tests::guardian::Guardian;
-use porthole_tests::kubernetes::{ApiServer, Settings, Webhook};
+use porthole_tests::kubernetes::{ApiServer, Settings, Webhook, ports};
 use porthole_tests::{image, program, wait};
 use serde_json::{Value, json};
 
@@ -172,11 +172,7 @@ fn containerd_runs_it_without_root_on_a_root_that_is_read_only() {
         "webhook",
     ];
     guardian.at_the_end(&remove).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let [port] = ports().unwrap();
     let mount = format!("type=bind,src={},dst=/config,options=rbind:ro", config.display());
     let port_flag = format!("--port={port}");
     let options = ["--detach", "--net-host", "--read-only", "--mount", &mount];

@@ -27,6 +27,8 @@ pub(crate) const NODE: &[&str] = &[
     "runc",
     "util-linux",
 ];
+/// What compiles the C of a static program.
+pub(crate) const IMAGE: &[&str] = &["musl-tools"];
 /// A Rust compiler that brings the standard library's source, for targets that rustup cannot fetch.
 pub(crate) const RUST_WITH_SOURCE: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 

@@ -75,13 +75,20 @@ pub(crate) fn provide() -> Result<()> {
 /// The static program.
 fn program() -> Result<std::path::PathBuf> {
     // ring is partly C and assembly.
-    debian::install(&["musl-tools"])?;
+    debian::install(debian::IMAGE)?;
     let target = image::TARGET;
     let libraries = command::output(&mut command(
         "rustc",
         ["--print", "target-libdir", "--target", target],
     ))?;
     if !Path::new(libraries.trim()).is_dir() {
+        if command::find_program("rustup").is_none() {
+            return Err(Failure::new(
+                format!("build for {target}"),
+                "this Rust has no standard library for it, and there is no rustup here to add it; install Rust by rustup \
+                 (https://rustup.rs)",
+            ));
+        }
         command::run(&mut command("rustup", ["target", "add", target]))?;
     }
     // What is compiled for it outlives the checkout: much of the time goes to other people's crates.

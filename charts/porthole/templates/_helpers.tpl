@@ -1,7 +1,10 @@
 {{- /* What the templates ask. The templates themselves are written by `cargo xtask reference`; this file is not. */ -}}
 
-{{- /* The name of every object. */ -}}
+{{- /* The name of every object. Every template asks for it, so a namespace that does not do is refused here. */ -}}
 {{- define "porthole.name" -}}
+{{- if has .Release.Namespace (list "default" "kube-system" "kube-public" "kube-node-lease") -}}
+{{- fail (printf "the namespace `%s` is the cluster's own, and pods of the webhook's namespace are never looked at: say --namespace porthole-system --create-namespace" .Release.Namespace) -}}
+{{- end -}}
 {{- $name := .Values.fullnameOverride | default .Release.Name -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$" $name) -}}
 {{- fail (printf "the name `%s` is no name: lower case letters, digits and `-`, a letter first, at most 50 characters; choose one by fullnameOverride" $name) -}}
@@ -26,8 +29,8 @@
 {{- if and $values.caBundle (ne $from "secret") -}}
 {{- fail (printf "certificates.caBundle is for certificates that somebody keeps in a Secret; with certificates from `%s` leave it out" $from) -}}
 {{- end -}}
-{{- if and $values.caBundle (not $values.secretName) -}}
-{{- fail "certificates.caBundle is there without certificates.secretName: name the Secret with tls.crt and tls.key, which by default was `gmsa-server-cert` in the chart `gmsa`" -}}
+{{- if and $values.caBundle (not $values.secretName) (not $values.from) -}}
+{{- fail "certificates.caBundle is there without certificates.secretName: name the Secret with tls.crt and tls.key, which by default was `gmsa-server-cert` in the chart `gmsa`; certificates.from=secret takes this chart's own default" -}}
 {{- end -}}
 {{- $from -}}
 {{- end -}}
@@ -65,6 +68,8 @@
 {{- fail (printf "the Secret %s/%s has no `ca.crt`, by which the API server would trust the webhook: make it, with the keys `ca.crt`, `tls.crt` and `tls.key`, or say certificates.caBundle" .Release.Namespace $secret) -}}
 {{- end -}}
 {{- $bundle -}}
+{{- else -}}
+{{- fail "without a cluster to look at, say certificates.caBundle: the API server would trust nobody" -}}
 {{- end -}}
 {{- end -}}
 

@@ -174,27 +174,21 @@ impl ApiServer {
         Ok(())
     }
 
-    /// Starts the cluster's own signers beside it: they sign what is approved with this authority, for at most so long.
+    /// Starts the cluster's own signers beside it: they sign what is approved with this authority, for at most so long. They end with
+    /// the server.
     ///
     /// # Errors
     /// There is no kube-controller-manager, or it does not start.
     pub fn start_signers(&mut self, certificate: &Path, key: &Path, longest: &str) -> Result<()> {
-        let mut signers = Command::new(programs::find("kube-controller-manager", &self.settings.version)?);
-        signers
-            .arg("--kubeconfig")
-            .arg(self.kubeconfig())
-            .args([
-                "--controllers=certificatesigningrequest-signing-controller",
-                "--leader-elect=false",
-                "--use-service-account-credentials=false",
-                "--secure-port=0",
-            ])
-            .arg("--cluster-signing-cert-file")
-            .arg(certificate)
-            .arg("--cluster-signing-key-file")
-            .arg(key)
-            .arg(format!("--cluster-signing-duration={longest}"));
-        self.run("kube-controller-manager", &mut signers)
+        let names = ["certificatesigningrequest-signing-controller"];
+        self.start_manager(&names, |manager| {
+            manager
+                .arg("--cluster-signing-cert-file")
+                .arg(certificate)
+                .arg("--cluster-signing-key-file")
+                .arg(key)
+                .arg(format!("--cluster-signing-duration={longest}"));
+        })
     }
 
     /// The lines that `--token-auth-file` takes: token, name, number, groups.
@@ -275,20 +269,23 @@ impl ApiServer {
     /// # Errors
     /// The program is missing.
     pub fn start_controllers(&mut self, names: &[&str]) -> Result<()> {
-        let [port] = place::ports()?;
-        let mut manager = self.program(&programs::find("kube-controller-manager", programs::NEWEST)?);
+        self.start_manager(names, |_| {})
+    }
+
+    /// A kube-controller-manager of the server's version, with further arguments. Nobody asks it anything, so it listens nowhere.
+    fn start_manager(&mut self, names: &[&str], add: impl FnOnce(&mut Command)) -> Result<()> {
+        let path = programs::find("kube-controller-manager", &self.settings.version)?;
+        let mut manager = self.program(&path);
         manager
             .arg("--kubeconfig")
             .arg(self.kubeconfig())
             .arg(format!("--controllers={}", names.join(",")))
-            .arg("--cert-dir")
-            .arg(self.directory.join("controllers"))
-            .arg(format!("--secure-port={port}"))
             .args([
                 "--leader-elect=false",
                 "--use-service-account-credentials=false",
-                "--bind-address=127.0.0.1",
+                "--secure-port=0",
             ]);
+        add(&mut manager);
         let process = Process::start(
             "kube-controller-manager",
             &mut manager,

@@ -34,7 +34,7 @@ pub(super) fn directory(name: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// There are none.
-pub(super) fn ports<const N: usize>() -> Result<[u16; N]> {
+pub fn ports<const N: usize>() -> Result<[u16; N]> {
     let mut held = Vec::new();
     let mut ports = [0; N];
     for port in &mut ports {

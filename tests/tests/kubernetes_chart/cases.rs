@@ -202,14 +202,18 @@ fn of_webhook() -> Vec<Case> {
     ]
 }
 
-fn of_certificates() -> Vec<Case> {
-    let keeps = |objects: &mut Objects| {
-        for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
-            for webhook in of(objects, kind)["webhooks"].as_array_mut().unwrap() {
+/// The bundle of a Secret that somebody keeps: an installer reads it in the cluster.
+fn keeps(objects: &mut Objects) {
+    for (key, object) in objects {
+        if key.contains("WebhookConfiguration/") {
+            for webhook in object["webhooks"].as_array_mut().unwrap() {
                 webhook["clientConfig"]["caBundle"] = json!("QUFBQQ==");
             }
         }
-    };
+    }
+}
+
+fn of_certificates() -> Vec<Case> {
     vec![
         case(json!({"certificates": {"from": "own"}}), &["--certificates=own"]),
         case(
@@ -225,15 +229,18 @@ fn of_certificates() -> Vec<Case> {
             json!({"certificates": {"certManager": {"enabled": true, "version": "v1.16.2"}, "secretName": "tls"}}),
             &["--certificates=cert-manager", "--secret=tls"],
         ),
-        case(
-            json!({"certificates": {"from": "secret"}}),
-            &["--certificates=secret"],
-        ),
-        case(
-            json!({"certificates": {"certManager": {"enabled": false}, "secretName": "gmsa-server-cert",
-                "certReload": {"enabled": true}}}),
-            &["--certificates=secret", "--secret=gmsa-server-cert"],
-        ),
+        // The Secret is called after the installation.
+        Case {
+            values: json!({"certificates": {"from": "secret", "caBundle": "QUFBQQ=="}}),
+            flags: vec!["--certificates=secret"],
+            beside: keeps,
+        },
+        Case {
+            values: json!({"certificates": {"certManager": {"enabled": false}, "secretName": "gmsa-server-cert",
+                "caBundle": "QUFBQQ==", "certReload": {"enabled": true}}}),
+            flags: vec!["--certificates=secret", "--secret=gmsa-server-cert"],
+            beside: keeps,
+        },
         Case {
             values: json!({"certificates": {"secretName": "tls", "caBundle": "QUFBQQ=="}}),
             flags: vec!["--certificates=secret", "--secret=tls"],
@@ -288,6 +295,7 @@ fn credential() -> Vec<Case> {
 /// Choices that are made together: what one of them changes may depend on another.
 pub(super) fn combined() -> Vec<Case> {
     type Choice = (Value, &'static [&'static str]);
+    const SECRET: &str = "--certificates=secret";
     let choices: [Vec<Choice>; 6] = [
         vec![
             (json!({}), &[]),
@@ -296,8 +304,8 @@ pub(super) fn combined() -> Vec<Case> {
                 &["--certificates=cert-manager"],
             ),
             (
-                json!({"certificates": {"from": "secret", "secretName": "tls"}}),
-                &["--certificates=secret", "--secret=tls"],
+                json!({"certificates": {"from": "secret", "secretName": "tls", "caBundle": "QUFBQQ=="}}),
+                &[SECRET, "--secret=tls"],
             ),
         ],
         vec![
@@ -358,7 +366,11 @@ pub(super) fn combined() -> Vec<Case> {
                 let mut joined = before.values.clone();
                 let both = joined.as_object_mut().unwrap();
                 both.extend(values.as_object().unwrap().clone());
-                case(joined, &[&before.flags[..], flags].concat())
+                let mut case = case(joined, &[&before.flags[..], flags].concat());
+                if case.flags.contains(&SECRET) {
+                    case.beside = keeps;
+                }
+                case
             };
             choices.iter().map(join).collect()
         };

@@ -2,10 +2,12 @@
 //!
 //! There is no kubelet here: the test plays the controllers and the server.
 
+use std::time::Duration;
+
 use base64::Engine as _;
-use porthole_tests::helm;
 use porthole_tests::kubernetes::programs::{NEWEST, OLDEST};
 use porthole_tests::kubernetes::{ApiServer, Client, Settings};
+use porthole_tests::{helm, wait};
 use serde_json::{Value, json};
 
 use super::objects::{NAME, NAMESPACE, printed_text, run, template, text};
@@ -16,6 +18,8 @@ const DEFINITION: &str =
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gmsacredentialspecs.windows.k8s.io";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/porthole-system/deployments/porthole-webhook";
 const MERGE: &str = "application/merge-patch+json";
+/// Until a server tells of a new group, on a machine that may be busy.
+const TOLD: Duration = Duration::from_mins(1);
 const KINDS: [&str; 2] = ["validating", "mutating"];
 
 struct Bed {
@@ -34,13 +38,14 @@ impl Bed {
     fn helm(&self, verb: &str, values: &Value, arguments: &[&str]) -> Result<String, String> {
         let mut helm = helm::command(self.server.directory()).unwrap();
         helm.args([verb, NAME]);
-        if matches!(verb, "install" | "upgrade") {
-            helm.arg(helm::chart()).args(["--values", "-"]);
+        let takes_values = matches!(verb, "install" | "upgrade");
+        if takes_values {
+            helm.arg(helm::chart());
         }
         helm.args(["--namespace", NAMESPACE, "--kubeconfig"])
             .arg(self.server.kubeconfig())
             .args(arguments);
-        let output = run(helm, &values.to_string());
+        let output = run(helm, takes_values.then_some(values));
         let said = text(&output.stdout) + &text(&output.stderr);
         if output.status.success() {
             Ok(said)
@@ -202,7 +207,7 @@ fn the_oldest_server_takes_what_is_rendered_for_it() {
     for values in [
         json!({}),
         json!({
-            "certificates": {"from": "secret"}, "runtimeClasses": ["porthole"], "hostAccounts": "enforce", "namespaceLabels": {"a": "b"},
+            "certificates": {"from": "secret", "caBundle": authority()}, "runtimeClasses": ["porthole"], "hostAccounts": "enforce", "namespaceLabels": {"a": "b"},
             "nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}], "podDisruptionBudget": {"minAvailable": "50%"},
         }),
     ] {
@@ -230,19 +235,31 @@ fn a_definition_that_is_managed_and_a_credential_spec_stay() {
         "crds": {"managed": true},
         "runtimeClasses": ["porthole"],
     });
-    bed.helm("install", &values, &["--create-namespace", "--skip-crds"])
-        .unwrap();
-    let patterned = |bed: &Bed| {
-        bed.get(DEFINITION)
-            .is_some_and(|definition| definition.to_string().contains("\"pattern\""))
-    };
-    assert!(patterned(&bed));
     // With a credential spec of the chart's.
     let mut with = values.clone();
     with["credential"] = json!({"enabled": true, "domainJoinConfig": {
         "dnsName": "contoso.com", "guid": "244818ae-87ac-4fcd-92ec-e79e5252348a", "machineAccountName": "WebApp1",
         "netBiosName": "CONTOSO", "sid": "S-1-5-21-2126449477-2524075714-3094792973",
     }});
+    let fresh = ["--create-namespace", "--skip-crds"];
+    // The cluster knows of none before it has their definition.
+    let said = bed.helm("install", &with, &fresh).unwrap_err();
+    assert!(
+        said.contains("install with credential.enabled=false first"),
+        "{said}"
+    );
+    bed.helm("install", &values, &fresh).unwrap();
+    let patterned = |bed: &Bed| {
+        bed.get(DEFINITION)
+            .is_some_and(|definition| definition.to_string().contains("\"pattern\""))
+    };
+    assert!(patterned(&bed));
+    // Helm asks which groups there are; the server tells of a new one a moment after it has taken the definition.
+    wait::until("the group windows.k8s.io", TOLD, || {
+        let groups = bed.client.get("/apis")?;
+        Ok(groups.body.contains("windows.k8s.io").then_some(()))
+    })
+    .unwrap();
     bed.upgrade(&with);
     let spec = format!("{SPECS}/webapp1");
     let domain = bed.get(&spec).unwrap()["credspec"]["DomainJoinConfig"].clone();

@@ -32,15 +32,17 @@ pub(super) fn read(yaml: &str) -> Objects {
     objects
 }
 
-/// `helm`, with a text as its standard input.
-pub(super) fn run(mut helm: Command, input: &str) -> Output {
-    let mut child = helm
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+/// `helm`, with values for a verb that takes them: another one would not read them.
+pub(super) fn run(mut helm: Command, values: Option<&Value>) -> Output {
+    helm.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Some(values) = values else {
+        return helm.stdin(Stdio::null()).output().unwrap();
+    };
+    helm.args(["--values", "-"]).stdin(Stdio::piped());
+    let mut child = helm.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(values.to_string().as_bytes()).unwrap();
+    drop(input);
     child.wait_with_output().unwrap()
 }
 
@@ -50,14 +52,27 @@ pub(super) fn text(bytes: &[u8]) -> String {
 
 /// What `helm template` says for these values, at a cluster of `1.MINOR`.
 pub(super) fn template(values: &Value, minor: &str, arguments: &[&str]) -> Output {
+    template_in(Some(NAMESPACE), values, minor, arguments)
+}
+
+/// The same in another namespace, or where none is named.
+pub(super) fn template_in(
+    namespace: Option<&str>,
+    values: &Value,
+    minor: &str,
+    arguments: &[&str],
+) -> Output {
     let directory = tempfile::tempdir().unwrap();
     let mut helm = helm::command(directory.path()).unwrap();
     helm.args(["template", NAME])
         .arg(helm::chart())
-        .args(["--namespace", NAMESPACE, "--values", "-", "--kube-version"])
+        .arg("--kube-version")
         .arg(format!("{minor}.0"))
         .args(arguments);
-    run(helm, &values.to_string())
+    if let Some(namespace) = namespace {
+        helm.args(["--namespace", namespace]);
+    }
+    run(helm, Some(values))
 }
 
 /// The objects that Helm renders.

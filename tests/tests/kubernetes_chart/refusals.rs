@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::objects::{rendered, template, text};
+use super::objects::{NAMESPACE, rendered, template, template_in, text};
 
 #[test]
 #[ignore = "needs Helm"]
 fn wrong_values_are_refused_by_name() {
-    let wrong: [(Value, &str); 20] = [
+    let wrong: [(Value, &str); 24] = [
         (json!({"replicas": 2}), "replicas"),
         (json!({"image": {"pullPolicy": "Always"}}), "pullPolicy"),
         (
@@ -15,6 +15,11 @@ fn wrong_values_are_refused_by_name() {
             "issuer",
         ),
         (json!({"replicaCount": 0}), "replicaCount"),
+        // Helm takes nulls away, and the default with them.
+        (json!({"replicaCount": null}), "replicaCount"),
+        (json!({"hostAccounts": null}), "hostAccounts"),
+        (json!({"certificates": null}), "certificates"),
+        (json!({"podDisruptionBudget": {"enabled": null}}), "enabled"),
         // The existing chart's server has root, and listens below 1024.
         (json!({"containerPort": "443"}), "containerPort"),
         (json!({"containerPort": 65536}), "containerPort"),
@@ -59,13 +64,93 @@ fn wrong_values_are_refused_by_name() {
             "{values}: {said}"
         );
     }
-    let output = template(&json!({"credential": {"enabled": true}}), "1.37", &[]);
-    assert!(
-        text(&output.stderr).contains("machineAccountName is missing"),
-        "{output:?}"
-    );
     let output = template(&json!({}), "1.21", &[]);
     assert!(text(&output.stderr).contains("kubeVersion: >=1.22"), "{output:?}");
+}
+
+/// Helm takes `default`, or what kubectl's context says, where no namespace is named.
+#[test]
+#[ignore = "needs Helm"]
+fn namespaces_of_the_clusters_own_are_refused() {
+    for (namespace, name) in [
+        (None, "default"),
+        (Some("default"), "default"),
+        (Some("kube-system"), "kube-system"),
+        (Some("kube-public"), "kube-public"),
+        (Some("kube-node-lease"), "kube-node-lease"),
+    ] {
+        let output = template_in(namespace, &json!({}), "1.37", &[]);
+        let said = text(&output.stderr);
+        let expected = format!("the namespace `{name}` is the cluster's own");
+        assert!(
+            !output.status.success() && said.contains(&expected),
+            "{namespace:?}: {said}"
+        );
+    }
+    for namespace in [NAMESPACE, "kube-windows"] {
+        let output = template_in(Some(namespace), &json!({}), "1.37", &[]);
+        assert!(output.status.success(), "{namespace}: {output:?}");
+    }
+}
+
+/// What is free in its keys, or a list, may be null: nothing of it is rendered.
+#[test]
+#[ignore = "needs Helm"]
+fn free_values_may_be_null() {
+    let null = json!({
+        "imagePullSecrets": null, "resources": null, "podSecurityContext": null, "securityContext": null, "nodeSelector": null,
+        "tolerations": null, "affinity": null, "podAnnotations": null, "excludedNamespaces": null, "namespaceLabels": null,
+        "runtimeClasses": null, "credential": {"hostAccountConfig": null},
+    });
+    let pod = |values: &Value| {
+        let objects = rendered(values, "1.37", &[]);
+        objects["Deployment/porthole-webhook"]["spec"]["template"]["spec"].clone()
+    };
+    let (pod, default) = (pod(&null), pod(&json!({})));
+    assert_eq!(pod["nodeSelector"], default["nodeSelector"]);
+    assert_eq!(pod["containers"][0]["args"], default["containers"][0]["args"]);
+    assert_eq!(pod.get("tolerations"), None);
+    assert_eq!(pod["containers"][0].get("resources"), None);
+}
+
+/// A credential spec without one of these is none.
+#[test]
+#[ignore = "needs Helm"]
+fn a_credential_spec_is_refused_that_lacks_a_field() {
+    let values = json!({"credential": {"enabled": true, "domainJoinConfig": {
+        "dnsName": "contoso.com", "guid": "244818ae-87ac-4fcd-92ec-e79e5252348a", "machineAccountName": "WebApp1",
+        "netBiosName": "CONTOSO", "sid": "S-1-5-21-2126449477-2524075714-3094792973",
+    }}});
+    assert!(rendered(&values, "1.37", &[]).contains_key("GMSACredentialSpec/webapp1"));
+    for field in ["dnsName", "guid", "machineAccountName", "netBiosName", "sid"] {
+        let mut values = values.clone();
+        values["credential"]["domainJoinConfig"]
+            .as_object_mut()
+            .unwrap()
+            .remove(field);
+        let output = template(&values, "1.37", &[]);
+        let said = text(&output.stderr);
+        let expected = format!("credential.domainJoinConfig.{field} is missing");
+        assert!(!output.status.success() && said.contains(&expected), "{said}");
+    }
+}
+
+/// Without a cluster nothing is known of a Secret.
+#[test]
+#[ignore = "needs Helm"]
+fn certificates_of_a_secret_need_a_bundle_where_there_is_no_cluster() {
+    for values in [
+        json!({"certificates": {"from": "secret"}}),
+        json!({"certificates": {"secretName": "tls"}}),
+    ] {
+        let output = template(&values, "1.37", &[]);
+        let said = text(&output.stderr);
+        assert!(
+            !output.status.success()
+                && said.contains("without a cluster to look at, say certificates.caBundle"),
+            "{values}: {said}"
+        );
+    }
 }
 
 /// All values of the existing chart, 0.13.0, with other settings than its own; but for its port.

@@ -216,9 +216,9 @@ fn helm_has_nothing_against_it() {
     let directory = tempfile::tempdir().unwrap();
     for case in single() {
         let mut helm = helm::command(directory.path()).unwrap();
-        helm.args(["lint", "--strict", "--values", "-"])
+        helm.args(["lint", "--strict", "--namespace", NAMESPACE])
             .arg(helm::chart());
-        let output = run(helm, &case.values.to_string());
+        let output = run(helm, Some(&case.values));
         assert!(
             output.status.success(),
             "{}: {}",

@@ -31,7 +31,7 @@ const NUMBERS: &[(u64, &str)] = &[
 const EACH: &[(&str, &str, Substitutes)] = &[
     (
         "\"<excluded>\"",
-        "range without (uniq $.Values.excludedNamespaces) \"kube-system\" $.Release.Namespace",
+        "range without (uniq ($.Values.excludedNamespaces | default list)) \"kube-system\" $.Release.Namespace",
         &[("<excluded>", ".")],
     ),
     (
@@ -46,7 +46,7 @@ const EACH: &[(&str, &str, Substitutes)] = &[
     ),
     (
         "\"<label>\"",
-        "range $label, $value := omit $.Values.nodeSelector \"kubernetes.io/os\"",
+        "range $label, $value := omit ($.Values.nodeSelector | default dict) \"kubernetes.io/os\"",
         &[("<label>", "$label"), ("<value>", "$value")],
     ),
 ];

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::tree::{Choices, Dimension};
 use crate::object::{Kind, Object};
-use crate::{Certificates, Settings, configurations, objects};
+use crate::{Certificates, FailurePolicy, Resources, Settings, configurations, objects};
 
 /// Where certificates come from, in the order of the choices.
 const CERTIFICATES: [(&str, Certificates); 3] = [
@@ -89,24 +89,25 @@ fn of_version(chosen: &BTreeSet<usize>) -> Option<String> {
 
 /// All objects for all choices, by the name of each.
 pub(super) fn all() -> Vec<(Choices, Value)> {
-    let mut every: Vec<Choices> = vec![Vec::new()];
-    for dimension in &DIMENSIONS {
-        let with = |choices: &Choices| {
-            let choices = choices.clone();
-            (0..dimension.choices).map(move |choice| [&choices[..], &[choice]].concat())
+    let mut every = vec![[0; DIMENSIONS.len()]];
+    for (number, dimension) in DIMENSIONS.iter().enumerate() {
+        let with = |choices: [usize; DIMENSIONS.len()]| {
+            (0..dimension.choices).map(move |choice| {
+                let mut choices = choices;
+                choices[number] = choice;
+                choices
+            })
         };
-        every = every.iter().flat_map(with).collect();
+        every = every.into_iter().flat_map(with).collect();
     }
     every
         .into_iter()
-        .map(|choices| {
-            let value = rendered(&choices);
-            (choices, value)
-        })
+        .map(|choices| (choices.to_vec(), rendered(choices)))
         .collect()
 }
 
-/// The settings of a chart in which nothing is chosen: placeholders.
+/// The settings of a chart in which nothing is chosen: placeholders. Every setting is named, so that a new one is in the chart or is
+/// left out of it because somebody decided so.
 fn placeholders() -> Settings {
     let text = str::to_owned;
     Settings {
@@ -122,16 +123,28 @@ fn placeholders() -> Settings {
         node_labels: vec![(text("<label>"), text("<value>"))],
         log_format: text("<logFormat>"),
         log_level: text("<logLevel>"),
+        // The whole objects stand under conditions.
         network_policy: true,
         viewer_role: true,
-        ..Settings::default()
+        // Not in the chart yet.
+        signer: None,
+        // A choice each.
+        certificates: Certificates::default(),
+        host_accounts: Mode::default(),
+        random_hostname: false,
+        runtime_classes: Vec::new(),
+        kubernetes: Version::default(),
+        // Written in one piece, by `add`.
+        image_pull_secrets: Vec::new(),
+        failure_policy: FailurePolicy::default(),
+        resources: Resources::default(),
+        tolerations: Vec::new(),
+        priority_class: None,
     }
 }
 
-fn rendered(choices: &Choices) -> Value {
-    let [certificates, version, pod_os, accounts, hostname, classes] = choices[..] else {
-        unreachable!("a choice a dimension");
-    };
+fn rendered(choices: [usize; DIMENSIONS.len()]) -> Value {
+    let [certificates, version, pod_os, accounts, hostname, classes] = choices;
     let certificates = CERTIFICATES[certificates].1;
     let settings = Settings {
         certificates,

@@ -70,6 +70,16 @@ fn write_yaml(text: &mut String, indent: usize, entry: &Entry) -> Result<(), Mer
 }
 
 impl Entry {
+    /// Whether it has to be there. Helm takes away what is said to be null before it looks at the schema; templates that write one
+    /// text or number would write none. What is free in its keys, or a list, is left out where it is not there.
+    fn is_required(&self) -> bool {
+        match &self.what {
+            What::Group(_) => true,
+            What::Value(Some(default), _) => !default.is_object() && !default.is_array(),
+            What::Value(None, _) => false,
+        }
+    }
+
     /// Whether `values.yaml` does not name it.
     fn is_unnamed(&self) -> bool {
         matches!(self.what, What::Value(None, _))
@@ -92,7 +102,16 @@ fn group_schema(entries: &[Entry]) -> Value {
         .iter()
         .map(|entry| (entry.name.to_owned(), entry.schema()))
         .collect();
-    json!({"type": "object", "additionalProperties": false, "properties": properties})
+    let required: Vec<&str> = entries
+        .iter()
+        .filter(|entry| entry.is_required())
+        .map(|entry| entry.name)
+        .collect();
+    let mut schema = json!({"type": "object", "additionalProperties": false, "properties": properties});
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema
 }
 
 /// `values.schema.json`. What is not in it is refused by name.

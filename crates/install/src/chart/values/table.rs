@@ -16,8 +16,8 @@ fn value(name: &'static str, about: &'static str, default: Value, schema: Value)
     Entry { name, about, what }
 }
 
-/// A value that is taken and not needed.
-fn unneeded(name: &'static str, about: &'static str, schema: Value) -> Entry {
+/// A value that `values.yaml` does not name.
+fn unnamed(name: &'static str, about: &'static str, schema: Value) -> Entry {
     let what = What::Value(None, schema);
     Entry { name, about, what }
 }
@@ -215,7 +215,7 @@ fn of_pods() -> Vec<Entry> {
                     json!(1),
                     json!({"type": ["integer", "string"]}),
                 ),
-                unneeded(
+                unnamed(
                     "minAvailable",
                     "How many servers stay.",
                     json!({"type": ["integer", "string"]}),
@@ -290,22 +290,23 @@ fn of_webhook() -> Vec<Entry> {
             vec![value(
                 "managed",
                 "The definition is part of the release: changed by upgrades, with patterns where the cluster is 1.33 or newer, and kept\n\
-                 when the release is removed. Install with --skip-crds; for one that is there already --take-ownership.",
+                 when the release is removed. Install with --skip-crds; for one that is there already --take-ownership.\n\
+                 With `credential`, install without it first, and upgrade with it.",
                 json!(false),
                 boolean(),
             )],
         ),
-        unneeded(
+        unnamed(
             "qps",
             "Accepted; requests to the API server need no limit.",
             json!({"type": "number"}),
         ),
-        unneeded(
+        unnamed(
             "burst",
             "Accepted; requests to the API server need no limit.",
             json!({"type": "integer"}),
         ),
-        unneeded(
+        unnamed(
             "enabled",
             "Nothing here: by it a chart that has this one as a part may leave it out.",
             boolean(),
@@ -330,7 +331,7 @@ fn certificates() -> Entry {
                 "",
                 vec![
                     value("enabled", "", json!(false), boolean()),
-                    unneeded(
+                    unnamed(
                         "version",
                         "cert-manager's version: 1.0 or newer. Of no effect.",
                         pattern("^(v?[1-9].*)?$"),
@@ -352,7 +353,7 @@ fn certificates() -> Entry {
             group(
                 "certReload",
                 "Of no effect: certificates are read again whenever they change.",
-                vec![unneeded("enabled", "", boolean())],
+                vec![unnamed("enabled", "", boolean())],
             ),
         ],
     )
