@@ -137,18 +137,19 @@ fn no_request_fails_while_one_replica_after_the_other_is_replaced() {
         looked.store(true, Ordering::SeqCst);
         looking.join().unwrap();
     });
-    for webhook in all {
-        let asked: f64 = ["patched", "allowed"]
-            .iter()
-            .filter_map(|outcome| {
-                let name =
-                    format!("porthole_webhook_requests_total{{path=\"/mutate\",outcome=\"{outcome}\"}}");
-                webhook.metric(&agent, &name).ok()?
-            })
-            .sum();
-        let is_gone = webhook.said().contains("\"message\":\"ended\"");
-        assert!(is_gone || asked >= 10.0, "the one that came was asked: {asked}");
-    }
+    // Both may be kept to one of those that came: that is the balancer's choice.
+    let came = all[2..].iter();
+    let asked: f64 = came.map(|webhook| reviewed(webhook, &agent)).sum();
+    assert!(asked >= 50.0, "those that came were asked: {asked}");
+}
+
+/// How many pods it has been asked about, and has let in.
+fn reviewed(webhook: &Webhook, agent: &ureq::Agent) -> f64 {
+    let outcomes = ["patched", "allowed"]
+        .map(|outcome| format!("porthole_webhook_requests_total{{path=\"/mutate\",outcome=\"{outcome}\"}}"));
+    // What was never counted is not told.
+    let counts = outcomes.iter().map(|name| webhook.metric(agent, name).unwrap());
+    counts.map(Option::unwrap_or_default).sum()
 }
 
 /// What the API server says of a pod.
