@@ -139,9 +139,16 @@ impl Client {
         if body.is_some() {
             request = request.header("Content-Type", content_type);
         }
-        let response = match body {
-            Some(body) => self.agent.run(request.body(body).doing(&what)?),
-            None => self.agent.run(request.body(()).doing(&what)?),
+        let request = request.body(body.unwrap_or_default()).doing(&what)?;
+        let ask = || match body {
+            Some(_) => self.agent.run(request.clone()),
+            None => self.agent.run(request.clone().map(|_| ())),
+        };
+        // A kept connection may be closed in the moment in which it is used. What changes nothing can be asked again.
+        let changes_nothing = method == Method::GET || path.contains("dryRun=All");
+        let response = match ask() {
+            Err(ureq::Error::Io(_)) if changes_nothing => ask(),
+            answered => answered,
         };
         let mut response = response.doing(&what)?;
         let warnings = response
