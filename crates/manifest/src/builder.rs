@@ -4,7 +4,7 @@ mod keys;
 
 use std::sync::Arc;
 
-use crate::document::{Comment, Decoded, Document, Raw, Shape, key_bit, scalar_text};
+use crate::document::{Comment, Decoded, Document, Raw, Shape, scalar_text};
 use crate::duplicate::{DuplicateKey, KeyPrint};
 use crate::scalar::{self, Tag};
 use crate::{Limits, Span};
@@ -112,6 +112,11 @@ impl<'t> Builder<'t> {
         self.nodes.reserve(nodes);
         self.frames.reserve(16);
         self.keys.reserve(32);
+    }
+
+    /// How many levels more may be opened.
+    pub(crate) fn room(&self) -> usize {
+        self.limits.max_depth.saturating_sub(self.frames.len())
     }
 
     /// Forgets what was read of a document.
@@ -230,25 +235,10 @@ impl<'t> Builder<'t> {
                 open: false,
             });
         }
-        let Some(frame) = self.frames.last_mut() else {
-            return Ok(());
-        };
-        frame.end = span.end;
-        let Some(mapping) = &mut frame.mapping else {
-            return Ok(());
-        };
-        if !mapping.key_next {
-            end_value(&mut self.nodes, mapping);
-            return Ok(());
+        if self.complete(node, span.end, 0, 0) {
+            self.name_key(text, raw, span, node)?;
         }
-        mapping.key = node;
-        mapping.key_next = false;
-        if raw.tag == Tag::Str {
-            self.nodes[frame.node as usize].keys |= key_bit(text);
-            self.keys.push(KeyPrint::new(text, node));
-            return Ok(());
-        }
-        self.name_key(text, raw, node)
+        Ok(())
     }
 
     pub(crate) fn start(&mut self, mapping: bool, flow: bool, span: Span, anchor: usize) -> Result<()> {
@@ -331,7 +321,7 @@ impl<'t> Builder<'t> {
             anchor.height = frame.height + 1;
             anchor.open = false;
         }
-        self.complete(end, frame.added, frame.height + 1);
+        self.complete(frame.node, end, frame.added, frame.height + 1);
         Ok(())
     }
 
@@ -379,10 +369,9 @@ impl<'t> Builder<'t> {
             keys: 0,
         };
         let alias = self.push(raw)?;
-        if self.expects_key() {
+        if self.complete(alias, span.end, size, height) {
             self.name_alias(alias, span, node)?;
         }
-        self.complete(span.end, size, height);
         Ok(())
     }
 
@@ -404,35 +393,29 @@ impl<'t> Builder<'t> {
         mapping.is_some_and(|mapping| mapping.key_next)
     }
 
-    /// Notes a child of the open collection as read.
-    fn complete(&mut self, end: u32, added: u64, height: u32) {
+    /// Notes a node as read; whether it is a key of the open mapping. Keys are single nodes.
+    fn complete(&mut self, node: u32, end: u32, added: u64, height: u32) -> bool {
         let next = count(self.nodes.len());
         let Some(frame) = self.frames.last_mut() else {
-            return;
+            return false;
         };
         frame.end = end;
         frame.added += added;
         frame.height = frame.height.max(height);
-        let Some(mapping) = &mut frame.mapping else { return };
-        if mapping.key_next {
-            // Keys are single nodes: it is the last.
-            mapping.key = next - 1;
-            mapping.key_next = false;
-        } else {
-            end_value(&mut self.nodes, mapping);
+        let Some(mapping) = &mut frame.mapping else {
+            return false;
+        };
+        let is_key = mapping.key_next;
+        mapping.key_next = !is_key;
+        if is_key {
+            mapping.key = node;
+        } else if let Some(key) = self.nodes.get_mut(mapping.key as usize)
+            && matches!(key.shape, Shape::Verbatim | Shape::Quoted)
+        {
+            key.payload = next;
         }
+        is_key
     }
-}
-
-/// Notes that the value of the last key ends with the last node: the key is told where the next one is to be.
-fn end_value(nodes: &mut [Raw], mapping: &mut OpenMapping) {
-    let next = count(nodes.len());
-    if let Some(key) = nodes.get_mut(mapping.key as usize)
-        && matches!(key.shape, Shape::Verbatim | Shape::Quoted)
-    {
-        key.payload = next;
-    }
-    mapping.key_next = true;
 }
 
 /// Counts fit in 32 bits because the text does, and every node takes at least a byte of it or a bounded share.

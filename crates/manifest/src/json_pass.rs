@@ -99,7 +99,8 @@ fn closing(open: u8) -> Option<u8> {
     }
 }
 
-fn skip(bytes: &[u8], mut at: usize) -> usize {
+/// Where blanks end that may stand at `at`.
+pub(crate) fn skip(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
         at += 1;
     }
@@ -116,7 +117,8 @@ fn key(text: &str, at: usize) -> Option<usize> {
     (*bytes.get(at)? == b':').then_some(at + 1)
 }
 
-fn scalar(text: &str, at: usize, first: u8) -> Option<usize> {
+/// Where the value ends that begins at `at` with the byte `first`, and is neither an object nor an array.
+pub(crate) fn scalar(text: &str, at: usize, first: u8) -> Option<usize> {
     let word = match first {
         b'"' => return string(text, at),
         b't' => "true",

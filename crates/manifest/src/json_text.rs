@@ -52,8 +52,6 @@ pub fn parse_json(text: &str, limits: &Limits, keep: &'static Keep) -> Option<Do
         at: 0,
         builder: Builder::new(&shared, Arc::clone(&shared), *limits),
         unescaped: String::new(),
-        depth: 0,
-        max_depth: limits.max_depth,
     };
     scanner.builder.expect(text.len() / BYTES_OF_A_NODE);
     scanner.skip();
@@ -88,11 +86,8 @@ struct Scanner<'t> {
     text: &'t str,
     at: usize,
     builder: Builder<'t>,
-    /// The text of the last string that has escapes.
+    /// Room for the text of a string that has escapes.
     unescaped: String,
-    /// How much is open of what is kept.
-    depth: usize,
-    max_depth: usize,
 }
 
 impl Scanner<'_> {
@@ -111,7 +106,6 @@ impl Scanner<'_> {
                 let span = self.step();
                 self.builder.start(kind == Open::Mapping, true, span, 0).ok()?;
                 open.push((kind, keep));
-                self.depth = open.len();
                 self.skip();
                 if self.peek()? != closing(kind) {
                     if kind == Open::Sequence {
@@ -133,7 +127,6 @@ impl Scanner<'_> {
                 let Some((kind, of)) = open.last().copied() else {
                     return Some(());
                 };
-                self.depth = open.len();
                 self.skip();
                 let next = self.peek()?;
                 let span = self.step();
@@ -164,18 +157,13 @@ impl Scanner<'_> {
             if self.peek()? != b'"' {
                 return None;
             }
-            let start = self.at;
-            let is_escaped = self.text_of_string()?;
-            let span = span(start, self.at);
-            let key = if is_escaped {
-                self.unescaped.as_str()
-            } else {
-                self.text.get(start + 1..self.at - 1)?
-            };
+            let (key, end) = string(self.text, self.at, &mut self.unescaped)?;
             let keep = of.of(key);
             if keep.is_some() {
+                let span = span(self.at, end);
                 self.builder.scalar(key, span, Tag::Str, 0).ok()?;
             }
+            self.at = end;
             self.skip();
             if self.peek()? != b':' {
                 return None;
@@ -184,7 +172,7 @@ impl Scanner<'_> {
             if let Some(keep) = keep {
                 return Some(Next::Value(keep));
             }
-            self.at = json_pass::pass(self.text, self.at, self.max_depth.saturating_sub(self.depth))?;
+            self.at = json_pass::pass(self.text, self.at, self.builder.room())?;
             self.skip();
             match self.peek()? {
                 b',' => self.at += 1,
@@ -195,107 +183,20 @@ impl Scanner<'_> {
     }
 
     fn scalar(&mut self, first: u8) -> Option<()> {
-        match first {
-            b'"' => self.string(),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'n' => self.word("null"),
-            _ => self.number(),
-        }
-    }
-
-    fn string(&mut self) -> Option<()> {
-        let start = self.at;
-        let is_escaped = self.text_of_string()?;
-        let text = if is_escaped {
-            self.unescaped.as_str()
+        let (text, end, tag) = if first == b'"' {
+            let (text, end) = string(self.text, self.at, &mut self.unescaped)?;
+            (text, end, Tag::Str)
         } else {
-            self.text.get(start + 1..self.at - 1)?
-        };
-        self.builder.scalar(text, span(start, self.at), Tag::Str, 0).ok()
-    }
-
-    /// Passes a string; whether it has escapes, so that its text is the unescaped one.
-    fn text_of_string(&mut self) -> Option<bool> {
-        let first = self.at + 1;
-        let end = json_pass::plain_end(self.text, first)?;
-        if self.text.as_bytes()[end] == b'"' {
-            self.at = end + 1;
-            return Some(false);
-        }
-        self.unescape(first, end)?;
-        Some(true)
-    }
-
-    /// Reads a string that begins at `from` and has an escape at `escape`, up to its closing quote.
-    fn unescape(&mut self, mut from: usize, mut escape: usize) -> Option<()> {
-        let text = self.text;
-        let bytes = text.as_bytes();
-        self.unescaped.clear();
-        self.unescaped.reserve(ESCAPED);
-        loop {
-            self.unescaped.push_str(text.get(from..escape)?);
-            if bytes[escape] == b'"' {
-                self.at = escape + 1;
-                return Some(());
+            let end = json_pass::scalar(self.text, self.at, first)?;
+            let text = self.text.get(self.at..end)?;
+            if !first.is_ascii_alphabetic() && !is_whole(text) {
+                return None;
             }
-            from = escape + 2;
-            let character = match *bytes.get(escape + 1)? {
-                plain @ (b'"' | b'\\' | b'/') => char::from(plain),
-                b'b' => '\u{8}',
-                b'f' => '\u{c}',
-                b'n' => '\n',
-                b'r' => '\r',
-                b't' => '\t',
-                b'u' => {
-                    let first = json_pass::hex(bytes, from)?;
-                    from += 4;
-                    if matches!(first, 0xd800..0xdc00) && bytes.get(from..from + 2) == Some(b"\\u") {
-                        let second =
-                            json_pass::hex(bytes, from + 2).filter(|unit| matches!(unit, 0xdc00..0xe000))?;
-                        from += 6;
-                        char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?
-                    } else {
-                        // Half a pair is no character.
-                        char::from_u32(first)?
-                    }
-                }
-                _ => return None,
-            };
-            self.unescaped.push(character);
-            escape = json_pass::plain_end(text, from)?;
-        }
-    }
-
-    fn word(&mut self, word: &str) -> Option<()> {
-        if !self.text.get(self.at..)?.starts_with(word) {
-            return None;
-        }
-        self.plain(word.len())
-    }
-
-    /// A whole number.
-    fn number(&mut self) -> Option<()> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        let sign = usize::from(rest.first() == Some(&b'-'));
-        let digits = rest[sign..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let padded = digits > 1 && rest[sign] == b'0';
-        let negative_zero = sign == 1 && digits == 1 && rest[sign] == b'0';
-        let goes_on = matches!(rest.get(sign + digits), Some(b'.' | b'e' | b'E'));
-        if digits == 0 || digits > DIGITS || padded || negative_zero || goes_on {
-            return None;
-        }
-        self.plain(sign + digits)
-    }
-
-    fn plain(&mut self, length: usize) -> Option<()> {
-        let start = self.at;
-        self.at += length;
-        let text = self.text.get(start..self.at)?;
-        self.builder.scalar(text, span(start, self.at), Tag::None, 0).ok()
+            (text, end, Tag::None)
+        };
+        let span = span(self.at, end);
+        self.at = end;
+        self.builder.scalar(text, span, tag, 0).ok()
     }
 
     /// Passes one byte, and says where it stood.
@@ -309,10 +210,64 @@ impl Scanner<'_> {
     }
 
     fn skip(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
+        self.at = json_pass::skip(self.text.as_bytes(), self.at);
     }
+}
+
+/// The text of the string that begins at `at`, and where it ends. One with escapes is put into `unescaped`.
+fn string<'s>(text: &'s str, at: usize, unescaped: &'s mut String) -> Option<(&'s str, usize)> {
+    let bytes = text.as_bytes();
+    let mut from = at + 1;
+    let mut escape = json_pass::plain_end(text, from)?;
+    if bytes[escape] == b'"' {
+        return Some((text.get(from..escape)?, escape + 1));
+    }
+    unescaped.clear();
+    unescaped.reserve(ESCAPED);
+    loop {
+        unescaped.push_str(text.get(from..escape)?);
+        if bytes[escape] == b'"' {
+            return Some((unescaped, escape + 1));
+        }
+        from = escape + 2;
+        let character = match *bytes.get(escape + 1)? {
+            plain @ (b'"' | b'\\' | b'/') => char::from(plain),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let (character, end) = character(bytes, from)?;
+                from = end;
+                character
+            }
+            _ => return None,
+        };
+        unescaped.push(character);
+        escape = json_pass::plain_end(text, from)?;
+    }
+}
+
+/// The character whose digits begin at `from`, or that a pair of halves makes, and where they end. Half a pair is none.
+fn character(bytes: &[u8], from: usize) -> Option<(char, usize)> {
+    let first = json_pass::hex(bytes, from)?;
+    let end = from + 4;
+    if !matches!(first, 0xd800..0xdc00) {
+        return Some((char::from_u32(first)?, end));
+    }
+    if bytes.get(end..end + 2) != Some(b"\\u") {
+        return None;
+    }
+    let second = json_pass::hex(bytes, end + 2).filter(|unit| matches!(unit, 0xdc00..0xe000))?;
+    let character = char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?;
+    Some((character, end + 6))
+}
+
+/// Whether a number is one that every reader takes for the same: whole, without an exponent, of not too many digits.
+fn is_whole(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    number != "-0" && digits.len() <= DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn closing(kind: Open) -> u8 {

@@ -16,19 +16,11 @@ impl Builder<'_> {
             return refuse(span, "a key must be a scalar, not a list or a mapping", None);
         }
         let text = scalar_text(self.text, &self.decoded, raw).to_owned();
-        self.name_key(
-            &text,
-            Raw {
-                start: span.start,
-                end: span.end,
-                ..raw
-            },
-            key,
-        )
+        self.name_key(&text, raw, span, key)
     }
 
-    /// Notes `node` as a key of this text.
-    pub(super) fn name_key(&mut self, text: &str, raw: Raw, node: u32) -> Result<()> {
+    /// Notes `key` as a key of this text, which stands at `span`.
+    pub(super) fn name_key(&mut self, text: &str, raw: Raw, span: Span, key: u32) -> Result<()> {
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
         };
@@ -40,14 +32,14 @@ impl Builder<'_> {
         }
         if raw.tag != Tag::Str && scalar::is_null(text) {
             return refuse(
-                Span::new(raw.start, raw.end),
+                span,
                 "a key may not be empty or null",
                 Some("write the key before its colon, or quote it"),
             );
         }
-        let key = key_text(text, raw);
-        self.nodes[frame.node as usize].keys |= key_bit(&key);
-        self.keys.push(KeyPrint::new(&key, node));
+        let name = key_text(text, raw);
+        self.nodes[frame.node as usize].keys |= key_bit(&name);
+        self.keys.push(KeyPrint::new(&name, key));
         Ok(())
     }
 
