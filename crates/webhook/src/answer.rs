@@ -138,32 +138,21 @@ pub(crate) async fn answer(
 /// Nothing is handed to another task: a review waits for the cluster, and not for its turn as well.
 async fn ask(cluster: &Cluster, missing: Vec<Question>, deadline: Instant, learned: &mut Learned) {
     let asking = missing.into_iter().map(|question| async move {
-        let reply = timeout_at(deadline, cluster.ask(&question)).await.ok();
+        let reply = timeout_at(deadline, cluster.ask(&question)).await;
+        let reply = reply.unwrap_or_else(|_| question.unanswered("the API server has not answered in time"));
         (question, reply)
     });
-    let late = || CannotTell("the API server has not answered in time".to_owned());
-    for (question, reply) in join_all(asking).await {
-        match (question, reply) {
-            (Question::Spec(name), reply) => {
-                let contents = match reply {
-                    Some(Reply::Spec(contents)) => contents,
-                    _ => Err(late().into()),
-                };
+    for answered in join_all(asking).await {
+        match answered {
+            (Question::Spec(name), Reply::Spec(contents)) => {
                 learned.specs.insert(name, contents);
             }
-            (Question::Namespace(_), reply) => {
-                learned.namespace = Some(match reply {
-                    Some(Reply::Namespace(policy)) => policy,
-                    _ => Err(late()),
-                });
-            }
-            (Question::Use(_, _, what, name), reply) => {
-                let may = match reply {
-                    Some(Reply::Use(may)) => may,
-                    _ => Err(late()),
-                };
+            (Question::Namespace(_), Reply::Namespace(policy)) => learned.namespace = Some(policy),
+            (Question::Use(_, _, what, name), Reply::Use(may)) => {
                 learned.uses.insert((what, name), may);
             }
+            // A reply is of its question's kind.
+            _ => {}
         }
     }
 }

@@ -45,6 +45,18 @@ pub(crate) enum Question {
     Use(User, String, Usable, String),
 }
 
+impl Question {
+    /// What comes of it where it cannot be answered.
+    pub(crate) fn unanswered(&self, reason: &str) -> Reply {
+        let error = CannotTell(reason.to_owned());
+        match self {
+            Self::Spec(_) => Reply::Spec(Err(error.into())),
+            Self::Namespace(_) => Reply::Namespace(Err(error)),
+            Self::Use(..) => Reply::Use(Err(error)),
+        }
+    }
+}
+
 /// What came of a question.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {

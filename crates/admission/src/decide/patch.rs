@@ -1,7 +1,7 @@
 //! A JSON patch (RFC 6902) that only adds, built from the object as it came.
 
 use porthole_manifest::Node;
-use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::response::to_string;
@@ -10,7 +10,8 @@ use super::response::to_string;
 const OPERATION: usize = 128;
 
 /// One operation: `add`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "op", rename = "add")]
 pub struct Operation {
     /// Where, as a JSON pointer (RFC 6901).
     pub path: String,
@@ -77,16 +78,6 @@ impl Patch {
         // Quotes within texts take two bytes.
         let length = self.operations.len() * OPERATION + self.text_len * 5 / 4;
         to_string(&self.operations, length)
-    }
-}
-
-impl Serialize for Operation {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut operation = serializer.serialize_struct("Operation", 3)?;
-        operation.serialize_field("op", "add")?;
-        operation.serialize_field("path", &self.path)?;
-        operation.serialize_field("value", &self.value)?;
-        operation.end()
     }
 }
 
