@@ -5,7 +5,7 @@
 //! refuses is said here in its words. Where only files are known and not the cluster, a spec or a role that is not among
 //! them may still be there: then this is a warning, and only where the files define such things at all.
 
-use porthole_access::{Access, User};
+use porthole_access::Access;
 use porthole_credspec::{contents, same};
 use porthole_manifest::{Node, PodTemplate, Span};
 use porthole_pod::{ContainerKind, Finding, Fix, Rule, Severity};
@@ -169,17 +169,11 @@ fn unauthorized(
     if around.of_access == Knowledge::Files && !around.knows_access {
         return;
     }
-    let request = Usable::CredentialSpec.request(namespace, name);
-    let verdict = around
-        .access
-        .authorize(&User::service_account(namespace, account), &request);
-    if verdict.allowed {
-        return;
+    let refusal = Usable::CredentialSpec.refusal(around.access, namespace, account, name);
+    if let Some((text, help)) = refusal {
+        let severity = severity(around.of_access);
+        findings.push(Finding::remark(&GMSA_UNAUTHORIZED, severity, place, text, span).with_help(help));
     }
-    let text = words::unauthorized(account, Usable::CredentialSpec, name, &verdict.reason);
-    let help = words::grant(account, namespace, Usable::CredentialSpec, name);
-    let severity = severity(around.of_access);
-    findings.push(Finding::remark(&GMSA_UNAUTHORIZED, severity, place, text, span).with_help(help));
 }
 
 /// A spec that is not known.

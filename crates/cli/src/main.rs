@@ -2,6 +2,7 @@
 
 mod applier;
 mod arguments;
+mod cluster;
 mod exit;
 mod failure;
 mod fetch;

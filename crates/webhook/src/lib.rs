@@ -41,7 +41,7 @@ mod watch;
 
 pub use certificate::{CertificateError, Certificates, Files, Reload, Validity};
 pub use log::{Fields, Format, Level, Log, UnknownLevel};
-pub use own::{NameError, OwnCertificates, SignError, Signer, identity};
+pub use own::{KUBELET_SERVING, NameError, OwnCertificates, SignError, Signer, identity};
 pub use permits::Freshness;
 pub use server::{Drain, ServeError, Server, Settings, Source};
 

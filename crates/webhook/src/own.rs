@@ -14,6 +14,7 @@ mod election;
 mod keeper;
 mod objects;
 mod plan;
+mod replica;
 mod signed;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use tokio::task::JoinHandle;
 
 pub use authority::SignError;
 pub use objects::NameError;
-pub use signed::Signer;
+pub use signed::{KUBELET_SERVING, Signer};
 
 use crate::api::Api;
 use crate::certificate::{Certificates, seconds};

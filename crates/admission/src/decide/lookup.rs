@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::denial::Problem;
 use crate::gmsa::{GMSA_SPEC_EMPTY, GMSA_SPEC_UNKNOWN, GMSA_UNAUTHORIZED};
-use crate::host_accounts::{self, Policy};
+use crate::host_accounts::{self, HOST_ACCOUNT_UNAUTHORIZED, Policy};
 use crate::words;
 
 /// The cluster's `GMSACredentialSpec`s.
@@ -85,6 +85,25 @@ impl Usable {
         Request::new("use", self.group(), self.resource())
             .named(name)
             .in_namespace(namespace)
+    }
+
+    /// What is said where these roles do not let a service account use it, and what to try.
+    pub(crate) fn refusal(
+        self,
+        access: &Access,
+        namespace: &str,
+        account: &str,
+        name: &str,
+    ) -> Option<(String, String)> {
+        let user = User::service_account(namespace, account);
+        let verdict = access.authorize(&user, &self.request(namespace, name));
+        if verdict.allowed {
+            return None;
+        }
+        Some((
+            words::unauthorized(account, self, name, &verdict.reason),
+            words::grant(account, namespace, self, name),
+        ))
     }
 }
 
@@ -228,7 +247,7 @@ impl<'a> Uses<'a> {
     ) -> Option<Problem> {
         let (refused, unknown) = match what {
             Usable::CredentialSpec => (GMSA_UNAUTHORIZED.name, "gmsa-access-unavailable"),
-            Usable::HostAccount => ("host-account-unauthorized", "host-account-access-unavailable"),
+            Usable::HostAccount => (HOST_ACCOUNT_UNAUTHORIZED.name, "host-account-access-unavailable"),
         };
         match self.may_use(what, name) {
             Ok(Answer::Allowed) => None,

@@ -1,12 +1,12 @@
 //! The webhook's view of a manifest: whether the pod's service account may use the host accounts that the pod asks for.
 
-use porthole_access::{Access, User};
+use porthole_access::Access;
 use porthole_manifest::{Node, PodTemplate};
 use porthole_pod::{Finding, Severity};
 
 use super::{HOST_ACCOUNT_UNAUTHORIZED, HOST_ACCOUNTS_LABEL_UNKNOWN, LABEL, Mode, Policy, asks_beyond};
 use crate::decide::Usable;
-use crate::{service_account, words};
+use crate::service_account;
 
 /// What the webhook refuses to a pod of `namespace`, an error each, in its words and in its order; of a pod that was `old`
 /// before, what is new. Nothing where it asks for no account. Which of them it tells and to whom is said by the namespace's [`Mode`].
@@ -18,21 +18,14 @@ pub fn unauthorized(
     access: &Access,
 ) -> Option<Vec<Finding>> {
     let account = service_account::name(template);
-    let user = User::service_account(namespace, account);
-    let what = Usable::HostAccount;
     let asks = asks_beyond(template, old);
     if asks.is_empty() {
         return None;
     }
     let refused = asks.into_iter().filter_map(|ask| {
-        let verdict = access.authorize(&user, &what.request(namespace, &ask.account));
-        if verdict.allowed {
-            return None;
-        }
-        let text = words::unauthorized(account, what, &ask.account, &verdict.reason);
+        let (text, help) = Usable::HostAccount.refusal(access, namespace, account, &ask.account)?;
         let rule = &HOST_ACCOUNT_UNAUTHORIZED;
-        let finding = Finding::remark(rule, Severity::Error, ask.field, text, ask.span);
-        Some(finding.with_help(words::grant(account, namespace, what, &ask.account)))
+        Some(Finding::remark(rule, Severity::Error, ask.field, text, ask.span).with_help(help))
     });
     Some(refused.collect())
 }

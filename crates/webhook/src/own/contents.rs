@@ -287,7 +287,7 @@ impl Object {
     }
 
     /// Puts entries there, and leaves the others.
-    pub(crate) fn put<const N: usize>(&mut self, entries: [(&'static str, Zeroizing<String>); N]) {
+    pub(crate) fn put(&mut self, entries: impl IntoIterator<Item = (&'static str, Zeroizing<String>)>) {
         if !self.0["data"].is_object() {
             self.0["data"] = Value::Object(Map::new());
         }

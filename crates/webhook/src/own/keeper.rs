@@ -8,16 +8,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::OwnCertificates;
-use super::bundles::Bundles;
 use super::contents::{Contents, Good, Object};
 use super::election::{Attempt, Candidate};
 use super::objects::Objects;
-use super::plan::{Lifetimes, State, Step, next};
+use super::plan::{State, Step, next};
+use super::replica::Replica;
 use crate::api::{ApiError, LIMIT};
 use crate::certificate::{Certificates, seconds};
 use crate::log::Log;
 use crate::metrics::Metrics;
-use crate::routes::tell_certificate;
 
 /// The longest time between two looks at the Secret and the configurations.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -153,15 +152,9 @@ impl Told {
 
 /// Whoever keeps the Secret.
 pub(crate) struct Keeper {
-    shared: Arc<Shared>,
-    own: OwnCertificates,
-    certificates: Arc<Certificates>,
-    names: Vec<String>,
-    lifetimes: Lifetimes,
+    replica: Replica,
     /// The last contents that could be served.
     good: Option<Good>,
-    bundles: Bundles,
-    told: Told,
 }
 
 /// Whether there is more to do at once.
@@ -196,73 +189,37 @@ pub(super) async fn keep(mut keeper: impl Looks, shared: Arc<Shared>, own: OwnCe
 impl Keeper {
     pub(crate) fn new(shared: Arc<Shared>, own: OwnCertificates, certificates: Arc<Certificates>) -> Self {
         Self {
-            shared,
-            names: own.all_names(),
-            lifetimes: own.lifetimes(),
-            bundles: Bundles::new(&own),
-            own,
-            certificates,
+            replica: Replica::new(shared, own, certificates),
             good: None,
-            told: Told::default(),
         }
-    }
-
-    /// Serves the pair of the Secret.
-    fn serve(&mut self, contents: &Contents) {
-        let Some(held) = &contents.held else {
-            return;
-        };
-        let leaf = &held.leaf;
-        if self
-            .certificates
-            .give(leaf.certificate.as_bytes(), leaf.key.as_bytes())
-        {
-            self.shared.metrics.reloaded("new");
-            tell_certificate(
-                &self.certificates,
-                &self.shared.log,
-                "a new certificate is in use",
-            );
-        }
-        self.good = contents.good();
-        self.shared.metrics.authority(contents.authority_until());
     }
 
     /// Makes the contents what they are to be, and writes them.
     async fn take(&mut self, step: Step, mut contents: Contents, found: Option<Object>, now: i64) -> Then {
-        if let Err(error) = step.apply(&mut contents, &self.names, now, &self.lifetimes) {
-            self.told
-                .warn(&self.shared.log, "step", "no certificate can be made", &error);
+        let Replica { names, lifetimes, .. } = &self.replica;
+        if let Err(error) = step.apply(&mut contents, names, now, lifetimes) {
+            self.replica.warn("step", "no certificate can be made", &error);
             return Then::Rest;
-        }
-        let mut object = found.unwrap_or_else(|| Object::new(&self.own.namespace, &self.own.secret));
-        if let Some(entries) = contents.data() {
-            object.put(entries);
         }
         // It may have taken a while.
-        if !self.shared.leadership.leads() {
+        if !self.replica.shared.leadership.leads() {
             return Then::Rest;
         }
-        match self.shared.objects.write_secret(&object).await {
+        let entries = contents.data().into_iter().flatten();
+        match self.replica.write(found, entries).await {
             Ok(()) => {
-                self.told.forget("step");
                 let (kind, message) = match step {
                     Step::Begin => ("authority", "a new authority is in the Secret"),
                     Step::Issue => ("certificate", "a new certificate is in the Secret"),
                     Step::Restore => ("restored", "the certificate in use is in the Secret again"),
                     Step::Forget => ("forgotten", "the authorities of before are trusted no longer"),
                 };
-                self.shared.metrics.rotated(kind);
                 let count = contents.authorities.len();
-                self.shared.log.info(message, &[("authorities", &count)]);
-                Then::More
+                self.replica.did(kind, message, ("authorities", &count))
             }
-            // Somebody else has written it.
-            Err(ApiError::Status { code: 409, .. }) => Then::More,
             Err(error) => {
                 let message = "the Secret of the certificates cannot be written";
-                self.told.warn(&self.shared.log, "step", message, &error);
-                Then::Rest
+                self.replica.failed(message, &error)
             }
         }
     }
@@ -270,45 +227,30 @@ impl Keeper {
 
 impl Looks for Keeper {
     async fn look(&mut self, now: i64) -> Then {
-        let found = match self.shared.objects.secret().await {
-            Ok(found) => found,
-            Err(error) => {
-                let message = "the Secret of the certificates cannot be read; what is in use stays";
-                self.told.warn(&self.shared.log, "secret", message, &error);
-                self.bundles.forget();
-                return Then::Rest;
-            }
+        let Ok(found) = self.replica.secret().await else {
+            return Then::Rest;
         };
-        self.told.forget("secret");
         let mut contents = match &found {
             Some(secret) => Contents::read(secret, now),
             None => Contents::absent(),
         };
-        self.serve(&contents);
-        if !self.shared.leadership.leads() {
-            // What others have written meanwhile is not known to this one.
-            self.bundles.forget();
+        if let Some(held) = &contents.held {
+            self.replica.serve(&held.leaf, contents.authority_until());
+            self.good = contents.good();
+        }
+        if !self.replica.leads() {
             return Then::Rest;
         }
-        if contents.faults.is_empty() {
-            self.told.forget("contents");
-        } else {
-            let message =
-                "the Secret of the certificates cannot be used as it is; what is wrong with it is made anew";
-            let faults = contents.faults.join("; ");
-            self.told.warn(&self.shared.log, "contents", message, &faults);
-        }
+        let done = "what is wrong with it is made anew";
+        self.replica.tell_faults(&contents.faults, done);
         if let Some(good) = &self.good {
             contents.recall(good, now);
         }
         // Before there is anything to trust there is nothing to write; what is only remembered is written first.
         let writes = !contents.is_recalled && contents.held.is_some();
-        let settled = self
-            .bundles
-            .mend(&self.shared, &contents.authorities, writes)
-            .await;
-        let state = State::of(&contents, &self.names);
-        match next(&state, settled, now, &self.lifetimes) {
+        let settled = self.replica.mend_bundles(&contents.authorities, writes).await;
+        let state = State::of(&contents, &self.replica.names);
+        match next(&state, settled, now, &self.replica.lifetimes) {
             Some(step) => self.take(step, contents, found, now).await,
             None => Then::Rest,
         }

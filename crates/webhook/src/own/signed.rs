@@ -15,14 +15,14 @@ use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 
 use super::OwnCertificates;
-use super::bundles::Bundles;
 use super::contents::Object;
-use super::keeper::{Looks, Shared, Then, Told};
+use super::keeper::{Looks, Shared, Then};
+use super::replica::Replica;
 use crate::api::ApiError;
 use crate::certificate::{Certificates, read_text};
-use crate::routes::tell_certificate;
 use contents::{Held, Signed, signers};
 use plan::{Around, State, Step, Taken, next, rest};
+pub use request::KUBELET_SERVING;
 use request::{Progress, Wanted, approved, come_of};
 
 /// Who signs instead of an authority of one's own.
@@ -38,21 +38,15 @@ pub struct Signer {
 
 /// Whoever keeps the Secret.
 pub(super) struct Keeper {
-    shared: Arc<Shared>,
-    own: OwnCertificates,
+    replica: Replica,
     signer: Signer,
-    certificates: Arc<Certificates>,
-    names: Vec<String>,
-    lifetime: i64,
     /// The last pair that could be served.
     good: Option<Held>,
     /// The signer's authorities, as they were last read.
     signers: Vec<CertificateDer<'static>>,
-    bundles: Bundles,
     /// The request that was refused, and since when that is known.
     refused: Option<(String, i64)>,
     taken: Option<Taken>,
-    told: Told,
 }
 
 impl Keeper {
@@ -63,18 +57,12 @@ impl Keeper {
         certificates: Arc<Certificates>,
     ) -> Self {
         Self {
-            shared,
-            names: own.all_names(),
-            lifetime: own.lifetimes().leaf,
-            bundles: Bundles::new(&own),
-            own,
+            replica: Replica::new(shared, own, certificates),
             signer,
-            certificates,
             good: None,
             signers: Vec::new(),
             refused: None,
             taken: None,
-            told: Told::default(),
         }
     }
 
@@ -92,74 +80,37 @@ impl Keeper {
         };
         match read {
             Ok(signers) => {
-                self.told.forget("signers");
+                self.replica.forget("signers");
                 self.signers = signers;
             }
             Err(reason) => {
                 let message = "the signer's authorities cannot be used";
-                self.told.warn(&self.shared.log, "signers", message, &reason);
+                self.replica.warn("signers", message, &reason);
             }
         }
     }
 
-    /// Serves the pair of the Secret.
-    fn serve(&mut self, contents: &Signed) {
-        let Some(held) = &contents.held else {
-            return;
-        };
-        let leaf = &held.leaf;
-        if self
-            .certificates
-            .give(leaf.certificate.as_bytes(), leaf.key.as_bytes())
-        {
-            self.shared.metrics.reloaded("new");
-            tell_certificate(
-                &self.certificates,
-                &self.shared.log,
-                "a new certificate is in use",
-            );
-        }
-        self.good.clone_from(&contents.held);
-        self.shared.metrics.authority(contents.authority_until());
-    }
-
-    fn tell_faults(&mut self, faults: &[&'static str]) {
-        if faults.is_empty() {
-            self.told.forget("contents");
-        } else {
-            let message =
-                "the Secret of the certificates cannot be used as it is; another certificate is asked for";
-            self.told
-                .warn(&self.shared.log, "contents", message, &faults.join("; "));
-        }
-    }
-
     /// The request for the next key, with what has come of it; nothing where there is no such key.
-    async fn request(&mut self, contents: &Signed) -> Result<(Option<Asked>, Option<Progress>), String> {
+    async fn request(&mut self, contents: &Signed) -> Result<(Option<Asked>, Option<Progress>), ApiError> {
         let Some(next) = &contents.next else {
             return Ok((None, None));
         };
         // Where it cannot be asked with that key, another one is made.
-        let Ok((name, object)) = self.wanted().request(&self.own.secret, next) else {
+        let Ok((name, object)) = self.wanted().request(&self.replica.own.secret, next) else {
             return Ok((None, None));
         };
-        let found = self
-            .shared
-            .objects
-            .request(&name)
-            .await
-            .map_err(|error| error.to_string())?;
+        let found = self.replica.shared.objects.request(&name).await?;
         let progress = come_of(&object, found.as_ref());
-        self.told.forget("request");
+        self.replica.forget("request");
         let object = found.unwrap_or(object);
         Ok((Some(Asked { name, object }), Some(progress)))
     }
 
     fn wanted(&self) -> Wanted<'_> {
         Wanted {
-            names: &self.names,
+            names: &self.replica.names,
             signer: &self.signer.name,
-            lifetime: self.lifetime,
+            lifetime: self.replica.lifetimes.leaf,
         }
     }
 
@@ -181,9 +132,9 @@ impl Keeper {
         let name = request.map(|request| request.name.clone()).unwrap_or_default();
         let text = format!("{name}: {reason}");
         let message = "the request for a certificate came to nothing; another one is made after a while";
-        self.told.warn(&self.shared.log, "refused", message, &text);
+        self.replica.warn("refused", message, &text);
         // A signer may let certificates live for less than what it is asked for.
-        let rest = rest(self.taken.map_or(self.lifetime, Taken::life));
+        let rest = rest(self.taken.map_or(self.replica.lifetimes.leaf, Taken::life));
         match &self.refused {
             Some((known, since)) if *known == name => now - since >= rest || *since > now,
             _ => {
@@ -195,25 +146,25 @@ impl Keeper {
 
     /// Says for whom it waits.
     fn wait(&mut self, state: &State) -> Then {
-        let (log, signer) = (&self.shared.log, &self.signer.name);
+        let signer = &self.signer.name;
         if state.request == Some(Progress::Unapproved) {
             let message = "a certificate is asked for; somebody has to approve the request";
-            self.told.warn(log, "unapproved", message, signer);
+            self.replica.warn("unapproved", message, signer);
         } else {
-            self.told.forget("unapproved");
+            self.replica.forget("unapproved");
         }
         if state.request == Some(Progress::Unsigned) {
             let message = "the request for a certificate is approved, and not signed yet";
-            self.told.warn(log, "unsigned", message, signer);
+            self.replica.warn("unsigned", message, signer);
         } else {
-            self.told.forget("unsigned");
+            self.replica.forget("unsigned");
         }
         Then::Rest
     }
 
     async fn take(&mut self, step: Step, mut work: Work) -> Then {
         // It may have taken a while.
-        if !self.shared.leadership.leads() {
+        if !self.replica.shared.leadership.leads() {
             return Then::Rest;
         }
         let taken = work.issued.as_ref().map(|issued| Taken {
@@ -223,24 +174,22 @@ impl Keeper {
         let done = match step {
             Step::Ask | Step::Approve => self.send(step, work.request).await,
             Step::Key => match work.contents.begin(&self.wanted()) {
-                Ok(()) => self.write(&work.contents, work.found, &work.trusted).await,
+                Ok(()) => self.write(work).await,
                 Err(error) => {
-                    self.told
-                        .warn(&self.shared.log, "step", "no key can be made", &error);
+                    self.replica.warn("step", "no key can be made", &error);
                     return Then::Rest;
                 }
             },
             Step::Take => {
-                if let Some(issued) = work.issued {
+                if let Some(issued) = work.issued.take() {
                     work.contents.take(issued);
                 }
-                self.write(&work.contents, work.found, &work.trusted).await
+                self.write(work).await
             }
-            Step::Restore | Step::Tell => self.write(&work.contents, work.found, &work.trusted).await,
+            Step::Restore | Step::Tell => self.write(work).await,
         };
         match done {
             Ok(()) => {
-                self.told.forget("step");
                 if step == Step::Take {
                     self.taken = taken;
                 }
@@ -252,20 +201,15 @@ impl Keeper {
                     Step::Approve => ("approved", "the request for a certificate is approved"),
                     Step::Take => ("certificate", "a new certificate is in the Secret"),
                 };
-                self.shared.metrics.rotated(kind);
-                self.shared.log.info(message, &[("signer", &self.signer.name)]);
-                Then::More
+                self.replica.did(kind, message, ("signer", &self.signer.name))
             }
-            // Somebody else has written it.
-            Err(ApiError::Status { code: 409, .. }) => Then::More,
             Err(error) => {
                 let message = match step {
                     Step::Ask => "no certificate can be asked for",
                     Step::Approve => "the request for a certificate cannot be approved",
                     _ => "the Secret of the certificates cannot be written",
                 };
-                self.told.warn(&self.shared.log, "step", message, &error);
-                Then::Rest
+                self.replica.failed(message, &error)
             }
         }
     }
@@ -275,48 +219,42 @@ impl Keeper {
             return Ok(());
         };
         if step == Step::Ask {
-            self.shared.objects.ask(&object).await
+            self.replica.shared.objects.ask(&object).await
         } else {
-            self.shared.objects.approve(&name, &approved(object)).await
+            self.replica
+                .shared
+                .objects
+                .approve(&name, &approved(object))
+                .await
         }
     }
 
-    async fn write(
-        &self,
-        contents: &Signed,
-        found: Option<Object>,
-        trusted: &[CertificateDer<'static>],
-    ) -> Result<(), ApiError> {
-        let mut object = found.unwrap_or_else(|| Object::new(&self.own.namespace, &self.own.secret));
-        object.put(contents.data(trusted));
-        self.shared.objects.write_secret(&object).await
+    async fn write(&self, work: Work) -> Result<(), ApiError> {
+        self.replica
+            .write(work.found, work.contents.data(&work.trusted))
+            .await
     }
 }
 
 impl Looks for Keeper {
     async fn look(&mut self, now: i64) -> Then {
-        let found = match self.shared.objects.secret().await {
-            Ok(found) => found,
-            Err(error) => {
-                let message = "the Secret of the certificates cannot be read; what is in use stays";
-                self.told.warn(&self.shared.log, "secret", message, &error);
-                self.bundles.forget();
-                return Then::Rest;
-            }
+        let Ok(found) = self.replica.secret().await else {
+            return Then::Rest;
         };
-        self.told.forget("secret");
         self.read_signers().await;
         let mut contents = match &found {
             Some(secret) => Signed::read(secret, &self.signers, now),
             None => Signed::default(),
         };
-        self.serve(&contents);
-        if !self.shared.leadership.leads() {
-            // What others have written meanwhile is not known to this one.
-            self.bundles.forget();
+        if let Some(held) = &contents.held {
+            self.replica.serve(&held.leaf, contents.authority_until());
+            self.good.clone_from(&contents.held);
+        }
+        if !self.replica.leads() {
             return Then::Rest;
         }
-        self.tell_faults(&contents.faults);
+        let done = "another certificate is asked for";
+        self.replica.tell_faults(&contents.faults, done);
         if let Some(good) = &self.good {
             contents.recall(good, now);
         }
@@ -328,23 +266,23 @@ impl Looks for Keeper {
             // An empty caBundle would be the roots of whoever calls.
             let message = "none of the signer's authorities is valid now";
             let path = self.signer.authorities.display();
-            self.told.warn(&self.shared.log, "valid", message, &path);
-            self.bundles.forget();
+            self.replica.warn("valid", message, &path);
+            self.replica.bundles.forget();
             return Then::Rest;
         }
-        self.told.forget("valid");
-        let settled = self.bundles.mend(&self.shared, &trusted, true).await;
+        self.replica.forget("valid");
+        let settled = self.replica.mend_bundles(&trusted, true).await;
         let (request, progress) = match self.request(&contents).await {
             Ok(asked) => asked,
             Err(error) => {
                 let message = "what has come of the request for a certificate cannot be read";
-                self.told.warn(&self.shared.log, "request", message, &error);
+                self.replica.warn("request", message, &error);
                 return Then::Rest;
             }
         };
-        let issued = contents.issued(progress.as_ref(), &self.names, &self.signers, now);
+        let issued = contents.issued(progress.as_ref(), &self.replica.names, &self.signers, now);
         let state = State {
-            leaf: contents.served(&self.names, &self.signers),
+            leaf: contents.served(&self.replica.names, &self.signers),
             issued: contents.compare(issued.as_ref().ok()),
             request: progress,
             tells_authorities: contents.names(&trusted),

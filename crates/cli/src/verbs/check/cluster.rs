@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use porthole_check::{File, Live, Needed, Needs, Part};
-use porthole_cluster::{Client, Error, Places, Problem, Resource, Target};
+use porthole_cluster::{Client, Error, Problem, Resource};
 use porthole_pod::Version;
 use serde_json::Value;
 
@@ -42,9 +42,7 @@ impl ClusterFlags {
         if !self.cluster {
             return Ok(None);
         }
-        let places = Places::of_environment(self.kubeconfig.clone());
-        let target = Target::find(&places, self.context.as_deref()).map_err(Failure::of_cluster)?;
-        let client = Client::new(target).map_err(Failure::of_cluster)?;
+        let client = crate::cluster::client(self.kubeconfig.clone(), self.context.as_deref())?;
         let said = match client.version() {
             Ok(said) => said,
             Err(error) if error.is_of_one_kind() => {

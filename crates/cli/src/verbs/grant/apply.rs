@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use porthole_cluster::{Client, Places, Problem, Target};
+use porthole_cluster::Problem;
 use porthole_install::{Object, Reference};
 
 use super::{DryRun, Grant};
 use crate::applier::{Applier, Choices};
 use crate::arguments::Global;
+use crate::cluster;
 use crate::failure::Failure;
 
 /// Whose fields they are.
@@ -15,9 +16,7 @@ const MANAGER: &str = "porthole-grant";
 
 /// Applies them in their order: a binding comes after its role.
 pub(super) fn run(grant: &Grant, objects: &[Object], global: &Global) -> Result<ExitCode, Failure> {
-    let places = Places::of_environment(grant.kubeconfig.clone());
-    let target = Target::find(&places, grant.context.as_deref()).map_err(Failure::of_cluster)?;
-    let client = Client::new(target).map_err(Failure::of_cluster)?;
+    let client = cluster::client(grant.kubeconfig.clone(), grant.context.as_deref())?;
     let choices = Choices {
         force: grant.force_conflicts,
         dry_run: grant.dry_run == DryRun::Server,

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use porthole_access::{Access, User};
 use porthole_admission::decide::{Answer, access_answer, access_review};
-use porthole_cluster::{Client, Places, Target};
 use porthole_manifest::objects;
 use serde_json::{Value, json};
 
@@ -51,9 +50,7 @@ pub(super) fn cluster<'a>(
     accounts: &'a [ServiceAccount],
     rights: &'a [Right],
 ) -> Result<Vec<Answered<'a>>, Failure> {
-    let places = Places::of_environment(kubeconfig);
-    let target = Target::find(&places, context).map_err(Failure::of_cluster)?;
-    let client = Client::new(target).map_err(Failure::of_cluster)?;
+    let client = crate::cluster::client(kubeconfig, context)?;
     questions(accounts, rights)
         .map(|(account, right)| {
             let namespace = &account.namespace;

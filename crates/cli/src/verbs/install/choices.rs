@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use porthole_install::{Certificates, FailurePolicy, Resources, Settings, Signer, Toleration};
 use porthole_pod::Version;
+use porthole_webhook::KUBELET_SERVING;
 
 use crate::failure::Failure;
 use crate::verbs::webhook::{HostAccounts, check_signer};
@@ -119,7 +120,6 @@ impl Signing {
             signer,
             approve,
             authority_config_map: authority,
-            ..
         } = self;
         if certificates != From::Csr {
             let given = [
@@ -135,6 +135,7 @@ impl Signing {
                 None => Ok(None),
             };
         }
+        // What the existing deploy script asks.
         let name = signer.as_deref().unwrap_or(KUBELET_SERVING);
         check_signer(name)?;
         Ok(Some(Signer {
@@ -144,9 +145,6 @@ impl Signing {
         }))
     }
 }
-
-/// Who signs where nobody else is named: what the existing deploy script asks.
-const KUBELET_SERVING: &str = "kubernetes.io/kubelet-serving";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum From {

@@ -18,6 +18,8 @@ const AUTHORITY: u64 = 3;
 const SHORTEST_SIGNED: u64 = 600;
 /// The authority of the cluster's own signers, where a pod finds it.
 const CLUSTER_AUTHORITY: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+/// The longest name of a signer: what the API server takes.
+const LONGEST_SIGNER: usize = 571;
 /// The longest life of both, in seconds: a hundred years.
 const LONGEST: u64 = 100 * 365 * 24 * 3600;
 
@@ -131,7 +133,7 @@ pub(crate) fn check_signer(name: &str) -> Result<(), Failure> {
             && !path.is_empty()
             && path.chars().all(|c| plain(c) || c == ':')
     });
-    if good && name.len() <= 571 {
+    if good && name.len() <= LONGEST_SIGNER {
         return Ok(());
     }
     let text = format!("--signer {name} is the name of no signer");

@@ -15,7 +15,7 @@ use crate::certificate::element;
 use crate::own::authority::{Key, SignError, pem};
 
 /// The signer of kubelets' certificates. It signs for nodes alone, and takes it from the subject who is one.
-const KUBELET_SERVING: &str = "kubernetes.io/kubelet-serving";
+pub const KUBELET_SERVING: &str = "kubernetes.io/kubelet-serving";
 /// What a certificate is used for. Kubelet's signer takes these, in all versions, and no others.
 const USAGES: [&str; 3] = ["digital signature", "key encipherment", "server auth"];
 /// The longest certificate that is read, in bytes of base64.
