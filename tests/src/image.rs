@@ -7,6 +7,8 @@ use crate::program;
 
 /// What its program is built for: it needs nothing of a system but the kernel.
 pub const TARGET: &str = "x86_64-unknown-linux-musl";
+/// Where it is in the image, whose entrypoint it is.
+pub const PROGRAM: &str = "/usr/bin/porthole";
 /// Whom it runs as, as the Deployment says too.
 pub const USER: &str = "65532:65532";
 /// How many bytes it may have when it is unpacked.

@@ -11,13 +11,13 @@ use std::time::Duration;
 use porthole_tests::bench::finish;
 use porthole_tests::containerd::Containerd;
 use porthole_tests::guardian::Guardian;
+use porthole_tests::image::{self, PROGRAM};
 use porthole_tests::kubernetes::{ApiServer, Settings, Webhook, ports};
-use porthole_tests::{image, program, wait};
+use porthole_tests::{program, wait};
 use serde_json::{Value, json};
 
 /// Until it answers, on a machine that may be busy.
 const LIMIT: Duration = Duration::from_mins(2);
-const PROGRAM: &str = "/usr/bin/porthole";
 
 /// A containerd that has imported the image.
 struct Host {
@@ -48,6 +48,12 @@ impl Host {
         run.args(options).args([&self.image(), id]).args(arguments);
         run
     }
+}
+
+/// What it says on standard output and standard error, whether or not it succeeds.
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// All files below a directory.
@@ -85,19 +91,16 @@ fn it_is_one_small_program_that_runs_as_nobody() {
     assert_eq!(metadata.permissions().mode() & 0o7777, 0o755);
     assert_eq!((metadata.uid(), metadata.gid()), (0, 0));
     // It needs no library.
-    let linked = Command::new("ldd").arg(&found[0]).output().unwrap();
-    let said =
-        String::from_utf8_lossy(&linked.stdout).into_owned() + &String::from_utf8_lossy(&linked.stderr);
+    let linked = said(Command::new("ldd").arg(&found[0]));
     assert!(
-        said.contains("statically linked") || said.contains("not a dynamic executable"),
-        "{said}"
+        linked.contains("statically linked") || linked.contains("not a dynamic executable"),
+        "{linked}"
     );
     drop(guardian);
 
     // The entrypoint is the program, without a shell around it.
-    let help = host.run("help", &["--rm", "--read-only"], &[]).output().unwrap();
-    let said = String::from_utf8_lossy(&help.stdout).into_owned() + &String::from_utf8_lossy(&help.stderr);
-    assert!(said.contains("Usage: porthole"), "{said}");
+    let help = said(&mut host.run("help", &["--rm", "--read-only"], &[]));
+    assert!(help.contains("Usage: porthole"), "{help}");
     let version =
         finish(&mut host.run("version", &["--rm", "--read-only"], &[PROGRAM, "--version"])).unwrap();
     assert_eq!(version, format!("porthole {}\n", env!("CARGO_PKG_VERSION")));

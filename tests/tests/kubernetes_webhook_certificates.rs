@@ -64,15 +64,9 @@ impl Bed {
             .unwrap();
         }
         let kubeconfig = directory.path().join("kubeconfig");
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {
-                "server": server.address(), "certificate-authority": server.certificates(),
-            }}],
-            "users": [{"name": "u", "user": {"token": server.token_of("webhook").unwrap()}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "porthole-system"}}],
-        });
-        std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        let token = server.token_of("webhook").unwrap();
+        let config = server.kubeconfig_of(token, Some("porthole-system"));
+        std::fs::write(&kubeconfig, config).unwrap();
         let mut bed = Self {
             replicas: Vec::new(),
             client,

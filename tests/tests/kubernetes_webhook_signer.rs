@@ -91,16 +91,10 @@ impl Bed {
     }
 
     fn kubeconfig(&self) -> PathBuf {
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {
-                "server": self.server.address(), "certificate-authority": self.server.certificates(),
-            }}],
-            "users": [{"name": "u", "user": {"token": self.server.token_of("webhook").unwrap()}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "porthole-system"}}],
-        });
+        let token = self.server.token_of("webhook").unwrap();
+        let config = self.server.kubeconfig_of(token, Some("porthole-system"));
         let path = self.directory.path().join("kubeconfig");
-        std::fs::write(&path, config.to_string()).unwrap();
+        std::fs::write(&path, config).unwrap();
         path
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn build(output: &Path) -> Result<()> {
         std::fs::remove_file(output).doing(format!("remove `{}`", output.display()))?;
     }
     let state = place::fresh("image")?;
-    let add = format!("{}:/usr/bin/porthole", program.display());
+    let add = format!("{}:{}", program.display(), image::PROGRAM);
     let mut build = command(&program, ["image", "build", "--platform", "linux/amd64", "--tag"]);
     build
         .arg(image::name())
@@ -38,7 +38,7 @@ pub(crate) fn build(output: &Path) -> Result<()> {
             "--add",
             &add,
             "--entrypoint",
-            "/usr/bin/porthole",
+            image::PROGRAM,
             "--user",
             image::USER,
         ])

@@ -49,23 +49,17 @@ pub(crate) fn write() -> Result<()> {
         let path = path(name);
         std::fs::write(&path, text()?).doing(format!("write `{}`", path.display()))?;
     }
-    write_chart()?;
+    // A test of `porthole-install` compares them.
+    run_example("porthole-install", "chart", &path("charts/porthole"))?;
     draw(&path(PICTURES))
 }
 
-/// Has the files of the chart written that are made of the objects of an installation. A test of `porthole-install` compares them.
-fn write_chart() -> Result<()> {
+/// Has an example of a package write what it writes into a directory.
+fn run_example(package: &str, example: &str, into: &Path) -> Result<()> {
     let mut cargo = Target::Host.cargo("run");
-    let example = [
-        "--quiet",
-        "--locked",
-        "--package",
-        "porthole-install",
-        "--example",
-        "chart",
-        "--",
-    ];
-    command::run(cargo.args(example).arg(path("charts/porthole")))
+    cargo.args(["--quiet", "--locked", "--package", package]);
+    cargo.args(["--example", example, "--"]);
+    command::run(cargo.arg(into))
 }
 
 /// Refuses pages and pictures that are not what the program says.
@@ -89,17 +83,7 @@ pub(crate) fn compare() -> Result<()> {
 
 /// Has the pictures drawn: what prints in colour is drawn by a program that knows colours.
 fn draw(into: &Path) -> Result<()> {
-    let mut cargo = Target::Host.cargo("run");
-    let example = [
-        "--quiet",
-        "--locked",
-        "--package",
-        "porthole-tests",
-        "--example",
-        "pictures",
-        "--",
-    ];
-    command::run(cargo.args(example).arg(into))
+    run_example("porthole-tests", "pictures", into)
 }
 
 /// The pictures of a directory, by name.

@@ -150,8 +150,7 @@ fn definition_for_all() -> Result<String, MergeError> {
     if let Some(metadata) = definition["metadata"].as_object_mut() {
         metadata.remove("labels");
     }
-    let alone = Choices::new();
-    Ok(Printer::document(&merge(&[], &[(&alone, &definition)], "")?))
+    Printer::document(&definition)
 }
 
 #[cfg(test)]

@@ -90,17 +90,8 @@ fn pod(settings: &Settings) -> Value {
         }),
     );
     set("containers", json!([container(settings)]));
-    if let Some(authority) = authority(settings) {
-        set(
-            "volumes",
-            json!([{"name": "authority", "configMap": {"name": authority, "items": [{"key": "ca.crt", "path": "ca.crt"}]}}]),
-        );
-    }
-    if settings.certificates != Certificates::Own {
-        set(
-            "volumes",
-            json!([{"name": "certificates", "secret": {"secretName": settings.secret(), "defaultMode": 0o440}}]),
-        );
+    if let Some((volume, _)) = mounted(settings) {
+        set("volumes", json!([volume]));
     }
     Value::Object(spec)
 }
@@ -128,12 +119,9 @@ fn container(settings: &Settings) -> Value {
     });
     if settings.certificates == Certificates::Own {
         container["env"] = json!([{"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}]);
-        if authority(settings).is_some() {
-            container["volumeMounts"] =
-                json!([{"name": "authority", "mountPath": AUTHORITY, "readOnly": true}]);
-        }
-    } else {
-        container["volumeMounts"] = json!([{"name": "certificates", "mountPath": MOUNTED, "readOnly": true}]);
+    }
+    if let Some((volume, path)) = mounted(settings) {
+        container["volumeMounts"] = json!([{"name": volume["name"], "mountPath": path, "readOnly": true}]);
     }
     container
 }
@@ -145,10 +133,16 @@ fn probe(path: &str, period: u32, failures: u32) -> Value {
     })
 }
 
-/// The ConfigMap with the authorities of whoever signs, where it is not the cluster's own.
-fn authority(settings: &Settings) -> Option<&str> {
-    let signer = settings.signer.as_ref()?;
-    signer.authority.as_deref()
+/// The volume that the server reads, and where it is mounted: a certificate that others make, or the authorities of whoever signs
+/// its own, where they are not the cluster's.
+fn mounted(settings: &Settings) -> Option<(Value, &'static str)> {
+    if settings.certificates != Certificates::Own {
+        let secret = json!({"secretName": settings.secret(), "defaultMode": 0o440});
+        return Some((json!({"name": "certificates", "secret": secret}), MOUNTED));
+    }
+    let name = settings.signer.as_ref()?.authority.as_deref()?;
+    let authority = json!({"name": name, "items": [{"key": "ca.crt", "path": "ca.crt"}]});
+    Some((json!({"name": "authority", "configMap": authority}), AUTHORITY))
 }
 
 fn signer_arguments(signer: &Signer) -> Vec<String> {

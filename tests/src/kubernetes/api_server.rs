@@ -204,7 +204,7 @@ impl ApiServer {
 
     fn wait(&self) -> Result<()> {
         // The server makes its certificate when it starts; the file is complete once it answers.
-        write(&self.kubeconfig(), &self.kubeconfig_text())?;
+        write(&self.kubeconfig(), &self.kubeconfig_of(self.token(), None))?;
         let mut answer = String::new();
         wait::until("kube-apiserver to be ready", READY, || {
             self.check()?;
@@ -350,19 +350,21 @@ impl ApiServer {
         command
     }
 
-    fn kubeconfig_text(&self) -> String {
+    /// The text of a kubeconfig for whoever has this token, with the namespace of whoever names none.
+    #[must_use]
+    pub fn kubeconfig_of(&self, token: &str, namespace: Option<&str>) -> String {
+        let namespace = namespace.map_or_else(String::new, |name| format!(r#", "namespace": "{name}""#));
         // JSON is YAML.
         format!(
             r#"{{
   "apiVersion": "v1", "kind": "Config", "current-context": "testbed",
   "clusters": [{{"name": "testbed", "cluster": {{"server": "{}", "certificate-authority": "{}"}}}}],
-  "users": [{{"name": "{ADMINISTRATOR}", "user": {{"token": "{}"}}}}],
-  "contexts": [{{"name": "testbed", "context": {{"cluster": "testbed", "user": "{ADMINISTRATOR}"}}}}]
+  "users": [{{"name": "user", "user": {{"token": "{token}"}}}}],
+  "contexts": [{{"name": "testbed", "context": {{"cluster": "testbed", "user": "user"{namespace}}}}}]
 }}
 "#,
             self.address,
             self.certificates().display(),
-            self.token()
         )
     }
 }

@@ -10,7 +10,7 @@ use porthole_tests::kubernetes::{ApiServer, Client, Settings};
 use porthole_tests::{helm, wait};
 use serde_json::{Value, json};
 
-use super::objects::{NAME, NAMESPACE, printed_text, run, template, text};
+use super::objects::{NAME, NAMESPACE, credential, printed_text, run, template, text};
 
 const REGISTRATION: &str = "/apis/admissionregistration.k8s.io/v1";
 const SPECS: &str = "/apis/windows.k8s.io/v1/gmsacredentialspecs";
@@ -75,8 +75,18 @@ impl Bed {
         assert_eq!(answer.code, 200, "{}", answer.body);
     }
 
+    fn post(&self, path: &str, object: &Value) {
+        let answer = self.client.post(path, &object.to_string()).unwrap();
+        assert_eq!(answer.code, 201, "{}", answer.body);
+    }
+
+    /// The release's namespace, where Helm does not make it.
+    fn make_namespace(&self) {
+        self.post("/api/v1/namespaces", &json!({"metadata": {"name": NAMESPACE}}));
+    }
+
     fn configuration(&self, kind: &str) -> Option<Value> {
-        self.get(&format!("{REGISTRATION}/{kind}webhookconfigurations/{NAME}"))
+        self.get(&configuration(kind))
     }
 
     /// A field of every webhook of both configurations, which have the same there.
@@ -109,8 +119,10 @@ impl Bed {
             let change = (0..webhooks).map(|number| {
                 json!({"op": "add", "path": format!("/webhooks/{number}/clientConfig/caBundle"), "value": bundle})
             });
-            let path = format!("{REGISTRATION}/{kind}webhookconfigurations/{NAME}");
-            let by = format!("{path}?fieldManager=porthole-webhook-certificates");
+            let by = format!(
+                "{}?fieldManager=porthole-webhook-certificates",
+                configuration(kind)
+            );
             self.patch(&by, "application/json-patch+json", &change.collect());
         }
     }
@@ -124,6 +136,10 @@ impl Bed {
             &json!({"status": {"replicas": 2, "readyReplicas": available, "availableReplicas": available}}),
         );
     }
+}
+
+fn configuration(kind: &str) -> String {
+    format!("{REGISTRATION}/{kind}webhookconfigurations/{NAME}")
 }
 
 /// A certificate that is its own authority, in base64 as a configuration has it.
@@ -153,7 +169,7 @@ fn a_release_refuses_nothing_before_it_answers_and_keeps_what_the_server_writes(
         "apiVersion": "windows.k8s.io/v1", "kind": "GMSACredentialSpec", "metadata": {"name": "webapp1"},
         "credspec": {"CmsPlugins": ["ActiveDirectory"]},
     });
-    assert_eq!(bed.client.post(SPECS, &spec.to_string()).unwrap().code, 201);
+    bed.post(SPECS, &spec);
 
     // Still nobody, or somebody whom the API server does not trust.
     bed.upgrade(&json!({}));
@@ -197,12 +213,7 @@ fn a_release_refuses_nothing_before_it_answers_and_keeps_what_the_server_writes(
 #[ignore = "needs Helm and kube-apiserver 1.24"]
 fn the_oldest_server_takes_what_is_rendered_for_it() {
     let bed = Bed::new(OLDEST);
-    bed.client
-        .post(
-            "/api/v1/namespaces",
-            &json!({"metadata": {"name": NAMESPACE}}).to_string(),
-        )
-        .unwrap();
+    bed.make_namespace();
     let file = bed.server.directory().join("rendered.yaml");
     for values in [
         json!({}),
@@ -237,10 +248,7 @@ fn a_definition_that_is_managed_and_a_credential_spec_stay() {
     });
     // With a credential spec of the chart's.
     let mut with = values.clone();
-    with["credential"] = json!({"enabled": true, "domainJoinConfig": {
-        "dnsName": "contoso.com", "guid": "244818ae-87ac-4fcd-92ec-e79e5252348a", "machineAccountName": "WebApp1",
-        "netBiosName": "CONTOSO", "sid": "S-1-5-21-2126449477-2524075714-3094792973",
-    }});
+    with["credential"] = credential();
     let fresh = ["--create-namespace", "--skip-crds"];
     // The cluster knows of none before it has their definition.
     let said = bed.helm("install", &with, &fresh).unwrap_err();
@@ -285,20 +293,17 @@ fn certificates_of_a_secret_are_trusted_from_the_first_moment() {
         said.contains("the Secret porthole-system/tls has no `ca.crt`"),
         "{said}"
     );
-    let namespace = json!({"metadata": {"name": NAMESPACE}});
-    bed.client
-        .post("/api/v1/namespaces", &namespace.to_string())
-        .unwrap();
-    let secret = |bundle: &str| json!({"metadata": {"name": "tls"}, "data": {"ca.crt": bundle}}).to_string();
+    bed.make_namespace();
+    let secret = |bundle: &str| json!({"metadata": {"name": "tls"}, "data": {"ca.crt": bundle}});
     let (first, second) = (authority(), authority());
     let secrets = "/api/v1/namespaces/porthole-system/secrets";
-    assert_eq!(bed.client.post(secrets, &secret(&first)).unwrap().code, 201);
+    bed.post(secrets, &secret(&first));
     bed.install(&values);
     assert_eq!(bed.of_webhooks("/clientConfig/caBundle"), first.as_str());
     // When the authority changes, an upgrade tells the API server.
     assert_eq!(
         bed.client
-            .put(&format!("{secrets}/tls"), &secret(&second))
+            .put(&format!("{secrets}/tls"), &secret(&second).to_string())
             .unwrap()
             .code,
         200
@@ -355,7 +360,7 @@ fn another_installation_is_told_of_and_how_to_remove_it() {
         }],
     });
     let path = format!("{REGISTRATION}/validatingwebhookconfigurations");
-    assert_eq!(bed.client.post(&path, &old.to_string()).unwrap().code, 201);
+    bed.post(&path, &old);
     let said = bed.install(&json!({"qps": 30, "certificates": {"certReload": {"enabled": true}}}));
     assert!(
         said.contains("kubernetes-sigs/windows-gmsa as well (old)"),

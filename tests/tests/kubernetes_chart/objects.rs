@@ -1,17 +1,24 @@
 //! Objects as Helm renders them and as `porthole install` prints them.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use porthole_tests::{helm, program};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// Objects by kind and name.
-pub(super) type Objects = BTreeMap<String, Value>;
+pub(super) type Objects = Map<String, Value>;
 
 pub(super) const NAME: &str = "porthole-webhook";
 pub(super) const NAMESPACE: &str = "porthole-system";
+
+/// Values for the credential spec `webapp1`.
+pub(super) fn credential() -> Value {
+    json!({"enabled": true, "domainJoinConfig": {
+        "dnsName": "contoso.com", "guid": "244818ae-87ac-4fcd-92ec-e79e5252348a", "machineAccountName": "WebApp1",
+        "netBiosName": "CONTOSO", "sid": "S-1-5-21-2126449477-2524075714-3094792973",
+    }})
+}
 
 /// The documents of a stream, but for those in which nothing is.
 pub(super) fn read(yaml: &str) -> Objects {
@@ -50,16 +57,16 @@ pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What `helm template` says for these values, at a cluster of `1.MINOR`.
-pub(super) fn template(values: &Value, minor: &str, arguments: &[&str]) -> Output {
-    template_in(Some(NAMESPACE), values, minor, arguments)
+/// What `helm template` says for these values, at a cluster of a version such as `1.37`.
+pub(super) fn template(values: &Value, version: &str, arguments: &[&str]) -> Output {
+    template_in(Some(NAMESPACE), values, version, arguments)
 }
 
 /// The same in another namespace, or where none is named.
 pub(super) fn template_in(
     namespace: Option<&str>,
     values: &Value,
-    minor: &str,
+    version: &str,
     arguments: &[&str],
 ) -> Output {
     let directory = tempfile::tempdir().unwrap();
@@ -67,7 +74,7 @@ pub(super) fn template_in(
     helm.args(["template", NAME])
         .arg(helm::chart())
         .arg("--kube-version")
-        .arg(format!("{minor}.0"))
+        .arg(format!("{version}.0"))
         .args(arguments);
     if let Some(namespace) = namespace {
         helm.args(["--namespace", namespace]);
@@ -76,21 +83,21 @@ pub(super) fn template_in(
 }
 
 /// The objects that Helm renders.
-pub(super) fn rendered(values: &Value, minor: &str, arguments: &[&str]) -> Objects {
-    let output = template(values, minor, arguments);
+pub(super) fn rendered(values: &Value, version: &str, arguments: &[&str]) -> Objects {
+    let output = template(values, version, arguments);
     assert!(output.status.success(), "{values}: {}", text(&output.stderr));
     read(&text(&output.stdout))
 }
 
 /// The objects that `porthole install` prints.
-pub(super) fn printed(flags: &[&str], minor: &str) -> Objects {
-    read(&printed_text(flags, minor))
+pub(super) fn printed(flags: &[&str], version: &str) -> Objects {
+    read(&printed_text(flags, version))
 }
 
 /// The same as text.
-pub(super) fn printed_text(flags: &[&str], minor: &str) -> String {
+pub(super) fn printed_text(flags: &[&str], version: &str) -> String {
     let output = Command::new(program::host("porthole").unwrap())
-        .args(["install", "--print", "--kubernetes-version", minor])
+        .args(["install", "--print", "--kubernetes-version", version])
         .args(flags)
         .output()
         .unwrap();

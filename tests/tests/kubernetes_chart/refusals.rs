@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::objects::{NAMESPACE, rendered, template, template_in, text};
+use super::objects::{NAMESPACE, credential, rendered, template, template_in, text};
 
 #[test]
 #[ignore = "needs Helm"]
@@ -117,10 +117,7 @@ fn free_values_may_be_null() {
 #[test]
 #[ignore = "needs Helm"]
 fn a_credential_spec_is_refused_that_lacks_a_field() {
-    let values = json!({"credential": {"enabled": true, "domainJoinConfig": {
-        "dnsName": "contoso.com", "guid": "244818ae-87ac-4fcd-92ec-e79e5252348a", "machineAccountName": "WebApp1",
-        "netBiosName": "CONTOSO", "sid": "S-1-5-21-2126449477-2524075714-3094792973",
-    }}});
+    let values = json!({"credential": credential()});
     assert!(rendered(&values, "1.37", &[]).contains_key("GMSACredentialSpec/webapp1"));
     for field in ["dnsName", "guid", "machineAccountName", "netBiosName", "sid"] {
         let mut values = values.clone();
@@ -157,19 +154,15 @@ fn certificates_of_a_secret_need_a_bundle_where_there_is_no_cluster() {
 #[test]
 #[ignore = "needs Helm"]
 fn values_of_the_existing_chart_are_taken() {
+    let mut credential = credential();
+    credential["domainJoinConfig"]["dnsTreeName"] = json!("contoso.com");
+    credential["hostAccountConfig"] = json!({});
     let values = json!({
         "certificates": {
             "certManager": {"enabled": false, "version": "v1.16.2"}, "caBundle": "QUFBQQ==", "secretName": "gmsa-server-cert",
             "certReload": {"enabled": true},
         },
-        "credential": {
-            "enabled": true,
-            "domainJoinConfig": {
-                "dnsName": "contoso.com", "dnsTreeName": "contoso.com", "guid": "244818ae-87ac-4fcd-92ec-e79e5252348a",
-                "machineAccountName": "WebApp1", "netBiosName": "CONTOSO", "sid": "S-1-5-21-2126449477-2524075714-3094792973",
-            },
-            "hostAccountConfig": {},
-        },
+        "credential": credential,
         "containerPort": "8443",
         "setPodOs": true,
         "viewerRole": true,

@@ -33,29 +33,18 @@ fn managed_by_helm(object: &mut Value) {
     }
 }
 
-fn compare(case: &Case, minor: &str) -> Vec<String> {
-    let mut expected = as_chart(printed(&case.flags, minor));
+fn compare(case: &Case, version: &str) -> Vec<String> {
+    let mut expected = as_chart(printed(&case.flags, version));
     (case.beside)(&mut expected);
-    let rendered = rendered(&case.values, minor, &[]);
+    let rendered = rendered(&case.values, version, &[]);
     let mut found = Vec::new();
-    let all: BTreeSet<&String> = rendered.keys().chain(expected.keys()).collect();
-    for key in all {
-        match (rendered.get(key), expected.get(key)) {
-            (Some(rendered), Some(expected)) => differences(key, rendered, expected, &mut found),
-            (rendered, _) => {
-                let whose = if rendered.is_some() {
-                    "the chart"
-                } else {
-                    "the installer"
-                };
-                found.push(format!("{key} is {whose}'s alone"));
-            }
-        }
-    }
+    differences(
+        &format!("{version} {}: ", case.values),
+        &Value::Object(rendered),
+        &Value::Object(expected),
+        &mut found,
+    );
     found
-        .iter()
-        .map(|found| format!("1.{minor} {}: {found}", case.values))
-        .collect()
 }
 
 /// Compares on two threads: each case starts two programs.
@@ -65,8 +54,8 @@ fn compare_all(cases: &[(&Case, &str)]) {
         for part in cases.chunks(cases.len().div_ceil(2)) {
             let found = &found;
             scope.spawn(move || {
-                for (case, minor) in part {
-                    found.lock().unwrap().extend(compare(case, minor));
+                for (case, version) in part {
+                    found.lock().unwrap().extend(compare(case, version));
                 }
             });
         }
@@ -110,27 +99,14 @@ fn values_together_render_what_the_flags_print() {
 fn it_is_seen_where_chart_and_flags_differ() {
     let mut case = single().remove(0);
     case.flags.push("--webhook-timeout=9");
-    let found = compare(&case, "1.37");
-    assert!(
-        found
-            .iter()
-            .any(|found| found.contains("webhooks[0].timeoutSeconds is 10 by the chart and 9 by")),
-        "{found:?}"
-    );
+    let sees = |case: &Case, what: &str| {
+        let found = compare(case, "1.37");
+        assert!(found.iter().any(|found| found.contains(what)), "{found:?}");
+    };
+    sees(&case, "webhooks[0].timeoutSeconds is 10 by the chart and 9 by");
     case.flags = vec!["--no-viewer-role", "--certificates=secret"];
-    let found = compare(&case, "1.37");
-    assert!(
-        found
-            .iter()
-            .any(|found| found.contains("viewer is the chart's alone")),
-        "{found:?}"
-    );
-    assert!(
-        found
-            .iter()
-            .any(|found| found.contains(".volumes is the installer's alone")),
-        "{found:?}"
-    );
+    sees(&case, "viewer is the chart's alone");
+    sees(&case, ".volumes is the installer's alone");
 }
 
 /// The paths of the values below a value, lists and what is free in its keys as one.
@@ -191,22 +167,22 @@ fn the_definition_is_the_printed_one() {
         definition
     };
     let key = "CustomResourceDefinition/gmsacredentialspecs.windows.k8s.io";
-    let printed_for = |minor: &str| printed(&[], minor).remove(key).unwrap();
+    let printed_for = |version: &str| printed(&[], version).remove(key).unwrap();
     // In `crds/`, for clusters of any version.
     let file = std::fs::read_to_string(helm::chart().join("crds/gmsacredentialspecs.yaml")).unwrap();
     assert_eq!(read(&file)[key], strip(printed_for("1.22")));
     // As a part of the release, for the cluster's own version; it stays when the release is removed.
-    for minor in ["1.22", "1.32", "1.33", "1.37"] {
+    for version in ["1.22", "1.32", "1.33", "1.37"] {
         let values = json!({"crds": {"managed": true}});
-        let rendered = rendered(&values, minor, &["--skip-crds"]).remove(key).unwrap();
-        let mut expected = printed_for(minor);
+        let rendered = rendered(&values, version, &["--skip-crds"]).remove(key).unwrap();
+        let mut expected = printed_for(version);
         managed_by_helm(&mut expected);
         expected["metadata"]["annotations"]["helm.sh/resource-policy"] = json!("keep");
         let mut found = Vec::new();
         differences(key, &rendered, &expected, &mut found);
-        assert!(found.is_empty(), "{minor}: {found:?}");
+        assert!(found.is_empty(), "{version}: {found:?}");
         let has_patterns = rendered.to_string().contains("\"pattern\"");
-        assert_eq!(has_patterns, minor >= "1.33", "{minor}");
+        assert_eq!(has_patterns, version >= "1.33", "{version}");
     }
 }
 

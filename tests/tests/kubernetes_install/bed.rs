@@ -69,18 +69,11 @@ impl Bed {
 
     /// Does something while controllers do what they do.
     pub(super) fn with_controllers<T>(&self, happen: impl FnOnce() -> T) -> T {
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::SeqCst) {
-                    self.control();
-                    thread::sleep(Duration::from_millis(100));
-                }
-            });
-            let happened = happen();
-            done.store(true, Ordering::SeqCst);
-            happened
-        })
+        let control = || {
+            self.control();
+            thread::sleep(Duration::from_millis(100));
+        };
+        meanwhile(control, happen)
     }
 
     /// What the controllers of a cluster and the server itself would do by now.
@@ -121,6 +114,26 @@ impl Bed {
         self.get(&format!("{REGISTRATION}/{kind}webhookconfigurations/{NAME}"))
     }
 
+    /// Creates the objects of a text.
+    pub(super) fn create(&self, text: &str) {
+        let (code, out, err) = self.kubectl(&["create", "-f", "-"], text);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    }
+
+    /// The same, until what they define is served.
+    pub(super) fn define(&self, text: &str) {
+        self.create(text);
+        let wait = [
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd",
+            "--all",
+        ];
+        let (code, out, err) = self.kubectl(&wait, "");
+        assert_eq!(code, Some(0), "{out}{err}");
+    }
+
     /// kubectl, with a text as its standard input.
     pub(super) fn kubectl(&self, arguments: &[&str], text: &str) -> Said {
         let mut child = self
@@ -136,6 +149,27 @@ impl Bed {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code(), text(output.stdout), text(output.stderr))
     }
+}
+
+/// Does something, and meanwhile something else again and again.
+pub(super) fn meanwhile<T>(mut again: impl FnMut() + Send, happen: impl FnOnce() -> T) -> T {
+    /// However it ends.
+    struct Ended<'a>(&'a AtomicBool);
+    impl Drop for Ended<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::SeqCst) {
+                again();
+            }
+        });
+        let _ended = Ended(&ended);
+        happen()
+    })
 }
 
 /// A certificate that is its own authority: the API server wants one that can be read.

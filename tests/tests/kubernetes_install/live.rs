@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,23 +12,18 @@ use porthole_tests::kubernetes::programs::NEWEST;
 use porthole_tests::kubernetes::{Certificates, Services, Settings, Webhook};
 use serde_json::{Value, json};
 
-use super::bed::{Bed, DEPLOYMENT, Said};
-use super::taking_over::OLD;
+use super::bed::{Bed, DEPLOYMENT, Said, meanwhile};
+use super::taking_over::{OLD, fill};
 
 const PODS: &str = "/api/v1/namespaces/shop/pods?dryRun=All";
 const SECRET: &str = "/api/v1/namespaces/porthole-system/secrets/porthole-webhook-certificates";
 const OLD_DEPLOYMENT: &str = "/apis/apps/v1/namespaces/gmsa/deployments/old";
-/// What stands in a pod of the credential spec below.
+/// What stands in a pod of the credential spec that the cluster is filled with.
 pub(super) const CONTENTS: &str = r#"{"DomainJoinConfig":{"Sid":"wrong"}}"#;
 const SHOP: &str = r"
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
----
-apiVersion: windows.k8s.io/v1
-kind: GMSACredentialSpec
-metadata: {name: webapp1}
-credspec: {DomainJoinConfig: {Sid: wrong}}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -65,18 +59,8 @@ impl Live {
             "clientConfig: {",
             &format!("clientConfig: {{caBundle: {bundle}, "),
         );
-        let (code, out, err) = bed.kubectl(&["create", "-f", "-"], &old);
-        assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
-        let wait = [
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd",
-            "--all",
-        ];
-        assert_eq!(bed.kubectl(&wait, "").0, Some(0));
-        let (code, out, err) = bed.kubectl(&["create", "-f", "-"], SHOP);
-        assert_eq!(code, Some(0), "{out}{err}");
+        fill(&bed, &old);
+        bed.create(SHOP);
         let old = Webhook::start(&bed.server, &certificates, &authority, &["--drain-delay=1"]).unwrap();
         let live = Self {
             bed,
@@ -117,21 +101,14 @@ impl Live {
     /// `porthole install`, while controllers start the servers that it asks for, with its rights and its command line, and
     /// end those that are no longer asked for.
     pub(super) fn install(&self, arguments: &[&str]) -> Said {
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let controlling = scope.spawn(|| {
-                while !done.load(Ordering::SeqCst) {
-                    self.control();
-                    thread::sleep(Duration::from_millis(50));
-                }
-                // What was deleted last is ended as well.
-                self.control();
-            });
-            let said = self.bed.install(arguments);
-            done.store(true, Ordering::SeqCst);
-            controlling.join().unwrap();
-            said
-        })
+        let control = || {
+            self.control();
+            thread::sleep(Duration::from_millis(50));
+        };
+        let said = meanwhile(control, || self.bed.install(arguments));
+        // What was deleted last is ended as well.
+        self.control();
+        said
     }
 
     fn control(&self) {
@@ -177,16 +154,10 @@ impl Live {
         let path = format!("/api/v1/namespaces/porthole-system/serviceaccounts/{account}/token");
         let request = r#"{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}"#;
         let token = self.bed.client.post(&path, request).unwrap().json().unwrap();
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {
-                "server": self.bed.server.address(), "certificate-authority": self.bed.server.certificates(),
-            }}],
-            "users": [{"name": "u", "user": {"token": token["status"]["token"]}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "porthole-system"}}],
-        });
+        let token = token["status"]["token"].as_str().unwrap();
+        let config = self.bed.server.kubeconfig_of(token, Some("porthole-system"));
         let kubeconfig = self.directory.path().join("new.json");
-        fs::write(&kubeconfig, config.to_string()).unwrap();
+        fs::write(&kubeconfig, config).unwrap();
         let arguments = pod["containers"][0]["args"].as_array().unwrap();
         let arguments: Vec<&str> = arguments.iter().filter_map(Value::as_str).collect();
         assert_eq!(arguments[0], "webhook");

@@ -1,46 +1,16 @@
 //! What becomes of a caBundle, and of Secrets.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
 use porthole_tests::kubernetes::Settings;
 use porthole_tests::kubernetes::programs::NEWEST;
 use serde_json::{Value, json};
 
-use super::bed::{Bed, NAME, REGISTRATION, authority};
+use super::bed::{Bed, NAME, REGISTRATION, authority, meanwhile};
 use super::installing::keepers;
 use super::taking_over::{OLD, fill};
 
 /// Who installs, to the API server.
 const MANAGER: &str = "porthole-install";
-/// cert-manager's kinds, without cert-manager.
-const CERT_MANAGER: &str = r"
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: issuers.cert-manager.io}
-spec:
-  group: cert-manager.io
-  scope: Namespaced
-  names: {kind: Issuer, plural: issuers}
-  versions: &versions
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: certificates.cert-manager.io}
-spec:
-  group: cert-manager.io
-  scope: Namespaced
-  names: {kind: Certificate, plural: certificates}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-";
+const KINDS: [&str; 2] = ["validating", "mutating"];
 /// All that an installer needs, and of Secrets those that are its own or of the installation that it takes over.
 const RIGHTS: &str = r"
 apiVersion: v1
@@ -85,40 +55,55 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: old}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: installer}]
 ";
 
+/// cert-manager's kinds, without cert-manager.
+fn cert_manager() -> String {
+    let definition = |(kind, plural)| {
+        format!(
+            r"---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: {plural}.cert-manager.io}}
+spec:
+  group: cert-manager.io
+  scope: Namespaced
+  names: {{kind: {kind}, plural: {plural}}}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
+"
+        )
+    };
+    [("Issuer", "issuers"), ("Certificate", "certificates")]
+        .map(definition)
+        .concat()
+}
+
 /// The caBundle of each webhook of a configuration.
-fn bundles(configuration: &Value) -> Vec<Option<&str>> {
+fn bundles(configuration: &Value) -> Vec<Value> {
     let webhooks = configuration["webhooks"].as_array().unwrap();
     webhooks
         .iter()
-        .map(|webhook| webhook["clientConfig"]["caBundle"].as_str())
+        .map(|webhook| webhook["clientConfig"]["caBundle"].clone())
         .collect()
 }
 
 /// Does something, while the configurations are looked at again and again: at no moment a caBundle is missing.
 fn without_a_gap<T>(bed: &Bed, happen: impl FnOnce() -> T) -> T {
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let looking = scope.spawn(|| {
-            let mut looked = 0;
-            while !done.load(Ordering::SeqCst) {
-                for kind in ["validating", "mutating"] {
-                    let Some(configuration) = bed.configuration(kind) else {
-                        continue;
-                    };
-                    let has_all = bundles(&configuration)
-                        .iter()
-                        .all(|bundle| bundle.is_some_and(|bundle| !bundle.is_empty()));
-                    assert!(has_all, "{configuration}");
-                    looked += 1;
-                }
-            }
-            looked
-        });
-        let happened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(happen));
-        done.store(true, Ordering::SeqCst);
-        assert!(looking.join().unwrap() > 4);
-        happened.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    let mut looked = 0;
+    let look = || {
+        for configuration in KINDS.iter().filter_map(|kind| bed.configuration(kind)) {
+            let has_all = bundles(&configuration)
+                .iter()
+                .all(|bundle| bundle.as_str().is_some_and(|bundle| !bundle.is_empty()));
+            assert!(has_all, "{configuration}");
+            looked += 1;
+        }
+    };
+    let happened = meanwhile(look, happen);
+    assert!(looked > 4);
+    happened
 }
 
 #[test]
@@ -129,7 +114,7 @@ fn a_bundle_of_a_run_that_was_broken_off_is_kept_and_handed_over() {
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     // As it is after a run that ended between its first request and its second.
     let mut before = Vec::new();
-    for kind in ["validating", "mutating"] {
+    for kind in KINDS {
         let mut configuration = bed.configuration(kind).unwrap();
         let path = format!("{REGISTRATION}/{kind}webhookconfigurations/{NAME}");
         assert_eq!(bed.client.delete(&path).unwrap().code, 200);
@@ -145,26 +130,16 @@ fn a_bundle_of_a_run_that_was_broken_off_is_kept_and_handed_over() {
         let apply = ["apply", "--server-side", "--field-manager", MANAGER, "-f", "-"];
         let (code, out, err) = bed.kubectl(&apply, &configuration.to_string());
         assert_eq!(code, Some(0), "{out}{err}");
-        let broken_off = bed.configuration(kind).unwrap();
         if kind == "validating" {
-            assert_eq!(keepers(&broken_off), [MANAGER]);
+            assert_eq!(keepers(&bed.configuration(kind).unwrap()), [MANAGER]);
         }
-        before.push(
-            bundles(&configuration)
-                .into_iter()
-                .map(|bundle| bundle.map(str::to_owned))
-                .collect::<Vec<_>>(),
-        );
+        before.push(bundles(&configuration));
     }
     let (code, out, err) = without_a_gap(&bed, || bed.install_with_controllers(&[]));
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
-    for (kind, before) in ["validating", "mutating"].iter().zip(before) {
+    for (kind, before) in KINDS.iter().zip(before) {
         let configuration = bed.configuration(kind).unwrap();
-        let after: Vec<Option<String>> = bundles(&configuration)
-            .into_iter()
-            .map(|bundle| bundle.map(str::to_owned))
-            .collect();
-        assert_eq!(after, before);
+        assert_eq!(bundles(&configuration), before);
         assert_eq!(keepers(&configuration), ["porthole-webhook"], "{configuration}");
     }
     let (code, out, err) = bed.install_with_controllers(&[]);
@@ -176,16 +151,7 @@ fn a_bundle_of_a_run_that_was_broken_off_is_kept_and_handed_over() {
 #[ignore = "needs kube-apiserver 1.37"]
 fn from_a_secret_of_ones_own_to_cert_manager_pods_are_never_without_a_bundle() {
     let bed = Bed::new(NEWEST);
-    let (code, out, err) = bed.kubectl(&["create", "-f", "-"], CERT_MANAGER);
-    assert_eq!(code, Some(0), "{out}{err}");
-    let wait = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "crd",
-        "--all",
-    ];
-    assert_eq!(bed.kubectl(&wait, "").0, Some(0));
+    bed.define(&cert_manager());
     let secret = json!({
         "apiVersion": "v1", "kind": "List", "items": [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "porthole-system"}},
@@ -193,8 +159,7 @@ fn from_a_secret_of_ones_own_to_cert_manager_pods_are_never_without_a_bundle() {
                 "stringData": {"ca.crt": authority(), "tls.crt": "c", "tls.key": "k"}},
         ],
     });
-    let (code, out, err) = bed.kubectl(&["create", "-f", "-"], &secret.to_string());
-    assert_eq!(code, Some(0), "{out}{err}");
+    bed.create(&secret.to_string());
     let by_secret = ["--certificates=secret", "--secret=tls"];
     let (code, out, err) = bed.install_with_controllers(&by_secret);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
@@ -221,7 +186,7 @@ fn from_a_secret_of_ones_own_to_cert_manager_pods_are_never_without_a_bundle() {
         "porthole-system/porthole-webhook"
     );
     assert_eq!(keepers(&configuration), ["porthole-webhook"], "{configuration}");
-    let (code, out, err) = bed.install(&["--certificates=cert-manager", "--diff"]);
+    let (code, out, err) = bed.install(&[&by_cert_manager[..], &["--diff"]].concat());
     assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
     // And back.
     let (code, out, err) = without_a_gap(&bed, || {
@@ -243,13 +208,10 @@ fn who_may_not_read_secrets_of_others_installs_and_takes_over_nevertheless() {
     let secret =
         "---\napiVersion: v1\nkind: Secret\nmetadata: {name: other, namespace: gmsa}\nstringData: {a: b}\n";
     fill(&bed, &format!("{}{secret}", OLD.replace("volumes: [", other)));
-    let (code, out, err) = bed.kubectl(&["create", "-f", "-"], RIGHTS);
-    assert_eq!(code, Some(0), "{out}{err}");
-    let (_, config, _) = bed.kubectl(&["config", "view", "--raw", "-o", "json"], "");
-    let mut config: Value = serde_json::from_str(&config).unwrap();
-    config["users"][0]["user"] = json!({"token": bed.server.token_of("installer").unwrap()});
+    bed.create(RIGHTS);
+    let token = bed.server.token_of("installer").unwrap();
     let kubeconfig = bed.server.directory().join("installer.json");
-    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    std::fs::write(&kubeconfig, bed.server.kubeconfig_of(token, None)).unwrap();
     let (code, out, err) = bed.with_controllers(|| bed.install_as(&kubeconfig, &["--take-over"]));
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     assert!(out.contains("secret/old removed\n"), "{out}");

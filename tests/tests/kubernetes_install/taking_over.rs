@@ -25,18 +25,8 @@ fn bed(change: impl Fn(&str) -> String) -> Bed {
 
 /// Puts an installation and a credential spec into a cluster.
 pub(super) fn fill(bed: &Bed, old: &str) {
-    let (code, out, err) = bed.kubectl(&["create", "-f", "-"], old);
-    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
-    let wait = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "crd",
-        "--all",
-    ];
-    assert_eq!(bed.kubectl(&wait, "").0, Some(0));
-    let (code, out, err) = bed.kubectl(&["create", "-f", "-"], SPEC);
-    assert_eq!(code, Some(0), "{out}{err}");
+    bed.define(old);
+    bed.create(SPEC);
 }
 
 fn old_configuration(bed: &Bed, kind: &str) -> bool {

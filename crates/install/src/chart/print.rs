@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::renderings::{PORT, REPLICAS, TIMEOUT};
-use super::tree::{Part, Tree};
+use super::tree::{Choices, MergeError, Part, Tree, merge};
 
 /// What stands in a text as a placeholder, and the expression that a template has there.
 const EXPRESSIONS: Substitutes = &[
@@ -105,11 +105,12 @@ impl Printer {
         printer.lines.join("\n") + "\n"
     }
 
-    /// A tree alone.
-    pub(super) fn document(tree: &Tree) -> String {
+    /// A value alone, of which there is one rendering.
+    pub(super) fn document(value: &Value) -> Result<String, MergeError> {
+        let tree = merge(&[], &[(&Choices::new(), value)], "")?;
         let mut printer = Self::default();
-        printer.tree(0, tree);
-        printer.lines.join("\n") + "\n"
+        printer.tree(0, &tree);
+        Ok(printer.lines.join("\n") + "\n")
     }
 
     fn line(&mut self, indent: usize, text: impl AsRef<str>) {

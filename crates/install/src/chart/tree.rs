@@ -65,58 +65,25 @@ pub(super) fn merge(
     let Some((_, first)) = renderings.first() else {
         return Ok(Tree::Map(Vec::new()));
     };
-    let all: Vec<&Choices> = renderings.iter().map(|(choices, _)| *choices).collect();
     let of_other_kind = |(_, value): &&(&Choices, &Value)| discriminant(*value) != discriminant(*first);
     if let Some((_, other)) = renderings.iter().find(of_other_kind) {
         return Err(differ(path, first, other));
     }
-    match first {
-        Value::Object(_) => {
-            let keyed = renderings.iter().map(|(choices, value)| {
-                let entries = value.as_object().into_iter().flatten();
-                let entries = entries.map(|(key, value)| (key.clone(), Cow::Borrowed(value)));
-                (*choices, entries.collect())
-            });
-            Ok(Tree::Map(parts(
-                dimensions,
-                &all,
-                &keyed.collect::<Vec<_>>(),
-                path,
-            )?))
-        }
-        Value::Array(_) => {
-            let keyed = renderings.iter().map(|(choices, value)| {
-                let items = value.as_array().into_iter().flatten();
-                let items = items.map(|item| (key_of(item), Cow::Borrowed(item)));
-                (*choices, items.collect())
-            });
-            Ok(Tree::List(parts(
-                dimensions,
-                &all,
-                &keyed.collect::<Vec<_>>(),
-                path,
-            )?))
-        }
-        Value::String(text) if text.contains('\n') => {
-            let keyed = renderings.iter().map(|(choices, value)| {
-                let lines = value.as_str().unwrap_or_default().lines();
-                let lines = lines.map(|line| (line.to_owned(), Cow::Owned(Value::from(line))));
-                (*choices, lines.collect())
-            });
-            Ok(Tree::Text(parts(
-                dimensions,
-                &all,
-                &keyed.collect::<Vec<_>>(),
-                path,
-            )?))
-        }
+    let of_parts = match first {
+        Value::Object(_) => Tree::Map,
+        Value::Array(_) => Tree::List,
+        Value::String(text) if text.contains('\n') => Tree::Text,
         scalar => {
             if let Some((_, other)) = renderings.iter().find(|(_, value)| value != scalar) {
                 return Err(differ(path, scalar, other));
             }
-            Ok(Tree::Scalar((*scalar).clone()))
+            return Ok(Tree::Scalar((*scalar).clone()));
         }
-    }
+    };
+    let keyed = renderings
+        .iter()
+        .map(|(choices, value)| (*choices, entries(value)));
+    Ok(of_parts(parts(dimensions, &keyed.collect::<Vec<_>>(), path)?))
 }
 
 fn differ(path: &str, one: &Value, other: &Value) -> MergeError {
@@ -129,15 +96,38 @@ fn key_of(item: &Value) -> String {
     name.map_or_else(|| item.to_string(), str::to_owned)
 }
 
-/// A rendering's parts, by their keys.
-type Keyed<'a> = (&'a Choices, Vec<(String, Cow<'a, Value>)>);
+/// A value's parts, by their keys.
+type Entries<'a> = Vec<(String, Cow<'a, Value>)>;
+
+/// The entries of a mapping, the items of a list, the lines of a text.
+fn entries(value: &Value) -> Entries<'_> {
+    match value {
+        Value::Object(map) => {
+            let entries = map.iter();
+            entries
+                .map(|(key, value)| (key.clone(), Cow::Borrowed(value)))
+                .collect()
+        }
+        Value::Array(items) => {
+            let items = items.iter();
+            items.map(|item| (key_of(item), Cow::Borrowed(item))).collect()
+        }
+        Value::String(text) => {
+            let lines = text.lines();
+            lines
+                .map(|line| (line.to_owned(), Cow::Owned(Value::from(line))))
+                .collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
 
 fn parts(
     dimensions: &[Dimension],
-    all: &[&Choices],
-    renderings: &[Keyed<'_>],
+    renderings: &[(&Choices, Entries<'_>)],
     path: &str,
 ) -> Result<Vec<Part>, MergeError> {
+    let all: Vec<&Choices> = renderings.iter().map(|(choices, _)| *choices).collect();
     let mut keys: Vec<String> = Vec::new();
     for (_, entries) in renderings {
         let mut after = 0;
@@ -167,7 +157,7 @@ fn parts(
         let condition = if there.len() == all.len() {
             None
         } else {
-            let found = condition(dimensions, all, &there);
+            let found = condition(dimensions, &all, &there);
             Some(found.ok_or_else(|| MergeError::Condition(path.clone()))?)
         };
         parts.push(Part {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::WRITTEN;
 use super::print::Printer;
-use super::tree::{Choices, MergeError, merge};
+use super::tree::MergeError;
 
 /// A value, or a group of them.
 struct Entry {
@@ -58,9 +58,7 @@ fn write_yaml(text: &mut String, indent: usize, entry: &Entry) -> Result<(), Mer
         What::Value(Some(default), _) => {
             let mut map = Map::new();
             map.insert(entry.name.to_owned(), default.clone());
-            let alone = Choices::new();
-            let tree = merge(&[], &[(&alone, &Value::Object(map))], "")?;
-            for line in Printer::document(&tree).lines() {
+            for line in Printer::document(&Value::Object(map))?.lines() {
                 let _ = writeln!(text, "{:indent$}{line}", "");
             }
         }
