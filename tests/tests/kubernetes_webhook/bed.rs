@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use porthole_tests::kubernetes::{ApiServer, Certificates, Client, Settings, Webhook};
+use porthole_tests::kubernetes::{ApiServer, Certificates, Client, Settings, Webhook, collection};
 use porthole_tests::wait;
 use serde_json::{Value, json};
 
@@ -14,6 +14,11 @@ pub(super) const SEEN: Duration = Duration::from_secs(30);
 pub(super) const SPECS: &str = "/apis/windows.k8s.io/v1/gmsacredentialspecs";
 pub(super) const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings";
 pub(super) const PODS: &str = "/api/v1/namespaces/shop/pods?dryRun=All";
+/// The kinds by which a webhook is registered, and its paths.
+const CONFIGURATIONS: [(&str, &str); 2] = [
+    ("MutatingWebhookConfiguration", "mutate"),
+    ("ValidatingWebhookConfiguration", "validate"),
+];
 pub(super) const CONTENTS: &str = r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"DnsName":"corp.example","NetBiosName":"\u003cCORP\u003e"}}"#;
 
 /// Who signs the webhook's certificates.
@@ -86,24 +91,13 @@ impl Bed {
 
     /// Registers the webhook, and waits until the API server calls it.
     pub(super) fn register(&self) {
-        self.register_at(self.webhook.address(), "Fail");
+        self.register_at(self.webhook.address());
     }
 
-    /// The same for whatever answers at a URL, with a policy for when nobody does.
-    pub(super) fn register_at(&self, url: &str, policy: &str) {
+    /// The same for whatever answers at a URL.
+    pub(super) fn register_at(&self, url: &str) {
         let bundle = base64::engine::general_purpose::STANDARD.encode(self.authority.pem());
-        for (kind, path, resource) in [
-            (
-                "MutatingWebhookConfiguration",
-                "mutate",
-                "mutatingwebhookconfigurations",
-            ),
-            (
-                "ValidatingWebhookConfiguration",
-                "validate",
-                "validatingwebhookconfigurations",
-            ),
-        ] {
+        for (kind, path) in CONFIGURATIONS {
             let configuration = json!({
                 "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
                 "metadata": {"name": "gmsa"},
@@ -112,10 +106,10 @@ impl Bed {
                     "clientConfig": {"url": format!("{url}/{path}"), "caBundle": bundle},
                     "rules": [{"apiGroups": [""], "apiVersions": ["*"], "resources": ["pods", "pods/ephemeralcontainers"],
                         "operations": ["CREATE", "UPDATE"]}],
-                    "failurePolicy": policy, "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
+                    "failurePolicy": "Fail", "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
                 }],
             });
-            let path = format!("/apis/admissionregistration.k8s.io/v1/{resource}");
+            let path = registrations(kind);
             let answer = self.client.post(&path, &configuration.to_string()).unwrap();
             assert_eq!(answer.code, 201, "{}", answer.body);
         }
@@ -123,6 +117,19 @@ impl Bed {
             let refused = bed.create("nobody", "webapp1").0 == 403;
             (refused && contents(&bed.create("web", "webapp1").1).is_some()).then_some(())
         });
+    }
+
+    /// Changes when nobody answers: `Fail` or `Ignore`.
+    pub(super) fn set_policy(&self, policy: &str) {
+        let change = json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": policy}]);
+        for (kind, _) in CONFIGURATIONS {
+            let path = format!("{}/gmsa", registrations(kind));
+            let answer = self
+                .client
+                .patch(&path, "application/json-patch+json", &change.to_string())
+                .unwrap();
+            assert_eq!(answer.code, 200, "{}", answer.body);
+        }
     }
 
     pub(super) fn until<T>(&self, what: &str, mut ready: impl FnMut(&Self) -> Option<T>) -> T {
@@ -140,6 +147,11 @@ impl Bed {
         let agent = self.webhook.agent(1).unwrap();
         self.webhook.metric(&agent, name).unwrap().unwrap_or_default()
     }
+}
+
+/// Where the webhook is registered, by the kind of it.
+fn registrations(kind: &str) -> String {
+    collection("admissionregistration.k8s.io/v1", kind, None)
 }
 
 /// Puts objects into a cluster.
@@ -177,17 +189,22 @@ pub(super) fn message(status: &Value) -> &str {
     status["message"].as_str().unwrap_or_default()
 }
 
-/// A review as the API server would send it for a pod.
+/// A review as the API server would send it for such a pod.
 pub(super) fn review(account: &str, spec: &str, contents: Option<&str>) -> String {
     let mut object = pod(account, spec);
     if let Some(contents) = contents {
         object["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"] = json!(contents);
     }
+    review_of(&object)
+}
+
+/// The review that an API server would send of a new pod.
+pub(super) fn review_of(pod: &Value) -> String {
     json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {
             "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
-            "namespace": "shop", "object": object,
+            "namespace": pod["metadata"]["namespace"], "object": pod,
         },
     })
     .to_string()
