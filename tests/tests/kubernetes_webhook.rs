@@ -100,7 +100,7 @@ fn no_request_fails_while_certificates_are_swapped_and_the_server_ends() {
             let agent = bed.webhook.agent(connections).unwrap();
             let (bed, review) = (&bed, review("web", "webapp1", None));
             load.spawn(scope, move || {
-                let (code, body) = bed.webhook.review(&agent, "/mutate", &review).unwrap();
+                let (code, body) = bed.webhook.review(&agent, "/mutate", review.as_bytes()).unwrap();
                 assert_eq!((code, &response(&body)["allowed"]), (200, &json!(true)), "{body}");
             })
         });
@@ -146,7 +146,7 @@ fn what_is_known_counts_for_a_time_while_the_api_server_is_away() {
     let mut bed = Bed::new(&["--max-stale=6", "--access-cache=1"]);
     let agent = bed.webhook.agent(1).unwrap();
     let ask = |bed: &Bed, path: &str, review: &str| {
-        let (code, body) = bed.webhook.review(&agent, path, review).unwrap();
+        let (code, body) = bed.webhook.review(&agent, path, review.as_bytes()).unwrap();
         assert_eq!(code, 200);
         response(&body)
     };

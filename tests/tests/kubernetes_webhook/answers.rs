@@ -89,7 +89,7 @@ impl Asker<'_> {
         let (code, body) = self
             .bed
             .webhook
-            .review(&self.agent, path, &review_of(pod))
+            .review(&self.agent, path, review_of(pod).as_bytes())
             .unwrap();
         assert_eq!(code, 200);
         let answer = response(&body);

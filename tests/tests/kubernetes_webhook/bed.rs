@@ -14,6 +14,8 @@ pub(super) const SEEN: Duration = Duration::from_secs(30);
 pub(super) const SPECS: &str = "/apis/windows.k8s.io/v1/gmsacredentialspecs";
 pub(super) const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings";
 pub(super) const PODS: &str = "/api/v1/namespaces/shop/pods?dryRun=All";
+/// kubectl does not validate what is put into the cluster.
+const UNCHECKED: [&str; 1] = ["--validate=false"];
 /// The kinds by which a webhook is registered, and its paths.
 const CONFIGURATIONS: [(&str, &str); 2] = [
     ("MutatingWebhookConfiguration", "mutate"),
@@ -61,7 +63,7 @@ impl Bed {
         let server = ApiServer::start(&Settings::default()).unwrap();
         let client = Client::new(&server).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        fill(&server, CLUSTER);
+        server.fill(CLUSTER, &UNCHECKED).unwrap();
         let authority = Authority::new();
         let (certificate, key) = authority.pair(2050);
         let secret = directory.path().join("secret");
@@ -86,7 +88,7 @@ impl Bed {
 
     /// Puts more into the cluster.
     pub(super) fn fill(&self, text: &str) {
-        fill(&self.server, text);
+        self.server.fill(text, &UNCHECKED).unwrap();
     }
 
     /// Registers the webhook, and waits until the API server calls it.
@@ -119,7 +121,7 @@ impl Bed {
         });
     }
 
-    /// Changes when nobody answers: `Fail` or `Ignore`.
+    /// What becomes of pods where nobody answers: `Fail` or `Ignore`.
     pub(super) fn set_policy(&self, policy: &str) {
         let change = json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": policy}]);
         for (kind, _) in CONFIGURATIONS {
@@ -152,22 +154,6 @@ impl Bed {
 /// Where the webhook is registered, by the kind of it.
 fn registrations(kind: &str) -> String {
     collection("admissionregistration.k8s.io/v1", kind, None)
-}
-
-/// Puts objects into a cluster.
-pub(super) fn fill(server: &ApiServer, text: &str) {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("cluster.yaml");
-    std::fs::write(&file, text).unwrap();
-    // The kind of credential specs is served a moment after its definition is there.
-    let apply = ["apply", "--validate=false", "-f", file.to_str().unwrap()];
-    let mut said = String::new();
-    wait::until("the cluster to be filled", Duration::from_mins(3), || {
-        let output = server.kubectl(&apply).output().unwrap();
-        said = String::from_utf8_lossy(&output.stderr).into_owned();
-        Ok(output.status.success().then_some(()))
-    })
-    .unwrap_or_else(|failure| panic!("{failure}\n{said}"));
 }
 
 pub(super) fn pod(account: &str, spec: &str) -> Value {
