@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// Manifests with what people write around them: comments, several documents, odd YAML.
+/// Manifests with what people write around them: comments, several documents, odd YAML; and admission reviews.
 const WRITTEN: &[&str] = &[
     include_str!("../../examples/seeds/tutorial/hostprocesspod.yaml"),
     include_str!("../../examples/seeds/tutorial/hostprocess-cluster.json"),

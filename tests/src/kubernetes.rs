@@ -7,6 +7,7 @@
 mod api_server;
 #[cfg(feature = "client")]
 mod client;
+mod fill;
 mod image;
 mod isolation;
 mod node;

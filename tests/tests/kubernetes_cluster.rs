@@ -5,11 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use porthole_manifest::{Limits, objects, parse};
 use porthole_tests::kubernetes::{ApiServer, Client, Settings, collection};
-use porthole_tests::{program, wait};
+use porthole_tests::program;
 use serde_json::{Value, json};
 
 /// What the cluster has before anything is checked.
@@ -38,23 +37,9 @@ impl Cluster {
                 client,
                 directory,
             };
-            cluster.fill();
+            cluster.server.fill(CLUSTER, &[]).unwrap();
             cluster
         })
-    }
-
-    fn fill(&self) {
-        let file = self.file("cluster.yaml", CLUSTER);
-        let path = file.to_str().unwrap();
-        // The kind of credential specs is served a moment after its definition is there.
-        let apply = ["apply", "-f", path];
-        let mut said = String::new();
-        wait::until("the cluster to be filled", Duration::from_mins(3), || {
-            let output = self.server.kubectl(&apply).output().unwrap();
-            said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Ok(output.status.success().then_some(()))
-        })
-        .unwrap_or_else(|failure| panic!("{failure}\n{said}"));
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {

@@ -14,16 +14,18 @@ mod checked;
 mod generated;
 #[path = "kubernetes_webhook/host_accounts.rs"]
 mod host_accounts;
+#[path = "kubernetes_webhook/load.rs"]
+mod load;
 #[path = "kubernetes_webhook/replicas.rs"]
 mod replicas;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use porthole_tests::wait;
 use serde_json::json;
 
 use bed::{BINDINGS, Bed, CONTENTS, SEEN, SPECS, contents, message, response, review};
+use load::Load;
 
 #[test]
 #[ignore = "needs kube-apiserver 1.37"]
@@ -90,59 +92,48 @@ fn pods_get_their_contents_and_changes_of_specs_and_roles_are_seen() {
 fn no_request_fails_while_certificates_are_swapped_and_the_server_ends() {
     let bed = Bed::new(&["--drain-delay=2"]);
     bed.register();
-    let (stop, leave) = (AtomicBool::new(false), AtomicBool::new(false));
-    let answered = AtomicU64::new(0);
-    // Where something fails, the load ends nevertheless.
-    let over = Instant::now() + Duration::from_mins(3);
+    let load = Load::new();
     let until = "porthole_webhook_certificate_not_after_seconds";
-    let load = |connections: usize, stop: &AtomicBool| {
-        let agent = bed.webhook.agent(connections).unwrap();
-        let review = review("web", "webapp1", None);
-        while !stop.load(Ordering::SeqCst) && Instant::now() < over {
-            let (code, body) = bed.webhook.review(&agent, "/mutate", &review).unwrap();
-            assert_eq!((code, &response(&body)["allowed"]), (200, &json!(true)), "{body}");
-            answered.fetch_add(1, Ordering::SeqCst);
-        }
-    };
     std::thread::scope(|scope| {
         // One with a handshake for each request, one that keeps its connection, and the API server itself.
-        let loads = [0, 1].map(|connections| {
-            let (load, leave) = (&load, &leave);
-            scope.spawn(move || load(connections, leave))
+        let direct = [0, 1].map(|connections| {
+            let agent = bed.webhook.agent(connections).unwrap();
+            let (bed, review) = (&bed, review("web", "webapp1", None));
+            load.spawn(scope, move || {
+                let (code, body) = bed.webhook.review(&agent, "/mutate", review.as_bytes()).unwrap();
+                assert_eq!((code, &response(&body)["allowed"]), (200, &json!(true)), "{body}");
+            })
         });
-        let pods = scope.spawn(|| {
-            while !stop.load(Ordering::SeqCst) && Instant::now() < over {
-                let (code, pod) = bed.create("web", "webapp1");
-                assert_eq!((code, contents(&pod)), (201, Some(CONTENTS)), "{pod}");
-                answered.fetch_add(1, Ordering::SeqCst);
+        let pods = load.spawn(scope, || {
+            let (code, pod) = bed.create("web", "webapp1");
+            assert_eq!((code, contents(&pod)), (201, Some(CONTENTS)), "{pod}");
+        });
+        let before = load.during(|| {
+            let mut last = bed.metric(until);
+            for year in 2051..2071 {
+                let (certificate, key) = bed.authority.pair(year);
+                bed.certificates.swap(&certificate, &key).unwrap();
+                last = bed.until("the new certificate to be used", |bed| {
+                    let now = bed.metric(until);
+                    (now > last).then_some(now)
+                });
             }
-        });
-        let mut last = bed.metric(until);
-        for year in 2051..2071 {
-            let (certificate, key) = bed.authority.pair(year);
-            bed.certificates.swap(&certificate, &key).unwrap();
-            last = bed.until("the new certificate to be used", |bed| {
-                let now = bed.metric(until);
-                (now > last).then_some(now)
+            let before = load.answered();
+            bed.webhook.terminate().unwrap();
+            bed.until("the webhook to be unready", |bed| {
+                let agent = bed.webhook.agent(0).unwrap();
+                (bed.webhook.get(&agent, "/readyz").ok()?.0 == 503).then_some(())
             });
-        }
-        let before = answered.load(Ordering::SeqCst);
-        bed.webhook.terminate().unwrap();
-        bed.until("the webhook to be unready", |bed| {
-            let agent = bed.webhook.agent(0).unwrap();
-            (bed.webhook.get(&agent, "/readyz").ok()?.0 == 503).then_some(())
+            before
         });
         // As endpoints are taken away: everybody has heard of it before it listens no more.
-        stop.store(true, Ordering::SeqCst);
-        leave.store(true, Ordering::SeqCst);
-        pods.join().unwrap();
-        for load in loads {
-            load.join().unwrap();
+        for thread in direct.into_iter().chain([pods]) {
+            thread.join().unwrap();
         }
-        assert!(answered.load(Ordering::SeqCst) > before, "the load went on");
+        assert!(load.answered() > before, "the load went on");
     });
     assert_eq!(bed.webhook.ended().unwrap(), 0, "{}", bed.webhook.said());
-    assert!(answered.load(Ordering::SeqCst) > 100);
+    assert!(load.answered() > 100);
     assert_eq!(
         bed.webhook.said().matches("a new certificate is in use").count(),
         20
@@ -155,7 +146,7 @@ fn what_is_known_counts_for_a_time_while_the_api_server_is_away() {
     let mut bed = Bed::new(&["--max-stale=6", "--access-cache=1"]);
     let agent = bed.webhook.agent(1).unwrap();
     let ask = |bed: &Bed, path: &str, review: &str| {
-        let (code, body) = bed.webhook.review(&agent, path, review).unwrap();
+        let (code, body) = bed.webhook.review(&agent, path, review.as_bytes()).unwrap();
         assert_eq!(code, 200);
         response(&body)
     };

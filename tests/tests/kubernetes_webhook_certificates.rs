@@ -2,7 +2,6 @@
 
 #![cfg(unix)]
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -43,36 +42,19 @@ struct Bed {
     replicas: Vec<Webhook>,
     client: Client,
     server: ApiServer,
-    kubeconfig: PathBuf,
-    _directory: tempfile::TempDir,
 }
 
 impl Bed {
     fn new(replicas: usize) -> Self {
         let server = ApiServer::start(&Settings::default().user("webhook", &[])).unwrap();
         let client = Client::new(&server).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        for (name, text) in [("cluster.yaml", CLUSTER), ("rights.yaml", RIGHTS)] {
-            let file = directory.path().join(name);
-            std::fs::write(&file, text).unwrap();
-            // The kind of credential specs is served a moment after its definition is there.
-            let apply = ["apply", "-f", file.to_str().unwrap()];
-            wait::until("the cluster to be filled", Duration::from_mins(3), || {
-                let output = server.kubectl(&apply).output().unwrap();
-                Ok(output.status.success().then_some(()))
-            })
-            .unwrap();
+        for text in [CLUSTER, RIGHTS] {
+            server.fill(text, &[]).unwrap();
         }
-        let kubeconfig = directory.path().join("kubeconfig");
-        let token = server.token_of("webhook").unwrap();
-        let config = server.kubeconfig_of(token, Some("porthole-system"));
-        std::fs::write(&kubeconfig, config).unwrap();
         let mut bed = Self {
             replicas: Vec::new(),
             client,
             server,
-            kubeconfig,
-            _directory: directory,
         };
         for _ in 0..replicas {
             bed.start();
@@ -82,7 +64,8 @@ impl Bed {
 
     fn start(&mut self) {
         let arguments = [&LIVES[..], &["--drain-delay=1"]].concat();
-        let replica = Webhook::start_own(&self.server, &self.kubeconfig, &arguments).unwrap();
+        let token = self.server.token_of("webhook").unwrap();
+        let replica = Webhook::start_own(&self.server, token, &arguments).unwrap();
         self.replicas.push(replica);
     }
 

@@ -3,7 +3,6 @@
 
 #![cfg(unix)]
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -48,13 +47,7 @@ impl Bed {
         let (certificate, key) = (file("ca.crt", &authority), file("ca.key", &private));
         // Shorter than what is asked for, and counted from five minutes ago.
         server.start_signers(&certificate, &key, "3m").unwrap();
-        let cluster = file("cluster.yaml", CLUSTER);
-        let apply = ["apply", "-f", cluster.to_str().unwrap()];
-        wait::until("the cluster to be filled", SEEN, || {
-            let output = server.kubectl(&apply).output().unwrap();
-            Ok(output.status.success().then_some(()))
-        })
-        .unwrap();
+        server.fill(CLUSTER, &[]).unwrap();
         let bed = Self {
             webhook: None,
             client,
@@ -90,14 +83,6 @@ impl Bed {
         }
     }
 
-    fn kubeconfig(&self) -> PathBuf {
-        let token = self.server.token_of("webhook").unwrap();
-        let config = self.server.kubeconfig_of(token, Some("porthole-system"));
-        let path = self.directory.path().join("kubeconfig");
-        std::fs::write(&path, config).unwrap();
-        path
-    }
-
     fn start(&mut self, arguments: &[&str]) {
         let authority = self.directory.path().join("ca.crt");
         let signer = [
@@ -110,7 +95,8 @@ impl Bed {
         ];
         let arguments = [&signer[..], arguments].concat();
         self.webhook = None;
-        let started = Webhook::start_own(&self.server, &self.kubeconfig(), &arguments);
+        let token = self.server.token_of("webhook").unwrap();
+        let started = Webhook::start_own(&self.server, token, &arguments);
         self.webhook = Some(started.unwrap());
     }
 

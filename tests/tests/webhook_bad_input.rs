@@ -375,7 +375,7 @@ fn fuzz_of_reviews() {
     let begun = Instant::now();
     let (mut tried, mut read, mut warm) = (0, 0, None);
     while begun.elapsed() < Duration::from_secs(seconds()) || tried < 200 {
-        let mut body = mutate(&random.choice(&reviews).unwrap().clone(), &mut random).into_bytes();
+        let mut body = mutate(random.choice(&reviews).unwrap(), &mut random).into_bytes();
         if random.u8(0..10) == 0 && !body.is_empty() {
             let at = random.usize(0..body.len());
             body[at] = random.u8(..);

@@ -1,24 +1,20 @@
 //! Ways to servers that come and go, as a cluster's Services are: each connection goes to one of those that are ready.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::failure::{Doing, Result};
 
-/// The servers behind a name, such as `127.0.0.1:8443`.
-type Known = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
-
 /// An address of this machine that leads to servers.
 #[derive(Debug)]
 pub struct Balancer {
-    servers: Servers,
+    servers: Arc<Servers>,
     address: String,
 }
 
@@ -31,18 +27,11 @@ impl Balancer {
         let what = "listen for a balancer";
         let listener = TcpListener::bind("127.0.0.1:0").doing(what)?;
         let address = listener.local_addr().doing(what)?.to_string();
-        let servers = Servers::default();
-        let (known, ended) = (Arc::clone(&servers.known), Arc::clone(&servers.ended));
-        let next = AtomicUsize::new(0);
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                if ended.load(Ordering::SeqCst) {
-                    return;
-                }
-                let Ok(client) = client else { continue };
-                if let Some(server) = choose(&known, "", &next) {
-                    thread::spawn(move || connect(client, &server));
-                }
+        let servers = Arc::new(Servers::default());
+        let accept = move || listener.accept().map(|(client, _)| client);
+        servers.serve(accept, |client, servers| {
+            if let Some(server) = servers.choose("") {
+                connect(client, &server);
             }
         });
         Ok(Self { servers, address })
@@ -71,7 +60,7 @@ impl Drop for Balancer {
 /// What an API server reaches the Services of its cluster by, which has no nodes: an egress selector that is a proxy.
 #[derive(Debug)]
 pub struct Services {
-    servers: Servers,
+    servers: Arc<Servers>,
     directory: PathBuf,
 }
 
@@ -91,19 +80,8 @@ impl Services {
             socket.display()
         );
         std::fs::write(directory.join("services.yaml"), configuration).doing(what)?;
-        let servers = Servers::default();
-        let (known, ended) = (Arc::clone(&servers.known), Arc::clone(&servers.ended));
-        let next = Arc::new(AtomicUsize::new(0));
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                if ended.load(Ordering::SeqCst) {
-                    return;
-                }
-                let Ok(client) = client else { continue };
-                let (known, next) = (Arc::clone(&known), Arc::clone(&next));
-                thread::spawn(move || proxy(client, &known, &next));
-            }
-        });
+        let servers = Arc::new(Servers::default());
+        servers.serve(move || listener.accept().map(|(client, _)| client), proxy);
         Ok(Self {
             servers,
             directory: directory.to_owned(),
@@ -130,37 +108,56 @@ impl Drop for Services {
     }
 }
 
-/// Servers by the name that they are reached by.
-#[derive(Default)]
+/// Who is led to which servers.
+#[derive(Debug, Default)]
 struct Servers {
-    known: Known,
-    ended: Arc<AtomicBool>,
+    /// Servers, such as `127.0.0.1:8443`, by the name that they are reached by.
+    known: Mutex<BTreeMap<String, Vec<String>>>,
+    next: AtomicUsize,
+    ended: AtomicBool,
 }
 
 impl Servers {
+    /// Leads each client that comes, in a thread of its own, until the end.
+    fn serve<C: Send + 'static>(
+        self: &Arc<Self>,
+        accept: impl Fn() -> io::Result<C> + Send + 'static,
+        lead: fn(C, &Self),
+    ) {
+        let servers = Arc::clone(self);
+        thread::spawn(move || {
+            loop {
+                let client = accept();
+                if servers.ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Ok(client) = client else { continue };
+                let servers = Arc::clone(&servers);
+                thread::spawn(move || lead(client, &servers));
+            }
+        });
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set(&self, name: &str, servers: &[&str]) {
         let servers = servers.iter().map(|&server| server.to_owned()).collect();
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(name.to_owned(), servers);
+        self.known().insert(name.to_owned(), servers);
     }
-}
 
-impl fmt::Debug for Servers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Servers").finish_non_exhaustive()
+    /// One of the servers of a name, in turn.
+    fn choose(&self, name: &str) -> Option<String> {
+        let known = self.known();
+        let servers = known.get(name).filter(|servers| !servers.is_empty())?;
+        let next = self.next.fetch_add(1, Ordering::SeqCst);
+        servers.get(next % servers.len()).cloned()
     }
-}
-
-fn choose(known: &Known, name: &str, next: &AtomicUsize) -> Option<String> {
-    let known = known.lock().unwrap_or_else(PoisonError::into_inner);
-    let servers = known.get(name).filter(|servers| !servers.is_empty())?;
-    servers
-        .get(next.fetch_add(1, Ordering::SeqCst) % servers.len())
-        .cloned()
 }
 
 /// Answers a `CONNECT`, and leads to one of the servers.
-fn proxy(client: UnixStream, known: &Known, next: &AtomicUsize) {
+fn proxy(mut client: UnixStream, servers: &Servers) {
     let Ok(twin) = client.try_clone() else { return };
     // The client says no more before it is answered, so that nothing of what follows is read here.
     let mut lines = BufReader::new(twin).lines().map_while(io::Result::ok);
@@ -169,8 +166,7 @@ fn proxy(client: UnixStream, known: &Known, next: &AtomicUsize) {
     if lines.by_ref().all(|line| !line.is_empty()) {
         return;
     }
-    let mut client = client;
-    let Some(server) = choose(known, &service, next) else {
+    let Some(server) = servers.choose(&service) else {
         let _ = client.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
         return;
     };

@@ -124,7 +124,8 @@ impl Webhook {
             .env("TLS_CRT", certificates.file("tls.crt"))
             .env("TLS_KEY", certificates.file("tls.key"))
             .env("QPS", "30");
-        let webhook = Self::launch(directory, kubeconfig, command, authority)?;
+        let [port] = place::ports()?;
+        let webhook = Self::launch(port, directory, kubeconfig, command, authority)?;
         let agent = webhook.agent(0)?;
         let mut last = String::new();
         wait::until("porthole webhook to be ready", LIMIT, || {
@@ -141,12 +142,17 @@ impl Webhook {
         Ok(webhook)
     }
 
-    /// Starts one with certificates of its own, for whoever a kubeconfig says. It is not waited for: who has signed its
-    /// certificates is said in the cluster.
+    /// Starts one with certificates of its own, for whoever has this token. It is not waited for: who has signed its certificates is
+    /// said in the cluster.
     ///
     /// # Errors
     /// It is not built.
-    pub fn start_own(server: &ApiServer, kubeconfig: &Path, arguments: &[&str]) -> Result<Self> {
+    pub fn start_own(server: &ApiServer, token: &str, arguments: &[&str]) -> Result<Self> {
+        let [port] = place::ports()?;
+        let config = server.kubeconfig_of(token, Some("porthole-system"));
+        let directory = server.directory();
+        let kubeconfig = directory.join(format!("webhook-{port}.kubeconfig"));
+        fs::write(&kubeconfig, config).doing("write a kubeconfig")?;
         let mut command = Command::new(program::host("porthole")?);
         command
             .args(["webhook", "--own-certificates", "--certificate-name=127.0.0.1"])
@@ -154,11 +160,16 @@ impl Webhook {
             .env_remove("TLS_CRT")
             .env_remove("TLS_KEY")
             .env_remove("POD_NAMESPACE");
-        Self::launch(server.directory(), kubeconfig, command, "")
+        Self::launch(port, directory, &kubeconfig, command, "")
     }
 
-    fn launch(directory: &Path, kubeconfig: &Path, mut command: Command, authority: &str) -> Result<Self> {
-        let [port] = place::ports()?;
+    fn launch(
+        port: u16,
+        directory: &Path,
+        kubeconfig: &Path,
+        mut command: Command,
+        authority: &str,
+    ) -> Result<Self> {
         command
             .args(["--address=127.0.0.1", "--log-format=json", "--kubeconfig"])
             .arg(kubeconfig)
@@ -220,7 +231,7 @@ impl Webhook {
     ///
     /// # Errors
     /// There is no answer.
-    pub fn review(&self, agent: &Agent, path: &str, review: &str) -> Result<(u16, String)> {
+    pub fn review(&self, agent: &Agent, path: &str, review: &[u8]) -> Result<(u16, String)> {
         let request = agent
             .post(format!("{}{path}", self.address))
             .header("Content-Type", "application/json");

@@ -45,7 +45,7 @@ pub(super) struct Live {
     old: Webhook,
     /// The servers of the new installation, once there are some.
     new: Mutex<Vec<Webhook>>,
-    directory: tempfile::TempDir,
+    _directory: tempfile::TempDir,
 }
 
 impl Live {
@@ -67,7 +67,7 @@ impl Live {
             services,
             old,
             new: Mutex::default(),
-            directory,
+            _directory: directory,
         };
         live.lead("/api/v1/namespaces/gmsa/services/old", &[&live.old]);
         live
@@ -154,10 +154,6 @@ impl Live {
         let path = format!("/api/v1/namespaces/porthole-system/serviceaccounts/{account}/token");
         let request = r#"{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}"#;
         let token = self.bed.client.post(&path, request).unwrap().json().unwrap();
-        let token = token["status"]["token"].as_str().unwrap();
-        let config = self.bed.server.kubeconfig_of(token, Some("porthole-system"));
-        let kubeconfig = self.directory.path().join("new.json");
-        fs::write(&kubeconfig, config).unwrap();
         let arguments = pod["containers"][0]["args"].as_array().unwrap();
         let arguments: Vec<&str> = arguments.iter().filter_map(Value::as_str).collect();
         assert_eq!(arguments[0], "webhook");
@@ -172,7 +168,8 @@ impl Live {
             .copied()
             .filter(|argument| !is_chosen(argument))
             .collect();
-        Webhook::start_own(&self.bed.server, &kubeconfig, &arguments).unwrap()
+        let token = token["status"]["token"].as_str().unwrap();
+        Webhook::start_own(&self.bed.server, token, &arguments).unwrap()
     }
 
     /// What all servers have said.

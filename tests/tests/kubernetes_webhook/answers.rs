@@ -8,9 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use porthole_tests::fuzz::seed;
 use porthole_tests::kubernetes::Answer;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::bed::{Bed, response};
+use super::bed::{Bed, response, review_of};
 use super::checked::{Checked, Refusal, check, levels, refused, texts};
 use super::generated::{self, SPECS};
 
@@ -37,18 +37,6 @@ fn patched(pod: &Value, answer: &Value) -> Value {
         pod.pointer_mut(parent).unwrap()[key] = operation["value"].clone();
     }
     pod
-}
-
-/// The review that an API server would send of a new pod.
-fn review_of(pod: &Value) -> String {
-    json!({
-        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-        "request": {
-            "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
-            "namespace": pod["metadata"]["namespace"], "object": pod,
-        },
-    })
-    .to_string()
 }
 
 /// What became of the pods, so that none of it is missing.
@@ -101,7 +89,7 @@ impl Asker<'_> {
         let (code, body) = self
             .bed
             .webhook
-            .review(&self.agent, path, &review_of(pod))
+            .review(&self.agent, path, review_of(pod).as_bytes())
             .unwrap();
         assert_eq!(code, 200);
         let answer = response(&body);

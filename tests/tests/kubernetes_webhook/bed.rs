@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use porthole_tests::kubernetes::{ApiServer, Certificates, Client, Settings, Webhook};
+use porthole_tests::kubernetes::{ApiServer, Certificates, Client, Settings, Webhook, collection};
 use porthole_tests::wait;
 use serde_json::{Value, json};
 
@@ -14,6 +14,13 @@ pub(super) const SEEN: Duration = Duration::from_secs(30);
 pub(super) const SPECS: &str = "/apis/windows.k8s.io/v1/gmsacredentialspecs";
 pub(super) const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings";
 pub(super) const PODS: &str = "/api/v1/namespaces/shop/pods?dryRun=All";
+/// kubectl does not validate what is put into the cluster.
+const UNCHECKED: [&str; 1] = ["--validate=false"];
+/// The kinds by which a webhook is registered, and its paths.
+const CONFIGURATIONS: [(&str, &str); 2] = [
+    ("MutatingWebhookConfiguration", "mutate"),
+    ("ValidatingWebhookConfiguration", "validate"),
+];
 pub(super) const CONTENTS: &str = r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"DnsName":"corp.example","NetBiosName":"\u003cCORP\u003e"}}"#;
 
 /// Who signs the webhook's certificates.
@@ -56,7 +63,7 @@ impl Bed {
         let server = ApiServer::start(&Settings::default()).unwrap();
         let client = Client::new(&server).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        fill(&server, CLUSTER);
+        server.fill(CLUSTER, &UNCHECKED).unwrap();
         let authority = Authority::new();
         let (certificate, key) = authority.pair(2050);
         let secret = directory.path().join("secret");
@@ -81,29 +88,18 @@ impl Bed {
 
     /// Puts more into the cluster.
     pub(super) fn fill(&self, text: &str) {
-        fill(&self.server, text);
+        self.server.fill(text, &UNCHECKED).unwrap();
     }
 
     /// Registers the webhook, and waits until the API server calls it.
     pub(super) fn register(&self) {
-        self.register_at(self.webhook.address(), "Fail");
+        self.register_at(self.webhook.address());
     }
 
-    /// The same for whatever answers at a URL, with a policy for when nobody does.
-    pub(super) fn register_at(&self, url: &str, policy: &str) {
+    /// The same for whatever answers at a URL.
+    pub(super) fn register_at(&self, url: &str) {
         let bundle = base64::engine::general_purpose::STANDARD.encode(self.authority.pem());
-        for (kind, path, resource) in [
-            (
-                "MutatingWebhookConfiguration",
-                "mutate",
-                "mutatingwebhookconfigurations",
-            ),
-            (
-                "ValidatingWebhookConfiguration",
-                "validate",
-                "validatingwebhookconfigurations",
-            ),
-        ] {
+        for (kind, path) in CONFIGURATIONS {
             let configuration = json!({
                 "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
                 "metadata": {"name": "gmsa"},
@@ -112,10 +108,10 @@ impl Bed {
                     "clientConfig": {"url": format!("{url}/{path}"), "caBundle": bundle},
                     "rules": [{"apiGroups": [""], "apiVersions": ["*"], "resources": ["pods", "pods/ephemeralcontainers"],
                         "operations": ["CREATE", "UPDATE"]}],
-                    "failurePolicy": policy, "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
+                    "failurePolicy": "Fail", "admissionReviewVersions": ["v1", "v1beta1"], "sideEffects": "None",
                 }],
             });
-            let path = format!("/apis/admissionregistration.k8s.io/v1/{resource}");
+            let path = registrations(kind);
             let answer = self.client.post(&path, &configuration.to_string()).unwrap();
             assert_eq!(answer.code, 201, "{}", answer.body);
         }
@@ -123,6 +119,19 @@ impl Bed {
             let refused = bed.create("nobody", "webapp1").0 == 403;
             (refused && contents(&bed.create("web", "webapp1").1).is_some()).then_some(())
         });
+    }
+
+    /// What becomes of pods where nobody answers: `Fail` or `Ignore`.
+    pub(super) fn set_policy(&self, policy: &str) {
+        let change = json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": policy}]);
+        for (kind, _) in CONFIGURATIONS {
+            let path = format!("{}/gmsa", registrations(kind));
+            let answer = self
+                .client
+                .patch(&path, "application/json-patch+json", &change.to_string())
+                .unwrap();
+            assert_eq!(answer.code, 200, "{}", answer.body);
+        }
     }
 
     pub(super) fn until<T>(&self, what: &str, mut ready: impl FnMut(&Self) -> Option<T>) -> T {
@@ -142,20 +151,9 @@ impl Bed {
     }
 }
 
-/// Puts objects into a cluster.
-pub(super) fn fill(server: &ApiServer, text: &str) {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("cluster.yaml");
-    std::fs::write(&file, text).unwrap();
-    // The kind of credential specs is served a moment after its definition is there.
-    let apply = ["apply", "--validate=false", "-f", file.to_str().unwrap()];
-    let mut said = String::new();
-    wait::until("the cluster to be filled", Duration::from_mins(3), || {
-        let output = server.kubectl(&apply).output().unwrap();
-        said = String::from_utf8_lossy(&output.stderr).into_owned();
-        Ok(output.status.success().then_some(()))
-    })
-    .unwrap_or_else(|failure| panic!("{failure}\n{said}"));
+/// Where the webhook is registered, by the kind of it.
+fn registrations(kind: &str) -> String {
+    collection("admissionregistration.k8s.io/v1", kind, None)
 }
 
 pub(super) fn pod(account: &str, spec: &str) -> Value {
@@ -177,17 +175,22 @@ pub(super) fn message(status: &Value) -> &str {
     status["message"].as_str().unwrap_or_default()
 }
 
-/// A review as the API server would send it for a pod.
+/// A review as the API server would send it for such a pod.
 pub(super) fn review(account: &str, spec: &str, contents: Option<&str>) -> String {
     let mut object = pod(account, spec);
     if let Some(contents) = contents {
         object["spec"]["securityContext"]["windowsOptions"]["gmsaCredentialSpec"] = json!(contents);
     }
+    review_of(&object)
+}
+
+/// The review that an API server would send of a new pod.
+pub(super) fn review_of(pod: &Value) -> String {
     json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {
             "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
-            "namespace": "shop", "object": object,
+            "namespace": pod["metadata"]["namespace"], "object": pod,
         },
     })
     .to_string()

@@ -11,7 +11,7 @@ use super::bed::CLUSTER;
 use super::generated::UNASKABLE;
 
 /// What is wrong, with the field that it is wrong at.
-pub(super) type Cause = (String, String);
+type Cause = (String, String);
 
 /// A refusal.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,10 +24,10 @@ pub(super) struct Refusal {
 }
 
 /// A finding of `check` that is the webhook's.
-pub(super) struct Finding {
+struct Finding {
     rule: String,
     field: String,
-    pub(super) message: String,
+    message: String,
     /// What to try, in the webhook's words.
     help: Option<String>,
     is_error: bool,
@@ -165,7 +165,7 @@ impl Checked {
 }
 
 /// The answer that is made of findings: that of the existing webhook, which knows no ephemeral containers, where it has one.
-pub(super) fn refusal(findings: &[&Finding], with_help: bool) -> Option<Refusal> {
+fn refusal(findings: &[&Finding], with_help: bool) -> Option<Refusal> {
     let known = findings.iter().find(|finding| finding.is_known());
     let first = known.or(findings.first())?;
     let mut help: Vec<String> = Vec::new();

@@ -1,8 +1,8 @@
 //! Replicas that end, and some that are killed, while pods are created.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use porthole_tests::kubernetes::{Balancer, Webhook};
@@ -10,60 +10,17 @@ use porthole_tests::wait;
 use serde_json::{Value, json};
 
 use super::bed::{Bed, CONTENTS, PODS, SEEN, contents, message, pod, response, review};
+use super::load::Load;
 
 /// How often a kubelet would ask whether a server is ready.
 const LOOK: Duration = Duration::from_millis(100);
 /// As long as a request takes at most here.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
-const LIMIT: Duration = Duration::from_mins(3);
 const CALLED: &str = "failed calling webhook \"admission-webhook.windows-gmsa.sigs.k8s.io\"";
-const CONFIGURATIONS: [&str; 2] = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
 
 /// The address of a webhook without its scheme.
 fn address(webhook: &Webhook) -> &str {
     webhook.address().strip_prefix("https://").unwrap()
-}
-
-/// Goes on asking while things happen, and counts.
-struct Load {
-    stop: AtomicBool,
-    answered: AtomicU64,
-}
-
-impl Load {
-    fn new() -> Self {
-        Self {
-            stop: AtomicBool::new(false),
-            answered: AtomicU64::new(0),
-        }
-    }
-
-    /// Asks again and again. Where somebody else has failed it ends by itself.
-    fn spawn<'s>(&'s self, scope: &'s Scope<'s, '_>, ask: impl Fn() + Send + 's) -> ScopedJoinHandle<'s, ()> {
-        let over = Instant::now() + LIMIT;
-        scope.spawn(move || {
-            while !self.stop.load(Ordering::SeqCst) && Instant::now() < over {
-                ask();
-                self.answered.fetch_add(1, Ordering::SeqCst);
-            }
-        })
-    }
-
-    /// Waits until it has gone on for some requests.
-    fn goes_on(&self, requests: u64) {
-        let until = self.answered.load(Ordering::SeqCst) + requests;
-        wait::until("the load to go on", SEEN, || {
-            Ok((self.answered.load(Ordering::SeqCst) >= until).then_some(()))
-        })
-        .unwrap();
-    }
-
-    /// Does something under load, and ends it whatever becomes of that.
-    fn during<T>(&self, happen: impl FnOnce() -> T) -> T {
-        let happened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(happen));
-        self.stop.store(true, Ordering::SeqCst);
-        happened.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    }
 }
 
 #[test]
@@ -90,7 +47,7 @@ fn no_request_fails_while_one_replica_after_the_other_is_replaced() {
     let agent = bed.webhook.agent(0).unwrap();
     assert_eq!(look(&agent), 2);
     let url = format!("https://{}", balancer.address());
-    bed.register_at(&url, "Fail");
+    bed.register_at(&url);
     let (load, looked) = (Load::new(), AtomicBool::new(false));
     // A client that keeps its connection as long as the server lets it.
     let keeps = bed.webhook.agent(1).unwrap();
@@ -186,18 +143,9 @@ fn one_that_is_killed_fails_pods_as_the_policy_says_and_is_back_at_once() {
     let balancer = Balancer::new().unwrap();
     let mut webhook = bed.start(&[]);
     balancer.lead_to(&[address(&webhook)]);
-    bed.register_at(&format!("https://{}", balancer.address()), "Fail");
+    bed.register_at(&format!("https://{}", balancer.address()));
     for (policy, without) in [("Fail", Said::Failed), ("Ignore", Said::Unchecked)] {
-        let change =
-            json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": policy}]).to_string();
-        for plural in CONFIGURATIONS {
-            let path = format!("/apis/admissionregistration.k8s.io/v1/{plural}/gmsa");
-            let answer = bed
-                .client
-                .patch(&path, "application/json-patch+json", &change)
-                .unwrap();
-            assert_eq!(answer.code, 200, "{}", answer.body);
-        }
+        bed.set_policy(policy);
         let load = Load::new();
         // What is said, with the time at which it was asked.
         let said = Mutex::new(Vec::new());

@@ -71,22 +71,11 @@ impl Bed {
 
     /// The `response` to a body, which is always a review.
     pub(super) fn answer(&self, path: &str, body: &[u8]) -> Value {
-        let request = self
-            .agent
-            .post(format!("{}{path}", self.webhook.address()))
-            .header("Content-Type", "application/json");
         let shown = || String::from_utf8_lossy(&body[..body.len().min(4000)]).into_owned();
-        let mut answer = match request.send(body) {
-            Ok(answer) => answer,
-            Err(error) => panic!("{error}: {}\n{}", shown(), self.webhook.said()),
-        };
-        assert_eq!(answer.status(), 200, "{}", shown());
-        let text = answer
-            .body_mut()
-            .with_config()
-            .limit(64 << 20)
-            .read_to_string()
-            .unwrap();
+        let answer = self.webhook.review(&self.agent, path, body);
+        let (code, text) =
+            answer.unwrap_or_else(|failure| panic!("{failure}: {}\n{}", shown(), self.webhook.said()));
+        assert_eq!(code, 200, "{}", shown());
         let mut review: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(review["kind"], "AdmissionReview");
         review["response"].take()
