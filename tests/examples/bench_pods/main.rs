@@ -3,7 +3,8 @@
 //! - One idle pod: the supervisor's proportional memory (`Pss` of `smaps_rollup`), and how often any of its threads was
 //!   switched to in a minute.
 //! - 200 pods, started one after another: the median time of a start among the 11th to 30th against that among the last
-//!   20. Then all are removed, and nothing of them may be left.
+//!   20. Then all are removed. Seven times over, and of the ratios the median counts: the time of a start differs from one
+//!   moment to the next by more than what is looked for. Nothing of them may be left.
 //!
 //! Fails where a figure is missed. Needs root, a C compiler, and porthole built with `--release`.
 
@@ -17,6 +18,7 @@ use porthole_tests::traces::Traces;
 use porthole_tests::{program, wait};
 
 const PODS: usize = 200;
+const ROUNDS: usize = 7;
 /// What a start among many may take of the time of a start among few: as much, and what the machine's noise adds.
 const ALLOWED: f64 = 1.25;
 /// KiB.
@@ -73,6 +75,18 @@ fn idle(machine: &Machine) -> Result<bool> {
 }
 
 fn many(machine: &Machine) -> Result<bool> {
+    let mut ratios = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        ratios.push(round(machine)?);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let ratio = ratios[ROUNDS / 2];
+    println!("a start among {PODS} pods takes {ratio:.2} of one among 20 (allowed: {ALLOWED})");
+    Ok(ratio <= ALLOWED)
+}
+
+/// Of a start's time, how many times as much it takes among all pods as among few.
+fn round(machine: &Machine) -> Result<f64> {
     let mut times = Vec::with_capacity(PODS);
     for number in 0..PODS {
         let start = Instant::now();
@@ -83,15 +97,15 @@ fn many(machine: &Machine) -> Result<bool> {
     let full = median(&times[PODS - 20..]);
     let ratio = full.as_secs_f64() / few.as_secs_f64();
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    println!(
-        "a start among 20 pods {:.2} ms, among {PODS} pods {:.2} ms, ratio {ratio:.2} (allowed: {ALLOWED})",
-        ms(few),
-        ms(full)
-    );
     let start = Instant::now();
     machine.porthole(&["rm", "--force", "--all"])?;
-    println!("all removed in {:.2} s", start.elapsed().as_secs_f64());
-    Ok(ratio <= ALLOWED)
+    println!(
+        "a start among 20 pods {:.2} ms, among {PODS} pods {:.2} ms, ratio {ratio:.2}; all removed in {:.2} s",
+        ms(few),
+        ms(full),
+        start.elapsed().as_secs_f64()
+    );
+    Ok(ratio)
 }
 
 fn median(times: &[Duration]) -> Duration {

@@ -77,7 +77,11 @@ fn supervise(state: &Path) -> Result<(), Failure> {
     let started = move |start: Start<'_>| {
         hear.store(true, Ordering::Relaxed);
         match start {
-            Start::Runs => say(&Answer::Started).is_ok(),
+            Start::Runs => {
+                let heard = say(&Answer::Started).is_ok();
+                os::rest();
+                heard
+            }
             Start::Failed(error) => {
                 let (code, help) = run::meaning(error);
                 *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(Told::of(code, error, help));

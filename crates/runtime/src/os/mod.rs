@@ -8,6 +8,7 @@
 //! - `guard(args)`: what the executable does when its first argument is [`GUARD_VERB`].
 //! - `spawn_detached(executable, arguments)`: a process that outlives this one.
 //! - `prepare_process()`: what a process that will hold containers does first where it is not root's.
+//! - `rest()`: what it does when they run, and it waits.
 //! - `Listener` and `Stream`: the way to whoever holds a directory, for administrators and the holder's own account.
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
@@ -32,7 +33,7 @@ pub use host::{
 };
 pub(crate) use host::{Stop, pump};
 #[cfg(target_os = "linux")]
-pub use host::{is_ordinary_user, lacks, prepare_process};
+pub use host::{is_ordinary_user, lacks, prepare_process, rest};
 
 /// A process that was started by [`spawn_detached`].
 #[derive(Debug)]
@@ -59,6 +60,11 @@ pub fn prepare_state(_state: &std::path::Path) -> Result<(), crate::engine::Crea
 /// system there is nothing to do.
 #[cfg(not(target_os = "linux"))]
 pub fn prepare_process() {}
+
+/// Gives back memory that a start needed and a wait does not: to be called by a process that has started its containers and has
+/// little to do from now on. On this system there is nothing to do.
+#[cfg(not(target_os = "linux"))]
+pub fn rest() {}
 
 /// What the engine's facts say that containers lack, without an engine.
 #[cfg(not(target_os = "linux"))]

@@ -161,6 +161,12 @@ pub fn host_engine_with(state: &Path, executable: &Path) -> Result<Box<dyn Engin
     }))))
 }
 
+/// Gives back memory that a start needed and a wait does not: to be called by a process that has started its containers and has
+/// little to do from now on.
+pub fn rest() {
+    raw::unmap_program();
+}
+
 /// What the engine's facts say that containers lack, without an engine.
 #[must_use]
 pub fn lacks() -> Vec<String> {

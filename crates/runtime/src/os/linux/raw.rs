@@ -19,10 +19,12 @@ use rustix::process::Pid;
 use super::steps::Step;
 
 mod namespaces;
+mod program;
 mod shepherd;
 mod signals;
 
 pub(super) use namespaces::own_namespaces;
+pub(super) use program::unmap_program;
 pub(super) use signals::receive;
 
 /// A process that was started.
