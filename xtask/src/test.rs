@@ -128,6 +128,7 @@ pub(crate) fn run(names: &[&str]) -> Result<ExitCode> {
             format!("there are {}", known.join(", ")),
         ));
     }
+    tell_space();
     let mut lines = Vec::new();
     for tier in TIERS
         .iter()
@@ -150,11 +151,26 @@ pub(crate) fn run(names: &[&str]) -> Result<ExitCode> {
     let strict = std::env::var("CI").is_ok_and(|value| value == "true");
     let (table, good) = report::table(&lines, strict);
     print!("\n{table}");
+    if !good {
+        tell_space();
+    }
     Ok(if good {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Says what is free where all is built: a disk that is full fails one tier after another, each in words of its own.
+fn tell_space() {
+    let mut df = command::command("df", ["-h", "--output=avail"]);
+    let free = command::output(df.arg(place::root())).ok();
+    if let Some(free) = free.as_deref().and_then(|table| table.lines().last()) {
+        println!(
+            "free on this disk: {} (all tiers together take about 12 GB of a fresh clone)",
+            free.trim()
+        );
+    }
 }
 
 /// A tier that counts nothing.
