@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::options::Options;
 use crate::quantity::Quantity;
 use crate::rules::pod::service_account;
+use crate::rules::workload::completions_of;
 use crate::schema::{Definition, Field, Struct, Type, Types};
 
 /// Fields that the API server drops where a gate is off.
@@ -90,6 +91,8 @@ const GATED: &[(&str, &str, &str)] = &[
 pub(super) struct Reader<'o> {
     types: &'static Types,
     options: &'o Options,
+    /// Within the template of a Job.
+    of_template: bool,
 }
 
 impl<'o> Reader<'o> {
@@ -97,6 +100,7 @@ impl<'o> Reader<'o> {
         Self {
             types: Types::of(options.kubernetes_version),
             options,
+            of_template: false,
         }
     }
 
@@ -140,7 +144,8 @@ impl<'o> Reader<'o> {
         }
     }
 
-    fn structure(self, structure: &Struct, old: Option<Node<'_>>, node: Node<'_>) -> Value {
+    fn structure(mut self, structure: &Struct, old: Option<Node<'_>>, node: Node<'_>) -> Value {
+        self.of_template |= structure.name == "JobTemplateSpec";
         let mut map = Map::new();
         for field in &structure.fields {
             let Some(given) = node.field(field.name).filter(|_| self.keeps(structure, field)) else {
@@ -159,6 +164,12 @@ impl<'o> Reader<'o> {
                 account => drop(map.insert("serviceAccountName".to_owned(), account.into())),
             }
         }
+        if structure.name == "JobSpec"
+            && !self.of_template
+            && let Some(completions) = completions_of(old, node)
+        {
+            map.insert("completions".to_owned(), completions.into());
+        }
         // Without the gate there is only one.
         if structure.name == "SecurityContext"
             && let Some(mount) = map.get_mut("procMount")
@@ -166,14 +177,19 @@ impl<'o> Reader<'o> {
         {
             *mount = "Default".into();
         }
-        fill_in(structure.name, &mut map);
+        // Nothing is filled into the spec of a Job within a CronJob.
+        if structure.name != "JobSpec" || !self.of_template {
+            fill_in(structure.name, &mut map);
+        }
         Value::Object(map)
     }
 
     fn keeps(self, structure: &Struct, field: &Field) -> bool {
         let gate = GATED
             .iter()
-            .find(|(of, name, _)| *of == structure.name && *name == field.name);
+            .find(|(of, name, _)| *of == structure.name && *name == field.name)
+            // What a Job's own strategy drops stays in a CronJob.
+            .filter(|(of, name, _)| !self.of_template || *of != "JobSpec" || *name == "scheduling");
         gate.is_none_or(|(_, _, gate)| {
             let version = self.options.kubernetes_version;
             crate::gates::find(gate, version).is_none() || self.options.enabled(gate)

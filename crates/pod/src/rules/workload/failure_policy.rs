@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use porthole_manifest::{Node, WorkloadKind};
 
-use super::job::{PER_INDEX, gated};
+use super::job::{PER_INDEX, gated, is_kept};
 use crate::container::{ContainerKind, containers_of};
 use crate::names;
 use crate::path::Path;
@@ -25,9 +25,8 @@ const PATTERN_LIMIT: usize = 20;
 
 pub(super) fn check(pass: &mut Pass<'_>, policy: Node<'_>, spec: Node<'_>, path: &Path<'_>) {
     let path = path.child("rules");
-    let per_index = pass.at_least(28) && pass.feature(PER_INDEX.0, PER_INDEX.1);
     // Without limits for indices the API server drops the rules that fail one.
-    let drops = pass.at_least(28) && !per_index;
+    let drops = pass.at_least(28) && !is_kept(pass, PER_INDEX);
     let kept = |rule: &Node<'_>| !drops || text(*rule, "action") != "FailIndex";
     let count = items(policy, "rules").filter(kept).count();
     if count > RULE_LIMIT {

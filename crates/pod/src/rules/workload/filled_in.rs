@@ -2,7 +2,7 @@
 
 use porthole_manifest::{Node, WorkloadKind};
 
-use super::job::REPLACEMENT_POLICY;
+use super::job::{REPLACEMENT_POLICY, is_kept};
 use crate::report::{int, is_removed, is_true};
 use crate::validate::Pass;
 
@@ -23,6 +23,8 @@ pub(super) fn completions(pass: &Pass<'_>, spec: Node<'_>) -> Option<i64> {
 pub(crate) fn completions_of(old: Option<Node<'_>>, spec: Node<'_>) -> Option<i64> {
     let says = |spec: Node<'_>, key| spec.field(key).is_some();
     let fills_in = match old {
+        // Where the whole spec is taken away, what was filled in goes with it.
+        Some(_) if !spec.is_mapping() => true,
         None => !says(spec, "parallelism"),
         Some(old) if says(old, "parallelism") => !says(spec, "parallelism"),
         Some(old) => !says(old, "completions"),
@@ -33,8 +35,7 @@ pub(crate) fn completions_of(old: Option<Node<'_>>, spec: Node<'_>) -> Option<i6
 /// When a pod is replaced, where that is said, or was filled in when the Job was made: that stays.
 pub(super) fn replacement_policy<'a>(pass: &Pass<'a>, spec: Node<'a>) -> Option<&'a str> {
     const KEY: &str = "podReplacementPolicy";
-    let (gate, always) = REPLACEMENT_POLICY;
-    if !pass.feature(gate, always) {
+    if !is_kept(pass, REPLACEMENT_POLICY) {
         return None;
     }
     if let Some(node) = spec.field(KEY) {
@@ -76,8 +77,12 @@ pub(crate) fn generated(old: Option<Node<'_>>, spec: Node<'_>) -> Generated {
         around = (around.0.child(key), around.1.child(key));
         keeps
     });
+    let [old_selector, selector] = [old, spec].map(|spec| spec.child("selector"));
+    let has_selector = spec.is_mapping()
+        && !is_removed(old, spec, "selector")
+        && !is_removed(old_selector, selector, "matchLabels");
     Generated {
-        selector: !manual && spec.is_mapping() && !is_removed(old, spec, "selector"),
+        selector: !manual && has_selector,
         labels: !manual && has_labels,
     }
 }

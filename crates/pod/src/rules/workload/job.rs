@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, WorkloadKind};
 
 use super::filled_in::{completions, generated, replacement_policy};
 use super::selector::{self, Labels, Selector, WORKLOAD_SELECTOR, labels_of, template_labels};
@@ -219,14 +219,17 @@ fn check_indexed_name(pass: &mut Pass<'_>, object: Node<'_>, spec: Node<'_>, nam
     }
 }
 
-/// The field `key` of a Job's spec, where the feature `gate` that it belongs to is there.
-pub(super) fn gated<'a>(
-    report: &Report<'_>,
-    spec: Node<'a>,
-    key: &str,
-    (gate, always): (&str, u16),
-) -> Option<Node<'a>> {
-    spec.field(key).filter(|_| report.feature(gate, always))
+/// The field `key` of a Job's spec, where it [`is_kept`].
+pub(super) fn gated<'a>(pass: &Pass<'_>, spec: Node<'a>, key: &str, gate: (&str, u16)) -> Option<Node<'a>> {
+    spec.field(key).filter(|_| is_kept(pass, gate))
+}
+
+/// Whether a field of a Job's spec is there for the rules that belongs to the feature of a gate. Where that is off, the API
+/// server drops it from a Job, and not from the template of one in a CronJob (`PrepareForCreate` of both strategies).
+pub(super) fn is_kept(pass: &Pass<'_>, (gate, always): (&str, u16)) -> bool {
+    pass.feature(gate, always)
+        || pass.template.kind == WorkloadKind::CronJob
+            && crate::gates::find(gate, pass.options.kubernetes_version).is_some()
 }
 
 /// The gates of what a Job has of late, and since when they cannot be turned off.
