@@ -38,7 +38,7 @@ struct Learned {
 
 /// What a decision looks at.
 struct Look<'a> {
-    cluster: &'a Cluster,
+    cluster: &'a Arc<Cluster>,
     metrics: &'a Metrics,
     learned: &'a Learned,
     /// Whether nothing was asked yet.
@@ -80,13 +80,14 @@ impl Namespaces for Look<'_> {
 impl AccessReviews for Look<'_> {
     fn may_use(&self, user: &User, namespace: &str, what: Usable, name: &str) -> May {
         // Of one review the user and the namespace are always the same.
-        let key = (what, name.to_owned());
-        if let Some(learned) = self.learned.uses.get(&key) {
+        if !self.is_first
+            && let Some(learned) = self.learned.uses.get(&(what, name.to_owned()))
+        {
             return learned.clone();
         }
         let Some(answer) = self.cluster.may_use(user, namespace, what, name) else {
-            let (what, name) = key;
-            return Err(self.miss(Question::Use(user.clone(), namespace.to_owned(), what, name)));
+            let question = Question::Use(user.clone(), namespace.to_owned(), what, name.to_owned());
+            return Err(self.miss(question));
         };
         if self.is_first {
             self.metrics.access("hit");
@@ -97,7 +98,7 @@ impl AccessReviews for Look<'_> {
 
 /// Answers a review until `deadline`. Whatever is not known by then nobody can tell.
 pub(crate) async fn answer(
-    cluster: &Cluster,
+    cluster: &Arc<Cluster>,
     metrics: &Metrics,
     endpoint: Endpoint,
     review: &Review,

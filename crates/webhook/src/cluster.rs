@@ -13,19 +13,22 @@ use porthole_admission::decide::{
 use porthole_admission::host_accounts::{Mode, Policy};
 use porthole_cluster::{Resource, Target};
 use porthole_credspec::RESOURCE;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::api::{Api, ApiError, JSON};
 use crate::flight::Flights;
 use crate::log::Log;
 use crate::metrics::Metrics;
-use crate::permits::{Freshness, Permits};
+use crate::permits::{Freshness, Key, Permits};
 use crate::roles::Roles;
 use crate::store::{Contents, Kept as _, Label, Store};
 use crate::watch::{Extent, Subject, follow};
 
 /// The largest object that is read.
 const LONGEST_OBJECT: usize = 4 << 20;
+/// How many old answers are asked again at once. Others wait for their next use.
+const AGAIN: usize = 16;
 /// How often what no longer counts is forgotten.
 const SWEEP: Duration = Duration::from_secs(30);
 
@@ -77,6 +80,7 @@ pub(crate) struct Cluster {
     specs: Flights<String, Contents>,
     labels: Flights<String, HowStrict>,
     uses: Flights<(String, String, Usable, String), May>,
+    again: Arc<Semaphore>,
 }
 
 impl Cluster {
@@ -96,6 +100,7 @@ impl Cluster {
             specs: Flights::default(),
             labels: Flights::default(),
             uses: Flights::default(),
+            again: Arc::new(Semaphore::new(AGAIN)),
         }
     }
 
@@ -142,10 +147,29 @@ impl Cluster {
         });
     }
 
-    /// Whether a user may, where that is known.
-    pub(crate) fn may_use(&self, user: &User, namespace: &str, what: Usable, name: &str) -> Option<Answer> {
-        self.permits
-            .fresh(namespace, &(user.name.clone(), what, name.to_owned()))
+    /// Whether a user may, where that is known. What is known and old is asked again meanwhile.
+    pub(crate) fn may_use(
+        self: &Arc<Self>,
+        user: &User,
+        namespace: &str,
+        what: Usable,
+        name: &str,
+    ) -> Option<Answer> {
+        let key = key(user, what, name);
+        let known = self.permits.fresh(namespace, key)?;
+        if known.is_old
+            && let Ok(turn) = Arc::clone(&self.again).try_acquire_owned()
+            && self.permits.asks_again(namespace, key)
+        {
+            let cluster = Arc::clone(self);
+            let question = Question::Use(user.clone(), namespace.to_owned(), what, name.to_owned());
+            // Where nobody can tell, what is known counts on, to its end.
+            tokio::spawn(async move {
+                cluster.ask(&question).await;
+                drop(turn);
+            });
+        }
+        Some(known.answer)
     }
 
     /// How strict a namespace is, where that is known.
@@ -204,7 +228,7 @@ impl Cluster {
         if Resource::NAMESPACES.path_of(None, namespace).is_none() {
             return Err(no_namespace(namespace));
         }
-        let key = (user.name.clone(), what, name.to_owned());
+        let key = key(user, what, name);
         let asked = Instant::now();
         let path = Resource::LOCAL_ACCESS_REVIEWS.path(Some(namespace));
         let review = access_review(user, namespace, what, name);
@@ -219,7 +243,7 @@ impl Cluster {
                 Ok(answer)
             }
             Err(error) => {
-                if let Some(answer) = self.permits.stale(namespace, &key).filter(|_| error.is_outage()) {
+                if let Some(answer) = self.permits.stale(namespace, key).filter(|_| error.is_outage()) {
                     self.metrics.access("stale");
                     return Ok(answer);
                 }
@@ -228,6 +252,11 @@ impl Cluster {
             }
         }
     }
+}
+
+fn key<'a>(user: &'a User, what: Usable, name: &'a str) -> Key<'a> {
+    let user = &user.name;
+    Key { user, what, name }
 }
 
 /// Why what is not held, or no longer counts, is not known.

@@ -1,6 +1,7 @@
 //! Answers of access reviews, for as long as they count.
 //!
-//! A yes counts for a short time and a no for a shorter one. When a role or a binding changes, the answers that it may
+//! A yes counts for a short time and a no for a shorter one. A yes that is used when its best time is over is asked again while
+//! it still counts: nobody waits for what is always used. When a role or a binding changes, the answers that it may
 //! have decided are dropped: those of its namespace, or all. The API server's authoriser hears of a change when this
 //! server does, and perhaps a moment later: what is answered in that moment does not outlive it. While the API server is
 //! away an answer that was dropped by nobody counts for longer, up to a bound.
@@ -16,13 +17,17 @@ use porthole_admission::decide::{Answer, Usable};
 const MOST: usize = 50_000;
 /// For how long the authoriser may not have heard of a change that was heard of here.
 const SETTLING: Duration = Duration::from_secs(1);
+/// For how long a yes is not asked again after it was.
+const AGAIN: Duration = Duration::from_secs(1);
 /// For how long a change is remembered: longer than any review is under way.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
 /// For how long answers count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
-    /// A yes.
+    /// A yes that is older is asked again when it is used, and counts meanwhile.
+    pub again: Duration,
+    /// A yes counts no longer.
     pub yes: Duration,
     /// A no; also a yes while nobody tells of changes to roles and bindings.
     pub no: Duration,
@@ -33,7 +38,8 @@ pub struct Freshness {
 impl Default for Freshness {
     fn default() -> Self {
         Self {
-            yes: Duration::from_secs(10),
+            again: Duration::from_secs(10),
+            yes: Duration::from_mins(1),
             no: Duration::from_secs(1),
             stale: Duration::from_mins(10),
         }
@@ -41,19 +47,71 @@ impl Default for Freshness {
 }
 
 /// Who asks, and for what of which name.
-pub(crate) type Key = (String, Usable, String);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) what: Usable,
+    pub(crate) name: &'a str,
+}
 
 #[derive(Clone, Debug)]
 struct Held {
     answer: Answer,
     asked: Instant,
     until: Instant,
+    /// When it is to be asked again, where it is used then.
+    again: Instant,
+}
+
+/// An answer that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) answer: Answer,
+    /// Whether it is to be asked again meanwhile: [`Permits::asks_again`].
+    pub(crate) is_old: bool,
+}
+
+/// Answers by the kind of what is used, the user and its name: three lookups by what is borrowed cost less than one by a key
+/// that is made for it.
+#[derive(Debug, Default)]
+struct Answers(HashMap<Usable, HashMap<String, HashMap<String, Held>>>);
+
+impl Answers {
+    fn get(&self, key: Key<'_>) -> Option<&Held> {
+        self.0.get(&key.what)?.get(key.user)?.get(key.name)
+    }
+
+    fn get_mut(&mut self, key: Key<'_>) -> Option<&mut Held> {
+        self.0.get_mut(&key.what)?.get_mut(key.user)?.get_mut(key.name)
+    }
+
+    /// Whether none was there.
+    fn insert(&mut self, key: Key<'_>, held: Held) -> bool {
+        let users = self.0.entry(key.what).or_default();
+        let names = users.entry(key.user.to_owned()).or_default();
+        names.insert(key.name.to_owned(), held).is_none()
+    }
+
+    fn count(&self) -> usize {
+        self.0.values().flat_map(HashMap::values).map(HashMap::len).sum()
+    }
+
+    /// Forgets those that are not to be held on to.
+    fn retain(&mut self, is_held: impl Fn(&Held) -> bool) {
+        for users in self.0.values_mut() {
+            users.retain(|_, names| {
+                names.retain(|_, held| is_held(held));
+                !names.is_empty()
+            });
+        }
+        self.0.retain(|_, users| !users.is_empty());
+    }
 }
 
 #[derive(Debug, Default)]
 struct Namespace {
     changed: Option<Instant>,
-    answers: HashMap<Key, Held>,
+    answers: Answers,
 }
 
 #[derive(Debug, Default)]
@@ -87,26 +145,42 @@ impl Permits {
     }
 
     /// The answer, where it counts.
-    pub(crate) fn fresh(&self, namespace: &str, key: &Key) -> Option<Answer> {
+    pub(crate) fn fresh(&self, namespace: &str, key: Key<'_>) -> Option<Known> {
         let state = self.state();
         let held = state.namespaces.get(namespace)?.answers.get(key)?;
         let now = Instant::now();
-        let counts = match held.answer {
-            Answer::Allowed if !self.is_live() => now < held.until.min(held.asked + self.freshness.no),
-            _ => now < held.until,
+        let is_yes = held.answer == Answer::Allowed;
+        let until = if is_yes && !self.is_live() {
+            held.until.min(held.asked + self.freshness.no)
+        } else {
+            held.until
         };
-        counts.then(|| held.answer.clone())
+        (now < until).then(|| Known {
+            answer: held.answer.clone(),
+            is_old: is_yes && now >= held.again,
+        })
+    }
+
+    /// Whether nobody else asks an old answer again. From now on somebody does.
+    pub(crate) fn asks_again(&self, namespace: &str, key: Key<'_>) -> bool {
+        let mut state = self.state();
+        let now = Instant::now();
+        let here = state.namespaces.get_mut(namespace);
+        let held = here.and_then(|here| here.answers.get_mut(key));
+        held.filter(|held| now >= held.again)
+            .map(|held| held.again = now + AGAIN)
+            .is_some()
     }
 
     /// The answer, where it counts while nobody else can tell.
-    pub(crate) fn stale(&self, namespace: &str, key: &Key) -> Option<Answer> {
+    pub(crate) fn stale(&self, namespace: &str, key: Key<'_>) -> Option<Answer> {
         let state = self.state();
         let held = state.namespaces.get(namespace)?.answers.get(key)?;
         (held.asked.elapsed() < self.freshness.stale).then(|| held.answer.clone())
     }
 
     /// Holds an answer that was asked for at that time.
-    pub(crate) fn hold(&self, namespace: &str, key: Key, answer: &Answer, asked: Instant) {
+    pub(crate) fn hold(&self, namespace: &str, key: Key<'_>, answer: &Answer, asked: Instant) {
         let mut state = self.state();
         if state.count >= MOST {
             state.clear();
@@ -131,8 +205,9 @@ impl Permits {
             answer: answer.clone(),
             asked,
             until,
+            again: asked + self.freshness.again,
         };
-        if here.answers.insert(key, held).is_none() {
+        if here.answers.insert(key, held) {
             state.count += 1;
         }
     }
@@ -148,7 +223,7 @@ impl Permits {
         };
         let here = state.namespaces.entry(namespace.to_owned()).or_default();
         here.changed = Some(now);
-        let dropped = std::mem::take(&mut here.answers).len();
+        let dropped = std::mem::take(&mut here.answers).count();
         state.count -= dropped;
     }
 
@@ -167,10 +242,11 @@ impl Permits {
         let mut count = 0;
         state.namespaces.retain(|_, here| {
             here.answers
-                .retain(|_, held| held.asked.elapsed() < self.freshness.stale.max(self.freshness.yes));
-            count += here.answers.len();
+                .retain(|held| held.asked.elapsed() < self.freshness.stale.max(self.freshness.yes));
+            let held = here.answers.count();
+            count += held;
             let is_remembered = here.changed.is_some_and(|changed| changed.elapsed() < REMEMBERED);
-            !here.answers.is_empty() || is_remembered
+            held > 0 || is_remembered
         });
         state.count = count;
     }
@@ -192,7 +268,7 @@ impl Permits {
 impl State {
     fn clear(&mut self) {
         for here in self.namespaces.values_mut() {
-            here.answers = HashMap::new();
+            here.answers = Answers::default();
         }
         self.count = 0;
     }
@@ -203,13 +279,23 @@ mod tests {
     use super::*;
 
     const LONG: Freshness = Freshness {
+        again: Duration::from_mins(1),
         yes: Duration::from_mins(1),
         no: Duration::from_secs(30),
         stale: Duration::from_mins(10),
     };
 
-    fn key(account: &str) -> Key {
-        (account.to_owned(), Usable::CredentialSpec, "spec".to_owned())
+    fn key(user: &str) -> Key<'_> {
+        Key {
+            user,
+            what: Usable::CredentialSpec,
+            name: "spec",
+        }
+    }
+
+    fn fresh(permits: &Permits, namespace: &str, user: &str) -> Option<Answer> {
+        let known = permits.fresh(namespace, key(user))?;
+        Some(known.answer)
     }
 
     fn live(freshness: Freshness) -> Permits {
@@ -228,16 +314,16 @@ mod tests {
         hold(&permits, "one", "web", &Answer::Allowed);
         hold(&permits, "two", "web", &Answer::Allowed);
         permits.drop_of(Some("one"));
-        assert_eq!(permits.fresh("one", &key("web")), None);
+        assert_eq!(fresh(&permits, "one", "web"), None);
         assert_eq!(
-            permits.stale("one", &key("web")),
+            permits.stale("one", key("web")),
             None,
             "what was dropped is not even stale"
         );
-        assert_eq!(permits.fresh("two", &key("web")), Some(Answer::Allowed));
+        assert_eq!(fresh(&permits, "two", "web"), Some(Answer::Allowed));
         assert_eq!(permits.count(), 1);
         permits.drop_of(None);
-        assert_eq!((permits.fresh("two", &key("web")), permits.count()), (None, 0));
+        assert_eq!((fresh(&permits, "two", "web"), permits.count()), (None, 0));
     }
 
     #[test]
@@ -246,10 +332,14 @@ mod tests {
         let before = Instant::now();
         permits.drop_of(Some("one"));
         permits.hold("one", key("web"), &Answer::Allowed, before);
-        assert_eq!(permits.stale("one", &key("web")), None);
+        assert_eq!(permits.stale("one", key("web")), None);
         let after = Instant::now() + Duration::from_millis(1);
         permits.hold("one", key("web"), &Answer::Allowed, after);
-        let held = permits.state().namespaces["one"].answers[&key("web")].until;
+        let held = permits.state().namespaces["one"]
+            .answers
+            .get(key("web"))
+            .unwrap()
+            .until;
         assert!(
             held <= after + SETTLING,
             "it does not outlive the moment of doubt"
@@ -265,16 +355,41 @@ mod tests {
         let permits = live(short);
         hold(&permits, "one", "web", &Answer::Allowed);
         hold(&permits, "one", "db", &Answer::Refused(String::new()));
-        assert_eq!(permits.fresh("one", &key("web")), Some(Answer::Allowed));
-        assert_eq!(permits.fresh("one", &key("db")), None);
+        assert_eq!(fresh(&permits, "one", "web"), Some(Answer::Allowed));
+        assert_eq!(fresh(&permits, "one", "db"), None);
         permits.set_live(false);
-        assert_eq!(permits.fresh("one", &key("web")), None);
-        assert_eq!(permits.stale("one", &key("web")), Some(Answer::Allowed));
+        assert_eq!(fresh(&permits, "one", "web"), None);
+        assert_eq!(permits.stale("one", key("web")), Some(Answer::Allowed));
+    }
+
+    #[test]
+    fn an_old_yes_is_asked_again_by_one_and_counts_meanwhile() {
+        let permits = live(Freshness {
+            again: Duration::ZERO,
+            ..LONG
+        });
+        hold(&permits, "one", "web", &Answer::Allowed);
+        hold(&permits, "one", "db", &Answer::Refused(String::new()));
+        let known = permits.fresh("one", key("web")).unwrap();
+        assert!(known.is_old && known.answer == Answer::Allowed);
+        assert!(permits.asks_again("one", key("web")));
+        assert!(!permits.fresh("one", key("web")).unwrap().is_old);
+        assert!(!permits.asks_again("one", key("web")), "somebody does already");
+        assert!(
+            !permits.fresh("one", key("db")).unwrap().is_old,
+            "a no does not count for long anyway"
+        );
+        permits.drop_of(Some("one"));
+        assert!(
+            !permits.asks_again("one", key("web")),
+            "what was dropped is asked for as new"
+        );
     }
 
     #[test]
     fn nothing_grows_without_bound() {
         let permits = live(Freshness {
+            again: Duration::ZERO,
             yes: Duration::ZERO,
             no: Duration::ZERO,
             stale: Duration::ZERO,

@@ -20,6 +20,8 @@ pub(crate) use own::check_signer;
 
 /// The port where none is said, or none that is a number.
 const PORT: u16 = 443;
+/// How many times as long as it is not asked again a yes counts.
+const COUNTS: u32 = 6;
 
 /// What the server is told.
 #[derive(Debug, Args)]
@@ -78,8 +80,8 @@ pub(crate) struct Webhook {
     /// For how long credential specs and answers count while the API server is away, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     max_stale: u64,
-    /// For how long a service account that may use a credential spec is not asked about again, in seconds. Changes of roles and
-    /// bindings count at once
+    /// For how long a service account that may use a credential spec is not asked about again, in seconds. Then it is asked again
+    /// while the answer still counts, for five times as long at most. Changes of roles and bindings count at once
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     access_cache: u64,
     /// For how long connections are still taken after the request to end, in seconds
@@ -179,7 +181,8 @@ impl Webhook {
             runtime_classes: self.runtime_class,
             host_accounts: self.host_accounts.into(),
             freshness: Freshness {
-                yes: Duration::from_secs(self.access_cache),
+                again: Duration::from_secs(self.access_cache),
+                yes: Duration::from_secs(self.access_cache).saturating_mul(COUNTS),
                 stale: Duration::from_secs(self.max_stale),
                 ..Freshness::default()
             },

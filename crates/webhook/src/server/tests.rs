@@ -27,6 +27,10 @@ struct Bed {
 
 impl Bed {
     async fn start(slowness: Duration) -> Self {
+        Self::start_with(slowness, Freshness::default()).await
+    }
+
+    async fn start_with(slowness: Duration, freshness: Freshness) -> Self {
         let (fake, target) = Fake::start(slowness).await;
         fake.put("webapp1", &json!({"B": "<x>", "A": 1}));
         fake.users.lock().unwrap().push("web".to_owned());
@@ -44,7 +48,7 @@ impl Bed {
             random_hostname: false,
             runtime_classes: Vec::new(),
             host_accounts: Mode::Off,
-            freshness: Freshness::default(),
+            freshness,
             drain: Drain {
                 delay: Duration::ZERO,
                 ..Drain::default()
@@ -189,6 +193,28 @@ async fn many_who_ask_the_same_are_answered_by_one_question() {
         json!({"type": "ADDED", "object": {"metadata": {"namespace": "shop", "resourceVersion": "3"}}});
     bed.fake.tell("rolebindings", &event);
     bed.until("a new binding counts", async || bed.is_allowed("db").await)
+        .await;
+}
+
+#[tokio::test]
+async fn an_old_yes_is_asked_again_while_it_counts() {
+    let freshness = Freshness {
+        again: Duration::ZERO,
+        // Not for as long as the test waits.
+        no: Duration::from_mins(10),
+        yes: Duration::from_mins(10),
+        ..Freshness::default()
+    };
+    let bed = Bed::start_with(Duration::ZERO, freshness).await;
+    assert!(bed.is_allowed("web").await);
+    assert_eq!(bed.fake.reviews.load(Ordering::SeqCst), 1);
+    // No role and no binding has changed, so that nobody tells of it.
+    bed.fake.users.lock().unwrap().clear();
+    assert!(
+        bed.is_allowed("web").await,
+        "what is known counts until it is asked again"
+    );
+    bed.until("the new answer counts", async || !bed.is_allowed("web").await)
         .await;
 }
 
