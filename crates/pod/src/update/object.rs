@@ -14,7 +14,7 @@ use crate::render::{go_json, go_quote};
 use crate::report::{Report, Shown, int, is_true, place, some_text, text};
 use crate::rules::metadata;
 use crate::rules::object::secret::Contents;
-use crate::rules::object::{Known, runtime_class};
+use crate::rules::object::{Known, runtime_class, service};
 
 /// All that is asked of an object of the kind that is changed, in the API server's order.
 pub(super) fn check<'n>(report: &mut Report<'_>, known: Known, change: Change<'n, 'n>) {
@@ -74,6 +74,11 @@ pub(super) fn check<'n>(report: &mut Report<'_>, known: Known, change: Change<'n
             metadata::check_changed(report, object, demands, None);
             known.check(report, Some(change.old), object);
             change.check_claim(report);
+        }
+        // Its metadata is not asked as that of a new one any more.
+        Known::Service if report.at_least(34) => {
+            metadata::check_changed(report, object, demands, None);
+            service::check(report, object);
         }
         Known::CredentialSpec | Known::ServiceAccount | Known::Service => {
             metadata::check_changed(report, object, demands, None);

@@ -65,7 +65,7 @@ pub(crate) fn warn(report: &mut Report<'_>, object: Node<'_>) {
     }
 }
 
-pub(super) fn check(report: &mut Report<'_>, object: Node<'_>) {
+pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>) {
     let spec = object.child("spec");
     let path = Path::root("spec");
     let kind = text(spec, "type");
