@@ -148,8 +148,11 @@ impl<'o> Reader<'o> {
         self.of_template |= structure.name == "JobTemplateSpec";
         let mut map = Map::new();
         for field in &structure.fields {
-            let Some(given) = node.field(field.name).filter(|_| self.keeps(structure, field)) else {
-                continue;
+            let given = match node.field(field.name) {
+                Some(given) if self.keeps(structure, field) => given,
+                // A struct that is no pointer is there, and filled in.
+                None if self.is_held(field) => node.child(field.name),
+                _ => continue,
             };
             let old = old.and_then(|old| old.field(field.name));
             let value = self.value(&field.of, old, given);
@@ -182,6 +185,12 @@ impl<'o> Reader<'o> {
             fill_in(structure.name, &mut map);
         }
         Value::Object(map)
+    }
+
+    /// Whether it is a struct, and not behind a pointer.
+    fn is_held(self, field: &Field) -> bool {
+        !field.pointer
+            && matches!(field.of, Type::Named(id) if matches!(self.types.definition(id), Definition::Struct(_)))
     }
 
     fn keeps(self, structure: &Struct, field: &Field) -> bool {
