@@ -212,7 +212,9 @@ impl Change<'_, '_> {
         if report.at_least(28) && report.feature("JobBackoffLimitPerIndex", 33) {
             self.fix_int(report, path, "backoffLimitPerIndex");
         }
-        if report.at_least(30) && report.feature("JobManagedBy", 35) {
+        // Without the gate there is none of old, and nothing drops it from what is changed.
+        let is_put = self.new.field("managedBy").is_some();
+        if report.at_least(30) && (is_put || report.feature("JobManagedBy", 35)) {
             self.fix_some_text(report, &path.child("managedBy"), "managedBy", None);
         }
         if report.at_least(30) && report.feature("JobSuccessPolicy", 33) {

@@ -200,8 +200,8 @@ pub(super) fn lifecycle<'a>(pass: &Pass<'a>, container: Node<'a>) -> Option<Node
     let hooks = ["postStart", "preStop"].map(|key| lifecycle.field(key));
     let is_dropped = |hook: Node<'_>| drops_sleep && sleeps_only(hook);
     let kept = hooks.into_iter().flatten().any(|hook| !is_dropped(hook));
-    let dropped = hooks.into_iter().flatten().any(is_dropped) || (signal && drops_signal);
-    (kept || !dropped || (signal && !drops_signal)).then_some(lifecycle)
+    // What drops hooks that sleep takes every lifecycle that has no other; what drops signals, one that had nothing else.
+    (kept || !(drops_sleep || signal && drops_signal)).then_some(lifecycle)
 }
 
 fn sleeps_only(hook: Node<'_>) -> bool {

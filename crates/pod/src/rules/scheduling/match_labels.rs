@@ -160,5 +160,5 @@ pub(super) fn check_unmerged(pass: &mut Pass<'_>, node: Node<'_>, path: &Path<'_
 fn selects_by(selector: Node<'_>, key: &str) -> bool {
     selector.child("matchLabels").get(key).is_some()
         || items(selector, "matchExpressions")
-            .any(|requirement| requirement.child("key").as_str() == Some(key))
+            .any(|requirement| requirement.child("key").as_str().unwrap_or_default() == key)
 }

@@ -232,6 +232,16 @@ pub(super) fn is_kept(pass: &Pass<'_>, (gate, always): (&str, u16)) -> bool {
             && crate::gates::find(gate, pass.options.kubernetes_version).is_some()
 }
 
+/// Who manages a Job. Without the gate it is dropped when the Job is created, and not when it is changed.
+fn manager<'a>(pass: &Pass<'_>, spec: Node<'a>) -> Option<Node<'a>> {
+    const KEY: &str = "managedBy";
+    let is_new = |old: Node<'_>| some_text(old, KEY) != some_text(spec, KEY);
+    let version = pass.options.kubernetes_version;
+    let is_put =
+        crate::gates::find(MANAGER.0, version).is_some() && pass.old_workload_spec().is_some_and(is_new);
+    gated(pass, spec, KEY, MANAGER).or_else(|| spec.field(KEY).filter(|_| is_put))
+}
+
 /// The gates of what a Job has of late, and since when they cannot be turned off.
 pub(super) const FAILURE_POLICY: (&str, u16) = ("JobPodFailurePolicy", 31);
 pub(super) const PER_INDEX: (&str, u16) = ("JobBackoffLimitPerIndex", 33);
@@ -263,7 +273,7 @@ pub(super) fn check_spec(pass: &mut Pass<'_>, spec: Node<'_>, path: &Path<'_>) {
             pass.required(&COMPLETION_MODE, &field, detail, node.span());
         }
     }
-    if let Some(node) = gated(pass, spec, "managedBy", MANAGER) {
+    if let Some(node) = manager(pass, spec) {
         check_manager(pass, node, &path.child("managedBy"));
     }
     check_mode(pass, spec, path, (per_index, most_failed));
