@@ -197,13 +197,13 @@ pub(crate) fn seccomp_field<'a>(pass: &Pass<'a>, container: Option<&str>) -> Opt
     (known || file.is_some_and(|file| !file.is_empty())).then_some(annotation)
 }
 
-/// The profile of the first container of that name that has one: up to 1.26 the API server holds the others to it, and
+/// The profile of the first container of that name that has one: up to 1.24 the API server holds the others to it, and
 /// copies it into those behind it that have none. With it whether it stands before the container.
 pub(crate) fn seccomp_of_namesake<'a>(
     pass: &Pass<'a>,
     container: &ContainerRef<'a>,
 ) -> Option<(Node<'a>, bool)> {
-    if pass.at_least(27) || !pass.is_pod() {
+    if pass.at_least(25) || !pass.is_pod() {
         return None;
     }
     let template = pass.template;

@@ -40,6 +40,7 @@ const GATED: &[(&str, &str, &str)] = &[
         "supplementalGroupsPolicy",
         "SupplementalGroupsPolicy",
     ),
+    ("PodSpec", "hostUsers", "UserNamespacesStatelessPodsSupport"),
     ("PodSpec", "hostUsers", "UserNamespacesSupport"),
     ("PodSpec", "hostnameOverride", "HostnameOverride"),
     ("PodSpec", "os", "IdentifyPodOS"),
@@ -194,15 +195,14 @@ impl<'o> Reader<'o> {
     }
 
     fn keeps(self, structure: &Struct, field: &Field) -> bool {
-        let gate = GATED
+        let version = self.options.kubernetes_version;
+        GATED
             .iter()
-            .find(|(of, name, _)| *of == structure.name && *name == field.name)
+            .filter(|(of, name, _)| *of == structure.name && *name == field.name)
             // What a Job's own strategy drops stays in a CronJob.
-            .filter(|(of, name, _)| !self.of_template || *of != "JobSpec" || *name == "scheduling");
-        gate.is_none_or(|(_, _, gate)| {
-            let version = self.options.kubernetes_version;
-            crate::gates::find(gate, version).is_none() || self.options.enabled(gate)
-        })
+            .filter(|(of, name, _)| !self.of_template || *of != "JobSpec" || *name == "scheduling")
+            // A gate that the version does not know is one of before or of later.
+            .all(|(_, _, gate)| crate::gates::find(gate, version).is_none() || self.options.enabled(gate))
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
     let twice = match kind {
         WorkloadKind::DaemonSet | WorkloadKind::ReplicaSet => !pass.at_least(34),
         WorkloadKind::ReplicationController => !pass.at_least(35),
-        WorkloadKind::StatefulSet => !pass.at_least(25),
+        WorkloadKind::StatefulSet => !pass.at_least(27),
         WorkloadKind::Job => !pass.at_least(37),
         _ => false,
     };

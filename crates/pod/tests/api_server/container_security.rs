@@ -123,7 +123,7 @@ fn profiles_have_a_type_and_a_name_where_they_are_the_nodes() {
 }
 
 #[test]
-fn a_container_has_the_seccomp_profile_of_its_namesake_before_1_27() {
+fn a_container_has_the_seccomp_profile_of_its_namesake_before_1_25() {
     let fields = |minor| {
         let profile = "securityContext: {seccompProfile: {type: Localhost, localhostProfile: ../x}}";
         let pod = format!(
@@ -142,6 +142,6 @@ fn a_container_has_the_seccomp_profile_of_its_namesake_before_1_27() {
              contain '..'"
         )
     };
-    assert_eq!(fields(26), [text(1), text(2), text(3)]);
-    assert_eq!(fields(27), [text(1)]);
+    assert_eq!(fields(24), [text(1), text(2), text(3)]);
+    assert_eq!(fields(25), [text(1)]);
 }

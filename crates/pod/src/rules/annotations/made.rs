@@ -15,9 +15,9 @@ use crate::rules::os;
 use crate::rules::volumes::check_descending;
 use crate::validate::Pass;
 
-/// Up to 1.26 the API server made annotations of the fields of a Pod that is made, and looked at those too.
+/// Up to 1.24 the API server made annotations of the fields of a Pod that is made, and looked at those too.
 pub(super) fn check_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path: &Path<'_>) {
-    if pass.at_least(27) || !pass.is_pod() || pass.old.is_some() {
+    if pass.at_least(25) || !pass.is_pod() || pass.old.is_some() {
         return;
     }
     let template = pass.template;
@@ -49,12 +49,12 @@ pub(super) fn check_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>
 }
 
 /// The keys of the annotations that the API server makes of a Pod's fields are looked at as those that are given: of seccomp
-/// profiles up to 1.26, of `AppArmor` profiles from 1.30 to 1.33 (`applyAppArmorVersionSkew`).
+/// profiles up to 1.24, of `AppArmor` profiles from 1.30 to 1.33 (`applyAppArmorVersionSkew`).
 pub(crate) fn check_keys(pass: &mut Pass<'_>) {
     if !pass.is_pod() {
         return;
     }
-    if !pass.at_least(27) {
+    if !pass.at_least(25) {
         check_keys_of(pass, SECCOMP_CONTAINER, &SECCOMP_ANNOTATION, |container| {
             container.security_context()?.field("seccompProfile")
         });
