@@ -48,6 +48,7 @@ const GATED: &[(&str, &str, &str)] = &[
     ("PodSpec", "resources", "PodLevelResources"),
     ("PodSpec", "schedulingGates", "PodSchedulingReadiness"),
     ("PodSpec", "schedulingGroup", "GenericWorkload"),
+    ("PodSpec", "workloadRef", "GenericWorkload"),
     (
         "Probe",
         "terminationGracePeriodSeconds",
@@ -84,6 +85,7 @@ const GATED: &[(&str, &str, &str)] = &[
         "nodeTaintsPolicy",
         "NodeInclusionPolicyInPodTopologySpread",
     ),
+    ("ResourceRequirements", "claims", "DynamicResourceAllocation"),
     ("VolumeMount", "recursiveReadOnly", "RecursiveReadOnlyMounts"),
 ];
 
