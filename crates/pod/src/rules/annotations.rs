@@ -91,6 +91,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     for entry in app_armor.into_iter().flat_map(Node::entries) {
         check_app_armor(pass, &entry.key.key_text(), entry.value, &path);
     }
+    made::check_left(pass, &path);
 }
 
 fn check_given(pass: &mut Pass<'_>, annotations: Node<'_>, path: &Path<'_>) {

@@ -23,7 +23,7 @@ rules! { ApiServer:
 }
 
 const LINUX: &str = "linux";
-const WINDOWS: &str = "windows";
+pub(crate) const WINDOWS: &str = "windows";
 
 /// Fields of a Windows pod that only Linux knows, in the API server's order up to 1.36, each with the version that refuses
 /// it first. Those of the host stood in the security context then.

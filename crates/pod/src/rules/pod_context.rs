@@ -77,7 +77,13 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
         );
     }
     if knows_se_linux_policy(pass) {
-        let policies: &[&str] = if pass.enabled("SELinuxMount") {
+        // Where one of old has any, the feature may have been there.
+        let was_set = |old: Node<'_>| {
+            !old.child("securityContext")
+                .child("seLinuxChangePolicy")
+                .is_null()
+        };
+        let policies: &[&str] = if pass.enabled("SELinuxMount") || pass.old_spec().is_some_and(was_set) {
             &["MountOption", "Recursive"]
         } else {
             &["Recursive"]

@@ -124,6 +124,8 @@ impl<'o> Reader<'o> {
         match of {
             // A list takes the place of the other as a whole.
             Type::List(of) => node.items().map(|item| self.value(of, None, item)).collect(),
+            // In a list or a map it is the empty one.
+            Type::String if node.is_null() => "".into(),
             Type::Map(of) => {
                 let entries = node.entries().map(|entry| {
                     let key = entry.key.key_text().into_owned();

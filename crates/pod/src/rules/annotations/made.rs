@@ -8,7 +8,7 @@ use super::{
 use crate::container::{ContainerRef, containers};
 use crate::names;
 use crate::path::Path;
-use crate::report::{some_text, text};
+use crate::report::{Shown, items, some_text, text};
 use crate::rule::Rule;
 use crate::rules::container::security_context;
 use crate::rules::os;
@@ -65,6 +65,44 @@ pub(crate) fn check_keys(pass: &mut Pass<'_>) {
             let own = container.security_context();
             own.and_then(|own| own.field("appArmorProfile")).or(of_pod)
         });
+    }
+}
+
+/// Those that were made of the `AppArmor` profiles of the Pod that is changed are still there, and of containers that it is to
+/// have.
+pub(super) fn check_left(pass: &mut Pass<'_>, path: &Path<'_>) {
+    const KEY: &str = "appArmorProfile";
+    let Some(old) = pass.old_spec().filter(|_| pass.is_pod()) else {
+        return;
+    };
+    if !security_context::knows_app_armor(pass)
+        || pass.at_least(34)
+        || text(old.child("os"), "name") == os::WINDOWS
+    {
+        return;
+    }
+    let of_pod = old.child("securityContext").field(KEY);
+    let template = pass.template;
+    let is_kept = |name: &str| containers(&template).any(|other| other.name.unwrap_or_default() == name);
+    let lists = ["initContainers", "containers"];
+    let mut left: Vec<&str> = lists
+        .into_iter()
+        .flat_map(|list| items(old, list))
+        .filter(|container| {
+            let own = container.child("securityContext").field(KEY);
+            own.or(of_pod).is_some_and(becomes_annotation)
+        })
+        .map(|container| text(container, "name"))
+        .filter(|name| !is_kept(name))
+        .collect();
+    left.sort_unstable();
+    left.dedup();
+    let span = pass.spec.span();
+    for name in left {
+        let key = format!("{APP_ARMOR}{name}");
+        let field = path.key(&key);
+        let detail = "container not found";
+        pass.invalid(&APP_ARMOR_ANNOTATION, &field, Shown::Str(name), detail, span);
     }
 }
 
