@@ -1,6 +1,6 @@
 //! The answer to a review: decided by what is known, once what is not known has been asked.
 //!
-//! [`decide`] asks nobody and cannot wait. So it is let run with what is known; what it wanted to know beyond that is
+//! [`decide`] cannot wait. So it is let run with what is known; what it wanted to know beyond that is
 //! asked, all of it at once, and it runs again. Mostly it runs once.
 
 use std::cell::RefCell;

@@ -1,7 +1,8 @@
 //! What is known of the cluster, and what has to be asked.
 //!
 //! A review is decided by what is known now. What is not known is a [`Question`]: a credential spec or a namespace that the
-//! store does not hold, because it is new or because there is none, and an access review that was not asked lately.
+//! store does not hold, because it is new or because there is none, and an access review that was not asked lately. One that was
+//! asked a while ago counts, and is asked again beside the decision.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +29,7 @@ use crate::watch::{Extent, Subject, follow};
 /// The largest object that is read.
 const LONGEST_OBJECT: usize = 4 << 20;
 /// How many old answers are asked again at once. Others wait for their next use.
-const AGAIN: usize = 16;
+const MOST_AGAIN: usize = 16;
 /// How often what no longer counts is forgotten.
 const SWEEP: Duration = Duration::from_secs(30);
 
@@ -68,6 +69,10 @@ pub(crate) enum Reply {
     Use(May),
 }
 
+/// Who would use what: namespace, user, kind and name, and the last change before it was asked, since whoever asks after a change
+/// takes no answer from before it.
+type Use = (String, String, Usable, String, (u64, u64));
+
 /// A cluster.
 pub(crate) struct Cluster {
     api: Arc<Api>,
@@ -79,7 +84,7 @@ pub(crate) struct Cluster {
     metrics: Arc<Metrics>,
     specs: Flights<String, Contents>,
     labels: Flights<String, HowStrict>,
-    uses: Flights<(String, String, Usable, String), May>,
+    uses: Flights<Use, May>,
     again: Arc<Semaphore>,
 }
 
@@ -100,7 +105,7 @@ impl Cluster {
             specs: Flights::default(),
             labels: Flights::default(),
             uses: Flights::default(),
-            again: Arc::new(Semaphore::new(AGAIN)),
+            again: Arc::new(Semaphore::new(MOST_AGAIN)),
         }
     }
 
@@ -186,7 +191,8 @@ impl Cluster {
                 Reply::Namespace(self.labels.ask(name, self.ask_namespace(name)).await)
             }
             Question::Use(user, namespace, what, name) => {
-                let key = (namespace.clone(), user.name.clone(), *what, name.clone());
+                let change = self.permits.last_change(namespace);
+                let key = (namespace.clone(), user.name.clone(), *what, name.clone(), change);
                 let asking = self.ask_use(user, namespace, *what, name);
                 Reply::Use(self.uses.ask(&key, asking).await)
             }

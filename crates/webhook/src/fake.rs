@@ -70,6 +70,11 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
+    /// How many watches are open.
+    pub(crate) fn watches(&self) -> usize {
+        self.events.receiver_count()
+    }
+
     /// One that serves over plain HTTP on this machine, and how it is reached.
     pub(crate) async fn start(slowness: Duration) -> (Arc<Self>, Target) {
         let fake = Arc::new(Self {

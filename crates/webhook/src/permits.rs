@@ -17,8 +17,8 @@ use porthole_admission::decide::{Answer, Usable};
 const MOST: usize = 50_000;
 /// For how long the authoriser may not have heard of a change that was heard of here.
 const SETTLING: Duration = Duration::from_secs(1);
-/// For how long a yes is not asked again after it was.
-const AGAIN: Duration = Duration::from_secs(1);
+/// For how long an old yes that is being asked again is left alone: longer than a question takes.
+const ASKED: Duration = Duration::from_secs(10);
 /// For how long a change is remembered: longer than any review is under way.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
@@ -111,6 +111,8 @@ impl Answers {
 #[derive(Debug, Default)]
 struct Namespace {
     changed: Option<Instant>,
+    /// How many changes there were.
+    changes: u64,
     answers: Answers,
 }
 
@@ -119,6 +121,8 @@ struct State {
     namespaces: HashMap<String, Namespace>,
     /// When something changed that counts in every namespace.
     changed: Option<Instant>,
+    /// How many of them there were.
+    changes: u64,
     count: usize,
 }
 
@@ -168,7 +172,7 @@ impl Permits {
         let here = state.namespaces.get_mut(namespace);
         let held = here.and_then(|here| here.answers.get_mut(key));
         held.filter(|held| now >= held.again)
-            .map(|held| held.again = now + AGAIN)
+            .map(|held| held.again = now + ASKED)
             .is_some()
     }
 
@@ -219,12 +223,22 @@ impl Permits {
         let Some(namespace) = namespace else {
             state.clear();
             state.changed = Some(now);
+            state.changes += 1;
             return;
         };
         let here = state.namespaces.entry(namespace.to_owned()).or_default();
         here.changed = Some(now);
+        here.changes += 1;
         let dropped = std::mem::take(&mut here.answers).count();
         state.count -= dropped;
+    }
+
+    /// The number of the last change that counts in a namespace: what was asked before it tells nothing of what is so since. It
+    /// may begin anew once nobody asks any more what was asked then.
+    pub(crate) fn last_change(&self, namespace: &str) -> (u64, u64) {
+        let state = self.state();
+        let here = state.namespaces.get(namespace);
+        (state.changes, here.map_or(0, |here| here.changes))
     }
 
     /// One of the watches tells of changes from now on, or no longer does.
@@ -313,7 +327,10 @@ mod tests {
         let permits = live(LONG);
         hold(&permits, "one", "web", &Answer::Allowed);
         hold(&permits, "two", "web", &Answer::Allowed);
+        let (one, two) = (permits.last_change("one"), permits.last_change("two"));
         permits.drop_of(Some("one"));
+        assert_ne!(permits.last_change("one"), one);
+        assert_eq!(permits.last_change("two"), two);
         assert_eq!(fresh(&permits, "one", "web"), None);
         assert_eq!(
             permits.stale("one", key("web")),
@@ -323,6 +340,7 @@ mod tests {
         assert_eq!(fresh(&permits, "two", "web"), Some(Answer::Allowed));
         assert_eq!(permits.count(), 1);
         permits.drop_of(None);
+        assert_ne!(permits.last_change("two"), two, "it may be of every namespace");
         assert_eq!((fresh(&permits, "two", "web"), permits.count()), (None, 0));
     }
 

@@ -14,7 +14,7 @@ impl ApiServer {
     /// there.
     ///
     /// # Errors
-    /// They are refused.
+    /// They are refused for minutes.
     pub fn fill(&self, manifests: &str, arguments: &[&str]) -> Result<()> {
         let file = self.directory().join("fill.yaml");
         std::fs::write(&file, manifests).doing(format!("write `{}`", file.display()))?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -43,16 +44,37 @@ pub(super) struct Live {
     pub(super) bed: Bed,
     services: Services,
     old: Webhook,
+    /// Whether it was asked to end.
+    is_ending: AtomicBool,
     /// The servers of the new installation, once there are some.
     new: Mutex<Vec<Webhook>>,
+    /// The certificate of the authority of the cluster's signers, where it has some.
+    signers: Option<PathBuf>,
     _directory: tempfile::TempDir,
 }
 
 impl Live {
     pub(super) fn new() -> Self {
+        Self::with(false)
+    }
+
+    /// The same, with the cluster's own signers.
+    pub(super) fn with_signers() -> Self {
+        Self::with(true)
+    }
+
+    fn with(signers: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let services = Services::new(directory.path()).unwrap();
-        let bed = Bed::of(NEWEST, &Settings::of(NEWEST).argument(services.argument()));
+        let mut bed = Bed::of(NEWEST, &Settings::of(NEWEST).argument(services.argument()));
+        let signers = signers.then(|| {
+            let issuer = authority();
+            let [certificate, key] = ["signers.crt", "signers.key"].map(|name| directory.path().join(name));
+            fs::write(&certificate, issuer.pem()).unwrap();
+            fs::write(&key, issuer.key().serialize_pem()).unwrap();
+            bed.server.start_signers(&certificate, &key, "24h").unwrap();
+            certificate
+        });
         let (authority, certificates) = certificates(directory.path());
         let bundle = STANDARD.encode(&authority);
         let old = OLD.replace(
@@ -66,7 +88,9 @@ impl Live {
             bed,
             services,
             old,
+            is_ending: AtomicBool::new(false),
             new: Mutex::default(),
+            signers,
             _directory: directory,
         };
         live.lead("/api/v1/namespaces/gmsa/services/old", &[&live.old]);
@@ -112,8 +136,8 @@ impl Live {
     }
 
     fn control(&self) {
-        if !self.bed.has(OLD_DEPLOYMENT) {
-            // A second time it is as good as the first.
+        // A second request would end it at once.
+        if !self.bed.has(OLD_DEPLOYMENT) && !self.is_ending.swap(true, Ordering::SeqCst) {
             self.old.terminate().unwrap();
         }
         let Some(deployment) = self.bed.get(DEPLOYMENT) else {
@@ -163,11 +187,15 @@ impl Live {
                 || argument.starts_with("--log-format=")
                 || *argument == "--own-certificates"
         };
-        let arguments: Vec<&str> = arguments[1..]
+        let mut arguments: Vec<&str> = arguments[1..]
             .iter()
             .copied()
             .filter(|argument| !is_chosen(argument))
             .collect();
+        if let Some(signers) = &self.signers {
+            // A pod finds it where its service account's token is.
+            arguments.extend(["--authority-file", signers.to_str().unwrap()]);
+        }
         let token = token["status"]["token"].as_str().unwrap();
         Webhook::start_own(&self.bed.server, token, &arguments).unwrap()
     }
@@ -180,12 +208,15 @@ impl Live {
     }
 }
 
-/// An authority, and certificates of it for the old Service and for this machine.
-fn certificates(directory: &Path) -> (String, Certificates) {
+fn authority() -> rcgen::CertifiedIssuer<'static, rcgen::KeyPair> {
     let mut parameters = rcgen::CertificateParams::default();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let issuer = rcgen::CertifiedIssuer::self_signed(parameters, key).unwrap();
+    rcgen::CertifiedIssuer::self_signed(parameters, rcgen::KeyPair::generate().unwrap()).unwrap()
+}
+
+/// An authority, and certificates of it for the old Service and for this machine.
+fn certificates(directory: &Path) -> (String, Certificates) {
+    let issuer = authority();
     let names = ["127.0.0.1", "old.gmsa.svc"].map(str::to_owned);
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(names)

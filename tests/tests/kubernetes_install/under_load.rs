@@ -15,7 +15,22 @@ const LIMIT: Duration = Duration::from_mins(4);
 #[test]
 #[ignore = "needs kube-apiserver 1.37"]
 fn no_pod_is_refused_or_unchecked_while_the_new_servers_take_over() {
-    let live = Live::new();
+    take_over(&Live::new(), &[]);
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37 and kube-controller-manager"]
+fn nor_while_those_do_whose_certificates_a_signer_of_the_cluster_signs() {
+    let live = Live::with_signers();
+    take_over(&live, &["--certificates=csr", "--approve"]);
+    assert!(
+        live.said().contains("a new certificate is in the Secret"),
+        "{}",
+        live.said()
+    );
+}
+
+fn take_over(live: &Live, arguments: &[&str]) {
     wait::until("the old webhook to be called", SEEN, || {
         Ok((live.create("nobody").0 == 403 && live.create("web").0 == 201).then_some(()))
     })
@@ -45,7 +60,7 @@ fn no_pod_is_refused_or_unchecked_while_the_new_servers_take_over() {
                 assert_eq!(code, 403, "{said}\n{}", live.said());
             });
         });
-        let said = live.install(&["--take-over", "--timeout=2m"]);
+        let said = live.install(&[&["--take-over", "--timeout=2m"], arguments].concat());
         let before = pods.load(Ordering::SeqCst);
         let goes_on = wait::until("the load to go on", SEEN, || {
             Ok((pods.load(Ordering::SeqCst) > before + 50).then_some(()))
@@ -63,6 +78,9 @@ fn no_pod_is_refused_or_unchecked_while_the_new_servers_take_over() {
     );
     assert!(out.contains("service/old removed\n"), "{out}");
     assert!(pods.load(Ordering::SeqCst) > 100);
-    // The old server ended, and the new ones judge.
-    assert!(live.said().contains("\"message\":\"ended\""), "{}", live.said());
+    // The old server ends, and the new ones judge.
+    wait::until("the old server to end", SEEN, || {
+        Ok(live.said().contains("\"message\":\"ended\"").then_some(()))
+    })
+    .unwrap_or_else(|failure| panic!("{failure}\n{}", live.said()));
 }

@@ -22,6 +22,8 @@ pub(crate) use own::check_signer;
 const PORT: u16 = 443;
 /// How many times as long as it is not asked again a yes counts.
 const COUNTS: u32 = 6;
+/// The longest that it may not be asked again: a day, in seconds.
+const LONGEST_CACHE: u64 = 24 * 3600;
 
 /// What the server is told.
 #[derive(Debug, Args)]
@@ -80,9 +82,9 @@ pub(crate) struct Webhook {
     /// For how long credential specs and answers count while the API server is away, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     max_stale: u64,
-    /// For how long a service account that may use a credential spec is not asked about again, in seconds. Then it is asked again
-    /// while the answer still counts, for five times as long at most. Changes of roles and bindings count at once
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    /// For how long a service account that may use a credential spec is not asked about again, in seconds. With its next use it is
+    /// asked again beside the answer, which counts for six times as long at most. Changes of roles and bindings count at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=LONGEST_CACHE))]
     access_cache: u64,
     /// For how long connections are still taken after the request to end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]

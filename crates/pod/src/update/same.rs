@@ -54,6 +54,7 @@ const GATED: &[(&str, &str, &str)] = &[
         "terminationGracePeriodSeconds",
         "ProbeTerminationGracePeriod",
     ),
+    ("ResourceRequirements", "claims", "DynamicResourceAllocation"),
     (
         "RollingUpdateStatefulSetStrategy",
         "maxUnavailable",
@@ -85,7 +86,6 @@ const GATED: &[(&str, &str, &str)] = &[
         "nodeTaintsPolicy",
         "NodeInclusionPolicyInPodTopologySpread",
     ),
-    ("ResourceRequirements", "claims", "DynamicResourceAllocation"),
     ("VolumeMount", "recursiveReadOnly", "RecursiveReadOnlyMounts"),
 ];
 
@@ -203,7 +203,7 @@ impl<'o> Reader<'o> {
         GATED
             .iter()
             .filter(|(of, name, _)| *of == structure.name && *name == field.name)
-            // What a Job's own strategy drops stays in a CronJob.
+            // What a Job's own strategy drops stays in a CronJob, whose strategy drops this one alone.
             .filter(|(of, name, _)| !self.of_template || *of != "JobSpec" || *name == "scheduling")
             // A gate that the version does not know is one of before or of later.
             .all(|(_, _, gate)| crate::gates::find(gate, version).is_none() || self.options.enabled(gate))

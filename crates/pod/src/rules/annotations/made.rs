@@ -8,7 +8,7 @@ use super::{
 use crate::container::{ContainerRef, containers};
 use crate::names;
 use crate::path::Path;
-use crate::report::{Shown, items, some_text, text};
+use crate::report::{Shown, is_removed, items, some_text, text};
 use crate::rule::Rule;
 use crate::rules::container::security_context;
 use crate::rules::os;
@@ -81,6 +81,22 @@ pub(super) fn check_left(pass: &mut Pass<'_>, path: &Path<'_>) {
     {
         return;
     }
+    let object = pass.template.object;
+    let (before, after) = match pass.old {
+        Some(old) => (old.child("metadata"), object.child("metadata")),
+        None => return,
+    };
+    // What is taken away as a whole goes with what was made in it.
+    if is_removed(before, after, "annotations")
+        || pass.old.is_some_and(|old| is_removed(old, object, "metadata"))
+    {
+        return;
+    }
+    let is_named = |key: &str| {
+        [before, after]
+            .iter()
+            .any(|metadata| metadata.child("annotations").get(key).is_some())
+    };
     let of_pod = old.child("securityContext").field(KEY);
     let template = pass.template;
     let is_kept = |name: &str| containers(&template).any(|other| other.name.unwrap_or_default() == name);
@@ -93,7 +109,7 @@ pub(super) fn check_left(pass: &mut Pass<'_>, path: &Path<'_>) {
             own.or(of_pod).is_some_and(becomes_annotation)
         })
         .map(|container| text(container, "name"))
-        .filter(|name| !is_kept(name))
+        .filter(|name| !is_kept(name) && !is_named(&format!("{APP_ARMOR}{name}")))
         .collect();
     left.sort_unstable();
     left.dedup();

@@ -26,6 +26,9 @@ unsafe extern "C" fn unmap(object: *mut libc::dl_phdr_info, _: usize, _: *mut c_
     let Ok(page) = usize::try_from(page) else {
         return 1;
     };
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
+        return 1;
+    };
     for header in headers {
         // What can be written, or could be before it was relocated, is not as it is in the file.
         if header.p_type != libc::PT_LOAD || header.p_flags & libc::PF_W != 0 {
@@ -39,8 +42,11 @@ unsafe extern "C" fn unmap(object: *mut libc::dl_phdr_info, _: usize, _: *mut c_
         };
         let end = start.saturating_add(length);
         let start = start & !(page - 1);
-        // SAFETY: a segment that is never written is the same as its file, from which the kernel maps it again; the pages are
-        // the segment's own, since segments of other rights have pages of their own.
+        if !is_of_file(&maps, start, end) {
+            continue;
+        }
+        // SAFETY: what is mapped from the file and is never written is the same as the file, from which the kernel maps it again;
+        // the pages are the segment's own, since segments of other rights have pages of their own.
         unsafe {
             libc::madvise(
                 ptr::without_provenance_mut(start),
@@ -52,9 +58,33 @@ unsafe extern "C" fn unmap(object: *mut libc::dl_phdr_info, _: usize, _: *mut c_
     1
 }
 
+/// Whether all of it is one mapping of a file: a program that was packed, or moved to larger pages, has none of its code from there.
+fn is_of_file(maps: &str, start: usize, end: usize) -> bool {
+    maps.lines().any(|line| {
+        // START-END RIGHTS OFFSET DEVICE INODE PATH (proc_pid_maps(5)).
+        let mut parts = line.split_ascii_whitespace();
+        let Some((from, to)) = parts.next().and_then(|range| range.split_once('-')) else {
+            return false;
+        };
+        let address = |text| usize::from_str_radix(text, 16).ok();
+        let holds =
+            address(from).is_some_and(|from| from <= start) && address(to).is_some_and(|to| end <= to);
+        holds && parts.nth(3).is_some_and(|inode| inode != "0")
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::unmap_program;
+    use super::{is_of_file, unmap_program};
+
+    #[test]
+    fn only_what_a_file_maps_is_of_it() {
+        let maps = "1000-3000 r-xp 00001000 fe:00 77   /usr/bin/porthole\n4000-5000 r-xp 00000000 00:00 0\n";
+        assert!(is_of_file(maps, 0x1000, 0x2fff));
+        assert!(!is_of_file(maps, 0x1000, 0x3001), "more than is mapped");
+        assert!(!is_of_file(maps, 0x4000, 0x4800), "memory without a file");
+        assert!(!is_of_file("", 0, 1));
+    }
 
     /// KiB of the test program's code that are mapped into this process.
     fn mapped() -> u64 {
