@@ -167,7 +167,7 @@ fn tell_space() {
     let free = command::output(df.arg(place::root())).ok();
     if let Some(free) = free.as_deref().and_then(|table| table.lines().last()) {
         println!(
-            "free on this disk: {} (all tiers together take about 12 GB of a fresh clone)",
+            "free on this disk: {} (all tiers together take 9 GB of a fresh clone)",
             free.trim()
         );
     }
