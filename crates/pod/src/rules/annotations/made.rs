@@ -59,7 +59,7 @@ pub(crate) fn check_keys(pass: &mut Pass<'_>) {
             container.security_context()?.field("seccompProfile")
         });
     }
-    if security_context::knows_app_armor(pass) && !pass.at_least(34) && !os::is_windows(pass) {
+    if makes_app_armor(pass) && !os::is_windows(pass) {
         let of_pod = pass.spec.child("securityContext").field("appArmorProfile");
         check_keys_of(pass, APP_ARMOR, &APP_ARMOR_ANNOTATION, |container| {
             let own = container.security_context();
@@ -68,27 +68,24 @@ pub(crate) fn check_keys(pass: &mut Pass<'_>) {
     }
 }
 
+/// Whether the API server makes annotations of `AppArmor` profiles: from 1.30 to 1.33, where it knows them.
+fn makes_app_armor(pass: &Pass<'_>) -> bool {
+    security_context::knows_app_armor(pass) && !pass.at_least(34)
+}
+
 /// Those that were made of the `AppArmor` profiles of the Pod that is changed are still there, and of containers that it is to
 /// have.
 pub(super) fn check_left(pass: &mut Pass<'_>, path: &Path<'_>) {
     const KEY: &str = "appArmorProfile";
-    let Some(old) = pass.old_spec().filter(|_| pass.is_pod()) else {
+    let Some(old) = pass.old.filter(|_| pass.is_pod() && makes_app_armor(pass)) else {
         return;
     };
-    if !security_context::knows_app_armor(pass)
-        || pass.at_least(34)
-        || text(old.child("os"), "name") == os::WINDOWS
-    {
-        return;
-    }
-    let object = pass.template.object;
-    let (before, after) = match pass.old {
-        Some(old) => (old.child("metadata"), object.child("metadata")),
-        None => return,
-    };
+    let (spec, object) = (old.child("spec"), pass.template.object);
+    let [before, after] = [old, object].map(|object| object.child("metadata"));
     // What is taken away as a whole goes with what was made in it.
-    if is_removed(before, after, "annotations")
-        || pass.old.is_some_and(|old| is_removed(old, object, "metadata"))
+    if text(spec.child("os"), "name") == os::WINDOWS
+        || is_removed(old, object, "metadata")
+        || is_removed(before, after, "annotations")
     {
         return;
     }
@@ -97,13 +94,13 @@ pub(super) fn check_left(pass: &mut Pass<'_>, path: &Path<'_>) {
             .iter()
             .any(|metadata| metadata.child("annotations").get(key).is_some())
     };
-    let of_pod = old.child("securityContext").field(KEY);
+    let of_pod = spec.child("securityContext").field(KEY);
     let template = pass.template;
     let is_kept = |name: &str| containers(&template).any(|other| other.name.unwrap_or_default() == name);
     let lists = ["initContainers", "containers"];
     let mut left: Vec<&str> = lists
         .into_iter()
-        .flat_map(|list| items(old, list))
+        .flat_map(|list| items(spec, list))
         .filter(|container| {
             let own = container.child("securityContext").field(KEY);
             own.or(of_pod).is_some_and(becomes_annotation)

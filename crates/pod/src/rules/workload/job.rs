@@ -226,19 +226,20 @@ pub(super) fn gated<'a>(pass: &Pass<'_>, spec: Node<'a>, key: &str, gate: (&str,
 
 /// Whether a field of a Job's spec is there for the rules that belongs to the feature of a gate. Where that is off, the API
 /// server drops it from a Job, and not from the template of one in a CronJob (`PrepareForCreate` of both strategies).
-pub(super) fn is_kept(pass: &Pass<'_>, (gate, always): (&str, u16)) -> bool {
-    pass.feature(gate, always)
-        || pass.template.kind == WorkloadKind::CronJob
-            && crate::gates::find(gate, pass.options.kubernetes_version).is_some()
+pub(super) fn is_kept(pass: &Pass<'_>, gate: (&str, u16)) -> bool {
+    pass.feature(gate.0, gate.1) || pass.template.kind == WorkloadKind::CronJob && is_known(pass, gate)
+}
+
+/// Whether the version has the gate, on or off.
+fn is_known(pass: &Pass<'_>, (gate, _): (&str, u16)) -> bool {
+    crate::gates::find(gate, pass.options.kubernetes_version).is_some()
 }
 
 /// Who manages a Job. Without the gate it is dropped when the Job is created, and not when it is changed.
 fn manager<'a>(pass: &Pass<'_>, spec: Node<'a>) -> Option<Node<'a>> {
     const KEY: &str = "managedBy";
     let is_new = |old: Node<'_>| some_text(old, KEY) != some_text(spec, KEY);
-    let version = pass.options.kubernetes_version;
-    let is_put =
-        crate::gates::find(MANAGER.0, version).is_some() && pass.old_workload_spec().is_some_and(is_new);
+    let is_put = is_known(pass, MANAGER) && pass.old_workload_spec().is_some_and(is_new);
     gated(pass, spec, KEY, MANAGER).or_else(|| spec.field(KEY).filter(|_| is_put))
 }
 
