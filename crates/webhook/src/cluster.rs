@@ -71,7 +71,7 @@ pub(crate) enum Reply {
 
 /// Who would use what: namespace, user, kind and name, and the last change before it was asked, since whoever asks after a change
 /// takes no answer from before it.
-type Use = (String, String, Usable, String, (u64, u64));
+type Use = (String, String, Usable, String, Option<Instant>);
 
 /// A cluster.
 pub(crate) struct Cluster {

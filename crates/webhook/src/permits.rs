@@ -111,8 +111,6 @@ impl Answers {
 #[derive(Debug, Default)]
 struct Namespace {
     changed: Option<Instant>,
-    /// How many changes there were.
-    changes: u64,
     answers: Answers,
 }
 
@@ -121,8 +119,6 @@ struct State {
     namespaces: HashMap<String, Namespace>,
     /// When something changed that counts in every namespace.
     changed: Option<Instant>,
-    /// How many of them there were.
-    changes: u64,
     count: usize,
 }
 
@@ -189,9 +185,7 @@ impl Permits {
         if state.count >= MOST {
             state.clear();
         }
-        let of_all = state.changed;
-        let here = state.namespaces.entry(namespace.to_owned()).or_default();
-        let changed = of_all.max(here.changed);
+        let changed = state.last_change(namespace);
         if changed.is_some_and(|changed| changed >= asked) {
             // It may be from before the change.
             return;
@@ -211,6 +205,7 @@ impl Permits {
             until,
             again: asked + self.freshness.again,
         };
+        let here = state.namespaces.entry(namespace.to_owned()).or_default();
         if here.answers.insert(key, held) {
             state.count += 1;
         }
@@ -223,22 +218,18 @@ impl Permits {
         let Some(namespace) = namespace else {
             state.clear();
             state.changed = Some(now);
-            state.changes += 1;
             return;
         };
         let here = state.namespaces.entry(namespace.to_owned()).or_default();
         here.changed = Some(now);
-        here.changes += 1;
         let dropped = std::mem::take(&mut here.answers).count();
         state.count -= dropped;
     }
 
-    /// The number of the last change that counts in a namespace: what was asked before it tells nothing of what is so since. It
-    /// may begin anew once nobody asks any more what was asked then.
-    pub(crate) fn last_change(&self, namespace: &str) -> (u64, u64) {
-        let state = self.state();
-        let here = state.namespaces.get(namespace);
-        (state.changes, here.map_or(0, |here| here.changes))
+    /// When something changed last that counts in a namespace, as far as it is remembered: what was asked before tells nothing of
+    /// what is so since.
+    pub(crate) fn last_change(&self, namespace: &str) -> Option<Instant> {
+        self.state().last_change(namespace)
     }
 
     /// One of the watches tells of changes from now on, or no longer does.
@@ -280,6 +271,11 @@ impl Permits {
 }
 
 impl State {
+    fn last_change(&self, namespace: &str) -> Option<Instant> {
+        let here = self.namespaces.get(namespace);
+        self.changed.max(here.and_then(|here| here.changed))
+    }
+
     fn clear(&mut self) {
         for here in self.namespaces.values_mut() {
             here.answers = Answers::default();
