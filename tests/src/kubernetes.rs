@@ -6,6 +6,8 @@
 
 mod api_server;
 #[cfg(feature = "client")]
+mod authority;
+#[cfg(feature = "client")]
 mod client;
 mod fill;
 mod image;
@@ -22,6 +24,8 @@ mod settings;
 mod webhook;
 
 pub use api_server::ApiServer;
+#[cfg(feature = "client")]
+pub use authority::Authority;
 #[cfg(feature = "client")]
 pub use client::{Answer, Client, trusting};
 pub use image::IMAGE;

@@ -111,7 +111,7 @@ fn no_request_fails_while_certificates_are_swapped_and_the_server_ends() {
         let before = load.during(|| {
             let mut last = bed.metric(until);
             for year in 2051..2071 {
-                let (certificate, key) = bed.authority.pair(year);
+                let (certificate, key) = bed.authority.pair(&["127.0.0.1"], year).unwrap();
                 bed.certificates.swap(&certificate, &key).unwrap();
                 last = bed.until("the new certificate to be used", |bed| {
                     let now = bed.metric(until);

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use porthole_manifest::{Limits, objects, parse};
-use porthole_tests::kubernetes::{ApiServer, Client, Settings, Webhook, collection};
+use porthole_tests::kubernetes::{ApiServer, Authority, Client, Settings, Webhook, collection};
 use porthole_tests::{program, wait};
 use serde_json::{Value, json};
 
@@ -32,13 +32,8 @@ impl Bed {
         let mut server = ApiServer::start(&Settings::default().user("webhook", &[])).unwrap();
         let client = Client::new(&server).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let mut parameters = rcgen::CertificateParams::default();
-        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let private = key.serialize_pem();
-        let authority = rcgen::CertifiedIssuer::self_signed(parameters, key)
-            .unwrap()
-            .pem();
+        let authority = Authority::new().unwrap();
+        let (authority, private) = (authority.pem(), authority.key());
         let file = |name: &str, text: &str| {
             let path = directory.path().join(name);
             std::fs::write(&path, text).unwrap();

@@ -2,8 +2,8 @@
 //!
 //! The load comes from a process of its own, over kept connections with TLS: reviews of 1,000 different pods of 200 service
 //! accounts with 50 credential specs. A stand-in of an API server, a third process, answers access reviews; answers are asked
-//! again after ten seconds, beside the reviews that use them: only the first of each waits. The two servers are loaded in turn; what counts is the median of the
-//! ratios of pairs. The handler that does nothing answers with as many bytes as the webhook.
+//! again after ten seconds, beside the reviews that use them: only the first of each waits. The two servers are loaded in turn;
+//! what counts is the median of the ratios of pairs. The handler that does nothing answers with as many bytes as the webhook.
 //!
 //! Asked is: of a mutate with one credential spec 0.7 of the requests a second, of a validate with five 0.5; the slowest
 //! hundredth within three times; private memory below 12 MiB at rest, and below 40 MiB with 10,000 credential specs; ready

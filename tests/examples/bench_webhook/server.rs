@@ -8,6 +8,7 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use porthole_tests::failure::{Doing, Failure, Result};
+use porthole_tests::kubernetes::Authority;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{RootCertStore, ServerConfig};
@@ -16,18 +17,13 @@ use tokio_rustls::TlsAcceptor;
 
 /// Writes an authority, and a certificate and key for 127.0.0.1.
 pub(crate) fn certificates(directory: &Path) -> Result<()> {
-    let what = "make certificates";
-    let mut authority = rcgen::CertificateParams::default();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let key = rcgen::KeyPair::generate().doing(what)?;
-    let authority = rcgen::CertifiedIssuer::self_signed(authority, key).doing(what)?;
-    let own = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).doing(what)?;
-    let key = rcgen::KeyPair::generate().doing(what)?;
-    let certificate = own.signed_by(&key, &authority).doing(what)?;
+    let what = "write certificates";
+    let authority = Authority::new()?;
+    let (certificate, key) = authority.pair(&["127.0.0.1"], 2050)?;
     for (name, text) in [
         ("ca.crt", authority.pem()),
-        ("tls.crt", certificate.pem()),
-        ("tls.key", key.serialize_pem()),
+        ("tls.crt", certificate),
+        ("tls.key", key),
     ] {
         std::fs::write(directory.join(name), text).doing(what)?;
     }

@@ -69,11 +69,7 @@ impl Bed {
 
     /// Does something while controllers do what they do.
     pub(super) fn with_controllers<T>(&self, happen: impl FnOnce() -> T) -> T {
-        let control = || {
-            self.control();
-            thread::sleep(Duration::from_millis(100));
-        };
-        meanwhile(control, happen)
+        meanwhile(Duration::from_millis(100), || self.control(), happen)
     }
 
     /// What the controllers of a cluster and the server itself would do by now.
@@ -151,8 +147,8 @@ impl Bed {
     }
 }
 
-/// Does something, and meanwhile something else again and again.
-pub(super) fn meanwhile<T>(mut again: impl FnMut() + Send, happen: impl FnOnce() -> T) -> T {
+/// Does something, and meanwhile something else again and again, with a pause after each time: others need the machine too.
+pub(super) fn meanwhile<T>(pause: Duration, mut again: impl FnMut() + Send, happen: impl FnOnce() -> T) -> T {
     /// However it ends.
     struct Ended<'a>(&'a AtomicBool);
     impl Drop for Ended<'_> {
@@ -165,6 +161,7 @@ pub(super) fn meanwhile<T>(mut again: impl FnMut() + Send, happen: impl FnOnce()
         scope.spawn(|| {
             while !ended.load(Ordering::SeqCst) {
                 again();
+                thread::sleep(pause);
             }
         });
         let _ended = Ended(&ended);

@@ -4,13 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use porthole_tests::kubernetes::programs::NEWEST;
-use porthole_tests::kubernetes::{Certificates, Services, Settings, Webhook};
+use porthole_tests::kubernetes::{Authority, Certificates, Services, Settings, Webhook};
 use serde_json::{Value, json};
 
 use super::bed::{Bed, DEPLOYMENT, Said, meanwhile};
@@ -68,10 +67,10 @@ impl Live {
         let services = Services::new(directory.path()).unwrap();
         let mut bed = Bed::of(NEWEST, &Settings::of(NEWEST).argument(services.argument()));
         let signers = signers.then(|| {
-            let issuer = authority();
+            let authority = Authority::new().unwrap();
             let [certificate, key] = ["signers.crt", "signers.key"].map(|name| directory.path().join(name));
-            fs::write(&certificate, issuer.pem()).unwrap();
-            fs::write(&key, issuer.key().serialize_pem()).unwrap();
+            fs::write(&certificate, authority.pem()).unwrap();
+            fs::write(&key, authority.key()).unwrap();
             bed.server.start_signers(&certificate, &key, "24h").unwrap();
             certificate
         });
@@ -125,11 +124,8 @@ impl Live {
     /// `porthole install`, while controllers start the servers that it asks for, with its rights and its command line, and
     /// end those that are no longer asked for.
     pub(super) fn install(&self, arguments: &[&str]) -> Said {
-        let control = || {
-            self.control();
-            thread::sleep(Duration::from_millis(50));
-        };
-        let said = meanwhile(control, || self.bed.install(arguments));
+        let pause = Duration::from_millis(50);
+        let said = meanwhile(pause, || self.control(), || self.bed.install(arguments));
         // What was deleted last is ended as well.
         self.control();
         said
@@ -208,23 +204,12 @@ impl Live {
     }
 }
 
-fn authority() -> rcgen::CertifiedIssuer<'static, rcgen::KeyPair> {
-    let mut parameters = rcgen::CertificateParams::default();
-    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    rcgen::CertifiedIssuer::self_signed(parameters, rcgen::KeyPair::generate().unwrap()).unwrap()
-}
-
 /// An authority, and certificates of it for the old Service and for this machine.
 fn certificates(directory: &Path) -> (String, Certificates) {
-    let issuer = authority();
-    let names = ["127.0.0.1", "old.gmsa.svc"].map(str::to_owned);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(names)
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
+    let authority = Authority::new().unwrap();
+    let (certificate, key) = authority.pair(&["127.0.0.1", "old.gmsa.svc"], 2050).unwrap();
     let secret: PathBuf = directory.join("old");
     fs::create_dir(&secret).unwrap();
-    let certificates = Certificates::new(&secret, &certificate.pem(), &key.serialize_pem()).unwrap();
-    (issuer.pem(), certificates)
+    let certificates = Certificates::new(&secret, &certificate, &key).unwrap();
+    (authority.pem(), certificates)
 }

@@ -1,5 +1,7 @@
 //! What becomes of a caBundle, and of Secrets.
 
+use std::time::Duration;
+
 use porthole_tests::kubernetes::Settings;
 use porthole_tests::kubernetes::programs::NEWEST;
 use serde_json::{Value, json};
@@ -101,7 +103,7 @@ fn without_a_gap<T>(bed: &Bed, happen: impl FnOnce() -> T) -> T {
             looked += 1;
         }
     };
-    let happened = meanwhile(look, happen);
+    let happened = meanwhile(Duration::ZERO, look, happen);
     assert!(looked > 4);
     happened
 }

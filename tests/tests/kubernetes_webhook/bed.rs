@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use porthole_tests::kubernetes::{ApiServer, Certificates, Client, Settings, Webhook, collection};
+use porthole_tests::kubernetes::{ApiServer, Authority, Certificates, Client, Settings, Webhook, collection};
 use porthole_tests::wait;
 use serde_json::{Value, json};
 
@@ -23,31 +23,6 @@ const CONFIGURATIONS: [(&str, &str); 2] = [
 ];
 pub(super) const CONTENTS: &str = r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"DnsName":"corp.example","NetBiosName":"\u003cCORP\u003e"}}"#;
 
-/// Who signs the webhook's certificates.
-pub(super) struct Authority(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
-
-impl Authority {
-    pub(super) fn new() -> Self {
-        let mut parameters = rcgen::CertificateParams::default();
-        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        Self(rcgen::CertifiedIssuer::self_signed(parameters, key).unwrap())
-    }
-
-    pub(super) fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// Certificate and key, valid until the first day of that year.
-    pub(super) fn pair(&self, until: i32) -> (String, String) {
-        let mut parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = parameters.signed_by(&key, &self.0).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-}
-
 /// An API server, the webhook beside it, and its certificates.
 pub(super) struct Bed {
     pub(super) webhook: Webhook,
@@ -64,8 +39,8 @@ impl Bed {
         let client = Client::new(&server).unwrap();
         let directory = tempfile::tempdir().unwrap();
         server.fill(CLUSTER, &UNCHECKED).unwrap();
-        let authority = Authority::new();
-        let (certificate, key) = authority.pair(2050);
+        let authority = Authority::new().unwrap();
+        let (certificate, key) = authority.pair(&["127.0.0.1"], 2050).unwrap();
         let secret = directory.path().join("secret");
         std::fs::create_dir(&secret).unwrap();
         let certificates = Certificates::new(&secret, &certificate, &key).unwrap();
