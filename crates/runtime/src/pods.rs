@@ -3,6 +3,7 @@
 //! ```text
 //! <state>/version                               of the state directory; a newer one is left alone
 //! <state>/names.lock                            held while a name is given away
+//! <state>/pods.roll, jobs.roll                  who of the holders below lives, in one file (Linux)
 //! <state>/pods/<namespace>_<name>_<uid>/lock    locked by whoever runs the pod, until it has ended
 //!                                      /pod.json     the record: written once
 //!                                      /status.json  written anew at each change
@@ -31,13 +32,15 @@ mod prepared;
 mod record;
 mod registration;
 mod repair;
+mod roll;
+mod shelf;
 mod supervisor;
 mod version;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use directory::Shelf;
+use shelf::Shelf;
 
 use crate::conduct::{ContainerPlan, attempt_id};
 use crate::plan::PodIdentity;
@@ -102,7 +105,7 @@ impl Pods {
     /// The directory of the pods cannot be read.
     pub fn list(&self) -> Result<Vec<Pod>, PodsError> {
         let mut pods = Vec::new();
-        for name in directory::names(&self.state, Shelf::Pods)? {
+        for name in shelf::names(&self.state, Shelf::Pods)? {
             pods.extend(self.read(&name)?);
         }
         Ok(pods)
@@ -113,7 +116,7 @@ impl Pods {
     /// # Errors
     /// As for [`list`](Self::list).
     pub fn find(&self, namespace: &str, name: &str) -> Result<Option<Pod>, PodsError> {
-        for directory in directory::names(&self.state, Shelf::Pods)? {
+        for directory in shelf::names(&self.state, Shelf::Pods)? {
             if naming::is_of(&directory, namespace, name)
                 && let Some(pod) = self.read(&directory)?
             {

@@ -9,6 +9,7 @@
 //! - `spawn_detached(executable, arguments)`: a process that outlives this one.
 //! - `prepare_process()`: what a process that will hold containers does first where it is not root's.
 //! - `rest()`: what it does when they run, and it waits.
+//! - `Marks` and `Mark`: which numbers living processes have, where the system can be asked that of one file.
 //! - `Listener` and `Stream`: the way to whoever holds a directory, for administrators and the holder's own account.
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
@@ -24,6 +25,9 @@ mod windows;
 #[cfg(test)]
 mod channel_tests;
 
+#[cfg(not(target_os = "linux"))]
+mod unmarked;
+
 #[cfg(all(debug_assertions, windows))]
 pub(crate) use host::kill_own_process;
 #[cfg(windows)]
@@ -31,9 +35,13 @@ pub use host::prepare_state;
 pub use host::{
     Attachment, Listener, Stream, Watch, guard, host_engine, host_engine_with, spawn_detached, terminal_size,
 };
+#[cfg(target_os = "linux")]
+pub(crate) use host::{Mark, Marks};
 pub(crate) use host::{Stop, pump};
 #[cfg(target_os = "linux")]
 pub use host::{is_ordinary_user, lacks, prepare_process, rest};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use unmarked::{Mark, Marks};
 
 /// A process that was started by [`spawn_detached`].
 #[derive(Debug)]

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::directory::{self, Shelf};
+use super::directory;
+use super::shelf::{self, Shelf};
 use super::{Control, Held, Pods, PodsError, jobs, record};
 
 /// A pod or a job of which nothing is known but its name.
@@ -60,7 +61,7 @@ impl Pods {
     pub fn broken(&self) -> Result<Vec<Broken>, PodsError> {
         let mut all = Vec::new();
         for shelf in [Shelf::Pods, Shelf::Jobs] {
-            for name in directory::names(self.state(), shelf)? {
+            for name in shelf::names(self.state(), shelf)? {
                 all.extend(look(shelf, shelf.of(self.state()).join(&name), &name));
             }
         }

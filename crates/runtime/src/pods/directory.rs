@@ -10,8 +10,11 @@ use serde::Serialize;
 
 use super::jobs::{self, JobRecord};
 use super::naming::{LONGEST_NAME, directory_name, is_of};
+use super::roll::Roll;
+use super::shelf::{Shelf, names};
 use super::{PodsError, Record, STATUS, files, record, version};
 use crate::fault;
+use crate::os::Mark;
 use crate::plan::PodIdentity;
 use crate::volumes;
 
@@ -19,31 +22,6 @@ const LOCK: &str = "lock";
 const ENDED: &str = "ended";
 const CONTROL: &str = "control";
 const NAMES: &str = "names.lock";
-
-/// What a directory is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shelf {
-    Pods,
-    Jobs,
-}
-
-impl Shelf {
-    /// Where all of them are.
-    pub(super) fn of(self, state: &Path) -> PathBuf {
-        state.join(match self {
-            Self::Pods => "pods",
-            Self::Jobs => "jobs",
-        })
-    }
-
-    /// One of them, for people.
-    pub(super) fn noun(self) -> &'static str {
-        match self {
-            Self::Pods => "pod",
-            Self::Jobs => "job",
-        }
-    }
-}
 
 /// How long the lock of the names is waited for. It is held for a few system calls.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,33 +31,13 @@ pub(super) fn title(pod: &PodIdentity) -> String {
     format!("{}/{}", pod.namespace, pod.name)
 }
 
-/// The directories of all pods, or of all jobs, in order.
-pub(super) fn names(state: &Path, shelf: Shelf) -> Result<Vec<String>, PodsError> {
-    let pods = shelf.of(state);
-    let failed = |source| PodsError::Io {
-        doing: "read the directory",
-        path: pods.clone(),
-        source,
-    };
-    let entries = match fs::read_dir(&pods) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        entries => entries.map_err(failed)?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
-    }
-    names.sort_unstable();
-    Ok(names)
-}
-
 /// A pod's directory that this process holds, until this is dropped, removed or ended, or the process dies.
 #[derive(Debug)]
 pub struct Held {
     directory: PathBuf,
     lock: Option<File>,
+    /// Where others find it held without asking for its lock.
+    mark: Option<Mark>,
 }
 
 impl Held {
@@ -178,6 +136,8 @@ impl Held {
         }
         gone(fs::remove_file(&lock)).map_err(|source| failed(&lock, source))?;
         fault::step("remove-lock");
+        // The next directory may have its number.
+        drop(self.mark.take());
         gone(fs::remove_dir(&self.directory)).map_err(|source| failed(&self.directory, source))
     }
 }
@@ -240,6 +200,7 @@ pub(super) fn claim(state: &Path, shelf: Shelf, identity: &PodIdentity) -> Resul
         Ok(lock) => {
             fault::step("pod-lock");
             Ok(Held {
+                mark: Roll::of(state, shelf).sign(&directory),
                 directory,
                 lock: Some(lock),
             })
@@ -328,6 +289,7 @@ pub(super) fn take_over(directory: &Path) -> Result<Found, PodsError> {
                 Found::Dead(Held {
                     directory: directory.to_owned(),
                     lock: None,
+                    mark: None,
                 })
             } else {
                 Found::Gone
@@ -347,6 +309,7 @@ pub(super) fn take_over(directory: &Path) -> Result<Found, PodsError> {
     let held = Held {
         directory: directory.to_owned(),
         lock: Some(lock),
+        mark: None,
     };
     Ok(if has_ended(directory) {
         Found::Ended(held)

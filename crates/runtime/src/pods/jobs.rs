@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::directory::{self, Found, Shelf};
+use super::directory::{self, Found};
+use super::shelf::{self, Shelf};
 use super::{Control, Held, JobStatus, Origin, Pod, Pods, PodsError, Repaired, STATUS, files};
 use crate::clock::Timestamp;
 use crate::job::{JobPlan, Rules};
@@ -113,7 +114,7 @@ impl Pods {
     /// As for [`list`](Self::list).
     pub fn jobs(&self) -> Result<Vec<HostJob>, PodsError> {
         let mut jobs = Vec::new();
-        for name in directory::names(self.state(), Shelf::Jobs)? {
+        for name in shelf::names(self.state(), Shelf::Jobs)? {
             let directory = Shelf::Jobs.of(self.state()).join(name);
             match read(&directory) {
                 Ok(record) => jobs.extend(record.map(|record| HostJob { directory, record })),

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::directory::{self, Found, Shelf};
+use super::directory::{self, Found};
+use super::roll::Roll;
+use super::shelf::{self, Shelf};
 use super::{PodsError, STATUS, files, jobs, naming, record};
 use crate::build::container_ids_of;
 use crate::clock::Timestamp;
@@ -45,15 +47,23 @@ impl Seen {
             others: Vec::new(),
         };
         for shelf in [Shelf::Pods, Shelf::Jobs] {
-            for name in directory::names(state, shelf)? {
-                let path = shelf.of(state).join(&name);
-                if !directory::is_held(&path) {
-                    seen.others.push((shelf, path));
+            let entries = shelf::entries(state, shelf)?;
+            if entries.is_empty() {
+                continue;
+            }
+            let above = shelf.of(state);
+            let roll = Roll::of(state, shelf);
+            for (name, number) in entries {
+                let path = || above.join(&name);
+                if !roll.has(number) && !directory::is_held(&path()) {
+                    seen.others.push((shelf, path()));
                 } else if shelf == Shelf::Pods {
                     seen.living.extend(naming::uid(&name).map(container_ids_of));
                 }
             }
         }
+        seen.others
+            .sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
         Ok(seen)
     }
 

@@ -8,6 +8,8 @@ mod jobs;
 #[cfg(target_os = "linux")]
 mod left;
 mod registration;
+#[cfg(target_os = "linux")]
+mod roll;
 
 use super::*;
 use crate::build::container_id;

@@ -14,7 +14,7 @@
 //! | `outputs`, `watch` | reading what containers say, and waiting for files |
 //! | `terminal` | this process's own terminal, lent to a program |
 //! | `journal`, `ledger`, `guardian` | that nothing outlives its holder |
-//! | `detach`, `channel` | processes that outlive their maker, and the way to them |
+//! | `detach`, `channel`, `marks` | processes that outlive their maker, the way to them, and whether they live |
 //!
 //! Needs Linux 5.7 (`clone3` into a cgroup). `openat2` and the mount calls on descriptors are older.
 
@@ -32,6 +32,7 @@ mod herd;
 mod journal;
 mod ledger;
 mod limits;
+mod marks;
 mod mounts;
 mod outputs;
 mod places;
@@ -66,6 +67,7 @@ use crate::state::State;
 pub use channel::{Listener, Stream};
 pub use detach::spawn_detached;
 pub use guardian::guard;
+pub(crate) use marks::{Mark, Marks};
 pub(crate) use outputs::{Stop, pump};
 pub use rootless::enter as prepare_process;
 pub use terminal::{Attachment, terminal_size};

@@ -20,11 +20,13 @@ use super::steps::Step;
 
 mod namespaces;
 mod program;
+mod ranges;
 mod shepherd;
 mod signals;
 
 pub(super) use namespaces::own_namespaces;
 pub(super) use program::unmap_program;
+pub(super) use ranges::{is_byte_locked, lock_byte};
 pub(super) use signals::receive;
 
 /// A process that was started.
