@@ -56,8 +56,8 @@ pub(crate) fn plain_end(text: &str, from: usize) -> Option<usize> {
     while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let found = specials(u64::from_le_bytes(*eight));
         if found != 0 {
-            at += found.trailing_zeros() as usize / 8;
-            break;
+            let place = found.trailing_zeros() as usize / 8;
+            return (eight[place] >= 0x20).then_some(at + place);
         }
         at += 8;
     }

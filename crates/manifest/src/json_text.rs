@@ -229,9 +229,15 @@ fn string<'s>(text: &'s str, at: usize, unescaped: &'s mut String) -> Option<(&'
         if bytes[escape] == b'"' {
             return Some((unescaped, escape + 1));
         }
+        let escaped = *bytes.get(escape + 1)?;
         from = escape + 2;
-        let character = match *bytes.get(escape + 1)? {
-            plain @ (b'"' | b'\\' | b'/') => char::from(plain),
+        let character = match escaped {
+            b'"' | b'\\' | b'/' => {
+                // It stands for itself: what follows begins with it. Where JSON is within a text, these are nearly all.
+                escape = json_pass::plain_end(text, from)?;
+                from -= 1;
+                continue;
+            }
             b'b' => '\u{8}',
             b'f' => '\u{c}',
             b'n' => '\n',
