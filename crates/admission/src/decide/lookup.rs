@@ -1,6 +1,6 @@
 //! What a decision asks of the cluster, and answers that are none.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use porthole_access::{Access, Request, User};
@@ -180,24 +180,22 @@ impl AccessReviews for Access {
     }
 }
 
-/// Contents by name, each asked for once a review.
+/// Contents by name, each asked for once a review. In their order, as they are told: most pods have one, or a few.
 pub(super) struct Specs<'a> {
     of: &'a dyn CredentialSpecs,
-    known: HashMap<String, Result<Arc<str>, SpecError>>,
+    known: BTreeMap<String, Result<Arc<str>, SpecError>>,
 }
 
 impl<'a> Specs<'a> {
     pub(super) fn new(of: &'a dyn CredentialSpecs) -> Self {
-        let known = HashMap::new();
+        let known = BTreeMap::new();
         Self { of, known }
     }
 
     /// The names of those that could be had, in their order.
     pub(super) fn found(&self) -> Vec<&str> {
         let found = self.known.iter().filter(|(_, contents)| contents.is_ok());
-        let mut names: Vec<&str> = found.map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        names
+        found.map(|(name, _)| name.as_str()).collect()
     }
 
     pub(super) fn contents(&mut self, name: &str) -> Result<Arc<str>, SpecError> {
@@ -219,7 +217,7 @@ pub(super) struct Uses<'a> {
     account: &'a str,
     user: User,
     namespace: &'a str,
-    known: HashMap<(Usable, String), Result<Answer, CannotTell>>,
+    known: BTreeMap<Usable, BTreeMap<String, Result<Answer, CannotTell>>>,
 }
 
 impl<'a> Uses<'a> {
@@ -229,7 +227,7 @@ impl<'a> Uses<'a> {
             account,
             user: User::service_account(namespace, account),
             namespace,
-            known: HashMap::new(),
+            known: BTreeMap::new(),
         }
     }
 
@@ -264,12 +262,12 @@ impl<'a> Uses<'a> {
     }
 
     fn may_use(&mut self, what: Usable, name: &str) -> Result<Answer, CannotTell> {
-        let key = (what, name.to_owned());
-        if let Some(known) = self.known.get(&key) {
+        let known = self.known.entry(what).or_default();
+        if let Some(known) = known.get(name) {
             return known.clone();
         }
         let answer = self.of.may_use(&self.user, self.namespace, what, name);
-        self.known.insert(key, answer.clone());
+        known.insert(name.to_owned(), answer.clone());
         answer
     }
 }
