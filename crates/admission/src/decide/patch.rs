@@ -1,17 +1,15 @@
 //! A JSON patch (RFC 6902) that only adds, built from the object as it came.
 
 use porthole_manifest::Node;
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::response::to_string;
+use super::response::{push_list, push_text};
 
 /// How many bytes an operation has without its text, mostly.
 const OPERATION: usize = 128;
 
 /// One operation: `add`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "op", rename = "add")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
     /// Where, as a JSON pointer (RFC 6901).
     pub path: String,
@@ -77,7 +75,20 @@ impl Patch {
     pub fn to_json(&self) -> String {
         // Quotes within texts take two bytes.
         let length = self.operations.len() * OPERATION + self.text_len * 5 / 4;
-        to_string(&self.operations, length)
+        let mut json = String::with_capacity(length);
+        json.push('[');
+        push_list(&mut json, &self.operations, |json, operation| {
+            json.push_str(r#"{"op":"add","path":"#);
+            push_text(json, &operation.path);
+            json.push_str(r#","value":"#);
+            match &operation.value {
+                Value::String(text) => push_text(json, text),
+                other => json.push_str(&other.to_string()),
+            }
+            json.push('}');
+        });
+        json.push(']');
+        json
     }
 }
 

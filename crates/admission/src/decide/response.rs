@@ -1,9 +1,9 @@
 //! The answer, as the API server reads it.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 use super::denial::Denial;
 use super::host_accounts::{Outcome, Remarks};
@@ -96,78 +96,146 @@ impl Decision {
     }
 
     /// The `AdmissionReview` that answers, always of version `v1`.
+    ///
+    /// It is put together here: most of it is a patch in base64, in which there is nothing to escape, and its one copy is the answer's.
     #[must_use]
     pub fn to_json(&self) -> String {
         let patch = self.patch().filter(|patch| !patch.is_empty());
-        let answer = Answer {
-            kind: "AdmissionReview",
-            api_version: "admission.k8s.io/v1",
-            response: Response {
-                uid: &self.uid,
-                allowed: self.denial().is_none(),
-                status: self.denial().map(Denial::to_json),
-                patch: patch.map(|patch| STANDARD.encode(patch.to_json())),
-                patch_type: patch.map(|_| "JSONPatch"),
-                audit_annotations: Annotations(&self.audit_annotations),
-                warnings: &self.warnings,
-            },
-        };
-        let length = ANSWER + answer.response.patch.as_ref().map_or(0, String::len);
-        to_string(&answer, length)
+        let patch = patch.map(Patch::to_json);
+        let length = ANSWER + patch.as_ref().map_or(0, |patch| patch.len() / 3 * 4);
+        let mut json = String::with_capacity(length);
+        json.push_str(r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{"uid":"#);
+        push_text(&mut json, &self.uid);
+        json.push_str(r#","allowed":"#);
+        json.push_str(if self.denial().is_none() { "true" } else { "false" });
+        if let Some(denial) = self.denial() {
+            json.push_str(r#","status":"#);
+            json.push_str(&denial.to_json().to_string());
+        }
+        if let Some(patch) = patch {
+            json.push_str(r#","patch":""#);
+            STANDARD.encode_string(patch, &mut json);
+            json.push_str(r#"","patchType":"JSONPatch""#);
+        }
+        if !self.audit_annotations.is_empty() {
+            json.push_str(r#","auditAnnotations":{"#);
+            let annotations = self.audit_annotations.iter();
+            push_list(&mut json, annotations, |json, (key, value)| {
+                push_text(json, key);
+                json.push(':');
+                push_text(json, value);
+            });
+            json.push('}');
+        }
+        if !self.warnings.is_empty() {
+            json.push_str(r#","warnings":["#);
+            push_list(&mut json, &self.warnings, |json, warning| {
+                push_text(json, warning);
+            });
+            json.push(']');
+        }
+        json.push_str("}}");
+        json
     }
 }
 
 /// How many bytes an answer has without its patch, mostly.
 const ANSWER: usize = 384;
 
-/// An `AdmissionReview` of the API `admission.k8s.io/v1`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a> {
-    kind: &'static str,
-    api_version: &'static str,
-    response: Response<'a>,
-}
-
-/// An `AdmissionResponse`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Annotations::is_empty")]
-    audit_annotations: Annotations<'a>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    warnings: &'a [String],
-}
-
-/// Keys and values, each key once.
-struct Annotations<'a>(&'a [(&'static str, String)]);
-
-impl Annotations<'_> {
-    const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+/// Writes what stands in an array or an object, with commas between.
+pub(super) fn push_list<T>(
+    json: &mut String,
+    items: impl IntoIterator<Item = T>,
+    push: impl Fn(&mut String, T),
+) {
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        push(json, item);
     }
 }
 
-impl Serialize for Annotations<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+/// Writes a text with its quotes.
+pub(super) fn push_text(json: &mut String, text: &str) {
+    json.push('"');
+    // What is neither written nor escaped yet. What is escaped is ASCII, so it may be cut out anywhere.
+    let mut begin = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if !is_escaped(byte) {
+            continue;
+        }
+        json.push_str(&text[begin..at]);
+        json.push('\\');
+        begin = at + 1;
+        match byte {
+            // They stand for themselves: what follows begins with them.
+            b'"' | b'\\' => begin = at,
+            8 => json.push('b'),
+            0xc => json.push('f'),
+            b'\n' => json.push('n'),
+            b'\r' => json.push('r'),
+            b'\t' => json.push('t'),
+            control => {
+                // Writing to a string cannot fail.
+                let _ = write!(json, "u{control:04x}");
+            }
+        }
     }
+    json.push_str(&text[begin..]);
+    json.push('"');
 }
 
-/// The JSON of texts, numbers and what is made of them, whose keys are texts: nothing in it can fail. It will have about so
-/// many bytes.
-pub(super) fn to_string(value: &impl Serialize, length: usize) -> String {
-    let mut text = Vec::with_capacity(length);
-    match serde_json::to_writer(&mut text, value) {
-        Ok(()) => String::from_utf8(text).unwrap_or_default(),
-        Err(_) => String::new(),
+/// What stands in no text of JSON as it is.
+const fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn texts_are_written_as_others_write_them() {
+        let controls: String = (0..0x20_u8).map(char::from).collect();
+        for text in ["", "plain", "\"", "a\\\"b", "\u{7f}ä\u{2028}😀\"", &controls] {
+            let mut json = String::new();
+            push_text(&mut json, text);
+            assert_eq!(json, Value::from(text).to_string());
+        }
+    }
+
+    #[test]
+    fn an_answer_is_one_as_the_api_has_it() {
+        let mut patch = Patch::default();
+        patch.put("/spec/hostname".to_owned(), "a\"b".into());
+        patch.put("/metadata/annotations".to_owned(), json!({"a": [1, null]}));
+        let encoded = STANDARD.encode(
+            json!([
+                {"op": "add", "path": "/spec/hostname", "value": "a\"b"},
+                {"op": "add", "path": "/metadata/annotations", "value": {"a": [1, null]}},
+            ])
+            .to_string(),
+        );
+        let whole = Decision {
+            warnings: vec!["one".to_owned(), "t\two".to_owned()],
+            audit_annotations: vec![("problems", "a,b".to_owned()), ("host-accounts", "\\".to_owned())],
+            ..Decision::of("u\n1", Verdict::Allowed(patch))
+        };
+        let plain = Decision::of("u", Verdict::Allowed(Patch::default()));
+        for (decision, response) in [
+            (
+                whole,
+                json!({"uid": "u\n1", "allowed": true, "patch": encoded, "patchType": "JSONPatch",
+                    "auditAnnotations": {"problems": "a,b", "host-accounts": "\\"}, "warnings": ["one", "t\two"]}),
+            ),
+            (plain, json!({"uid": "u", "allowed": true})),
+        ] {
+            let expected =
+                json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "response": response});
+            assert_eq!(decision.to_json(), expected.to_string());
+        }
     }
 }
