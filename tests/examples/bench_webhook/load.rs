@@ -61,9 +61,9 @@ pub(crate) fn run(directory: &Path, address: &str, kind: &str, bytes: &str) -> R
     let kind = Kind::of(kind)?;
     let bytes: usize = bytes.parse().doing("read the number of bytes")?;
     let path = if bytes == 0 {
-        format!("/{}", kind.name())
+        kind.path().to_owned()
     } else {
-        format!("/{}/{bytes}", kind.name())
+        format!("{}/{bytes}", kind.path())
     };
     let roots = super::server::roots(directory)?;
     let tls = ClientConfig::builder()

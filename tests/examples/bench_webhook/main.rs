@@ -10,6 +10,9 @@
 //! within 200 ms of the start; and no growth while 10,000 credential specs and 1,000 roles change all the time, for as many
 //! minutes as the argument says (1 where there is none).
 //!
+//! Told beside these, with nothing asked of it, are first uses: validates of service accounts that never were, each of which
+//! waits for an access review. The stand-in of the API server takes its part of the processors then.
+//!
 //! Needs porthole built with `--release`.
 
 mod cluster;
@@ -100,42 +103,62 @@ fn loads(directory: &Path) -> Result<bool> {
     let nothing = Helper::start(&["nothing", &directory.display().to_string()])?;
     let mut good = true;
     for (kind, asked) in [(Kind::Mutate, 0.7), (Kind::Validate, 0.5)] {
-        let mut of_webhook = Vec::new();
-        let mut of_nothing = Vec::new();
-        let mut bytes = 0;
-        for _ in 0..=ROUNDS {
-            let told = load(directory, &webhook.address, kind, 0)?;
-            bytes = told.bytes;
-            of_webhook.push(told);
-            of_nothing.push(load(directory, &nothing.said, kind, bytes)?);
-        }
-        let (of_webhook, of_nothing) = (&of_webhook[1..], &of_nothing[1..]);
-        let pairs = |of: fn(&Told) -> f64| {
-            let ratios = of_webhook.iter().zip(of_nothing);
-            median_of(ratios.map(|(one, other)| of(one) / of(other)).collect())
-        };
-        let median = |all: &[Told], of: fn(&Told) -> f64| median_of(all.iter().map(of).collect());
-        println!(
-            "{}: answers of {bytes} bytes; {:.0} requests/s against {:.0}; p50 {:.2} ms against {:.2}, p99 {:.2} ms against {:.2}",
-            kind.called(),
-            median(of_webhook, |told| told.rate),
-            median(of_nothing, |told| told.rate),
-            median(of_webhook, |told| told.p50),
-            median(of_nothing, |told| told.p50),
-            median(of_webhook, |told| told.p99),
-            median(of_nothing, |told| told.p99),
-        );
+        let ratios = pairs(directory, &webhook, &nothing, kind)?;
         let called = kind.called();
-        good &= at_least(
-            &format!("{called}, requests a second"),
-            pairs(|told| told.rate),
-            asked,
-        );
-        good &= at_most(&format!("{called}, p99"), pairs(|told| told.p99), " times", 3.0);
+        good &= at_least(&format!("{called}, requests a second"), ratios.rate, asked);
+        good &= at_most(&format!("{called}, p99"), ratios.p99, " times", 3.0);
     }
-    let asked = webhook.metric("porthole_webhook_api_requests_total")?;
-    println!("the API server was asked {asked:.0} times during this");
+    let asked = || webhook.metric("porthole_webhook_api_requests_total");
+    let before = asked()?;
+    println!("the API server was asked {before:.0} times during this");
+    let ratios = pairs(directory, &webhook, &nothing, Kind::First)?;
+    println!(
+        "{}: requests a second {:.2}, p99 {:.2} times (nothing is asked of these); the API server was asked {:.0} times",
+        Kind::First.called(),
+        ratios.rate,
+        ratios.p99,
+        asked()? - before,
+    );
     Ok(good)
+}
+
+/// What the webhook comes to where the handler that does nothing is 1.
+struct Ratios {
+    rate: f64,
+    p99: f64,
+}
+
+/// Pairs of loads of a kind.
+fn pairs(directory: &Path, webhook: &Webhook, nothing: &Helper, kind: Kind) -> Result<Ratios> {
+    let mut of_webhook = Vec::new();
+    let mut of_nothing = Vec::new();
+    let mut bytes = 0;
+    for _ in 0..=ROUNDS {
+        let told = load(directory, &webhook.address, kind, 0)?;
+        bytes = told.bytes;
+        of_webhook.push(told);
+        of_nothing.push(load(directory, &nothing.said, kind, bytes)?);
+    }
+    let (of_webhook, of_nothing) = (&of_webhook[1..], &of_nothing[1..]);
+    let ratio = |of: fn(&Told) -> f64| {
+        let ratios = of_webhook.iter().zip(of_nothing);
+        median_of(ratios.map(|(one, other)| of(one) / of(other)).collect())
+    };
+    let median = |all: &[Told], of: fn(&Told) -> f64| median_of(all.iter().map(of).collect());
+    println!(
+        "{}: answers of {bytes} bytes; {:.0} requests/s against {:.0}; p50 {:.2} ms against {:.2}, p99 {:.2} ms against {:.2}",
+        kind.called(),
+        median(of_webhook, |told| told.rate),
+        median(of_nothing, |told| told.rate),
+        median(of_webhook, |told| told.p50),
+        median(of_nothing, |told| told.p50),
+        median(of_webhook, |told| told.p99),
+        median(of_nothing, |told| told.p99),
+    );
+    Ok(Ratios {
+        rate: ratio(|told| told.rate),
+        p99: ratio(|told| told.p99),
+    })
 }
 
 /// A webhook that nobody asks: memory, and how fast it is ready.

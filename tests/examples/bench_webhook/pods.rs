@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Mutate,
     /// A new pod with five, contents and all.
     Validate,
+    /// A new pod with one, contents and all, of a service account that never was: who may use it has to be asked first.
+    First,
 }
 
 impl Kind {
@@ -29,6 +31,15 @@ impl Kind {
         match self {
             Self::Mutate => "mutate",
             Self::Validate => "validate",
+            Self::First => "first",
+        }
+    }
+
+    /// What is asked of the servers.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Mutate => "/mutate",
+            Self::Validate | Self::First => "/validate",
         }
     }
 
@@ -36,11 +47,12 @@ impl Kind {
         match self {
             Self::Mutate => "mutate with one credential spec",
             Self::Validate => "validate with five",
+            Self::First => "validate with one, of an account never seen before",
         }
     }
 
     pub(crate) fn of(name: &str) -> Result<Self> {
-        [Self::Mutate, Self::Validate]
+        [Self::Mutate, Self::Validate, Self::First]
             .into_iter()
             .find(|kind| kind.name() == name)
             .ok_or_else(|| Failure::new("read what to ask", format!("`{name}` is nothing")))
@@ -81,7 +93,7 @@ impl Reviews {
     pub(crate) fn new(kind: Kind) -> Self {
         let options = (0..SPECS).map(|number| {
             let mut options = json!({"gmsaCredentialSpecName": spec(number)});
-            if kind == Kind::Validate {
+            if kind != Kind::Mutate {
                 options["gmsaCredentialSpec"] = json!(contents(number, 0).to_string());
             }
             options.to_string()
@@ -98,10 +110,17 @@ impl Reviews {
         let [before, between, after] = &self.pods[random.usize(..PODS)];
         let mut text = String::with_capacity(8 << 10);
         text.push_str(before);
-        let _ = write!(text, "{:03}", random.usize(..ACCOUNTS));
+        let _ = match self.kind {
+            Kind::Mutate | Kind::Validate => write!(text, "{:03}", random.usize(..ACCOUNTS)),
+            Kind::First => write!(text, "{:016x}", random.u64(..)),
+        };
         text.push_str(between);
         let first = random.usize(..SPECS);
-        let count = if self.kind == Kind::Mutate { 1 } else { REFERENCES };
+        let count = if self.kind == Kind::Validate {
+            REFERENCES
+        } else {
+            1
+        };
         for number in 0..count {
             if number > 0 {
                 text.push(',');
