@@ -13,6 +13,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use porthole_admission::host_accounts::Mode;
 use porthole_cluster::Target;
 use rustls::ServerConfig;
+use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -39,6 +40,9 @@ const PING: Duration = Duration::from_secs(20);
 const LONGEST_HEAD: usize = 64 << 10;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 250;
+/// Bytes of a connection that are read at once: as many as a TLS record has at most. TLS itself reads no more than 4 KiB, and most
+/// reviews are longer.
+const READ_AT_ONCE: usize = 16 << 10;
 /// How often the certificate's files are read.
 const RELOAD: Duration = Duration::from_secs(1);
 
@@ -288,6 +292,7 @@ async fn connection(
 ) {
     let _permit = permit;
     let _ = socket.set_nodelay(true);
+    let socket = BufReader::with_capacity(READ_AT_ONCE, socket);
     // Whoever cannot shake hands, such as a port scanner, is no news.
     let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(socket)).await else {
         return;
