@@ -3,7 +3,7 @@
 use porthole_manifest::Node;
 use serde_json::{Value, json};
 
-use super::response::{push_list, push_text};
+use super::response::{push_list, push_text, string};
 
 /// How many bytes an operation has without its text, mostly.
 const OPERATION: usize = 128;
@@ -73,21 +73,26 @@ impl Patch {
     /// The patch as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
+        string(self.json())
+    }
+
+    /// The same as bytes.
+    pub(super) fn json(&self) -> Vec<u8> {
         // Quotes within texts take two bytes.
         let length = self.operations.len() * OPERATION + self.text_len * 5 / 4;
-        let mut json = String::with_capacity(length);
-        json.push('[');
+        let mut json = Vec::with_capacity(length);
+        json.push(b'[');
         push_list(&mut json, &self.operations, |json, operation| {
-            json.push_str(r#"{"op":"add","path":"#);
+            json.extend_from_slice(br#"{"op":"add","path":"#);
             push_text(json, &operation.path);
-            json.push_str(r#","value":"#);
+            json.extend_from_slice(br#","value":"#);
             match &operation.value {
                 Value::String(text) => push_text(json, text),
-                other => json.push_str(&other.to_string()),
+                other => json.extend_from_slice(other.to_string().as_bytes()),
             }
-            json.push('}');
+            json.push(b'}');
         });
-        json.push(']');
+        json.push(b']');
         json
     }
 }

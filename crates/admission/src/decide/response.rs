@@ -1,7 +1,5 @@
 //! The answer, as the API server reads it.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -97,98 +95,112 @@ impl Decision {
 
     /// The `AdmissionReview` that answers, always of version `v1`.
     ///
-    /// It is put together here: most of it is a patch in base64, in which there is nothing to escape, and its one copy is the answer's.
+    /// It is put together here: most of it is a patch in base64, in which nobody has to look for what is escaped.
     #[must_use]
     pub fn to_json(&self) -> String {
         let patch = self.patch().filter(|patch| !patch.is_empty());
-        let patch = patch.map(Patch::to_json);
-        let length = ANSWER + patch.as_ref().map_or(0, |patch| patch.len() / 3 * 4);
-        let mut json = String::with_capacity(length);
-        json.push_str(r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{"uid":"#);
+        let patch = patch.map(|patch| STANDARD.encode(patch.json()));
+        let length = ANSWER + patch.as_ref().map_or(0, String::len);
+        let mut json = Vec::with_capacity(length);
+        json.extend_from_slice(
+            br#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{"uid":"#,
+        );
         push_text(&mut json, &self.uid);
-        json.push_str(r#","allowed":"#);
-        json.push_str(if self.denial().is_none() { "true" } else { "false" });
-        if let Some(denial) = self.denial() {
-            json.push_str(r#","status":"#);
-            json.push_str(&denial.to_json().to_string());
+        let denial = self.denial();
+        let allowed: &[u8] = if denial.is_none() { b"true" } else { b"false" };
+        json.extend_from_slice(br#","allowed":"#);
+        json.extend_from_slice(allowed);
+        if let Some(denial) = denial {
+            json.extend_from_slice(br#","status":"#);
+            json.extend_from_slice(denial.to_json().to_string().as_bytes());
         }
         if let Some(patch) = patch {
-            json.push_str(r#","patch":""#);
-            STANDARD.encode_string(patch, &mut json);
-            json.push_str(r#"","patchType":"JSONPatch""#);
+            json.extend_from_slice(br#","patch":""#);
+            json.extend_from_slice(patch.as_bytes());
+            json.extend_from_slice(br#"","patchType":"JSONPatch""#);
         }
         if !self.audit_annotations.is_empty() {
-            json.push_str(r#","auditAnnotations":{"#);
-            let annotations = self.audit_annotations.iter();
-            push_list(&mut json, annotations, |json, (key, value)| {
+            json.extend_from_slice(br#","auditAnnotations":{"#);
+            push_list(&mut json, &self.audit_annotations, |json, (key, value)| {
                 push_text(json, key);
-                json.push(':');
+                json.push(b':');
                 push_text(json, value);
             });
-            json.push('}');
+            json.push(b'}');
         }
         if !self.warnings.is_empty() {
-            json.push_str(r#","warnings":["#);
+            json.extend_from_slice(br#","warnings":["#);
             push_list(&mut json, &self.warnings, |json, warning| {
                 push_text(json, warning);
             });
-            json.push(']');
+            json.push(b']');
         }
-        json.push_str("}}");
-        json
+        json.extend_from_slice(b"}}");
+        string(json)
     }
 }
 
 /// How many bytes an answer has without its patch, mostly.
 const ANSWER: usize = 384;
 
+/// JSON that was put together of texts.
+pub(super) fn string(json: Vec<u8>) -> String {
+    String::from_utf8(json).unwrap_or_default()
+}
+
 /// Writes what stands in an array or an object, with commas between.
 pub(super) fn push_list<T>(
-    json: &mut String,
+    json: &mut Vec<u8>,
     items: impl IntoIterator<Item = T>,
-    push: impl Fn(&mut String, T),
+    push: impl Fn(&mut Vec<u8>, T),
 ) {
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
-            json.push(',');
+            json.push(b',');
         }
         push(json, item);
     }
 }
 
+/// What stands in no text of JSON as it is: quotes, backslashes and control characters.
+const IS_ESCAPED: [bool; 256] = {
+    let mut escaped = [false; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        escaped[control] = true;
+        control += 1;
+    }
+    escaped[b'"' as usize] = true;
+    escaped[b'\\' as usize] = true;
+    escaped
+};
+
 /// Writes a text with its quotes.
-pub(super) fn push_text(json: &mut String, text: &str) {
-    json.push('"');
-    // What is neither written nor escaped yet. What is escaped is ASCII, so it may be cut out anywhere.
+pub(super) fn push_text(json: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    json.push(b'"');
+    // What is neither written nor escaped yet.
     let mut begin = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if !is_escaped(byte) {
+    for (at, byte) in bytes.iter().enumerate() {
+        if !IS_ESCAPED[usize::from(*byte)] {
             continue;
         }
-        json.push_str(&text[begin..at]);
-        json.push('\\');
+        json.extend_from_slice(&bytes[begin..at]);
+        json.push(b'\\');
         begin = at + 1;
         match byte {
             // They stand for themselves: what follows begins with them.
             b'"' | b'\\' => begin = at,
-            8 => json.push('b'),
-            0xc => json.push('f'),
-            b'\n' => json.push('n'),
-            b'\r' => json.push('r'),
-            b'\t' => json.push('t'),
-            control => {
-                // Writing to a string cannot fail.
-                let _ = write!(json, "u{control:04x}");
-            }
+            8 => json.push(b'b'),
+            0xc => json.push(b'f'),
+            b'\n' => json.push(b'n'),
+            b'\r' => json.push(b'r'),
+            b'\t' => json.push(b't'),
+            control => json.extend_from_slice(format!("u{control:04x}").as_bytes()),
         }
     }
-    json.push_str(&text[begin..]);
-    json.push('"');
-}
-
-/// What stands in no text of JSON as it is.
-const fn is_escaped(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+    json.extend_from_slice(&bytes[begin..]);
+    json.push(b'"');
 }
 
 #[cfg(test)]
@@ -201,9 +213,10 @@ mod tests {
     fn texts_are_written_as_others_write_them() {
         let controls: String = (0..0x20_u8).map(char::from).collect();
         for text in ["", "plain", "\"", "a\\\"b", "\u{7f}ä\u{2028}😀\"", &controls] {
-            let mut json = String::new();
-            push_text(&mut json, text);
-            assert_eq!(json, Value::from(text).to_string());
+            let text = text.repeat(9);
+            let mut json = Vec::new();
+            push_text(&mut json, &text);
+            assert_eq!(string(json), Value::from(text).to_string());
         }
     }
 
