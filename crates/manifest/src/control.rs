@@ -10,8 +10,10 @@ use std::borrow::Cow;
 pub(crate) fn find(text: &str) -> Vec<(u32, u8)> {
     // One a document is enough for any message; many are the mark of a binary file.
     const MOST: usize = 10_000;
-    // The usual text has none, and is passed over at the speed of memory.
-    if !text.bytes().any(is_forbidden) {
+    // The usual text has none, and is passed over at the speed of memory: in blocks, of which no byte is a branch.
+    let (blocks, rest) = text.as_bytes().as_chunks::<64>();
+    let any = |bytes: &[u8]| bytes.iter().fold(false, |any, byte| any | is_forbidden(*byte));
+    if !blocks.iter().any(|block| any(block)) && !any(rest) {
         return Vec::new();
     }
     text.bytes()
