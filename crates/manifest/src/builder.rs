@@ -123,7 +123,7 @@ impl<'t> Builder<'t> {
     pub(crate) fn abandon(&mut self) {
         self.before += self.nodes.len();
         self.nodes.clear();
-        self.decoded = Decoded::default();
+        self.decoded.clear();
         self.frames.clear();
         self.keys.clear();
         self.anchors.clear();
@@ -139,7 +139,7 @@ impl<'t> Builder<'t> {
             text: Arc::clone(&self.shared),
             // Exact copies, so that no document keeps more than it needs.
             nodes: self.nodes.clone(),
-            decoded: std::mem::take(&mut self.decoded),
+            decoded: self.decoded.clone(),
             duplicate_keys: std::mem::take(&mut self.duplicate_keys),
             comments: self.comments.as_slice().into(),
         });

@@ -45,6 +45,14 @@ pub(crate) struct Decoded {
     pub(crate) spans: Vec<Span>,
 }
 
+impl Decoded {
+    /// Forgets the texts, and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.spans.clear();
+    }
+}
+
 /// What a node is, and where its text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
