@@ -81,6 +81,7 @@ pub(crate) struct Raw {
     /// What a scalar is. Of one that is a string whatever its text says, quoted or not, it is [`Tag::Str`].
     pub(crate) tag: Tag,
     /// The keys that a mapping may have: the bits ([`key_bit`]) of those that it has, or, where it has merge keys, of all.
+    /// Of a key its own print ([`key_print`]).
     pub(crate) keys: u16,
 }
 
@@ -162,45 +163,51 @@ impl Document {
         scalar_text(&self.text, &self.decoded, raw)
     }
 
-    /// The value of `key` in the mapping `id`, which may have it; of several, the last.
-    pub(crate) fn value_of(&self, id: u32, key: &str) -> Option<Node<'_>> {
+    /// The value of `key`, whose print is `print`, in the mapping `id`, which may have it; of several, the last.
+    pub(crate) fn value_of(&self, id: u32, key: &str, print: u16) -> Option<Node<'_>> {
         let Raw {
             shape, payload: end, ..
         } = self.nodes[id as usize];
-        if shape == Shape::Merging {
-            let mut entries = Node::new(self, id).entries();
-            return entries
-                .find(|entry| entry.key.is_key(key))
-                .map(|entry| entry.value);
+        match shape {
+            Shape::Mapping => {}
+            Shape::Merging => {
+                let mut entries = Node::new(self, id).entries();
+                return entries
+                    .find(|entry| entry.key.is_key(key))
+                    .map(|entry| entry.value);
+            }
+            // A scalar that is a key itself.
+            _ => return None,
         }
         let mut found = None;
         let mut at = id + 1;
         while at < end {
             let raw = self.nodes[at as usize];
-            // Nearly every key is a text that the source holds, and most are told apart by their lengths.
-            let quote = match raw.shape {
-                Shape::Verbatim if raw.tag == Tag::Str => Some(0),
-                Shape::Quoted if raw.tag == Tag::Str => Some(1),
-                _ => None,
-            };
-            let (is_key, next) = if let Some(quote) = quote {
-                let (start, end) = (raw.start as usize + quote, raw.end as usize - quote);
-                let same =
-                    end - start == key.len() && self.text.as_bytes().get(start..end) == Some(key.as_bytes());
-                (same, raw.payload)
-            } else {
-                (Node::new(self, at).is_key(key), self.after(at + 1))
-            };
-            if is_key {
+            if raw.keys == print && self.is_key(at, raw, key) {
                 // A key is one node.
                 found = Some(Node::new(self, at + 1));
                 if self.duplicate_keys.is_empty() {
                     break;
                 }
             }
-            at = next;
+            at = match raw.shape {
+                Shape::Verbatim | Shape::Quoted => raw.payload,
+                _ => self.after(at + 1),
+            };
         }
         found
+    }
+
+    /// Whether the key `raw`, node `id`, is `key`.
+    fn is_key(&self, id: u32, raw: Raw, key: &str) -> bool {
+        // Nearly every key is a text that the source holds.
+        let quote = match raw.shape {
+            Shape::Verbatim if raw.tag == Tag::Str => 0,
+            Shape::Quoted if raw.tag == Tag::Str => 1,
+            _ => return Node::new(self, id).is_key(key),
+        };
+        let (start, end) = (raw.start as usize + quote, raw.end as usize - quote);
+        self.text.as_bytes().get(start..end) == Some(key.as_bytes())
     }
 
     /// The node after the subtree of node `id`.
@@ -213,16 +220,26 @@ impl Document {
     }
 }
 
-/// One of sixteen bits for a key: of two keys with different bits each is not the other.
+/// A number for a key: of two keys with different numbers each is not the other.
 #[inline]
-pub(crate) fn key_bit(key: &str) -> u16 {
+pub(crate) fn key_print(key: &str) -> u16 {
     let (first, last) = match key.as_bytes() {
         [] => (0, 0),
         [only] => (*only, *only),
         [first, .., last] => (*first, *last),
     };
-    let mixed = key.len() + usize::from(first) * 3 + usize::from(last) * 7;
-    1 << (mixed & 15)
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lengths of long keys count modulo 65536"
+    )]
+    let length = key.len() as u16;
+    length.wrapping_add(u16::from(first) * 3 + u16::from(last) * 7)
+}
+
+/// One of sixteen bits for a key of this print.
+#[inline]
+pub(crate) const fn key_bit(print: u16) -> u16 {
+    1 << (print & 15)
 }
 
 /// The text of a scalar, or nothing of a collection or an alias.

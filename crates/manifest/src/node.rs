@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::document::{Document, Raw, Shape, key_bit};
+use crate::document::{Document, Raw, Shape, key_bit, key_print};
 use crate::mapping::{Entries, Items};
 use crate::scalar::{self, Resolved, Tag};
 use crate::{Span, json, path};
@@ -230,14 +230,16 @@ impl<'a> Node<'a> {
             raw = self.document.nodes[id as usize];
         }
         // Most keys that are asked for are not there, and most callers name theirs: this is all that it takes.
-        if self.unset || raw.keys & key_bit(key) == 0 {
+        let print = key_print(key);
+        if self.unset || raw.keys & key_bit(print) == 0 {
             return None;
         }
-        self.document.value_of(id, key)
+        self.document.value_of(id, key, print)
     }
 
     /// The value of `key` where it is set: null is not.
     #[must_use]
+    #[inline]
     pub fn field(self, key: &str) -> Option<Node<'a>> {
         self.get(key).filter(|node| !node.is_null())
     }
@@ -245,6 +247,7 @@ impl<'a> Node<'a> {
     /// The value of `key`; of a key that is not set a null that stands where this node stands, so that it can be asked for
     /// its own fields and items in turn, and has none.
     #[must_use]
+    #[inline]
     pub fn child(self, key: &str) -> Node<'a> {
         self.get(key).unwrap_or(Node { unset: true, ..self })
     }
@@ -270,6 +273,7 @@ impl<'a> Node<'a> {
 
     /// The text of a key as JSON has it: the key `1` and the key `0x1` are both `"1"`.
     #[must_use]
+    #[inline]
     pub fn key_text(self) -> Cow<'a, str> {
         let raw = self.target();
         key_text(self.document.scalar_text(raw), raw)
@@ -310,6 +314,7 @@ impl<'a> Node<'a> {
 }
 
 /// The text of a key as JSON has it.
+#[inline]
 pub(crate) fn key_text(text: &str, raw: Raw) -> Cow<'_, str> {
     if raw.tag == Tag::Str {
         return Cow::Borrowed(text);

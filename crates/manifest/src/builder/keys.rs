@@ -2,7 +2,7 @@
 
 use super::{Builder, Result, refuse};
 use crate::Span;
-use crate::document::{Raw, Shape, key_bit, scalar_text};
+use crate::document::{Raw, Shape, key_bit, key_print, scalar_text};
 use crate::duplicate::{self, DuplicateKey, KeyPrint};
 use crate::mapping::is_merge_key;
 use crate::node::key_text;
@@ -38,7 +38,9 @@ impl Builder<'_> {
             );
         }
         let name = key_text(text, raw);
-        self.nodes[frame.node as usize].keys |= key_bit(&name);
+        let print = key_print(&name);
+        self.nodes[frame.node as usize].keys |= key_bit(print);
+        self.nodes[key as usize].keys = print;
         self.keys.push(KeyPrint::new(&name, key));
         Ok(())
     }
