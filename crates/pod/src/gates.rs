@@ -5,7 +5,6 @@
 
 mod parse;
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::version::Version;
@@ -54,7 +53,8 @@ pub struct Gate {
 struct Table {
     /// In the order of their names.
     gates: Vec<Gate>,
-    places: HashMap<&'static str, usize>,
+    /// Their names in the order of their lengths, then of the names, with their places: lengths are compared at once.
+    names: Vec<(&'static str, usize)>,
 }
 
 fn table(version: Version) -> &'static Table {
@@ -64,12 +64,13 @@ fn table(version: Version) -> &'static Table {
     TABLES[place].get_or_init(|| {
         let lines = TEXT.lines().filter(|line| !line.starts_with('#'));
         let gates: Vec<Gate> = lines.filter_map(|line| read(line, version)).collect();
-        let places = gates
+        let mut names: Vec<_> = gates
             .iter()
             .enumerate()
             .map(|(place, gate)| (gate.name, place))
             .collect();
-        Table { gates, places }
+        names.sort_unstable_by_key(|(name, _)| (name.len(), *name));
+        Table { gates, names }
     })
 }
 
@@ -83,7 +84,11 @@ pub fn all(version: Version) -> &'static [Gate] {
 #[must_use]
 pub fn find(name: &str, version: Version) -> Option<&'static Gate> {
     let table = table(version);
-    table.gates.get(*table.places.get(name)?)
+    let key = (name.len(), name);
+    let found = table
+        .names
+        .binary_search_by_key(&key, |(name, _)| (name.len(), *name));
+    table.gates.get(table.names[found.ok()?].1)
 }
 
 fn read(line: &'static str, version: Version) -> Option<Gate> {
