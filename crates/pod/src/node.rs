@@ -88,6 +88,15 @@ pub fn host_process(template: &PodTemplate<'_>) -> HostProcess {
 /// Why a node of `os` (`linux` or `windows`, as Go names systems) does not admit the pod, as far as its system goes.
 #[must_use]
 pub fn admit(template: &PodTemplate<'_>, os: &str) -> Option<NodeRefusal> {
+    admit_requiring(template, &os::required_os(template), os)
+}
+
+/// The same of a pod of which it is known what systems it requires.
+fn admit_requiring(
+    template: &PodTemplate<'_>,
+    required: &[(String, Origin)],
+    os: &str,
+) -> Option<NodeRefusal> {
     let label = template
         .metadata
         .and_then(|metadata| metadata.field("labels")?.field("kubernetes.io/os"));
@@ -105,10 +114,8 @@ pub fn admit(template: &PodTemplate<'_>, os: &str) -> Option<NodeRefusal> {
             }),
         });
     }
-    let spec_os = format!("{}.os.name", template.prefix);
-    let required = os::required_os(template);
-    let (_, origin) = required.into_iter().find(|(required, _)| required != os)?;
-    let by_spec = origin.field == spec_os;
+    let (_, origin) = required.iter().find(|(required, _)| required != os)?;
+    let by_spec = origin.field == format!("{}.os.name", template.prefix);
     Some(NodeRefusal {
         rule: if by_spec {
             &POD_OF_OTHER_OS
@@ -125,7 +132,7 @@ pub fn admit(template: &PodTemplate<'_>, os: &str) -> Option<NodeRefusal> {
         } else {
             "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector".to_owned()
         },
-        origin: Some(origin),
+        origin: Some(origin.clone()),
     })
 }
 

@@ -28,12 +28,12 @@ pub fn required_os(template: &PodTemplate<'_>) -> Vec<(String, Origin)> {
         }));
     };
     if let Some(name) = spec.field("os").and_then(|os| os.field("name")) {
-        require(name, format!("{}.os.name", template.prefix));
+        require(name, [template.prefix, ".os.name"].concat());
     }
     if let Some(selector) = spec.field("nodeSelector") {
         for label in OS_LABELS {
             if let Some(value) = selector.field(label) {
-                require(value, format!("{}.nodeSelector[{label}]", template.prefix));
+                require(value, [template.prefix, ".nodeSelector[", label, "]"].concat());
             }
         }
     }

@@ -3,7 +3,7 @@
 use porthole_manifest::{Node, PodTemplate};
 
 use crate::container::{ContainerRef, containers};
-use crate::effective::{EffectiveOptions, Origin, resolve};
+use crate::effective::{EffectiveOptions, Origin, Setting, resolve};
 use crate::intent;
 use crate::os::required_os;
 
@@ -72,12 +72,10 @@ impl<'a> WindowsPod<'a> {
     }
 
     /// What makes it a HostProcess pod.
-    pub(crate) fn host_process_origin(&self) -> Option<Origin> {
-        let setting = self
-            .containers
+    pub(crate) fn host_process(&self) -> Option<Setting<'a, bool>> {
+        self.containers
             .iter()
-            .find_map(|container| container.options.host_process.filter(|setting| setting.value))?;
-        Some(setting.origin())
+            .find_map(|container| container.options.host_process.filter(|setting| setting.value))
     }
 
     /// Whether it is meant for Windows beyond doubt: options for Windows may stand beside those for Linux in a pod that is made

@@ -2,7 +2,7 @@
 //! `runAsNonRoot`.
 
 use super::setup::NodeSetup;
-use super::{PodName, admit, verify_run_as_non_root};
+use super::{PodName, admit_requiring, verify_run_as_non_root};
 use crate::finding::{Finding, Severity};
 use crate::os::OS_LABELS;
 use crate::rule::rules;
@@ -74,7 +74,7 @@ fn of_other_os(pod: &WindowsPod<'_>, findings: &mut Vec<Finding>) {
         "windows",
         |(os, _)| if os == "linux" { "linux" } else { os.as_str() },
     );
-    let Some(refusal) = admit(&pod.template, os) else {
+    let Some(refusal) = admit_requiring(&pod.template, &pod.required, os) else {
         return;
     };
     let Some(origin) = refusal.origin else { return };

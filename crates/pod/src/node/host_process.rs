@@ -31,7 +31,7 @@ pub(super) fn check(
     handler: Option<&str>,
     findings: &mut Vec<Finding>,
 ) {
-    let Some(origin) = pod.host_process_origin() else {
+    let Some(setting) = pod.host_process() else {
         return;
     };
     let kubelet = &setup.kubelet;
@@ -46,9 +46,9 @@ pub(super) fn check(
             Finding::remark(
                 &KUBELET_WITHOUT_HOST_PROCESS,
                 Severity::Error,
-                &origin.field,
+                setting.field(),
                 text,
-                origin.span,
+                setting.span(),
             )
             .with_help(help),
         );
@@ -62,9 +62,9 @@ pub(super) fn check(
             Finding::remark(
                 &CONTAINERD_WITHOUT_HOST_PROCESS,
                 Severity::Error,
-                &origin.field,
+                setting.field(),
                 text,
-                origin.span,
+                setting.span(),
             )
             .with_help("update containerd to 1.7 or newer"),
         );
