@@ -141,6 +141,12 @@ impl Document {
         &self.duplicate_keys
     }
 
+    /// Whether any mapping has a key more than once.
+    #[must_use]
+    pub fn repeats_keys(&self) -> bool {
+        !self.duplicate_keys.is_empty()
+    }
+
     /// The comments in and before the document, in their order.
     #[must_use]
     pub fn comments(&self) -> &[Comment] {

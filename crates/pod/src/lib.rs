@@ -53,6 +53,7 @@ mod report;
 mod rule;
 pub mod rules;
 pub mod schema;
+mod seen;
 mod status;
 mod syntax;
 mod update;

@@ -1,6 +1,5 @@
 //! The walk through an object beside its Go type.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use porthole_manifest::{Entry, Node, Span, Value};
@@ -10,6 +9,7 @@ use super::{base64, json_schema, number, quantity, time};
 use crate::path::Path;
 use crate::render::go_quote;
 use crate::schema::{Definition, Field, Struct, Type, TypeId, Types};
+use crate::seen::Seen;
 use crate::version::Version;
 
 /// The most unknown and repeated fields that the decoder remembers.
@@ -193,27 +193,16 @@ impl Walk {
     }
 
     fn map(&mut self, node: Node<'_>, of: &'static Type, path: &Path<'_>) -> Result<(), Ended> {
-        // Maps are short as a rule; a long one is worth a set.
-        const SHORT: usize = 16;
-        let mut few: [Cow<'_, str>; SHORT] = Default::default();
-        let mut many = HashSet::new();
-        for (count, entry) in node.entries().enumerate() {
+        let mut seen = node.document().repeats_keys().then(Seen::new);
+        for entry in node.entries() {
             let key = entry.key.key_text();
             let here = path.child(&key);
-            let known = match few.get(..count) {
-                Some(known) => known.contains(&key),
-                None => many.contains(&key) || few.contains(&key),
-            };
-            if known {
+            if let Some(seen) = &mut seen
+                && !seen.insert(key.clone())
+            {
                 self.strict(true, &here, &key, entry);
             }
             self.value(entry.value, of, &here)?;
-            match few.get_mut(count) {
-                Some(place) => *place = key,
-                None => {
-                    many.insert(key);
-                }
-            }
         }
         Ok(())
     }

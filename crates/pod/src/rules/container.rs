@@ -16,8 +16,6 @@ pub(crate) mod security_context;
 pub(crate) mod value_from;
 pub(crate) mod warnings;
 
-use std::collections::HashSet;
-
 use porthole_manifest::Node;
 
 use crate::container::ContainerKind;
@@ -26,6 +24,7 @@ use crate::path::Path;
 use crate::report::{Shown, int, is_true, items, place, text};
 use crate::rule::{Rule, rules};
 use crate::rules::{host_ports, volumes};
+use crate::seen::Seen;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -154,7 +153,7 @@ fn check_main(pass: &mut Pass<'_>, scope: &Scope<'_>) {
     if containers.is_empty() {
         return containers_required(pass, &list, pass.spec);
     }
-    let mut names = HashSet::new();
+    let mut names = Seen::new();
     for (index, container) in containers.iter().copied().enumerate() {
         let at = list.index(index);
         check_common(pass, scope, &at, container, ContainerKind::Main);

@@ -3,14 +3,13 @@
 //! Before validation a Pod on the host's network gets `hostPort` from `containerPort` for each port of its containers and
 //! init containers that has none. So does a template up to 1.27, and up to 1.30 where a gate asks for it.
 
-use std::collections::HashSet;
-
 use porthole_manifest::Node;
 
 use crate::container::ContainerKind;
 use crate::path::Path;
 use crate::report::{Shown, int, items, text};
 use crate::rule::rules;
+use crate::seen::Seen;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -42,11 +41,11 @@ pub(crate) fn place(port: Node<'_>) -> Node<'_> {
     written.unwrap_or(port)
 }
 
-/// What may be there once.
-fn key(port: Node<'_>, host: i64) -> String {
+/// What may be there once: protocol, address and port.
+fn key(port: Node<'_>, host: i64) -> (&str, &str, i64) {
     // An unset protocol is defaulted to TCP, an empty one as well.
     let protocol = Some(text(port, "protocol")).filter(|protocol| !protocol.is_empty());
-    format!("{}/{}/{host}", protocol.unwrap_or("TCP"), text(port, "hostIP"))
+    (protocol.unwrap_or("TCP"), text(port, "hostIP"), host)
 }
 
 /// Reports host ports that several of `containers`, which stand at `list`, take.
@@ -56,7 +55,7 @@ pub(crate) fn check_duplicates(
     kind: ContainerKind,
     containers: &[Node<'_>],
 ) {
-    let mut taken = HashSet::new();
+    let mut taken = Seen::new();
     for (place_in_list, container) in containers.iter().enumerate() {
         for (index, port) in items(*container, "ports").enumerate() {
             let host = host_port(pass, kind, port);
@@ -64,15 +63,15 @@ pub(crate) fn check_duplicates(
                 continue;
             }
             let key = key(port, host);
-            if taken.contains(&key) {
+            if !taken.insert(key) {
+                let (protocol, address, host) = key;
+                let shown = format!("{protocol}/{address}/{host}");
                 let at = list.index(place_in_list);
                 let ports = at.child("ports");
                 let port_path = ports.index(index);
                 let field = port_path.child("hostPort");
                 let span = place(port).span();
-                pass.duplicate(&HOST_PORT_DUPLICATE, &field, Shown::Str(&key), span);
-            } else {
-                taken.insert(key);
+                pass.duplicate(&HOST_PORT_DUPLICATE, &field, Shown::Str(&shown), span);
             }
         }
     }

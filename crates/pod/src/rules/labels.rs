@@ -1,7 +1,5 @@
 //! Labels and label selectors (`ValidateLabels`, `ValidateLabelSelector` of `k8s.io/apimachinery`).
 
-use std::collections::HashSet;
-
 use porthole_manifest::{Node, Span};
 
 use crate::names;
@@ -9,6 +7,7 @@ use crate::path::Path;
 use crate::render::{go_json, go_quote};
 use crate::report::{Report, Shown, has_items, items, place, text, texts};
 use crate::rule::rules;
+use crate::seen::Seen;
 
 rules! { ApiServer:
     /// The key of a label is a name of at most 63 letters, digits, dashes, underscores and periods, which begins and ends
@@ -38,12 +37,15 @@ pub(crate) fn check_value(report: &mut Report<'_>, value: &str, path: &Path<'_>,
 
 /// A mapping of labels. All errors stand at the mapping, as the API server has it.
 pub(crate) fn check(report: &mut Report<'_>, labels: Node<'_>, path: &Path<'_>) {
-    // Of a repeated key the last value counts, where the API server takes it at all.
-    let mut seen = HashSet::new();
     let mut entries: Vec<_> = labels.entries().collect();
-    entries.reverse();
-    entries.retain(|entry| seen.insert(entry.key.key_text()));
-    for entry in entries.iter().rev() {
+    if labels.document().repeats_keys() {
+        // Of a repeated key the last value counts, where the API server takes it at all.
+        let mut seen = Seen::new();
+        entries.reverse();
+        entries.retain(|entry| seen.insert(entry.key.key_text()));
+        entries.reverse();
+    }
+    for entry in entries {
         check_key(report, &entry.key.key_text(), path, entry.key.span());
         let value = entry.value.as_str().unwrap_or_default();
         check_value(report, value, path, entry.value.span());

@@ -5,12 +5,11 @@ mod match_labels;
 pub(crate) mod tolerations;
 mod topology_spread;
 
-use std::collections::HashSet;
-
 use crate::names;
 use crate::report::{Shown, items, place, text};
 use crate::rule::rules;
 use crate::rules::labels;
+use crate::seen::Seen;
 use crate::validate::Pass;
 
 pub(crate) use affinity::check as check_affinity;
@@ -69,7 +68,7 @@ pub(crate) fn check_gates(pass: &mut Pass<'_>) {
         return;
     }
     let list = spec.child("schedulingGates");
-    let mut seen = HashSet::new();
+    let mut seen = Seen::new();
     for (index, gate) in items(node, "schedulingGates").enumerate() {
         let name = text(gate, "name");
         let path = list.index(index);

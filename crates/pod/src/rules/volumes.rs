@@ -8,14 +8,13 @@ mod files;
 mod projected;
 mod remote;
 
-use std::collections::HashSet;
-
 use porthole_manifest::{Node, WorkloadKind};
 
 use crate::names;
 use crate::path::Path;
 use crate::report::{Shown, items, place, text};
 use crate::rule::{Rule, rules};
+use crate::seen::Seen;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -200,7 +199,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
     let list = spec.child("volumes");
     let pod_name = pod_name(pass);
     let created = claim::created(pass, pod_name);
-    let mut taken = HashSet::new();
+    let mut taken = Seen::new();
     for (index, volume) in of(pass, spec_node) {
         let path = list.index(index);
         let before = pass.count();
@@ -214,7 +213,7 @@ pub(crate) fn check(pass: &mut Pass<'_>) {
             let faults = names::dns1123_label(name, pass.options.kubernetes_version);
             pass.faults(&VOLUME_NAME, &name_path, name, faults, span);
         }
-        if taken.contains(name) {
+        if taken.contains(&name) {
             pass.duplicate(&VOLUME_NAME, &name_path, Shown::Str(name), span);
         }
         if pass.count() == before {

@@ -6,8 +6,6 @@ pub(crate) mod claim;
 mod overlaps;
 mod volumes;
 
-use std::collections::HashSet;
-
 use porthole_manifest::{Node, Span};
 
 use crate::container::containers;
@@ -21,6 +19,7 @@ use crate::rule::{Rule, rules};
 use crate::rules::annotations;
 use crate::rules::metadata::created_name;
 use crate::rules::volumes::VOLUME_NAME;
+use crate::seen::Seen;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -342,7 +341,7 @@ fn check_annotations(pass: &mut Pass<'_>) {
 fn check_host_aliases(pass: &mut Pass<'_>) {
     let spec = pass.spec_path();
     let list = spec.child("hostAliases");
-    let mut seen = HashSet::new();
+    let mut seen = Seen::new();
     for (index, alias) in items(pass.spec, "hostAliases").enumerate() {
         let address = text(alias, "ip");
         if !seen.insert(address) {
@@ -362,7 +361,7 @@ fn check_host_aliases(pass: &mut Pass<'_>) {
 fn check_pull_secrets(pass: &mut Pass<'_>) {
     let spec = pass.spec_path();
     let list = spec.child("imagePullSecrets");
-    let mut seen = HashSet::new();
+    let mut seen = Seen::new();
     for (index, secret) in items(pass.spec, "imagePullSecrets").enumerate() {
         let name = text(secret, "name");
         if !seen.insert(name) {
@@ -394,7 +393,7 @@ fn check_volume_names(pass: &mut Pass<'_>) {
     }
     let spec = pass.spec_path();
     let list = spec.child("volumes");
-    let mut seen = HashSet::new();
+    let mut seen = Seen::new();
     for (index, volume) in items(pass.spec, "volumes").enumerate() {
         let name = text(volume, "name");
         if !seen.insert(name) {

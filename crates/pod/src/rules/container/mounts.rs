@@ -2,8 +2,6 @@
 //!
 //! Some of the errors name the list and not its entry: so the API server does.
 
-use std::collections::HashSet;
-
 use porthole_manifest::Node;
 
 use super::{Scope, is_privileged};
@@ -11,6 +9,7 @@ use crate::path::Path;
 use crate::report::{Shown, is_true, items, place, text};
 use crate::rule::rules;
 use crate::rules::volumes;
+use crate::seen::Seen;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -70,7 +69,7 @@ fn has_path<'n>(entries: impl Iterator<Item = Node<'n>>, key: &str, path: &str) 
 
 /// `volumeMounts`.
 pub(super) fn check(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<'_>, container: Node<'_>) {
-    let mut paths = HashSet::new();
+    let mut paths = Seen::new();
     for (index, mount) in scope.mounts(container).enumerate() {
         let at = list.index(index);
         let name = text(mount, "name");
@@ -225,7 +224,7 @@ fn check_options(pass: &mut Pass<'_>, list: &Path<'_>, mount: Node<'_>, volume: 
     if !pass.enabled("VolumeBindMountOptions") || options.items().next().is_none() {
         return;
     }
-    let mut seen = HashSet::new();
+    let mut seen = Seen::new();
     for (index, node) in options.items().enumerate() {
         let option = node.as_str().unwrap_or_default();
         let at = list.index(index);
@@ -247,7 +246,7 @@ fn check_options(pass: &mut Pass<'_>, list: &Path<'_>, mount: Node<'_>, volume: 
 
 /// `volumeDevices`.
 pub(super) fn check_devices(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<'_>, container: Node<'_>) {
-    let (mut paths, mut names) = (HashSet::new(), HashSet::new());
+    let (mut paths, mut names) = (Seen::new(), Seen::new());
     for (index, device) in items(container, "volumeDevices").enumerate() {
         let at = list.index(index);
         let (name, path) = (text(device, "name"), text(device, "devicePath"));
@@ -257,7 +256,7 @@ pub(super) fn check_devices(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<
             pass.required(&MOUNT_REQUIRED, &name_field, "", name_place);
         }
         let unique = "must be unique";
-        if names.contains(name) {
+        if names.contains(&name) {
             pass.invalid(
                 &DEVICE_DUPLICATE,
                 &name_field,
@@ -290,7 +289,7 @@ pub(super) fn check_devices(pass: &mut Pass<'_>, scope: &Scope<'_>, list: &Path<
         if path.is_empty() {
             pass.required(&MOUNT_REQUIRED, &path_field, "", path_place);
         }
-        if paths.contains(path) {
+        if paths.contains(&path) {
             pass.invalid(
                 &DEVICE_DUPLICATE,
                 &path_field,

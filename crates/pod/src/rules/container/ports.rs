@@ -1,7 +1,5 @@
 //! The ports of a container (`validateContainerPorts`).
 
-use std::collections::HashSet;
-
 use porthole_manifest::Node;
 
 use crate::container::ContainerKind;
@@ -9,6 +7,7 @@ use crate::path::Path;
 use crate::report::{Shown, int, items, place, text};
 use crate::rule::rules;
 use crate::rules::host_ports;
+use crate::seen::Seen;
 use crate::syntax;
 use crate::validate::Pass;
 
@@ -27,7 +26,7 @@ rules! { ApiServer:
 }
 
 pub(super) fn check(pass: &mut Pass<'_>, list: &Path<'_>, kind: ContainerKind, container: Node<'_>) {
-    let mut names = HashSet::new();
+    let mut names = Seen::new();
     for (index, port) in items(container, "ports").enumerate() {
         let at = list.index(index);
         check_name(pass, &at, port, &mut names);
@@ -61,7 +60,7 @@ pub(super) fn check(pass: &mut Pass<'_>, list: &Path<'_>, kind: ContainerKind, c
     }
 }
 
-fn check_name<'a>(pass: &mut Pass<'_>, at: &Path<'_>, port: Node<'a>, names: &mut HashSet<&'a str>) {
+fn check_name<'a>(pass: &mut Pass<'_>, at: &Path<'_>, port: Node<'a>, names: &mut Seen<&'a str>) {
     let name = text(port, "name");
     if name.is_empty() {
         return;

@@ -1,6 +1,6 @@
 //! What the API server warns of in containers, beside its answer (`pkg/api/pod/warnings.go`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use porthole_manifest::Node;
 
@@ -9,9 +9,10 @@ use crate::container::{ContainerKind, containers};
 use crate::path::Path;
 use crate::render::go_quote;
 use crate::report::{int, items, text};
-use crate::rule::rules;
+use crate::rule::{Rule, rules};
 use crate::rules::annotations as pod_annotations;
 use crate::rules::host_ports;
+use crate::seen::Seen;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -76,8 +77,7 @@ fn annotations(pass: &mut Pass<'_>, container: Node<'_>) {
         return;
     };
     let prefix = pass.template.prefix.strip_suffix("spec").unwrap_or_default();
-    let path = format!("{prefix}metadata.annotations");
-    let path = Path::root(&path);
+    let path = || format!("{prefix}metadata.annotations");
     let context = container.child("securityContext");
     let name = text(container, "name");
     let key = format!("{}{name}", pod_annotations::SECCOMP_CONTAINER);
@@ -91,6 +91,8 @@ fn annotations(pass: &mut Pass<'_>, container: Node<'_>) {
             25..27 => "deprecated since v1.19, non-functional in a future release",
             _ => "non-functional in v1.27+",
         };
+        let path = path();
+        let path = Path::root(&path);
         let field = path.key(&key);
         let warning = format!("{field}: {age}; use the \"seccompProfile\" field instead");
         pass.warn(&SECCOMP_ANNOTATION, &field, warning, annotation.span());
@@ -104,6 +106,8 @@ fn annotations(pass: &mut Pass<'_>, container: Node<'_>) {
     if let Some(annotation) = annotations.get(&key)
         && !is_pods_profile(pass, annotation)
     {
+        let path = path();
+        let path = Path::root(&path);
         let field = path.key(&key);
         let warning = format!("{field}: deprecated since v1.30; use the \"appArmorProfile\" field instead");
         pass.warn(&APP_ARMOR_ANNOTATION, &field, warning, annotation.span());
@@ -153,7 +157,7 @@ fn fractions(pass: &mut Pass<'_>, at: &Path<'_>, container: &Visited<'_>) {
 
 /// Variables that are set twice.
 fn environment(pass: &mut Pass<'_>, list: &Path<'_>, container: Node<'_>) {
-    let mut seen = HashSet::new();
+    let mut seen = Seen::new();
     for (index, variable) in items(container, "env").enumerate() {
         let name = text(variable, "name");
         if seen.insert(name) {
@@ -183,29 +187,65 @@ fn environment(pass: &mut Pass<'_>, list: &Path<'_>, container: Node<'_>) {
     }
 }
 
-/// A port that has been seen, and where.
+/// A port of a container, and where it stands.
+#[derive(Clone, Copy)]
 struct Port<'a> {
-    field: String,
+    kind: ContainerKind,
+    container: usize,
+    index: usize,
+    node: Node<'a>,
+}
+
+impl Port<'_> {
+    /// Its path below that of the pod spec: written only where there is something to say.
+    fn field(&self, spec: &str) -> String {
+        let list = self.kind.field();
+        format!("{spec}.{list}[{}].ports[{}]", self.container, self.index)
+    }
+
+    fn warn(&self, pass: &mut Pass<'_>, rule: &'static Rule, what: &str) {
+        let field = self.field(pass.template.prefix);
+        let warning = format!("{field}: {what}");
+        pass.warn(rule, &Path::root(&field), warning, self.node.span());
+    }
+}
+
+/// The ports of the containers, in their order.
+fn ports_of<'a>(containers: &[Visited<'a>]) -> impl Iterator<Item = Port<'a>> {
+    containers.iter().flat_map(|container| {
+        let ports = items(container.node, "ports").enumerate();
+        ports.map(|(index, node)| Port {
+            kind: container.kind,
+            container: container.index,
+            index,
+            node,
+        })
+    })
+}
+
+/// A port that has been seen, with what it comes to.
+struct Known<'a> {
+    port: Port<'a>,
     host: i64,
     host_ip: &'a str,
 }
 
 /// Ports that are one port.
 fn ports(pass: &mut Pass<'_>, containers: &[Visited<'_>]) {
-    let mut seen: HashMap<(i64, &str), Vec<Port<'_>>> = HashMap::new();
-    for_each_port(pass, containers, |pass, at, kind, port| {
-        let container = int(port, "containerPort").unwrap_or_default();
-        let protocol = Some(text(port, "protocol")).filter(|protocol| !protocol.is_empty());
+    let mut seen: HashMap<(i64, &str), Vec<Known<'_>>> = HashMap::new();
+    for port in ports_of(containers) {
+        let container = int(port.node, "containerPort").unwrap_or_default();
+        let protocol = Some(text(port.node, "protocol")).filter(|protocol| !protocol.is_empty());
         let protocol = protocol.unwrap_or("TCP");
-        let host_ip = text(port, "hostIP");
-        let host = host_ports::host_port(pass, kind, port);
+        let host_ip = text(port.node, "hostIP");
+        let host = host_ports::host_port(pass, port.kind, port.node);
         if !host_ip.is_empty() && host == 0 {
-            let warning = format!(
-                "{at}: hostIP set without hostPort: {{Name:{} HostPort:0 ContainerPort:{container} \
-                 Protocol:{protocol} HostIP:{host_ip}}}",
-                text(port, "name")
+            let what = format!(
+                "hostIP set without hostPort: {{Name:{} HostPort:0 ContainerPort:{container} Protocol:{protocol} \
+                 HostIP:{host_ip}}}",
+                text(port.node, "name")
             );
-            pass.warn(&HOST_IP_WITHOUT_PORT, at, warning, port.span());
+            port.warn(pass, &HOST_IP_WITHOUT_PORT, &what);
         }
         let others = seen.entry((container, protocol)).or_default();
         for other in &*others {
@@ -218,47 +258,34 @@ fn ports(pass: &mut Pass<'_>, containers: &[Visited<'_>]) {
             } else {
                 continue;
             };
-            let warning = format!("{at}: {what} port definition with {}", other.field);
-            pass.warn(&PORT_OVERLAPS, at, warning, port.span());
+            let other = other.port.field(pass.template.prefix);
+            port.warn(
+                pass,
+                &PORT_OVERLAPS,
+                &format!("{what} port definition with {other}"),
+            );
         }
-        let field = at.to_string();
-        others.push(Port { field, host, host_ip });
-    });
+        others.push(Known { port, host, host_ip });
+    }
 }
 
 /// Names of ports that are there twice.
 fn port_names(pass: &mut Pass<'_>, containers: &[Visited<'_>]) {
-    let mut seen: HashMap<&str, String> = HashMap::new();
-    for_each_port(pass, containers, |pass, at, _, port| {
-        let name = text(port, "name");
+    let mut seen: HashMap<&str, Port<'_>> = HashMap::new();
+    for port in ports_of(containers) {
+        let name = text(port.node, "name");
         if name.is_empty() {
-            return;
+            continue;
         }
         let Some(other) = seen.get(name) else {
-            seen.insert(name, at.to_string());
-            return;
+            seen.insert(name, port);
+            continue;
         };
-        let warning = format!(
-            "{at}: duplicate port name {} with {other}, services and probes that select ports by name will use {other}",
+        let other = other.field(pass.template.prefix);
+        let what = format!(
+            "duplicate port name {} with {other}, services and probes that select ports by name will use {other}",
             go_quote(name)
         );
-        pass.warn(&PORT_NAME_AMBIGUOUS, at, warning, port.span());
-    });
-}
-
-/// Calls `visit` with every port: where it is, where its container's ports are, and itself.
-fn for_each_port<'a>(
-    pass: &mut Pass<'_>,
-    containers: &[Visited<'a>],
-    mut visit: impl FnMut(&mut Pass<'_>, &Path<'_>, ContainerKind, Node<'a>),
-) {
-    let spec = pass.spec_path();
-    for container in containers {
-        let list = spec.child(container.kind.field());
-        let at = list.index(container.index);
-        let ports = at.child("ports");
-        for (index, port) in items(container.node, "ports").enumerate() {
-            visit(pass, &ports.index(index), container.kind, port);
-        }
+        port.warn(pass, &PORT_NAME_AMBIGUOUS, &what);
     }
 }
