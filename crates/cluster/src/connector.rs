@@ -13,16 +13,25 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
+use crate::entrance::Entrance;
+
 /// Speaks TLS where the URL says so.
 pub(crate) struct Tls {
-    config: Arc<ClientConfig>,
+    /// To the server.
+    config: Option<Arc<ClientConfig>>,
+    /// To the proxy.
+    to_proxy: Option<Arc<ClientConfig>>,
     /// The server's name, where it is not the one in the URL.
     name: Option<ServerName<'static>>,
 }
 
 impl Tls {
-    pub(crate) fn new(config: Arc<ClientConfig>, name: Option<ServerName<'static>>) -> Self {
-        Self { config, name }
+    pub(crate) fn of(entrance: &Entrance) -> Self {
+        Self {
+            config: entrance.tls(),
+            to_proxy: entrance.proxy_tls(),
+            name: entrance.server_name().cloned(),
+        }
     }
 }
 
@@ -46,15 +55,20 @@ impl<In: Transport> Connector<In> for Tls {
         let Some(transport) = chained else {
             return Ok(None);
         };
-        // Proxies are spoken to without it.
         if !details.needs_tls() || transport.is_tls() {
             return Ok(Some(Either::A(transport)));
         }
-        let name = match &self.name {
-            Some(name) => name.clone(),
+        // The connection to a proxy is made as if it were the server, for which there is then no proxy.
+        let (config, name) = match &self.to_proxy {
+            Some(config) if details.config.proxy().is_none() => (Some(config), None),
+            _ => (self.config.as_ref(), self.name.clone()),
+        };
+        let config = config.ok_or(Error::Tls("there is no configuration for it"))?;
+        let name = match name {
+            Some(name) => name,
             None => name_in(details).ok_or(Error::Tls("the server's name is no name of DNS"))?,
         };
-        let mut connection = ClientConnection::new(self.config.clone(), name)?;
+        let mut connection = ClientConnection::new(Arc::clone(config), name)?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         socket.set_timeout(details.timeout);
         connection.complete_io(&mut socket)?;
@@ -64,6 +78,28 @@ impl<In: Transport> Connector<In> for Tls {
         );
         let stream = StreamOwned::new(connection, socket);
         Ok(Some(Either::B(Encrypted { buffers, stream })))
+    }
+}
+
+/// Goes by a proxy, and tells what goes wrong with the proxy from what goes wrong with the server.
+#[derive(Debug, Default)]
+pub(crate) struct ByProxy<C>(C);
+
+/// What goes wrong with a proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy: {0}")]
+pub(crate) struct ProxyError(pub(crate) Error);
+
+impl<In: Transport, C: Connector<In>> Connector<In> for ByProxy<C> {
+    type Out = C::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let connected = self.0.connect(details, chained);
+        connected.map_err(|error| Error::Other(Box::new(ProxyError(error))))
     }
 }
 

@@ -8,6 +8,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::credential::{self, Credential};
 use crate::error::{Error, Problem, Result};
+use crate::proxy::{Protocol, Proxy};
 use crate::resource::encoded;
 use crate::target::Target;
 use crate::tls;
@@ -20,6 +21,8 @@ pub struct Entrance {
     credential: Credential,
     tls: Option<Arc<ClientConfig>>,
     name: Option<ServerName<'static>>,
+    proxy: Option<Proxy>,
+    proxy_tls: Option<Arc<ClientConfig>>,
 }
 
 impl Entrance {
@@ -34,7 +37,16 @@ impl Entrance {
         } else {
             None
         };
+        let proxy = Proxy::of(target)?;
+        let is_encrypted = |proxy: &Proxy| proxy.protocol() == Protocol::Https;
+        let proxy_tls = if proxy.as_ref().is_some_and(is_encrypted) {
+            Some(Arc::new(tls::to_proxy(target)?))
+        } else {
+            None
+        };
         Ok(Self {
+            proxy,
+            proxy_tls,
             name: server_name(target)?,
             target: target.clone(),
             credential,
@@ -58,6 +70,18 @@ impl Entrance {
     #[must_use]
     pub const fn server_name(&self) -> Option<&ServerName<'static>> {
         self.name.as_ref()
+    }
+
+    /// The proxy to go by, where there is one.
+    #[must_use]
+    pub const fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
+    /// How TLS is spoken to a proxy at `https://`; nothing where there is none. It shows the proxy no client certificate.
+    #[must_use]
+    pub fn proxy_tls(&self) -> Option<Arc<ClientConfig>> {
+        self.proxy_tls.clone()
     }
 
     /// Whether a plug-in has said who one is.

@@ -60,6 +60,12 @@ pub enum Error {
         /// What the kubeconfig says of getting the program, where it is not there.
         hint: Option<String>,
     },
+    /// The environment names a proxy that cannot be used.
+    #[error("go by the proxy of the environment: {protocol} is not spoken here")]
+    EnvironmentProxy {
+        /// What it would speak.
+        protocol: String,
+    },
     /// An answer, or that there is none.
     #[error("{doing}: {problem}")]
     Request {
@@ -112,6 +118,14 @@ pub enum Problem {
     /// The server's certificate is not trusted.
     #[error("the server's certificate is not trusted: {0}")]
     Certificate(String),
+    /// The proxy on the way to the server.
+    #[error("{address}, the proxy: {}", of_proxy(.problem))]
+    Proxy {
+        /// Its URL without user and password.
+        address: String,
+        /// What is wrong with it.
+        problem: Box<Problem>,
+    },
     /// The server ends the connection for want of a certificate that it takes.
     #[error("the server does not take the client certificate: {0}")]
     ClientCertificate(String),
@@ -136,6 +150,9 @@ impl Error {
             }
             Self::Context { help, .. } => Some(help),
             Self::Plugin { hint, .. } => hint.as_deref().or(Some("run it by hand to see why")),
+            Self::EnvironmentProxy { .. } => Some(
+                "have a proxy at http://, https:// or socks5:// in HTTPS_PROXY or ALL_PROXY, or the server in NO_PROXY",
+            ),
             Self::Request { problem, .. } => problem.help(),
             Self::Read { .. } | Self::Form { .. } | Self::Setting { .. } => None,
         }
@@ -162,6 +179,14 @@ impl Problem {
             Self::Certificate(_) => {
                 "check certificate-authority and tls-server-name of the kubeconfig's cluster, and this machine's clock"
             }
+            Self::Proxy { problem, .. } => match **problem {
+                Self::Certificate(_) => {
+                    "a proxy at https:// is verified by certificate-authority of the kubeconfig's cluster and by this system's authorities; check them, and the name in proxy-url or HTTPS_PROXY"
+                }
+                _ => {
+                    "check proxy-url of the kubeconfig's cluster, else HTTPS_PROXY, ALL_PROXY and NO_PROXY: the proxy's kind, address, user and password, and whether it lets one through to the server"
+                }
+            },
             Self::Refused | Self::NoHost | Self::Slow(_) => {
                 "check the server's address in the kubeconfig, that the cluster runs, the network and the proxy"
             }
@@ -170,6 +195,15 @@ impl Problem {
             }
             _ => return None,
         })
+    }
+}
+
+/// What is wrong with a proxy, where the words for a server would be taken for the API server's.
+fn of_proxy(problem: &Problem) -> String {
+    match problem {
+        Problem::Certificate(why) => format!("its certificate is not trusted: {why}"),
+        Problem::ClientCertificate(_) => "it wants a client certificate".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -7,6 +7,7 @@ use ureq::http::Uri;
 use crate::error::{Error, Result};
 use crate::kubeconfig::{Cluster, Context, Kubeconfig, Material, User};
 use crate::places::Places;
+use crate::proxy::Proxy;
 use crate::secret::Secret;
 
 /// The longest file with the name of a namespace that is read, in bytes.
@@ -24,6 +25,7 @@ pub struct Target {
     pub(crate) cluster: Cluster,
     pub(crate) user: User,
     namespace: Option<String>,
+    is_of_pod: bool,
 }
 
 impl Target {
@@ -90,6 +92,7 @@ impl Target {
             cluster: found.clone(),
             user: known_user.cloned().unwrap_or_default(),
             namespace: context.namespace.clone(),
+            is_of_pod: false,
         };
         target.checked()
     }
@@ -125,6 +128,7 @@ impl Target {
                 ..User::default()
             },
             namespace: Some(namespace.trim().to_owned()).filter(|name| !name.is_empty()),
+            is_of_pod: true,
         };
         target.checked()
     }
@@ -141,10 +145,9 @@ impl Target {
         &self.server
     }
 
-    /// Whether the kubeconfig names a proxy to go by.
-    #[must_use]
-    pub const fn has_proxy(&self) -> bool {
-        self.cluster.proxy.is_some()
+    /// Whether it is the cluster that this process is a pod of.
+    pub(crate) const fn is_of_pod(&self) -> bool {
+        self.is_of_pod
     }
 
     /// The namespace of whoever names none.
@@ -183,16 +186,8 @@ impl Target {
                 "it has a certificate-authority and insecure-skip-tls-verify, of which only one makes sense",
             ));
         }
-        if let Some(proxy) = proxy {
-            // Other proxies would need TLS or SOCKS to them.
-            let is_plain = proxy
-                .parse::<Uri>()
-                .is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some());
-            if !is_plain {
-                return Err(
-                    self.of_cluster("of proxies (proxy-url) those at http:// can be used, and no others")
-                );
-            }
+        if proxy.is_some() {
+            Proxy::of(&self)?;
         }
         let user = &self.user;
         if let Some(provider) = &user.auth_provider {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::credential::Credential;
 use crate::error::Result;
@@ -35,17 +36,7 @@ pub(crate) fn base64_of(authority: &Material) -> Result<String> {
 
 /// How TLS is spoken to a target by whoever has this credential.
 pub(crate) fn config(target: &Target, credential: &Credential) -> Result<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| target.of_cluster(error.to_string()))?;
-    let builder = if target.cluster.is_unverified {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
-    } else {
-        builder.with_root_certificates(roots(target)?)
-    };
+    let builder = trusting(target, roots)?;
     let Some((certificate, key)) = &credential.identity else {
         return Ok(builder.with_no_client_auth());
     };
@@ -58,6 +49,38 @@ pub(crate) fn config(target: &Target, credential: &Credential) -> Result<ClientC
     builder
         .with_client_auth_cert(certificates, key)
         .map_err(|error| target.of_user(format!("its client certificate cannot be used: {error}")))
+}
+
+/// How TLS is spoken to a proxy at `https://`: it may have its certificate from the target's authority, as client-go wants it, or
+/// from one that this system trusts. Where the server may be anyone (`insecure-skip-tls-verify`), the proxy may, too.
+pub(crate) fn to_proxy(target: &Target) -> Result<ClientConfig> {
+    let known = |target: &Target| {
+        let mut known = RootCertStore::empty();
+        known.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if target.cluster.authority.is_some() || known.is_empty() {
+            known.extend(roots(target)?.roots);
+        }
+        Ok(known)
+    };
+    Ok(trusting(target, known)?.with_no_client_auth())
+}
+
+/// The beginning of a configuration that trusts these authorities, or anyone where the kubeconfig says so.
+fn trusting(
+    target: &Target,
+    roots: impl FnOnce(&Target) -> Result<RootCertStore>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| target.of_cluster(error.to_string()))?;
+    Ok(if target.cluster.is_unverified {
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+    } else {
+        builder.with_root_certificates(roots(target)?)
+    })
 }
 
 /// The authorities that the target names, else those of this system.

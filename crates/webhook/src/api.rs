@@ -268,7 +268,7 @@ impl std::io::Write for Length {
 
 impl Session {
     fn begin(entrance: Entrance) -> Self {
-        let connector = Connector::new(entrance.tls(), entrance.server_name().cloned());
+        let connector = Connector::of(&entrance);
         let http = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

@@ -1,4 +1,4 @@
-//! Connections to the API server: TCP, and TLS over it as the kubeconfig says.
+//! Connections to the API server: TCP or what a proxy leads on, and TLS over it as the kubeconfig says.
 
 use std::future::Future;
 use std::io;
@@ -10,11 +10,15 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use porthole_cluster::Entrance;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::proxied::Way;
 
 /// For the address, the connection and the handshake together.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -25,16 +29,26 @@ pub(crate) struct Connector {
     tls: Option<Arc<ClientConfig>>,
     /// The name that the server is verified by, where it is not the one in the address.
     name: Option<ServerName<'static>>,
+    /// The proxy to go by, where there is one.
+    way: Option<Way>,
 }
 
 impl Connector {
+    /// Connects as an entrance says.
+    pub(crate) fn of(entrance: &Entrance) -> Self {
+        Self {
+            way: Way::of(entrance),
+            ..Self::new(entrance.tls(), entrance.server_name().cloned())
+        }
+    }
+
     pub(crate) fn new(tls: Option<Arc<ClientConfig>>, name: Option<ServerName<'static>>) -> Self {
         let tls = tls.map(|config| {
             let mut config = ClientConfig::clone(&config);
             config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             Arc::new(config)
         });
-        Self { tls, name }
+        Self { tls, name, way: None }
     }
 
     async fn connect(self, uri: Uri) -> io::Result<TokioIo<Stream>> {
@@ -42,19 +56,20 @@ impl Connector {
         let port = uri
             .port_u16()
             .unwrap_or(if self.tls.is_some() { 443 } else { 80 });
-        let socket = TcpStream::connect((host.as_str(), port)).await?;
-        socket.set_nodelay(true)?;
+        let socket: Box<dyn Io> = if let Some(way) = self.way {
+            way.connect(&host, port).await?
+        } else {
+            let socket = TcpStream::connect((host.as_str(), port)).await?;
+            socket.set_nodelay(true)?;
+            Box::new(socket)
+        };
         let Some(config) = self.tls else {
             return Ok(TokioIo::new(Stream {
-                inner: Box::new(socket),
+                inner: socket,
                 is_h2: false,
             }));
         };
-        let name = match self.name {
-            Some(name) => name,
-            None => ServerName::try_from(host).map_err(io::Error::other)?,
-        };
-        let stream = TlsConnector::from(config).connect(name, socket).await?;
+        let stream = encrypt(config, self.name, &host, socket).await?;
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(TokioIo::new(Stream {
             inner: Box::new(stream),
@@ -83,7 +98,22 @@ impl tower_service::Service<Uri> for Connector {
     }
 }
 
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+/// TLS over a connection, with a server of this name, else of the one in its address.
+pub(crate) async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
+    config: Arc<ClientConfig>,
+    name: Option<ServerName<'static>>,
+    host: &str,
+    socket: S,
+) -> io::Result<TlsStream<S>> {
+    let name = match name {
+        Some(name) => name,
+        None => ServerName::try_from(host.to_owned()).map_err(io::Error::other)?,
+    };
+    TlsConnector::from(config).connect(name, socket).await
+}
+
+/// What bytes go over.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 

@@ -32,6 +32,7 @@ mod log;
 mod metrics;
 mod own;
 mod permits;
+mod proxied;
 mod roles;
 mod routes;
 mod server;

@@ -113,9 +113,6 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
-    /// The kubeconfig names a proxy.
-    #[error("use {0}: its proxy-url cannot be used by a webhook, which speaks to its API server directly")]
-    Proxy(String),
     /// The system gives it no threads, or no signals.
     #[error("prepare to serve")]
     System(#[source] io::Error),
@@ -139,11 +136,8 @@ impl Server {
     /// Reads the certificate, or makes one until there is one of its own, and listens.
     ///
     /// # Errors
-    /// The certificate or its key cannot be used or made, an object can have no such name, the address is taken, or the kubeconfig names a proxy.
+    /// The certificate or its key cannot be used or made, an object can have no such name, or the address is taken.
     pub async fn bind(settings: Settings, target: Target, log: Log) -> Result<Self, ServeError> {
-        if target.has_proxy() {
-            return Err(ServeError::Proxy(target.origin().to_owned()));
-        }
         let (certificates, own) = match settings.certificates {
             Source::Files(files) => (Certificates::load(files)?, None),
             Source::Own(own) => (own.placeholder()?, Some(own)),

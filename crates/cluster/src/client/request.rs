@@ -5,15 +5,16 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::Agent;
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
-use ureq::{Agent, Proxy};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, SocksConnector, TcpConnector};
 
 use super::Bounds;
-use crate::connector::Tls;
+use crate::connector::{ByProxy, ProxyError, Tls};
 use crate::entrance::{Entrance, error_of};
 use crate::error::{Problem, Result};
+use crate::proxy::Proxy;
 use crate::target::Target;
 
 /// How much of a server's own words is told.
@@ -74,20 +75,6 @@ impl Session {
     /// Finds out who one is. Nothing is sent yet.
     pub(super) fn begin(target: &Target, bounds: &Bounds) -> Result<Self> {
         let entrance = Entrance::of(target)?;
-        let proxy = match &target.cluster.proxy {
-            Some(url) => Some(Proxy::new(url).map_err(|_| target.of_cluster("its proxy-url is no URL"))?),
-            // What is on this machine passes by no proxy.
-            None if is_local(target) => None,
-            None => Proxy::try_from_env(),
-        };
-        if proxy
-            .as_ref()
-            .is_some_and(|proxy| proxy.protocol() != ureq::ProxyProtocol::Http)
-        {
-            return Err(target.of_cluster(
-                "of proxies those at http:// can be used; HTTPS_PROXY or ALL_PROXY names another",
-            ));
-        }
         let config = Agent::config_builder()
             .user_agent(concat!("porthole/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
@@ -98,21 +85,37 @@ impl Session {
             .timeout_resolve(Some(bounds.connect))
             .timeout_connect(Some(bounds.connect))
             .timeout_global(Some(bounds.total))
-            .proxy(proxy)
+            .proxy(entrance.proxy().map(Proxy::for_agent))
             .build();
-        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
-        let agent = if let Some(tls) = entrance.tls() {
-            let tls = Tls::new(tls, entrance.server_name().cloned());
-            Agent::with_parts(config, connector.chain(tls), DefaultResolver::default())
-        } else {
-            Agent::with_parts(config, connector, DefaultResolver::default())
-        };
+        let connector =
+            ().chain(ByProxy::<SocksConnector>::default())
+                .chain(ByProxy::<ConnectProxyConnector>::default())
+                .chain(TcpConnector::default())
+                .chain(Tls::of(&entrance));
+        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
         Ok(Self { agent, entrance })
     }
 
     /// Whether a plug-in has said who one is.
     pub(super) const fn is_of_plugin(&self) -> bool {
         self.entrance.is_of_plugin()
+    }
+
+    /// The HTTP client's error in this crate's words, with the proxy where it is the proxy's.
+    fn problem(&self, error: ureq::Error) -> Problem {
+        let error = match (error, self.entrance.proxy()) {
+            (ureq::Error::Other(inner), Some(proxy)) => match inner.downcast::<ProxyError>() {
+                Ok(inner) => {
+                    return Problem::Proxy {
+                        address: proxy.address(),
+                        problem: Box::new(problem(inner.0)),
+                    };
+                }
+                Err(inner) => ureq::Error::Other(inner),
+            },
+            (error, _) => error,
+        };
+        problem(error)
     }
 
     /// Asks, again where the server is busy: whom it sends away it has not listened to.
@@ -152,7 +155,7 @@ impl Session {
             }
             None => self.agent.run(request.body(()).map_err(unsent)?),
         };
-        let response = response.map_err(|error| wrong(problem(error)))?;
+        let response = response.map_err(|error| wrong(self.problem(error)))?;
         let status = response.status().as_u16();
         let text = |name| {
             let value: Option<&HeaderValue> = response.headers().get(name);
@@ -170,7 +173,7 @@ impl Session {
         reader
             .take(bounds.answer + 1)
             .read_to_end(&mut body)
-            .map_err(|error| wrong(problem(error.into())))?;
+            .map_err(|error| wrong(self.problem(error.into())))?;
         if body.len() as u64 > bounds.answer {
             return Err(wrong(Problem::TooLong(bounds.answer)));
         }
@@ -182,16 +185,6 @@ impl Session {
         };
         Ok((answer, wait.map(Duration::from_secs)))
     }
-}
-
-fn is_local(target: &Target) -> bool {
-    let uri: Option<ureq::http::Uri> = target.server.parse().ok();
-    let host = uri.as_ref().and_then(ureq::http::Uri::host).unwrap_or_default();
-    let host = host.trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 impl Answer {
@@ -294,6 +287,16 @@ pub(super) fn clean(text: &str) -> String {
     clean
 }
 
+/// What a proxy answers to CONNECT that is no yes. The HTTP client has `… responded STATUS/STATUS`.
+fn of_connect(reason: &str) -> String {
+    let status = reason.rsplit(['/', ' ']).next().unwrap_or_default();
+    match status {
+        "407" => "it wants another user or password (407 Proxy Authentication Required)".to_owned(),
+        status if status.parse::<u16>().is_ok() => format!("it answers {status}"),
+        _ => "it ends the connection without an answer".to_owned(),
+    }
+}
+
 /// The HTTP client's error in this crate's words.
 fn problem(error: ureq::Error) -> Problem {
     use ureq::Error as E;
@@ -302,6 +305,7 @@ fn problem(error: ureq::Error) -> Problem {
         E::Timeout(what) => Problem::Slow(what.to_string()),
         E::Rustls(error) => of_tls(&error),
         E::Io(error) => of_io(&error),
+        E::ConnectProxyFailed(reason) => Problem::Broken(of_connect(&reason)),
         other => Problem::Broken(other.to_string()),
     }
 }
@@ -318,6 +322,7 @@ fn of_io(error: &std::io::Error) -> Problem {
     }
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => Problem::Refused,
+        std::io::ErrorKind::UnexpectedEof => Problem::Broken("the connection ends too early".to_owned()),
         std::io::ErrorKind::TimedOut => Problem::Slow("connect".to_owned()),
         _ if has_no_address(error) => Problem::NoHost,
         _ => Problem::Broken(error.to_string()),

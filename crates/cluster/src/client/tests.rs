@@ -9,6 +9,7 @@ use crate::places::Places;
 
 mod change;
 mod encrypted;
+mod proxies;
 
 const SMALL: Bounds = Bounds {
     answer: 2000,

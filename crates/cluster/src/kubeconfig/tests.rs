@@ -214,9 +214,14 @@ fn settings_that_cannot_be_meant_are_refused() {
             "only one makes sense",
         ),
         (
-            "server: 'https://a', proxy-url: 'socks5://p:1'",
+            "server: 'https://a', proxy-url: 'socks4://me:hunter2@p:1'",
             "",
-            "those at http:// can be used",
+            "its proxy-url is no URL of a proxy; it is http://HOST:PORT",
+        ),
+        (
+            "server: 'https://a', proxy-url: 'p:1'",
+            "",
+            "its proxy-url is no URL of a proxy",
         ),
         (
             good,

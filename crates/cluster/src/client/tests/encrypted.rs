@@ -9,10 +9,10 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
@@ -26,7 +26,7 @@ impl Authority {
         (params.signed_by(&key, &self.0).unwrap(), key)
     }
 
-    fn pem_in_base64(&self) -> String {
+    pub(super) fn pem_in_base64(&self) -> String {
         in_base64(&self.0.pem())
     }
 }
@@ -36,9 +36,9 @@ fn in_base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-/// A server called `kubernetes` that wants clients to have a certificate of the authority, and answers one request.
-fn serve_encrypted(authority: &Authority, wants_certificate: bool) -> String {
-    let (certificate, key) = authority.issue("kubernetes", ExtendedKeyUsagePurpose::ServerAuth);
+/// How a server of that name speaks TLS.
+pub(super) fn server_config(authority: &Authority, name: &str, wants_certificate: bool) -> ServerConfig {
+    let (certificate, key) = authority.issue(name, ExtendedKeyUsagePurpose::ServerAuth);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -52,11 +52,14 @@ fn serve_encrypted(authority: &Authority, wants_certificate: bool) -> String {
         builder.with_no_client_auth()
     };
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = Arc::new(
-        builder
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap(),
-    );
+    builder
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap()
+}
+
+/// A server called `kubernetes` that wants clients to have a certificate of the authority, and answers one request.
+pub(super) fn serve_encrypted(authority: &Authority, wants_certificate: bool) -> String {
+    let config = Arc::new(server_config(authority, "kubernetes", wants_certificate));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
