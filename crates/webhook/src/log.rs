@@ -135,7 +135,15 @@ impl fmt::Debug for Log {
 }
 
 fn text(time: &str, level: Level, message: &str, fields: Fields<'_>) -> String {
-    let mut line = format!("{time} {} {}", level.word(), message.escape_debug());
+    let mut line = format!("{time} {} ", level.word());
+    for character in message.chars() {
+        // It stands without quotes, and so its own are none to be mistaken for others.
+        if matches!(character, '\'' | '"') {
+            line.push(character);
+        } else {
+            line.extend(character.escape_debug());
+        }
+    }
     for (name, value) in fields {
         // Quoted, so that no value can look like another line or field. Writing to a string cannot fail.
         let _ = write!(line, " {name}={:?}", value.to_string());
@@ -213,6 +221,19 @@ mod tests {
         let line: Value = serde_json::from_str(json.trim_end()).unwrap();
         assert_eq!(line["name"], "a\n2026 error forged \"x\"");
         assert_eq!((json.lines().count(), &line["level"]), (1, &Value::from("info")));
+    }
+
+    #[test]
+    fn a_message_stands_as_it_was_said_in_one_line() {
+        let say = |log: &Log| {
+            log.info(
+                "the certificate's files say \"no\"\nand \\",
+                &[("why", &"it's so")],
+            );
+        };
+        let text = said(Format::Text, Level::Info, say);
+        let wanted = "Z info the certificate's files say \"no\"\\nand \\\\ why=\"it's so\"\n";
+        assert!(text.ends_with(wanted), "{text}");
     }
 
     #[test]

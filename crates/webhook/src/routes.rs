@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, EXPECT, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use porthole_admission::decide::{Decision, Endpoint, LIMITS, Review, ReviewError, refuse};
 use rustls::crypto::CryptoProvider;
@@ -21,6 +21,8 @@ use crate::metrics::{self, Gauged, Metrics};
 
 /// For a body to come.
 const BODY: Duration = Duration::from_secs(10);
+/// Bytes of a body that is too long which may still come before it is answered.
+const DRAINED: usize = 64 << 20;
 /// How long the API server waits, where it does not say.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// KiB of bodies that are held at once. Beyond them one waits.
@@ -104,8 +106,11 @@ impl Service {
         let kib = size.div_ceil(1024).min(LIMITS.max_bytes as u64 / 1024).max(1);
         let kib = u32::try_from(kib).unwrap_or(HELD);
         // It is never closed; who waits too long for a turn is told so by whoever asked.
-        let _turn = self.held.acquire_many(kib).await;
-        let decision = match read(request.into_body()).await {
+        let turn = self.held.acquire_many(kib).await;
+        // Over HTTP/2 an answer arrives whatever else is sent. Who waits for a word before sending has sent nothing.
+        let sends_on = request.version() <= Version::HTTP_11 && !request.headers().contains_key(EXPECT);
+        let mut body = request.into_body();
+        let decision = match read(&mut body).await {
             Ok(body) => match Review::read(&body, &LIMITS) {
                 Ok(review) => {
                     drop(body);
@@ -118,6 +123,10 @@ impl Service {
                 Err(error) => self.refuse(path, &error),
             },
             Err(BodyError::TooLong) => {
+                drop(turn);
+                if sends_on {
+                    drain(&mut body).await;
+                }
                 let most = LIMITS.max_bytes;
                 let found = usize::try_from(size).unwrap_or(usize::MAX).max(most + 1);
                 self.refuse(path, &ReviewError::TooLong { found, most })
@@ -242,7 +251,7 @@ enum BodyError {
     Broken,
 }
 
-async fn read(body: Incoming) -> Result<Bytes, BodyError> {
+async fn read(body: &mut Incoming) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > LIMITS.max_bytes as u64 {
         return Err(BodyError::TooLong);
     }
@@ -252,6 +261,23 @@ async fn read(body: Incoming) -> Result<Bytes, BodyError> {
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(BodyError::TooLong),
         Ok(Err(_)) => Err(BodyError::Broken),
     }
+}
+
+/// Lets the rest of a body come that is too long, without keeping it. Of a connection that is closed while the other side
+/// still sends, that side may see a reset where it should see the answer (RFC 9112 §9.6).
+async fn drain(body: &mut Incoming) {
+    let coming = async {
+        let mut left = DRAINED;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    // Whoever takes longer may see the reset.
+    let _ = tokio::time::timeout(BODY, coming).await;
 }
 
 /// How long the API server waits for the answer, as it says in `?timeout=10s`.

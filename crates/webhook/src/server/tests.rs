@@ -9,6 +9,7 @@ use hyper_util::client::legacy::Client;
 use serde_json::{Value, json};
 use std::time::Instant;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -19,6 +20,8 @@ const SEEN: Duration = Duration::from_secs(20);
 struct Bed {
     fake: Arc<Fake>,
     client: Client<Connector, Full<Bytes>>,
+    /// How a client speaks TLS to it.
+    tls: Arc<rustls::ClientConfig>,
     address: SocketAddr,
     end: Option<oneshot::Sender<()>>,
     served: JoinHandle<Result<(), ServeError>>,
@@ -68,10 +71,12 @@ impl Bed {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let connector = Connector::new(Some(Arc::new(config)), None);
+        let tls = Arc::new(config);
+        let connector = Connector::new(Some(Arc::clone(&tls)), None);
         let bed = Self {
             fake,
             client: Client::builder(TokioExecutor::new()).build(connector),
+            tls,
             address,
             end: Some(end),
             served: serving,
@@ -128,6 +133,49 @@ fn review(account: &str, options: &Value) -> String {
         "object": {"spec": {"serviceAccountName": account, "securityContext": {"windowsOptions": options}}},
     }})
     .to_string()
+}
+
+#[tokio::test]
+async fn over_http_1_the_answer_to_a_body_that_is_too_long_arrives() {
+    const LENGTH: usize = 24 << 20;
+    let bed = Bed::start(Duration::ZERO).await;
+    // With its length said before, and without; and by somebody who first asks whether to send it.
+    for (head, chunk) in [
+        (format!("Content-Length: {LENGTH}"), None),
+        (
+            "Transfer-Encoding: chunked".to_owned(),
+            Some((format!("{LENGTH:x}\r\n"), "\r\n0\r\n\r\n")),
+        ),
+        (format!("Content-Length: {LENGTH}\r\nExpect: 100-continue"), None),
+    ] {
+        let waits = head.contains("Expect");
+        let socket = TcpStream::connect(bed.address).await.unwrap();
+        let mut stream = crate::connector::encrypt(Arc::clone(&bed.tls), None, "127.0.0.1", socket)
+            .await
+            .unwrap();
+        let head = format!(
+            "POST /mutate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n{head}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        if !waits {
+            let (before, after) = chunk.unwrap_or_default();
+            stream.write_all(before.as_bytes()).await.unwrap();
+            // Nothing is read before all is sent, as simple clients do it.
+            stream.write_all(&vec![b' '; LENGTH]).await.unwrap();
+            stream.write_all(after.as_bytes()).await.unwrap();
+        }
+        let mut answer = Vec::new();
+        timeout(SEEN, stream.read_to_end(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{head}: {answer}");
+        assert!(
+            answer.contains("couldn't read request body: "),
+            "{head}: {answer}"
+        );
+    }
 }
 
 #[tokio::test]
