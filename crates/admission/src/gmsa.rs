@@ -8,7 +8,7 @@
 use porthole_access::Access;
 use porthole_credspec::{contents, same};
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::{ContainerKind, Finding, Fix, Rule, Severity};
+use porthole_pod::{CREDENTIAL_SPEC_LIMIT, ContainerKind, Finding, Fix, Rule, Severity};
 
 use crate::decide::Usable;
 use crate::level::{CONTENTS, Level, NAME, levels};
@@ -32,6 +32,8 @@ porthole_pod::rules! { Webhook:
     GMSA_NOT_LOOKED_AT = "gmsa-not-looked-at";
     /// A credential spec without contents reaches no container: `credspec` is missing.
     GMSA_SPEC_EMPTY = "gmsa-spec-empty";
+    /// The webhook writes the contents of a credential spec into the pod, and the API server takes no more than 64 KiB of it there.
+    GMSA_SPEC_TOO_LONG = "gmsa-spec-too-long";
 }
 
 /// The rules of this module.
@@ -153,6 +155,21 @@ fn check_level(
     };
     if let Some(held) = held {
         differing(level, name, held, credspec, &level.field(CONTENTS), findings);
+        return;
+    }
+    let length = contents(credspec).len();
+    if length > CREDENTIAL_SPEC_LIMIT {
+        let text = format!(
+            "the webhook writes the {length} bytes of cred spec {name} into the pod, which the API server then refuses: \
+             gmsaCredentialSpec size must be under 64 KiB"
+        );
+        findings.push(Finding::remark(
+            &GMSA_SPEC_TOO_LONG,
+            Severity::Error,
+            place,
+            text,
+            node.span(),
+        ));
     }
 }
 

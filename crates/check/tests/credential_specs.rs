@@ -39,3 +39,31 @@ fn what_only_porthole_knows_is_told_of_what_the_server_takes() {
         "{told:?}"
     );
 }
+
+#[test]
+fn a_pod_whose_credential_spec_does_not_fit_it_is_told() {
+    let plugin = "x".repeat(70_000);
+    let text = format!(
+        "{{apiVersion: windows.k8s.io/v1, kind: GMSACredentialSpec, metadata: {{name: web}}, credspec: {{CmsPlugins: ['{plugin}']}}}}\n\
+         ---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{containers: [{{name: c, image: i}}], \
+         securityContext: {{windowsOptions: {{gmsaCredentialSpecName: web}}}}}}}}\n"
+    );
+    let files = [File::parse("f.yaml", text)];
+    let settings = Settings::default();
+    let verdicts = judge(&files[0], &World::of(&files, &settings), &settings);
+    for (verdict, rule, field) in [
+        (&verdicts[0], "credspec-too-long", "credspec"),
+        (
+            &verdicts[1],
+            "gmsa-spec-too-long",
+            "spec.securityContext.windowsOptions.gmsaCredentialSpecName",
+        ),
+    ] {
+        let found = verdict.findings.iter().find(|finding| finding.rule.name == rule);
+        let found = found.unwrap_or_else(|| panic!("{rule}: {:?}", verdict.findings));
+        assert_eq!(
+            (found.field.as_str(), found.severity),
+            (field, porthole_pod::Severity::Error)
+        );
+    }
+}

@@ -8,7 +8,9 @@ mod accounts;
 mod domain;
 
 use porthole_manifest::{Kind, Node};
-use porthole_pod::{Edit, Finding, Fix, Rule, Severity};
+use porthole_pod::{CREDENTIAL_SPEC_LIMIT, Edit, Finding, Fix, Rule, Severity};
+
+use crate::contents::contents;
 
 porthole_pod::rules! { Advice:
     /// A credential spec has the three parts `CmsPlugins`, `DomainJoinConfig` and `ActiveDirectoryConfig`. Without one of
@@ -51,6 +53,9 @@ porthole_pod::rules! { Advice:
     /// `HostAccountConfig` is whole: `PortableCcgVersion` is `"1"`, `PluginGUID` is a class in braces, `PluginInput` is
     /// what that plug-in takes. A host outside the domain gets no password otherwise.
     CREDSPEC_HOST_ACCOUNT = "credspec-host-account";
+    /// A credential spec has at most 64 KiB as the text that the webhook writes into pods: the cluster takes a longer one, and
+    /// the API server refuses every pod that it is written into.
+    CREDSPEC_TOO_LONG = "credspec-too-long";
     /// `PluginInput` seems to hold a password. A credential spec is no secret: whoever may read it, or a pod that uses it,
     /// reads the password.
     CREDSPEC_SECRET = "credspec-secret";
@@ -99,6 +104,7 @@ pub fn lint(credspec: Node<'_>, field: &str) -> Vec<Finding> {
         findings: Vec::new(),
     };
     lint.fields(credspec, "", "");
+    lint.length(credspec);
     lint.parts(credspec);
     lint.domain(credspec.child("DomainJoinConfig"));
     lint.accounts(credspec);
@@ -189,6 +195,17 @@ impl Lint<'_> {
             ));
         } else if value.kind() == Kind::Mapping {
             finding.help = Some("quote what begins with a brace".to_owned());
+        }
+    }
+
+    fn length(&mut self, credspec: Node<'_>) {
+        let length = contents(credspec).len();
+        if length > CREDENTIAL_SPEC_LIMIT {
+            let text = format!(
+                "it has {length} bytes in a pod, and the API server takes at most {CREDENTIAL_SPEC_LIMIT} there: it refuses \
+                 every pod that names this credential spec"
+            );
+            self.say(&CREDSPEC_TOO_LONG, Severity::Error, "", text, credspec);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Mistakes in credential specs that people have made.
 
-use porthole_credspec::lint;
+use porthole_credspec::{contents, lint};
 use porthole_manifest::{Limits, parse};
+use porthole_pod::CREDENTIAL_SPEC_LIMIT;
 
 const GOOD: &str = r#"
 CmsPlugins: [ActiveDirectory]
@@ -236,4 +237,25 @@ fn an_empty_one_lacks_everything_and_nothing_panics() {
     }
     let stream = parse("{}", &Limits::default());
     assert_eq!(lint(stream.documents[0].root(), "").len(), 3);
+}
+
+#[test]
+fn what_does_not_fit_a_pod_is_too_long() {
+    // What the webhook writes counts: without white space, with `<` as six bytes.
+    let around = contents(parse("{CmsPlugins: ['']}", &Limits::default()).documents[0].root()).len();
+    let most = CREDENTIAL_SPEC_LIMIT - around;
+    for (plugin, is_too_long) in [
+        ("x".repeat(most), false),
+        ("x".repeat(most + 1), true),
+        ("<".repeat(most / 6), false),
+        ("<".repeat(most / 6 + 1), true),
+    ] {
+        let text = format!("{{CmsPlugins:   ['{plugin}']}}");
+        let stream = parse(&text, &Limits::default());
+        let findings = lint(stream.documents[0].root(), "credspec");
+        let found = findings
+            .iter()
+            .any(|finding| finding.rule.name == "credspec-too-long");
+        assert_eq!(found, is_too_long, "{} bytes", plugin.len());
+    }
 }

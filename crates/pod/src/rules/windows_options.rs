@@ -43,8 +43,8 @@ rules! { ApiServer:
     ACCOUNT_USER_CHARACTERS = "account-user-characters";
 }
 
-/// The most bytes of a credential spec.
-const CREDENTIAL_SPEC_LIMIT: usize = 64 * 1024;
+/// The most bytes of a credential spec in a pod (`maxGMSACredentialSpecLengthInKiB` of `pkg/apis/core/validation`).
+pub const CREDENTIAL_SPEC_LIMIT: usize = 64 * 1024;
 
 pub(crate) fn check_pod(pass: &mut Pass<'_>) {
     let spec = Path::root(pass.template.prefix);
