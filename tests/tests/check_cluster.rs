@@ -42,6 +42,10 @@ impl Server {
                         "405 Method Not Allowed",
                         r#"{"kind":"Status","code":405}"#.to_owned(),
                     )
+                } else if path.ends_with("/resourcequotas?limit=500")
+                    || path.ends_with("/limitranges?limit=500")
+                {
+                    ("200 OK", r#"{"metadata":{},"items":[]}"#.to_owned())
                 } else if path.contains("cronjobs") {
                     (
                         "404 Not Found",

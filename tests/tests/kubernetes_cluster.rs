@@ -5,16 +5,37 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use porthole_manifest::{Limits, objects, parse};
 use porthole_tests::kubernetes::{ApiServer, Client, Settings, collection};
-use porthole_tests::program;
+use porthole_tests::{program, wait};
 use serde_json::{Value, json};
 
 /// What the cluster has before anything is checked.
 const CLUSTER: &str = include_str!("kubernetes_cluster/cluster.yaml");
 /// What is checked.
 const FILES: &str = include_str!("kubernetes_cluster/files.yaml");
+
+/// Namespaces with quotas, and how much of these is used.
+const QUOTAS: &str = include_str!("kubernetes_cluster/quotas.yaml");
+const USED: [(&str, &str, &str, &str); 3] = [
+    (
+        "counted",
+        "amounts",
+        r#"{"requests.cpu":"1","limits.memory":"1Gi","pods":"3"}"#,
+        r#"{"requests.cpu":"600m","limits.memory":"0","pods":"1"}"#,
+    ),
+    ("filled", "brief", r#"{"pods":"0"}"#, r#"{"pods":"0"}"#),
+    (
+        "filled",
+        "limits",
+        r#"{"limits.cpu":"1","count/pods":"5"}"#,
+        r#"{"limits.cpu":"0","count/pods":"4"}"#,
+    ),
+];
+/// What is made there.
+const PODS: &str = include_str!("kubernetes_cluster/pods.yaml");
 
 /// A cluster with the objects of [`CLUSTER`], and a user `reader` without any right.
 struct Cluster {
@@ -194,6 +215,57 @@ fn findings_know_what_the_cluster_has_and_what_it_lacks() {
 
 #[test]
 #[ignore = "needs kube-apiserver 1.37"]
+fn a_quota_without_room_refuses_in_the_words_of_the_cluster_s_own_dry_run() {
+    let cluster = Cluster::newest();
+    cluster.server.fill(QUOTAS, &[]).unwrap();
+    for (namespace, name, hard, used) in USED {
+        // Who counts is a controller, which this cluster has not.
+        let path = format!("/api/v1/namespaces/{namespace}/resourcequotas/{name}");
+        let mut quota: Value = cluster.client.get(&path).unwrap().json().unwrap();
+        let of = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        quota["status"] = json!({"hard": of(hard), "used": of(used)});
+        let answer = cluster
+            .client
+            .put(&format!("{path}/status"), &quota.to_string())
+            .unwrap();
+        assert_eq!(answer.code, 200, "{quota}");
+    }
+    let stream = parse(PODS, &Limits::default());
+    let pods: Vec<Value> = stream
+        .documents
+        .iter()
+        .map(|document| document.root().to_json())
+        .collect();
+    // The server watches its quotas: it knows them a moment later.
+    for pod in &pods {
+        let is_refused = pod["metadata"]["annotations"]["expected"] == "403";
+        let known = || Ok((!is_refused || cluster.dry_run(pod)["code"] == 403).then_some(()));
+        wait::until("the quotas to be known", Duration::from_mins(1), known)
+            .unwrap_or_else(|error| panic!("{error}: {}", pod["metadata"]));
+    }
+    let output = cluster.check(&cluster.server.kubeconfig(), PODS, &["-o", "status"]);
+    assert_eq!(text(&output.stderr), "");
+    let lines = text(&output.stdout).lines();
+    for (line, pod) in lines.zip(&pods) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let ours = json!({ "code": line["code"], "status": line["status"], "warnings": line["warnings"] });
+        assert_eq!(ours, cluster.dry_run(pod), "{}", pod["metadata"]);
+        let expected = pod["metadata"]["annotations"]["expected"].as_str().unwrap();
+        assert_eq!(line["code"].to_string(), expected, "{}", pod["metadata"]);
+    }
+    let output = cluster.check(&cluster.server.kubeconfig(), PODS, &["-o", "json"]);
+    let told = findings(&output);
+    for wanted in [
+        "unsaid error quota-unspecified",
+        "much error quota-exceeded",
+        "workload error quota-unspecified",
+    ] {
+        assert!(told.iter().any(|finding| finding == wanted), "{wanted}: {told:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs kube-apiserver 1.37"]
 fn what_one_may_not_read_is_told_and_may_be_there() {
     let cluster = Cluster::newest();
     let token = cluster.server.token_of("reader").unwrap();
@@ -216,6 +288,23 @@ fn what_one_may_not_read_is_told_and_may_be_there() {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
     assert!(!said.contains(token), "{said}");
+    assert!(!said.contains("host accounts"), "it asks for none: {said}");
+    let on_host = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  hostNetwork: true\n  securityContext: {windowsOptions: \
+                   {hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM'}}\n  containers: [{name: c, image: i}]\n";
+    let output = cluster.check(&kubeconfig, on_host, &["--context", "reader"]);
+    let said = text(&output.stderr);
+    let wanted = "whether the webhook is asked about host accounts in team (porthole.dev/host-accounts) could not be told";
+    assert!(said.contains(wanted), "{said}");
+    let told = cluster.check(
+        &kubeconfig,
+        on_host,
+        &["--context", "reader", "--host-accounts", "warn"],
+    );
+    assert!(
+        !text(&told.stderr).contains("could not be told"),
+        "{}",
+        text(&told.stderr)
+    );
     let quiet = cluster.check(&kubeconfig, pod, &["--context", "reader", "-q"]);
     assert_eq!(text(&quiet.stderr), "");
 }

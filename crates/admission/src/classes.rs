@@ -173,6 +173,32 @@ fn default_priority<'a>(classes: &Classes<'a>) -> Priority<'a> {
     })
 }
 
+/// The priority class of a pod: the one that it names, else the default one.
+#[must_use]
+pub fn priority_class<'a>(template: &PodTemplate<'a>, classes: &Classes<'a>) -> Option<&'a str> {
+    let named = template.spec?.child("priorityClassName").as_str();
+    if let Some(name) = named.filter(|name| !name.is_empty()) {
+        return Some(name);
+    }
+    let defaults = classes
+        .priority
+        .iter()
+        .filter(|(_, node)| node.child("globalDefault").as_bool() == Some(true));
+    let lowest = defaults.min_by_key(|(_, node)| class_of(**node).value);
+    lowest.map(|(name, _)| *name)
+}
+
+/// What running a pod takes beside its containers: what it says itself, else what its runtime class does.
+#[must_use]
+pub fn overhead<'a>(template: &PodTemplate<'a>, classes: &Classes<'a>) -> Option<Node<'a>> {
+    let spec = template.spec?;
+    let of_class = || {
+        let class = classes.runtime.get(runtime_class(template)?)?;
+        class.child("overhead").field("podFixed")
+    };
+    spec.field("overhead").or_else(of_class)
+}
+
 fn check_runtime(spec: Node<'_>, classes: &Classes<'_>) -> Option<Denial> {
     let overhead = spec.field("overhead");
     let Some(named) = spec.field("runtimeClassName") else {

@@ -7,7 +7,8 @@
 //!
 //! [`host_accounts`] is which accounts of its node a pod asks for, and how strict its namespace is about that.
 //!
-//! [`classes`] is what the built-in plug-ins `Priority` and `RuntimeClass` say, [`service_account`] what `ServiceAccount` does.
+//! [`classes`] is what the built-in plug-ins `Priority` and `RuntimeClass` say, [`service_account`] what `ServiceAccount` does,
+//! [`quota`] what `ResourceQuota` does.
 //!
 //! There is no input or output here.
 
@@ -21,5 +22,6 @@ pub mod decide;
 pub mod gmsa;
 pub mod host_accounts;
 mod level;
+pub mod quota;
 pub mod service_account;
 mod words;

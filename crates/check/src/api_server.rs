@@ -19,6 +19,7 @@ use crate::foreign;
 use crate::host_accounts;
 use crate::live::{Part, is_namespace};
 use crate::pod_security;
+use crate::quotas;
 use crate::settings::Settings;
 use crate::world::World;
 
@@ -109,6 +110,8 @@ pub(crate) fn ask(
     };
     let accounts = template.map(|template| host_accounts::ask(object, template, old, world, settings));
     let accounts = accounts.unwrap_or_default();
+    let room = made.map(|template| quotas::ask(object, template, world, settings));
+    let room = room.unwrap_or_default();
     if let Some(status) = existence.refused {
         asked.refuse(status);
     } else if let Some((denial, template)) = early.zip(template) {
@@ -124,6 +127,9 @@ pub(crate) fn ask(
         } else if let Some((denial, template)) = late.zip(template) {
             asked.refuse(forbidden(template, &denial));
         } else if let Some(status) = accounts.denied {
+            asked.refuse(status);
+        } else if let Some(status) = room.denied {
+            // Quotas are asked last.
             asked.refuse(status);
         }
         asked.warn(&of_object);
@@ -142,6 +148,7 @@ pub(crate) fn ask(
     asked.findings.extend(of_object);
     asked.findings.extend(security.findings);
     asked.findings.extend(accounts.findings);
+    asked.findings.extend(room.finding);
     if read && is_namespace(object) {
         asked.findings.extend(host_accounts::ask_namespace(object));
     }

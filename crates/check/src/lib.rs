@@ -41,6 +41,7 @@ mod host_accounts;
 mod judge;
 mod live;
 mod pod_security;
+mod quotas;
 mod settings;
 pub mod suppress;
 mod world;
@@ -68,6 +69,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         .chain(existence::rules().iter().copied())
         .chain(porthole_admission::service_account::rules().iter().copied())
         .chain(porthole_admission::classes::rules().iter().copied())
+        .chain(porthole_admission::quota::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_admission::host_accounts::rules().iter().copied())
         .chain(porthole_credspec::rules().iter().copied())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use porthole_admission::host_accounts::{Mode, asks_beyond};
 use porthole_admission::{classes, gmsa, service_account};
-use porthole_manifest::{Object, objects, pod_template};
+use porthole_manifest::{Object, WorkloadKind, objects, pod_template};
 use porthole_pod::schema;
 
 use crate::file::File;
@@ -37,17 +37,20 @@ pub enum Part {
     PriorityClasses,
     /// Runtime classes.
     RuntimeClasses,
+    /// Resource quotas and limit ranges.
+    Quotas,
 }
 
 impl Part {
     /// All of them, in the order in which they are read.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Namespaces,
         Self::ServiceAccounts,
         Self::CredentialSpecs,
         Self::Access,
         Self::PriorityClasses,
         Self::RuntimeClasses,
+        Self::Quotas,
     ];
 }
 
@@ -69,6 +72,8 @@ pub struct Needs {
     pub priority_classes: bool,
     /// Runtime classes by name.
     pub runtime_classes: BTreeSet<String>,
+    /// The namespaces that pods are made in, whose quotas may have no room for them.
+    pub quotas: BTreeSet<String>,
     /// The objects of the files themselves: what is there already is changed, and not made. Of Secrets nothing is asked.
     pub objects: BTreeSet<Needed>,
 }
@@ -132,6 +137,23 @@ impl Needs {
         namespaces.collect()
     }
 
+    /// The namespaces of [`host_accounts`](Self::host_accounts) that are not among what was read: where they may not be read, nobody
+    /// can tell what their labels ask for.
+    #[must_use]
+    pub fn untold(&self, read: &File) -> BTreeSet<&str> {
+        let mut untold: BTreeSet<&str> = self.host_accounts.iter().map(String::as_str).collect();
+        for object in read
+            .stream
+            .documents
+            .iter()
+            .flat_map(objects)
+            .filter(is_namespace)
+        {
+            untold.remove(object.name.unwrap_or_default());
+        }
+        untold
+    }
+
     fn add(&mut self, object: &Object<'_>, settings: &Settings) {
         let (version, kind) = (object.api_version, object.kind);
         let Some(known) = version
@@ -156,6 +178,9 @@ impl Needs {
         let Some((template, namespace)) = pod_template(object).zip(namespace) else {
             return;
         };
+        if template.kind != WorkloadKind::PodTemplate {
+            self.quotas.insert(namespace.to_owned());
+        }
         let account = service_account::name(&template);
         self.service_accounts
             .insert((namespace.to_owned(), account.to_owned()));

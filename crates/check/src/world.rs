@@ -10,6 +10,7 @@ use porthole_manifest::{Node, Object, PodTemplate, objects, pod_template};
 
 use crate::file::File;
 use crate::live::{Live, Part};
+use crate::quotas::Quotas;
 use crate::settings::Settings;
 
 /// The group, kind, namespace and name of an object.
@@ -41,6 +42,7 @@ pub struct World<'a> {
     live_classes: Classes<'a>,
     /// The objects as the cluster has them, by group, kind, namespace and name.
     old: HashMap<Identity<'a>, Object<'a>>,
+    quotas: Quotas<'a>,
     specs: Vec<Spec<'a>>,
     access: Access,
     knows_access: bool,
@@ -61,6 +63,7 @@ impl<'a> World<'a> {
         world.knows_access = false;
         world.live_namespaces = world.namespaces.keys().copied().collect();
         world.live_classes = world.classes.clone();
+        world.quotas.are_of_the_cluster();
         world.live = Some(live);
         world.with(files, settings).with_old(&live.old, settings)
     }
@@ -108,6 +111,10 @@ impl<'a> World<'a> {
                     namespace: namespace_of.or(Some(namespace)),
                     ..pod
                 }));
+            }
+            ("", Some("ResourceQuota" | "LimitRange")) => {
+                let namespace_of = object.namespace.filter(|name| !name.is_empty());
+                self.quotas.add(object, namespace_of.unwrap_or(namespace), name);
             }
             ("node.k8s.io", Some("RuntimeClass")) => {
                 let handler = object.node.field("handler").and_then(Node::as_str);
@@ -185,10 +192,20 @@ impl<'a> World<'a> {
         &self.live_classes
     }
 
+    /// Quotas and limit ranges.
+    pub(crate) const fn quotas(&self) -> &Quotas<'a> {
+        &self.quotas
+    }
+
     /// Roles and bindings.
     #[must_use]
     pub const fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Whether a cluster was read.
+    pub(crate) const fn is_of_cluster(&self) -> bool {
+        self.live.is_some()
     }
 
     /// Whether a cluster was read and not all of its roles and bindings.

@@ -289,6 +289,7 @@ fn needs_are_what_the_files_refer_to_and_do_not_hold() {
     let expected = Needs {
         namespaces: set(&["team"]),
         service_accounts: [("team".to_owned(), "default".to_owned())].into(),
+        quotas: set(&["team"]),
         objects: [object("Pod", Some("team"), "x")].into(),
         ..Needs::default()
     };
@@ -313,4 +314,53 @@ fn needs_are_what_the_files_refer_to_and_do_not_hold() {
         ..expected
     };
     assert_eq!(needs(&(all + namespace + secret)), expected);
+}
+
+#[test]
+fn a_quota_of_the_cluster_refuses_a_pod_and_what_a_workload_makes() {
+    let text = "
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Namespace, metadata: {name: team}}
+- {apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: team}}
+- apiVersion: v1
+  kind: ResourceQuota
+  metadata: {name: room, namespace: team}
+  spec: {hard: {pods: 2}}
+  status: {hard: {pods: 2}, used: {pods: 2}}
+";
+    let live = |complete: &[Part]| Live {
+        files: vec![File::parse("the cluster", text)],
+        old: Vec::new(),
+        complete: complete.iter().copied().collect(),
+    };
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: team}, spec: {containers: [{name: c, image: i}]}}";
+    let refusal = "exceeded quota: room, requested: pods=1, used: pods=2, limited: pods=2";
+    let (code, message, findings) = said(&live(&Part::ALL), pod);
+    assert_eq!(
+        (code, message),
+        (403, format!("pods \"p\" is forbidden: {refusal}"))
+    );
+    assert_eq!(findings, ["error quota-exceeded spec.containers"]);
+    // What could not all be read may say otherwise.
+    let others: Vec<Part> = Part::ALL
+        .into_iter()
+        .filter(|part| *part != Part::Quotas)
+        .collect();
+    let (code, _, findings) = said(&live(&others), pod);
+    assert_eq!(code, 201);
+    assert_eq!(findings, ["less quota-exceeded spec.containers"]);
+    let workload = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: team}, spec: {selector: {matchLabels: {a: b}}, \
+                    template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}";
+    let (code, _, findings) = said(&live(&Part::ALL), workload);
+    assert_eq!(code, 201);
+    assert_eq!(findings, ["less quota-exceeded spec.template.spec.containers"]);
+    // A quota among the files is to take the place of that of the cluster: there is room then, and the cluster has none yet.
+    let raised = format!(
+        "{pod}\n---\n{{apiVersion: v1, kind: ResourceQuota, metadata: {{name: room, namespace: team}}, spec: {{hard: {{pods: 3}}}}}}"
+    );
+    let (code, _, findings) = said(&live(&Part::ALL), &raised);
+    assert_eq!(code, 403);
+    assert_eq!(findings, [""; 0]);
 }

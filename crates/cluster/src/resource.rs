@@ -26,6 +26,10 @@ impl Resource<'static> {
     pub const CLUSTER_ROLES: Self = Self::rbac("ClusterRole", "clusterroles");
     /// Their bindings.
     pub const CLUSTER_ROLE_BINDINGS: Self = Self::rbac("ClusterRoleBinding", "clusterrolebindings");
+    /// Resource quotas.
+    pub const RESOURCE_QUOTAS: Self = Self::new("v1", "ResourceQuota", "resourcequotas");
+    /// Limit ranges.
+    pub const LIMIT_RANGES: Self = Self::new("v1", "LimitRange", "limitranges");
     /// Runtime classes.
     pub const RUNTIME_CLASSES: Self = Self::new("node.k8s.io/v1", "RuntimeClass", "runtimeclasses");
     /// Priority classes.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
+use porthole_admission::host_accounts::LABEL;
 use porthole_check::{File, Live, Needed, Needs, Part};
 use porthole_cluster::{Client, Error, Problem, Resource};
 use porthole_pod::Version;
@@ -89,6 +90,16 @@ impl Connected {
         let first = file(found)?;
         // Where the cluster's own namespaces ask for it.
         let strict = needs.strict(&first);
+        if reading.lacking.contains(&Part::Namespaces) && !global.quiet {
+            let names: Vec<&str> = needs.untold(&first).into_iter().collect();
+            if !names.is_empty() {
+                note(&format!(
+                    "whether the webhook is asked about host accounts in {} ({LABEL}) could not be told, and nothing is said of \
+                     them; --host-accounts says what to take it for",
+                    names.join(", ")
+                ));
+            }
+        }
         let mut asked = Vec::new();
         ask_access(&strict, needs.access.is_empty(), &mut asked);
         let second = file(reading.ask(self, &asked, global)?)?;
@@ -194,6 +205,11 @@ fn questions(needs: &Needs) -> Vec<(Option<Part>, Question<'_>)> {
             Part::RuntimeClasses,
             Question::One(Resource::RUNTIME_CLASSES, None, name),
         );
+    }
+    for namespace in &needs.quotas {
+        for resource in [Resource::RESOURCE_QUOTAS, Resource::LIMIT_RANGES] {
+            ask(Part::Quotas, Question::All(resource, Some(namespace)));
+        }
     }
     let own = needs.objects.iter();
     questions.extend(own.map(|object| (None, Question::Own(object, kinds::resource(object.kind)))));

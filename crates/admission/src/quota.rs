@@ -1,0 +1,184 @@
+//! What the plug-in `ResourceQuota` says to a pod, with what `LimitRanger` has filled in before it.
+//!
+//! Every quota of the namespace whose scopes the pod is in, and which limits something that pods use, is asked: whether each
+//! container says what the quota counts, and whether there is room for the pod. The rules are those of
+//! `pkg/quota/v1/evaluator/core/pods.go` and of the plug-in's `CheckRequest`. Where several quotas refuse a pod, the API server
+//! names any of them; here it is the first by name. A pod with resources of its own (`spec.resources`) is not judged.
+
+mod usage;
+
+use std::collections::BTreeMap;
+
+use porthole_manifest::{Node, PodTemplate, Span};
+use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity};
+
+use usage::{Amounts, Usage, amounts};
+
+porthole_pod::rules! { ApiServer:
+    /// A namespace's ResourceQuota has room for what the pod asks for: beyond it no pod is made.
+    QUOTA_EXCEEDED = "quota-exceeded";
+    /// Where a ResourceQuota limits processors or memory, every container says how much it takes: by itself, or by a
+    /// LimitRange of the namespace that says it for all.
+    QUOTA_UNSPECIFIED = "quota-unspecified";
+}
+
+/// The rules of this module.
+#[must_use]
+pub fn rules() -> &'static [&'static Rule] {
+    RULES
+}
+
+/// A `ResourceQuota`.
+#[derive(Clone, Debug)]
+pub struct Quota<'a> {
+    name: &'a str,
+    spec: Node<'a>,
+    hard: Amounts<'a>,
+    /// What is used of it; nothing where nobody has counted yet.
+    used: Option<Amounts<'a>>,
+}
+
+impl<'a> Quota<'a> {
+    /// One that a cluster has: its status counts.
+    #[must_use]
+    pub fn stored(name: &'a str, object: Node<'a>) -> Option<Self> {
+        let status = object.child("status");
+        Some(Self {
+            name,
+            spec: object.child("spec"),
+            hard: amounts(status.child("hard"))?,
+            used: Some(amounts(status.child("used"))?),
+        })
+    }
+
+    /// One that is to be made, or to take the place of one that the cluster has.
+    #[must_use]
+    pub fn written(name: &'a str, object: Node<'a>, stored: Option<Node<'a>>) -> Option<Self> {
+        let used = stored.map(|stored| amounts(stored.child("status").child("used")));
+        Some(Self {
+            name,
+            spec: object.child("spec"),
+            hard: amounts(object.child("spec").child("hard"))?,
+            used: match used {
+                Some(used) => Some(used?),
+                None => None,
+            },
+        })
+    }
+
+    /// Whether the pod is in all of its scopes.
+    fn covers(&self, usage: &Usage<'_>) -> bool {
+        let plain = self.spec.child("scopes");
+        let plain = plain.items().filter_map(Node::as_str);
+        let selected = self.spec.child("scopeSelector").child("matchExpressions");
+        plain.into_iter().all(|scope| usage.is_in(scope, None))
+            && selected.items().all(|expression| {
+                let scope = expression.child("scopeName").as_str().unwrap_or_default();
+                usage.is_in(scope, Some(expression))
+            })
+    }
+
+    /// The amount of a resource that is used.
+    fn used(&self, resource: &str) -> Option<Quantity<'a>> {
+        match &self.used {
+            Some(used) => used.get(resource).cloned(),
+            None => Quantity::parse("0").ok(),
+        }
+    }
+
+    /// Why this quota refuses the pod.
+    fn refusal(&self, usage: &Usage<'_>) -> Option<(&'static Rule, String)> {
+        let name = self.name;
+        let restricted: Vec<&str> = self
+            .hard
+            .keys()
+            .map(AsRef::as_ref)
+            .filter(|resource| usage::is_counted(resource))
+            .collect();
+        if restricted.is_empty() || !self.covers(usage) {
+            return None;
+        }
+        let missing = usage.missing(&restricted);
+        if !missing.is_empty() {
+            let missing: Vec<String> = missing
+                .into_iter()
+                .map(|(resource, containers)| format!("{resource} for: {}", containers.join(",")))
+                .collect();
+            let text = format!("failed quota: {name}: must specify {}", missing.join("; "));
+            return Some((&QUOTA_UNSPECIFIED, text));
+        }
+        if restricted.iter().any(|resource| self.used(resource).is_none()) {
+            let text = format!(
+                "status unknown for quota: {name}, resources: {}",
+                restricted.join(",")
+            );
+            return Some((&QUOTA_EXCEEDED, text));
+        }
+        let mut exceeded = BTreeMap::new();
+        for (resource, requested) in usage.total() {
+            let Some(hard) = self.hard.get(resource.as_str()) else {
+                continue;
+            };
+            let used = self.used(resource).or_else(|| Quantity::parse("0").ok())?;
+            if used.plus(requested) > *hard {
+                exceeded.insert(
+                    resource,
+                    (requested.to_string(), used.to_string(), hard.to_string()),
+                );
+            }
+        }
+        if exceeded.is_empty() {
+            return None;
+        }
+        let list = |of: fn(&(String, String, String)) -> &String| {
+            let each = exceeded
+                .iter()
+                .map(|(resource, amounts)| format!("{resource}={}", of(amounts)));
+            each.collect::<Vec<_>>().join(",")
+        };
+        let text = format!(
+            "exceeded quota: {name}, requested: {}, used: {}, limited: {}",
+            list(|(requested, ..)| requested),
+            list(|(_, used, _)| used),
+            list(|(.., hard)| hard),
+        );
+        Some((&QUOTA_EXCEEDED, text))
+    }
+}
+
+/// What admission makes of a pod before its quotas are asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filled<'a> {
+    /// The `LimitRanges` of the namespace.
+    pub limit_ranges: &'a [Node<'a>],
+    /// The name of the pod's priority class.
+    pub priority_class: Option<&'a str>,
+    /// What running it takes beside its containers.
+    pub overhead: Option<Node<'a>>,
+}
+
+/// What the quotas of a namespace say to a pod. Of the finding the detail is what stands behind `is forbidden: `.
+#[must_use]
+pub fn check<'a>(template: &PodTemplate<'a>, quotas: &[Quota<'_>], filled: &Filled<'a>) -> Option<Finding> {
+    let spec = template.spec?;
+    if quotas.is_empty() || spec.field("resources").is_some() {
+        return None;
+    }
+    let usage = Usage::of(template, filled)?;
+    let mut quotas: Vec<&Quota<'_>> = quotas.iter().collect();
+    quotas.sort_by_key(|quota| quota.name);
+    let (rule, text) = quotas.into_iter().find_map(|quota| quota.refusal(&usage))?;
+    let (field, span) = place(template, spec);
+    let mut finding = Finding::remark(rule, Severity::Error, field, text, span);
+    finding.kind = ErrorKind::Denied;
+    Some(finding)
+}
+
+/// Where it is that a pod asks for what it asks for.
+fn place(template: &PodTemplate<'_>, spec: Node<'_>) -> (String, Span) {
+    let containers = spec.field("containers").unwrap_or(spec);
+    (format!("{}.containers", template.prefix), containers.span())
+}
+
+#[cfg(test)]
+mod tests;
