@@ -148,9 +148,46 @@ fn without_addresses(text: &str) -> String {
     };
     let text = replaced(text, "controller-uid\":\"", UID, uid);
     let text = replaced(&text, "must be '", UID, uid);
+    let text = without_given(&text);
     let text = replaced(&text, "(0x", "…", address);
     let text = replaced(&text, "(*string)(", "0x…", pointee);
     replaced(&text, "(*int32)(", "0x…", pointee)
+}
+
+/// Addresses and ports of nodes that a server has given to a service are those that porthole shows in their place. What the
+/// generator writes stays.
+fn without_given(text: &str) -> String {
+    let address = |text: &str, written: &[&str], digits: fn(char) -> bool| {
+        let rest = text.trim_start_matches(digits);
+        let end = text.len() - rest.len();
+        (rest.starts_with('"') && !written.contains(&&text[..end])).then_some(end)
+    };
+    let text = given(text, "\"10.0.0.", "\"0.0.0.0", |text| {
+        address(text, &["5", "6"], |c| c.is_ascii_digit())
+    });
+    let text = given(&text, "\"fd00::", "\"::", |text| {
+        address(text, &["5", "6"], |c| c.is_ascii_hexdigit())
+    });
+    let protocols = ["TCP", "UDP", "SCTP"].map(|protocol| format!("duplicate nodePort: {{{protocol} "));
+    protocols.iter().fold(text, |text, mark| {
+        given(&text, mark, &format!("{mark}0"), |text| {
+            let end = text.find('}')?;
+            let written = ["30080", "30081", "30082"].contains(&&text[..end]);
+            (end == 5 && !written && text.starts_with('3')).then_some(end)
+        })
+    })
+}
+
+/// The text with `put` in the place of each `mark` and so many bytes after it as `length` says, where it says some.
+fn given(text: &str, mark: &str, put: &str, length: impl Fn(&str) -> Option<usize>) -> String {
+    let mut parts = text.split(mark);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let length = length(part);
+        kept.push_str(if length.is_some() { put } else { mark });
+        kept.push_str(&part[length.unwrap_or_default()..]);
+    }
+    kept
 }
 
 /// The text with `put` behind each `mark` in the place of so many bytes as `length` says, where it says some.

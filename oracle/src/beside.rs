@@ -100,11 +100,24 @@ pub const KINDS: &[Kind] = &[
     },
 ];
 
-/// Of a service what porthole knows of: its addresses are the cluster's.
+/// All fields of a service that say something to the API server.
 const SERVICE: &[&str] = &[
     "ports",
     "type",
     "selector",
+    "clusterIP",
+    "clusterIPs",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "externalIPs",
+    "loadBalancerIP",
+    "loadBalancerSourceRanges",
+    "loadBalancerClass",
+    "allocateLoadBalancerNodePorts",
+    "externalTrafficPolicy",
+    "internalTrafficPolicy",
+    "healthCheckNodePort",
+    "trafficDistribution",
     "sessionAffinity",
     "sessionAffinityConfig",
     "externalName",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::careless;
-use crate::generator::{Generator, Sample, settle_ports};
+use crate::generator::{Generator, Sample, settle_families};
 use crate::random::Random;
 use crate::tree::Tree;
 
@@ -103,7 +103,7 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
         }
     }
     match changed.get("kind").and_then(Tree::text) {
-        Some("Service") => settle_ports(&mut changed),
+        Some("Service") => settle_families(&mut changed),
         Some("Pod") if has_made_profiles(&sample.object) => keep_containers(&sample.object, &mut changed),
         _ => {}
     }

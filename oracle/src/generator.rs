@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use porthole_pod::Version;
 use porthole_pod::schema::{Struct, Types};
+use serde_json::json;
 
 use crate::author;
 use crate::beside;
@@ -114,7 +115,8 @@ impl Generator {
         let mistakes = carelessness(random);
         let named = random.chance(40).then_some(namespace);
         let mut object = kind.object(random, named);
-        for _ in 0..random.below(4) {
+        let most = if kind.kind == "Service" { 8 } else { 4 };
+        for _ in 0..random.below(most) {
             let Some((place, structure, fields)) = random.pick(kind.grows) else {
                 continue;
             };
@@ -124,7 +126,7 @@ impl Generator {
         }
         Self::grow_metadata(&mut object, random, mistakes, "");
         spoil(&mut object, random, mistakes, namespace);
-        settle_ports(&mut object);
+        settle_families(&mut object);
         (object, namespace)
     }
 
@@ -313,13 +315,15 @@ fn spoil(object: &mut Tree, random: &mut Random, mistakes: usize, namespace: &st
     }
 }
 
-/// Which ports of nodes the cluster gives to ports that are there twice, it alone knows.
-pub(crate) fn settle_ports(object: &mut Tree) {
-    let ports = object
-        .at_mut("spec.ports")
-        .map_or(0, |ports| ports.items_mut().count());
-    if let Some(spec) = object.at_mut("spec").filter(|_| ports > 1) {
-        spec.remove("type");
+/// Whether a service that prefers both families of addresses has both follows from what the cluster has, unless it says so.
+pub(crate) fn settle_families(object: &mut Tree) {
+    if object.get("kind").and_then(Tree::text) != Some("Service") {
+        return;
+    }
+    if let Some(spec) = object.get_mut("spec")
+        && spec.get("ipFamilyPolicy").and_then(Tree::text) == Some("PreferDualStack")
+    {
+        spec.set("ipFamilies", Tree::from(json!(["IPv4", "IPv6"])));
     }
 }
 

@@ -116,7 +116,10 @@ impl Command {
     }
 
     fn start(&self) -> Result<ApiServer> {
-        let mut settings = Settings::of(&self.kubernetes).allow_privileged(self.privileged);
+        let mut settings = Settings::of(&self.kubernetes)
+            .allow_privileged(self.privileged)
+            // Services may ask for both families of addresses.
+            .argument("--service-cluster-ip-range=10.0.0.0/24,fd00::/112");
         for gate in self.gates.split(',').filter(|gate| !gate.is_empty()) {
             let (name, on) = gate.split_once('=').unwrap_or((gate, "true"));
             settings = settings.feature_gate(name, on == "true");

@@ -28,7 +28,11 @@ impl Live {
     /// change what becomes of others.
     fn create(pair: &Pair<'_>, sample: &Sample, name: &str) -> Result<Option<Self>> {
         let mut object = sample.object.clone();
-        let kind = object.get("kind").and_then(Tree::text).unwrap_or_default();
+        let kind = object
+            .get("kind")
+            .and_then(Tree::text)
+            .unwrap_or_default()
+            .to_owned();
         let name = format!("{name}-{}", kind.to_lowercase());
         let others = kind == "Namespace" || object.get("globalDefault") == Some(&true.into());
         let Some(metadata @ Tree::Map(_)) = object.at_mut("metadata").filter(|_| !others) else {
@@ -41,6 +45,10 @@ impl Live {
         // A patch is warned of owners in other cases than a whole object, and changes the records of who wrote what.
         metadata.remove("ownerReferences");
         metadata.remove("managedFields");
+        // What stays for others to finish keeps its ports.
+        if kind == "Service" {
+            metadata.remove("finalizers");
+        }
         let taken = server::create(pair.client, &object, namespaces::DEFAULT)?;
         Ok(taken.then_some(Self { object, name }))
     }

@@ -53,6 +53,10 @@ pub enum ErrorKind {
     NotServed,
     /// The request has more bytes than the server reads (413). The detail is the whole message.
     TooLarge,
+    /// The object is another one since it was read (409). The detail is what comes after the object's name.
+    Conflict,
+    /// The server fails (500). The detail is the whole message.
+    Failed,
     /// The API server takes the object and says nothing: the field has no effect. The detail is what a newer server would
     /// say.
     Ignored,
@@ -75,6 +79,8 @@ impl ErrorKind {
             Self::Undecodable
             | Self::NotServed
             | Self::TooLarge
+            | Self::Conflict
+            | Self::Failed
             | Self::Ignored
             | Self::Warning
             | Self::Denied
@@ -99,6 +105,8 @@ impl ErrorKind {
             Self::Undecodable
             | Self::NotServed
             | Self::TooLarge
+            | Self::Conflict
+            | Self::Failed
             | Self::Ignored
             | Self::Warning
             | Self::Denied
@@ -113,6 +121,8 @@ impl ErrorKind {
             Self::Undecodable
                 | Self::NotServed
                 | Self::TooLarge
+                | Self::Conflict
+                | Self::Failed
                 | Self::Ignored
                 | Self::Warning
                 | Self::Denied

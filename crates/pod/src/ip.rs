@@ -2,6 +2,8 @@
 //!
 //! Fields older than the strict rules take octets with leading zeros, as Go did up to 1.16: `010.0.0.1` is `10.0.0.1`.
 
+pub(crate) mod cidr;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::names::Faults;
@@ -10,18 +12,19 @@ use crate::options::Options;
 /// The largest number that the parser looks at.
 const BIG: u32 = 0x00FF_FFFF;
 
-/// What is wrong with an IP address in a field of old (`IsValidIPForLegacyField`), in the words of the version.
+/// What is wrong with the IP address of a resolver or an alias, in the words of the version.
 pub(crate) fn faults(text: &str, options: &Options) -> Faults {
+    if !options.at_least(30) && parse(text).is_none() {
+        return vec!["must be valid IP address".into()];
+    }
+    legacy_faults(text, options)
+}
+
+/// What is wrong with an IP address in a field of old (`IsValidIPForLegacyField`).
+pub(crate) fn legacy_faults(text: &str, options: &Options) -> Faults {
     let mut faults = Faults::new();
     let Some(address) = parse(text) else {
-        faults.push(
-            if options.at_least(30) {
-                "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            } else {
-                "must be valid IP address"
-            }
-            .into(),
-        );
+        faults.push("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".into());
         return faults;
     };
     if options.enabled("StrictIPCIDRValidation") {
@@ -32,6 +35,43 @@ pub(crate) fn faults(text: &str, options: &Options) -> Faults {
         }
     }
     faults
+}
+
+/// What is wrong with an address that traffic is sent to from elsewhere (`ValidateNonSpecialIP`, now `ValidateEndpointIP`).
+pub(crate) fn special(text: &str) -> Faults {
+    let Some(address) = parse(text).map(|address| address.to_canonical()) else {
+        return Faults::new();
+    };
+    let (link, group) = match address {
+        IpAddr::V4(address) => (address.is_link_local(), address.octets()[..3] == [224, 0, 0]),
+        IpAddr::V6(address) => {
+            let first = address.segments()[0];
+            (first & 0xFFC0 == 0xFE80, first & 0xFF0F == 0xFF02)
+        }
+    };
+    let mut faults = Faults::new();
+    if address.is_unspecified() {
+        faults.push(format!("may not be unspecified ({text})").into());
+    }
+    if address.is_loopback() {
+        faults.push("may not be in the loopback range (127.0.0.0/8, ::1/128)".into());
+    }
+    if link {
+        faults.push("may not be in the link-local range (169.254.0.0/16, fe80::/10)".into());
+    }
+    if group {
+        faults.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".into());
+    }
+    faults
+}
+
+/// The family of an address, as services name it.
+pub(crate) fn family(text: &str) -> &'static str {
+    match parse(text).map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(_)) => "IPv4",
+        Some(IpAddr::V6(_)) => "IPv6",
+        None => "unknown",
+    }
 }
 
 /// What the API server warns of an address in a field of old (`GetWarningsForIP`, since 1.33), in the words of the version.

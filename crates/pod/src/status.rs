@@ -57,7 +57,8 @@ pub struct Status {
     /// As [`status_message`] has it; of what admission refuses, what it says.
     pub message: String,
     /// `Invalid`, `Forbidden` for what admission refuses, `BadRequest` for what cannot be decoded, `NotFound` for what is not
-    /// served, or `RequestEntityTooLarge`.
+    /// served, `RequestEntityTooLarge`, `Conflict`, or nothing where the server fails.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub reason: &'static str,
     /// What is wrong, one by one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,6 +235,7 @@ pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status
             Status::failure(404, "NotFound", message, Some(Status::details_of("", "")))
         }
         ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", findings[0].to_string(), None),
+        ErrorKind::Failed => Status::failure(500, "", findings[0].to_string(), None),
         _ => Status::invalid(kind, group, &name, findings),
     })
 }

@@ -17,7 +17,7 @@ use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Report, Shown, place, some_text, text};
 use crate::rule::{Rule, rules};
-use crate::rules::object::{Known, credential_spec};
+use crate::rules::object::{Known, credential_spec, service};
 use crate::rules::workload::warnings::{ALL_REVISIONS, WORKLOAD_NAME_AS_HOSTNAME, ZONE_IN_SCHEDULE};
 use crate::validate::{Pass, check_decoding};
 use crate::warnings::{object_warnings, warnings_at};
@@ -82,6 +82,11 @@ pub fn change_warnings(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
     if (new.group(), new.kind) == (credential_spec::GROUP, Some(credential_spec::KIND)) {
         let mut report = Report::new(options);
         credential_spec::warn(&mut report, new.node, Some(old.node));
+        return report.into_findings();
+    }
+    if (new.group(), new.kind) == ("", Some("Service")) {
+        let mut report = Report::new(options);
+        service::warn(&mut report, Some(old.node), new.node);
         return report.into_findings();
     }
     let Some(template) = pod_template(new) else {

@@ -51,7 +51,7 @@ pub fn object_warnings(object: &Object<'_>, options: &Options) -> Vec<Finding> {
         (credential_spec::GROUP, Some(credential_spec::KIND)) => {
             credential_spec::warn(&mut report, object.node, None);
         }
-        ("", Some("Service")) => service::warn(&mut report, object.node),
+        ("", Some("Service")) => service::warn(&mut report, None, object.node),
         _ => {}
     }
     report.into_findings()

@@ -29,11 +29,11 @@ pub(crate) fn all_rules() -> impl Iterator<Item = &'static Rule> {
         role::RULES,
         runtime_class::RULES,
         secret::RULES,
-        service::RULES,
     ]
     .into_iter()
     .flatten()
     .copied()
+    .chain(service::all_rules())
 }
 
 /// A kind whose own rules are known here.
@@ -118,6 +118,10 @@ impl Known {
     /// All that is asked of an object of the kind as it is, which may take the place of `old`: what was stored of that stays.
     pub(crate) fn check<'n>(self, report: &mut Report<'_>, old: Option<Node<'n>>, object: Node<'n>) {
         let demands = self.demands(report.options);
+        if self == Self::Service {
+            service::check(report, object, demands);
+            return;
+        }
         metadata::check(report, object, demands, None);
         match self {
             Self::ClusterRole => role::check_cluster(report, object),
@@ -141,8 +145,7 @@ impl Known {
                 };
                 secret::check(report, object, &contents);
             }
-            Self::Service => service::check(report, object),
-            Self::ServiceAccount => {}
+            Self::Service | Self::ServiceAccount => {}
         }
     }
 }

@@ -20,6 +20,10 @@ use crate::rules::object::{Known, runtime_class, service};
 pub(super) fn check<'n>(report: &mut Report<'_>, known: Known, change: Change<'n, 'n>) {
     let object = change.new;
     let demands = known.demands(report.options);
+    if known == Known::Service {
+        service::check_changed(report, change.old, object, demands);
+        return;
+    }
     metadata::check_common(report, object, demands, None);
     let twice = matches!(
         known,
@@ -74,11 +78,6 @@ pub(super) fn check<'n>(report: &mut Report<'_>, known: Known, change: Change<'n
             metadata::check_changed(report, object, demands, None);
             known.check(report, Some(change.old), object);
             change.check_claim(report);
-        }
-        // Its metadata is not asked as that of a new one any more.
-        Known::Service if report.at_least(34) => {
-            metadata::check_changed(report, object, demands, None);
-            service::check(report, object);
         }
         Known::CredentialSpec | Known::ServiceAccount | Known::Service => {
             metadata::check_changed(report, object, demands, None);

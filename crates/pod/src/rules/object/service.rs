@@ -1,15 +1,26 @@
-//! Services: their ports, types and selectors (`ValidateService`). Their addresses are the cluster's matter.
+//! Services: their ports, types, selectors, addresses and traffic (`ValidateService`). What the cluster has to give is not
+//! known: which addresses and ports are free, and of which families it has some.
+
+mod addresses;
+mod changed;
+mod spec;
+mod traffic;
+mod warnings;
 
 use std::collections::HashSet;
 
 use porthole_manifest::Node;
 
+use self::spec::{CLUSTER_IP, EXTERNAL_NAME, LOAD_BALANCER, NODE_PORT, Spec};
+pub(crate) use self::warnings::warn;
+
 use crate::names;
 use crate::path::Path;
 use crate::render::{go_json, go_quote};
 use crate::report::{Report, Shown, has_items, int, items, place, some_text, text};
-use crate::rule::rules;
+use crate::rule::{Rule, rules};
 use crate::rules::labels;
+use crate::rules::metadata::{self, Demands};
 use crate::syntax;
 
 rules! { ApiServer:
@@ -25,53 +36,53 @@ rules! { ApiServer:
     SERVICE_FIELD_IGNORED = "service-field-ignored";
 }
 
-/// What the API server warns of in a service that it takes.
-pub(crate) fn warn(report: &mut Report<'_>, object: Node<'_>) {
-    let spec = object.child("spec");
-    let path = Path::root("spec");
-    let external = text(spec, "type") == "ExternalName";
-    let headless = matches!(text(spec, "type"), "" | "ClusterIP") && text(spec, "clusterIP") == "None";
-    if headless && report.at_least(34) {
-        for (key, name) in [
-            ("loadBalancerIP", "loadBalancerIP"),
-            ("externalIPs", "externalIPs"),
-            ("sessionAffinity", "SessionAffinity"),
-        ] {
-            let set = match key {
-                "externalIPs" => has_items(spec, key),
-                "sessionAffinity" => !matches!(text(spec, key), "" | "None"),
-                _ => !text(spec, key).is_empty(),
-            };
-            if set {
-                let warning = format!("spec.{name} is ignored for headless services");
-                report.warn(
-                    &SERVICE_FIELD_IGNORED,
-                    &path.child(key),
-                    warning,
-                    place(spec, key),
-                );
-            }
-        }
-    }
-    if external && has_items(spec, "externalIPs") && report.at_least(28) {
-        let warning = "spec.externalIPs is ignored when spec.type is \"ExternalName\"";
-        let span = place(spec, "externalIPs");
-        report.warn(&SERVICE_FIELD_IGNORED, &path.child("externalIPs"), warning, span);
-    }
-    if !external && !text(spec, "externalName").is_empty() && report.at_least(28) {
-        let warning = "spec.externalName is ignored when spec.type is not \"ExternalName\"";
-        let span = place(spec, "externalName");
-        report.warn(&SERVICE_FIELD_IGNORED, &path.child("externalName"), warning, span);
-    }
+/// The rules of services.
+pub(crate) fn all_rules() -> impl Iterator<Item = &'static Rule> {
+    [RULES, addresses::RULES, traffic::RULES]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
-pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>) {
+/// All that is asked of a new service. What the cluster does not give it is told alone.
+pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>, demands: Demands) {
+    let spec = Spec::created(report, object);
+    if report.count() > 0 {
+        return;
+    }
+    metadata::check(report, object, demands, None);
+    check_spec(report, object, &spec, None);
+}
+
+/// All that is asked of a service that takes the place of `old`. What the cluster does not give it is told alone.
+pub(crate) fn check_changed<'n>(report: &mut Report<'_>, old: Node<'n>, new: Node<'n>, demands: Demands) {
+    let before = Spec::stored(report, old);
+    let after = Spec::changed(report, &before, old, new);
+    if report.count() > 0 {
+        return;
+    }
+    metadata::check_common(report, new, demands, None);
+    metadata::check_changed(report, new, demands, None);
+    changed::check(report, &before, &after, new.child("spec"));
+    // Its metadata is not asked as that of a new one any more.
+    if !report.at_least(34) {
+        metadata::check(report, new, demands, None);
+    }
+    check_spec(report, new, &after, Some((&before, old)));
+}
+
+/// `ValidateService`, without the metadata.
+fn check_spec(
+    report: &mut Report<'_>,
+    object: Node<'_>,
+    filled: &Spec<'_>,
+    old: Option<(&Spec<'_>, Node<'_>)>,
+) {
+    check_topology(report, object);
     let spec = object.child("spec");
     let path = Path::root("spec");
-    let kind = text(spec, "type");
-    let kind = if kind.is_empty() { "ClusterIP" } else { kind };
-    let headless = text(spec, "clusterIP") == "None";
-    if !has_items(spec, "ports") && !headless && kind != "ExternalName" {
+    let kind = filled.kind;
+    if !has_items(spec, "ports") && !filled.is_headless() && kind != EXTERNAL_NAME {
         let span = if spec.is_written() {
             place(spec, "ports")
         } else {
@@ -79,7 +90,7 @@ pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>) {
         };
         report.required(&SERVICE_PORTS, &path.child("ports"), "", span);
     }
-    check_type(report, spec, &path, kind, headless);
+    check_type(report, spec, &path, filled);
     check_ports(report, spec, &path.child("ports"));
     if let Some(selector) = spec.field("selector") {
         labels::check(report, selector, &path.child("selector"));
@@ -99,7 +110,10 @@ pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>) {
     if affinity == "ClientIP" {
         check_affinity_time(report, spec, &path);
     }
-    let known = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+    // What is wrong with them keeps the cluster from giving some, unless it gives none.
+    addresses::check(report, filled, old.map(|(before, _)| before), spec);
+    addresses::check_external(report, spec, old.map(|(_, old)| old.child("spec")));
+    let known = [CLUSTER_IP, EXTERNAL_NAME, LOAD_BALANCER, NODE_PORT];
     if !known.contains(&kind) {
         let span = place(spec, "type");
         report.not_supported(
@@ -110,7 +124,31 @@ pub(crate) fn check(report: &mut Report<'_>, object: Node<'_>) {
             span,
         );
     }
-    check_numbers(report, spec, &path.child("ports"), kind);
+    check_numbers(report, spec, &path.child("ports"), filled);
+    traffic::check(report, object, filled, old.map(|(_, old)| old));
+}
+
+/// Two annotations that say the same say it alike.
+fn check_topology(report: &mut Report<'_>, object: Node<'_>) {
+    const MODE: &str = "service.kubernetes.io/topology-mode";
+    let annotations = object.child("metadata").child("annotations");
+    let both = annotations
+        .get(MODE)
+        .zip(annotations.get(warnings::TOPOLOGY_HINTS));
+    let Some((mode, hints)) = both.filter(|_| report.at_least(27)) else {
+        return;
+    };
+    let [given, hints] = [mode, hints].map(|node| node.as_str().unwrap_or_default());
+    if given != hints {
+        let metadata = Path::root("metadata");
+        let path = metadata.child("annotations");
+        let detail = format!(
+            "must match annotations[{}] when both are specified",
+            warnings::TOPOLOGY_HINTS
+        );
+        let (field, value) = (path.key(MODE), Shown::Str(given));
+        report.invalid(&SERVICE_TYPE, &field, value, detail, mode.span());
+    }
 }
 
 /// How long a client is sent to the same pod; three hours, where nothing is said.
@@ -127,10 +165,22 @@ fn check_affinity_time(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>)
     }
 }
 
-fn check_type(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, kind: &str, headless: bool) {
+fn check_type(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, filled: &Spec<'_>) {
+    const KUBELET: i64 = 10250;
     let addresses = path.child("clusterIPs");
+    let kind = filled.kind;
+    if kind == LOAD_BALANCER && !report.at_least(33) {
+        for (index, port) in items(spec, "ports").enumerate() {
+            if int(port, "port") == Some(KUBELET) {
+                let detail = format!("may not expose port {KUBELET} externally since it is used by kubelet");
+                let ports = path.child("ports");
+                let (field, value) = (ports.index(index), Shown::Int(KUBELET));
+                report.invalid(&SERVICE_PORTS, &field, value, detail, place(port, "port"));
+            }
+        }
+    }
     match kind {
-        "LoadBalancer" | "NodePort" if headless => {
+        LOAD_BALANCER | NODE_PORT if filled.is_headless() => {
             let detail = format!("may not be set to 'None' for {kind} services");
             let span = place(spec, "clusterIP");
             report.invalid(
@@ -141,13 +191,16 @@ fn check_type(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, kind: &s
                 span,
             );
         }
-        "ExternalName" => {
-            if !text(spec, "clusterIP").is_empty() || has_items(spec, "clusterIPs") {
+        EXTERNAL_NAME => {
+            if !filled.cluster_ips.is_empty() {
                 let detail = "may not be set for ExternalName services";
                 report.forbidden(&SERVICE_TYPE, &addresses, detail, place(spec, "clusterIP"));
             }
-            for key in ["ipFamilies", "ipFamilyPolicy"] {
-                if has_items(spec, key) || key == "ipFamilyPolicy" && spec.field(key).is_some() {
+            for (key, set) in [
+                ("ipFamilies", !filled.families.is_empty()),
+                ("ipFamilyPolicy", filled.policy.is_some()),
+            ] {
+                if set {
                     let detail = "may not be set for ExternalName services";
                     report.forbidden(&SERVICE_TYPE, &path.child(key), detail, place(spec, key));
                 }
@@ -232,38 +285,33 @@ fn check_target(report: &mut Report<'_>, port: Node<'_>, field: &Path<'_>, numbe
 }
 
 /// Ports of nodes, and ports that are there twice.
-fn check_numbers(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, kind: &str) {
-    let ports = || items(spec, "ports").enumerate();
-    let protocol = |port| match text(port, "protocol") {
-        "" => "TCP",
-        protocol => protocol,
-    };
-    let node_port = |port| int(port, "nodePort").filter(|number| *number != 0);
-    for (index, port) in ports().filter(|(_, port)| kind == "ClusterIP" && node_port(*port).is_some()) {
+fn check_numbers(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, filled: &Spec<'_>) {
+    let ports = || items(spec, "ports").zip(&filled.ports).enumerate();
+    let with_nodes = || ports().filter(|(_, (_, port))| port.on_node != 0);
+    for (index, (node, _)) in with_nodes().filter(|_| filled.kind == CLUSTER_IP) {
         let path = path.index(index);
         let detail = "may not be used when `type` is 'ClusterIP'";
         report.forbidden(
             &SERVICE_TYPE,
             &path.child("nodePort"),
             detail,
-            place(port, "nodePort"),
+            place(node, "nodePort"),
         );
     }
     let mut seen = HashSet::new();
-    for (index, port) in ports() {
-        let Some(number) = node_port(port) else { continue };
-        if !seen.insert((protocol(port), number)) {
+    for (index, (node, port)) in with_nodes() {
+        if !seen.insert((port.protocol, port.on_node)) {
             let path = path.index(index);
-            let span = place(port, "nodePort");
+            let span = place(node, "nodePort");
+            let number = spec::shown_port(port.on_node);
             report.duplicate(&SERVICE_PORTS, &path.child("nodePort"), Shown::Int(number), span);
         }
     }
     let mut seen = HashSet::new();
-    for (index, port) in ports() {
-        let number = int(port, "port").unwrap_or_default();
-        if !seen.insert((protocol(port), number)) {
-            let value = shown_port(report, protocol(port), number);
-            report.duplicate(&SERVICE_PORTS, &path.index(index), Shown::Raw(value), port.span());
+    for (index, (node, port)) in ports() {
+        if !seen.insert((port.protocol, port.number)) {
+            let value = shown_port(report, port.protocol, port.number);
+            report.duplicate(&SERVICE_PORTS, &path.index(index), Shown::Raw(value), node.span());
         }
     }
 }
