@@ -1,5 +1,6 @@
 //! The API server's answer as a whole.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use porthole_manifest::{Object, PodTemplate, WorkloadKind, pod_template};
@@ -82,7 +83,7 @@ pub struct Details {
     pub group: &'static str,
     /// Its kind; of what admission refuses its resource, such as `pods`.
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Every error, equal ones as well. What admission refuses has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
@@ -115,7 +116,7 @@ impl Status {
         let details = Details {
             name: name.to_owned(),
             group,
-            kind,
+            kind: kind.into(),
             causes: causes.collect(),
         };
         Self::failure(
@@ -170,12 +171,33 @@ impl Status {
         Self::failure(404, "NotFound", message, Some(Self::details_of(resource, name)))
     }
 
+    /// The answer to the change of an object that is another one since: `Operation cannot be fulfilled on services "web": …`.
+    #[must_use]
+    pub fn conflict(kind: &str, group: &'static str, name: &str, error: &str) -> Self {
+        let resource = plural(kind);
+        let qualified = match group {
+            "" => resource.clone(),
+            group => format!("{resource}.{group}"),
+        };
+        let message = format!(
+            "Operation cannot be fulfilled on {qualified} {}: {error}",
+            go_quote(name)
+        );
+        let details = Details {
+            name: name.to_owned(),
+            group,
+            kind: resource.into(),
+            causes: Vec::new(),
+        };
+        Self::failure(409, "Conflict", message, Some(details))
+    }
+
     /// Details that only say which object it is.
     pub(crate) fn details_of(resource: &'static str, name: &str) -> Details {
         Details {
             name: name.to_owned(),
             group: "",
-            kind: resource,
+            kind: resource.into(),
             causes: Vec::new(),
         }
     }
@@ -194,6 +216,17 @@ impl Status {
     }
 }
 
+/// The resource of a kind that is Kubernetes' own.
+fn plural(kind: &str) -> String {
+    let kind = kind.to_lowercase();
+    match kind.strip_suffix('y') {
+        _ if kind == "endpoints" => kind,
+        Some(stem) if kind.ends_with("cy") => format!("{stem}ies"),
+        _ if kind.ends_with('s') => format!("{kind}es"),
+        _ => format!("{kind}s"),
+    }
+}
+
 /// The answer to the creation of `template`'s object, or nothing where there is nothing to find fault with.
 #[must_use]
 pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status> {
@@ -205,6 +238,10 @@ pub fn status(template: &PodTemplate<'_>, findings: &[Finding]) -> Option<Status
         // The server sends details, and they are empty.
         ErrorKind::NotServed => Status::failure(404, "NotFound", message(), Some(Status::details_of("", ""))),
         ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", message(), None),
+        ErrorKind::Conflict => {
+            let (kind, group) = (template.kind.name(), template.kind.group());
+            Status::conflict(kind, group, name, &findings[0].detail)
+        }
         _ => Status::invalid(template.kind.name(), template.kind.group(), name, findings),
     })
 }
@@ -235,6 +272,7 @@ pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status
             Status::failure(404, "NotFound", message, Some(Status::details_of("", "")))
         }
         ErrorKind::TooLarge => Status::failure(413, "RequestEntityTooLarge", findings[0].to_string(), None),
+        ErrorKind::Conflict => Status::conflict(kind, group, &name, &findings[0].detail),
         ErrorKind::Failed => Status::failure(500, "", findings[0].to_string(), None),
         _ => Status::invalid(kind, group, &name, findings),
     })

@@ -12,7 +12,7 @@ mod workload;
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 
 use self::stored::Stored;
-use crate::finding::Finding;
+use crate::finding::{ErrorKind, Finding, Severity};
 use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Report, Shown, place, some_text, text};
@@ -43,6 +43,9 @@ rules! { ApiServer:
     CLAIM_CHANGED = "claim-changed";
     /// Annotations that say something of a Pod's containers or of where it is from stay as they were.
     POD_ANNOTATION_CHANGED = "pod-annotation-changed";
+    /// `metadata.resourceVersion` is that of the object that was read; where the cluster has another one since, the change is
+    /// of something that is no more. Leave it out of manifests.
+    OBJECT_MODIFIED = "object-modified";
 }
 
 const IMMUTABLE: &str = "field is immutable";
@@ -56,6 +59,9 @@ pub fn validate_update(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
     };
     if let Some(undecodable) = check_decoding(new.node, api_version, kind, options) {
         return undecodable;
+    }
+    if let Some(conflict) = conflict(old.node, new.node) {
+        return vec![conflict];
     }
     let stored = Stored::of(old, new, options);
     let objects = stored.as_ref().and_then(|stored| stored.objects(old, new));
@@ -74,6 +80,30 @@ pub fn validate_update(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
         object::check(&mut report, known, change);
     }
     report.into_findings()
+}
+
+/// What keeps the server from looking further: both manifests name a version of the object, and the new one is of another
+/// (`Store.Update`).
+fn conflict(old: Node<'_>, new: Node<'_>) -> Option<Finding> {
+    let version = |object: Node<'_>| text_of(object).and_then(|version| version.parse::<u64>().ok());
+    let [old, given] = [old, new].map(version);
+    (old.is_some() && given.is_some_and(|given| given != 0 && Some(given) != old)).then(|| Finding {
+        rule: &OBJECT_MODIFIED,
+        severity: Severity::Error,
+        kind: ErrorKind::Conflict,
+        field: "metadata.resourceVersion".to_owned(),
+        value: None,
+        detail: "the object has been modified; please apply your changes to the latest version and try again"
+            .to_owned(),
+        span: Some(place(new.child("metadata"), "resourceVersion")),
+        related: Vec::new(),
+        help: None,
+        fix: None,
+    })
+}
+
+fn text_of(object: Node<'_>) -> Option<&str> {
+    some_text(object.child("metadata"), "resourceVersion")
 }
 
 /// The warnings of the API server when `new` takes the place of `old`: of what pods are made of, where it is another.

@@ -1,5 +1,7 @@
 //! The change of a Pod (`ValidatePodUpdate`).
 
+mod qos;
+
 use porthole_manifest::Node;
 use serde_json::{Map, Value, json};
 
@@ -160,6 +162,14 @@ impl Change<'_, '_> {
         };
         let (mut old, mut new) = (read(None, self.old), read(Some(self.old), self.new));
         keep(&mut old, &mut new, self.new, pod_resources::keeps(pass));
+        let quality = (qos::class(&old), qos::class(&new));
+        if quality.0 != quality.1 && pass.at_least(29) && !pass.at_least(32) {
+            // The server names the class that it was.
+            let value = Shown::Named(quality.0);
+            let span = place(self.new, "containers");
+            let detail = "Pod QoS is immutable";
+            pass.invalid(&POD_CHANGED, &Path::root("metadata"), value, detail, span);
+        }
         let gated = old.contains_key("schedulingGates");
         for key in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
             if key == "schedulingGates" && !pass.at_least(26) {

@@ -171,6 +171,7 @@ impl<'o> Reader<'o> {
                 "" => drop(map.remove("serviceAccountName")),
                 account => drop(map.insert("serviceAccountName".to_owned(), account.into())),
             }
+            self.drop_restart_policies(&mut map);
         }
         if structure.name == "JobSpec"
             && !self.of_template
@@ -190,6 +191,24 @@ impl<'o> Reader<'o> {
             fill_in(structure.name, &mut map);
         }
         Value::Object(map)
+    }
+
+    /// Without the gate of their rules the API server drops the restart policies of containers
+    /// (`dropContainerRestartRules`), but for that of an init container that goes on.
+    fn drop_restart_policies(self, spec: &mut Map<String, Value>) {
+        const GATE: &str = "ContainerRestartRules";
+        let is_known = crate::gates::find(GATE, self.options.kubernetes_version).is_some();
+        if !is_known || self.options.enabled(GATE) {
+            return;
+        }
+        for list in ["containers", "initContainers", "ephemeralContainers"] {
+            let containers = spec.get_mut(list).and_then(Value::as_array_mut);
+            for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+                if list != "initContainers" || container.get("restartPolicy") != Some(&"Always".into()) {
+                    container.remove("restartPolicy");
+                }
+            }
+        }
     }
 
     /// Whether it is a struct, and not behind a pointer.

@@ -41,7 +41,7 @@ fn a_namespace_with_wrong_labels_is_refused() {
     );
     assert_eq!((status.code, status.reason), (422, "Invalid"));
     let details = status.details.expect("details");
-    assert_eq!((details.kind, details.causes.len()), ("Namespace", 3));
+    assert_eq!((&*details.kind, details.causes.len()), ("Namespace", 3));
     assert_eq!(details.causes[0].reason, "FieldValueInvalid");
     let kept = changed(Some(labels), labels, "", &default, &Options::default());
     assert_eq!(

@@ -1,7 +1,7 @@
 //! What may not change of an object.
 
 use porthole_manifest::{Document, objects};
-use porthole_pod::{Finding, validate_update};
+use porthole_pod::{Finding, object_status, validate_update};
 
 use crate::pods::{document, options_of};
 
@@ -330,4 +330,53 @@ fn what_is_wrong_is_told_as_often_as_it_is_asked() {
     let bad = "rules: [{apiGroups: [''], resources: [pods], verbs: []}]";
     let count = |minor| texts(minor, head, "rules: []", bad).len();
     assert_eq!((count(37), count(35), count(34)), (1, 1, 2));
+}
+
+fn container(rest: &str) -> String {
+    format!("spec: {{containers: [{{name: c, image: i{rest}}}]}}")
+}
+
+#[test]
+fn the_quality_of_service_of_a_pod_stays() {
+    let quality = "metadata: Invalid value: \"BestEffort\": Pod QoS is immutable";
+    let requests = container(", resources: {requests: {cpu: 1}}");
+    for (minor, told) in [(28, false), (29, true), (31, true), (32, false)] {
+        let found = texts(minor, POD, &container(""), &requests);
+        assert_eq!(found[0] == quality, told, "1.{minor}: {found:?}");
+        assert_eq!(found.len(), 1 + usize::from(told), "1.{minor}");
+    }
+}
+
+#[test]
+fn a_restart_policy_that_the_server_drops_changes_nothing() {
+    let (old, new) = (container(""), container(", restartPolicy: Never"));
+    assert_eq!(texts(34, POD, &old, &new), [""; 0]);
+    assert_ne!(texts(35, POD, &old, &new), [""; 0]);
+}
+
+#[test]
+fn an_object_that_is_another_one_since_is_not_looked_at() {
+    let head = |version: &str| {
+        format!(
+            "apiVersion: v1, kind: Service, metadata: {{name: x, resourceVersion: {version}}}, spec: {{ports: []}}"
+        )
+    };
+    let answer = |old: &str, new: &str| {
+        let (old, new) = documents(&format!("{{{old}}}"), &format!("{{{new}}}"));
+        let (old, new) = (&objects(&old)[0], &objects(&new)[0]);
+        object_status(new, &validate_update(old, new, &options_of(37)))
+    };
+    let status = answer(&head("'5'"), &head("'4'")).expect("it is refused");
+    assert_eq!((status.code, status.reason), (409, "Conflict"));
+    assert_eq!(
+        status.message,
+        "Operation cannot be fulfilled on services \"x\": the object has been modified; please apply your changes to the \
+         latest version and try again"
+    );
+    let details = status.details.expect("it names the object");
+    assert_eq!((details.name.as_str(), &*details.kind), ("x", "services"));
+    assert_eq!(
+        answer(&head("'5'"), &head("'5'")).map(|status| status.code),
+        Some(422)
+    );
 }
