@@ -36,8 +36,8 @@ pub(super) fn title(pod: &PodIdentity) -> String {
 pub struct Held {
     directory: PathBuf,
     lock: Option<File>,
-    /// Where others find it held without asking for its lock.
-    mark: Option<Mark>,
+    /// Where others find it held without asking for its lock; nothing reads it here.
+    _mark: Option<Mark>,
 }
 
 impl Held {
@@ -136,8 +136,6 @@ impl Held {
         }
         gone(fs::remove_file(&lock)).map_err(|source| failed(&lock, source))?;
         fault::step("remove-lock");
-        // The next directory may have its number.
-        drop(self.mark.take());
         gone(fs::remove_dir(&self.directory)).map_err(|source| failed(&self.directory, source))
     }
 }
@@ -160,7 +158,8 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 /// Takes a name, and makes and locks the directory of the pod or job that has it.
 pub(super) fn claim(state: &Path, shelf: Shelf, identity: &PodIdentity) -> Result<Held, PodsError> {
     check(identity)?;
-    let directory = shelf.of(state).join(directory_name(identity));
+    let name = directory_name(identity);
+    let directory = shelf.of(state).join(&name);
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| PodsError::Io {
@@ -179,9 +178,9 @@ pub(super) fn claim(state: &Path, shelf: Shelf, identity: &PodIdentity) -> Resul
         title: title(identity),
         running,
     };
-    for name in names(state, shelf)? {
-        if is_of(&name, &identity.namespace, &identity.name) {
-            let other = pods.join(&name);
+    for other in names(state, shelf)? {
+        if is_of(&other, &identity.namespace, &identity.name) {
+            let other = pods.join(&other);
             if has_ended(&other) {
                 return Err(taken(false));
             }
@@ -200,7 +199,7 @@ pub(super) fn claim(state: &Path, shelf: Shelf, identity: &PodIdentity) -> Resul
         Ok(lock) => {
             fault::step("pod-lock");
             Ok(Held {
-                mark: Roll::of(state, shelf).sign(&directory),
+                _mark: Roll::of(state, shelf).sign(&name),
                 directory,
                 lock: Some(lock),
             })
@@ -289,7 +288,7 @@ pub(super) fn take_over(directory: &Path) -> Result<Found, PodsError> {
                 Found::Dead(Held {
                     directory: directory.to_owned(),
                     lock: None,
-                    mark: None,
+                    _mark: None,
                 })
             } else {
                 Found::Gone
@@ -309,7 +308,7 @@ pub(super) fn take_over(directory: &Path) -> Result<Found, PodsError> {
     let held = Held {
         directory: directory.to_owned(),
         lock: Some(lock),
-        mark: None,
+        _mark: None,
     };
     Ok(if has_ended(directory) {
         Found::Ended(held)

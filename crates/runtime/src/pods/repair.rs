@@ -47,23 +47,21 @@ impl Seen {
             others: Vec::new(),
         };
         for shelf in [Shelf::Pods, Shelf::Jobs] {
-            let entries = shelf::entries(state, shelf)?;
-            if entries.is_empty() {
+            let names = shelf::names(state, shelf)?;
+            if names.is_empty() {
                 continue;
             }
             let above = shelf.of(state);
             let roll = Roll::of(state, shelf);
-            for (name, number) in entries {
+            for name in names {
                 let path = || above.join(&name);
-                if !roll.has(number) && !directory::is_held(&path()) {
+                if !roll.has(&name) && !directory::is_held(&path()) {
                     seen.others.push((shelf, path()));
                 } else if shelf == Shelf::Pods {
                     seen.living.extend(naming::uid(&name).map(container_ids_of));
                 }
             }
         }
-        seen.others
-            .sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
         Ok(seen)
     }
 

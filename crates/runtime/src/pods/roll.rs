@@ -3,7 +3,6 @@
 //!
 //! It is a help and not the truth, which is in the locks: a holder need not be on the roll.
 
-use std::fs;
 use std::path::Path;
 
 use super::shelf::Shelf;
@@ -20,42 +19,33 @@ impl Roll {
     }
 
     /// Puts a directory on it that this process has locked; nothing where that cannot be.
-    pub(super) fn sign(self, directory: &Path) -> Option<Mark> {
-        self.0?.take(number_of(directory)?).ok()
+    pub(super) fn sign(self, name: &str) -> Option<Mark> {
+        self.0?.take(number(name)).ok()
     }
 
-    /// Whether a process holds the directory of that number.
-    pub(super) fn has(&self, number: Option<u64>) -> bool {
-        let (Some(marks), Some(number)) = (&self.0, number) else {
-            return false;
-        };
-        marks.has(number)
+    /// Whether a process that has signed holds the directory of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.as_ref().is_some_and(|marks| marks.has(number(name)))
     }
 }
 
-/// What tells a directory from all others of its file system.
-#[cfg(unix)]
-fn number_of(directory: &Path) -> Option<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    Some(fs::symlink_metadata(directory).ok()?.ino())
+/// The number of a name, of which no two are alike: there is a uid in each. FNV-1a, the same in every build, with the 63
+/// bits that an offset has.
+fn number(name: &str) -> u64 {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash >> 1
 }
 
-/// The same, as reading the directory above tells it.
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "not every system tells it")]
-pub(super) fn number_in(entry: &fs::DirEntry) -> Option<u64> {
-    use std::os::unix::fs::DirEntryExt as _;
+#[cfg(test)]
+mod tests {
+    use super::number;
 
-    Some(entry.ino())
-}
-
-#[cfg(not(unix))]
-fn number_of(_: &Path) -> Option<u64> {
-    None
-}
-
-#[cfg(not(unix))]
-pub(super) fn number_in(_: &fs::DirEntry) -> Option<u64> {
-    None
+    #[test]
+    fn numbers_are_those_of_every_build() {
+        // The published value of FNV-1a for "a".
+        assert_eq!(number("a"), 0xaf63_dc4c_8601_ec8c >> 1);
+        assert_ne!(number("shop_web_1"), number("shop_web_2"));
+    }
 }

@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::PodsError;
-use super::roll;
 
 /// What a directory is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +41,6 @@ impl Shelf {
 
 /// The directories of all pods, or of all jobs, in order.
 pub(super) fn names(state: &Path, shelf: Shelf) -> Result<Vec<String>, PodsError> {
-    let mut names: Vec<_> = entries(state, shelf)?.into_iter().map(|(name, _)| name).collect();
-    names.sort_unstable();
-    Ok(names)
-}
-
-/// The same in any order, each with its number on the [`Roll`].
-pub(super) fn entries(state: &Path, shelf: Shelf) -> Result<Vec<(String, Option<u64>)>, PodsError> {
     let pods = shelf.of(state);
     let failed = |source| PodsError::Io {
         doing: "read the directory",
@@ -61,11 +53,10 @@ pub(super) fn entries(state: &Path, shelf: Shelf) -> Result<Vec<(String, Option<
         }
         entries => entries.map_err(failed)?,
     };
-    let mut found = Vec::new();
+    let mut names = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let number = roll::number_in(&entry);
-        found.extend(entry.file_name().into_string().ok().map(|name| (name, number)));
+        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
     }
-    Ok(found)
+    names.sort_unstable();
+    Ok(names)
 }
