@@ -1,7 +1,7 @@
 //! `porthole check --cluster` at a server of this test: what is asked of it, and what is said where it is none.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -247,7 +247,7 @@ fn a_cluster_that_cannot_be_found_is_told_with_what_to_try() {
 }
 
 /// A server whose name only the environment's proxy knows, asked for by `ALL_PROXY`, and what the proxy was sent.
-fn by_environment(scheme: &str, answers: &'static [&'static [u8]]) -> (Output, Vec<u8>) {
+fn by_environment(scheme: &str, without: &str, answers: &'static [&'static [u8]]) -> (Output, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let proxy = thread::spawn(move || {
@@ -257,7 +257,9 @@ fn by_environment(scheme: &str, answers: &'static [&'static [u8]]) -> (Output, V
         for answer in answers {
             let length = stream.read(&mut bytes).unwrap();
             seen.extend_from_slice(&bytes[..length]);
-            stream.write_all(answer).unwrap();
+            if length == 0 || stream.write_all(answer).is_err() {
+                break;
+            }
         }
         seen
     });
@@ -273,17 +275,20 @@ fn by_environment(scheme: &str, answers: &'static [&'static [u8]]) -> (Output, V
         .args(["check", "x.yaml", "--cluster", "--kubeconfig", "config"])
         .current_dir(directory.path())
         .env("ALL_PROXY", format!("{scheme}://127.0.0.1:{port}"))
-        .env_remove("NO_PROXY")
-        .env_remove("no_proxy")
+        .env("NO_PROXY", without)
+        .env_remove("HTTPS_PROXY")
+        .env_remove("https_proxy")
         .output()
         .unwrap();
+    // Where nobody came the proxy waits no longer.
+    let _ = TcpStream::connect(("127.0.0.1", port));
     (output, proxy.join().unwrap())
 }
 
 #[test]
 fn the_environment_s_proxy_is_asked_for_a_server_on_another_machine() {
     // The first answer is that no user is wanted, the second that no host of the name is reached (RFC 1928 §6).
-    let (output, seen) = by_environment("socks5h", &[&[5, 0], &[5, 4, 0, 1, 0, 0, 0, 0, 0, 0]]);
+    let (output, seen) = by_environment("socks5h", "", &[&[5, 0], &[5, 4, 0, 1, 0, 0, 0, 0, 0, 0]]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert_eq!(seen, b"\x05\x01\x00\x05\x01\x00\x03\x0bapi.invalid\x19\x2b");
@@ -296,11 +301,20 @@ fn the_environment_s_proxy_is_asked_for_a_server_on_another_machine() {
         "{said}"
     );
 
-    let (output, seen) = by_environment("http", &[b"HTTP/1.1 403 Forbidden\r\n\r\n"]);
+    let (output, seen) = by_environment(
+        "http",
+        "10.0.0.0/8, .example",
+        &[b"HTTP/1.1 403 Forbidden\r\n\r\n"],
+    );
     let said = text(&output.stderr);
     assert!(
         seen.starts_with(b"CONNECT api.invalid:6443 HTTP/1.1\r\n"),
         "{said}"
     );
     assert!(said.contains(", the proxy: it answers 403\n"), "{said}");
+
+    let (output, seen) = by_environment("http", "10.0.0.0/8, invalid", &[b""]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(seen.is_empty() && !said.contains("the proxy"), "{said}");
 }

@@ -58,7 +58,7 @@ impl<In: Transport> Connector<In> for Tls {
         if !details.needs_tls() || transport.is_tls() {
             return Ok(Some(Either::A(transport)));
         }
-        // The connection to a proxy is made as if it were the server, for which there is then no proxy.
+        // A CONNECT proxy is connected to by this same chain: its URL is the server's then, and the configuration has no proxy.
         let (config, name) = match &self.to_proxy {
             Some(config) if details.config.proxy().is_none() => (Some(config), None),
             _ => (self.config.as_ref(), self.name.clone()),

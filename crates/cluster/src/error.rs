@@ -61,10 +61,10 @@ pub enum Error {
         hint: Option<String>,
     },
     /// The environment names a proxy that cannot be used.
-    #[error("go by the proxy of the environment: {protocol} is not spoken here")]
+    #[error("go by the proxy of the environment: {variable} is no URL of a proxy that is spoken to here")]
     EnvironmentProxy {
-        /// What it would speak.
-        protocol: String,
+        /// What names it.
+        variable: &'static str,
     },
     /// An answer, or that there is none.
     #[error("{doing}: {problem}")]
@@ -151,7 +151,7 @@ impl Error {
             Self::Context { help, .. } => Some(help),
             Self::Plugin { hint, .. } => hint.as_deref().or(Some("run it by hand to see why")),
             Self::EnvironmentProxy { .. } => Some(
-                "have a proxy at http://, https:// or socks5:// in HTTPS_PROXY or ALL_PROXY, or the server in NO_PROXY",
+                "have http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT in it, or the server in NO_PROXY",
             ),
             Self::Request { problem, .. } => problem.help(),
             Self::Read { .. } | Self::Form { .. } | Self::Setting { .. } => None,

@@ -30,7 +30,8 @@ pub(crate) struct Cluster {
     pub(crate) tls_server_name: Option<String>,
     pub(crate) is_unverified: bool,
     pub(crate) authority: Material,
-    pub(crate) proxy: Option<String>,
+    /// It may hold a password.
+    pub(crate) proxy: Option<Secret>,
     /// What a credential plug-in is told beside the rest.
     pub(crate) for_plugins: Option<Value>,
 }

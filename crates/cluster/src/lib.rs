@@ -21,6 +21,7 @@ mod client;
 mod connector;
 mod credential;
 mod entrance;
+mod environment;
 mod error;
 mod kubeconfig;
 mod places;

@@ -98,7 +98,7 @@ fn question(plugin: &Plugin, cluster: &Cluster, server: &str, interactive: bool)
             about["certificate-authority-data"] = json!(tls::base64_of(&cluster.authority)?);
         }
         if let Some(proxy) = &cluster.proxy {
-            about["proxy-url"] = json!(proxy);
+            about["proxy-url"] = json!(String::from_utf8_lossy(proxy.expose()));
         }
         if let Some(config) = &cluster.for_plugins {
             about["config"] = config.clone();

@@ -1,7 +1,7 @@
 //! Proxies on the way to a cluster: the kubeconfig's `proxy-url`, else the one of the environment.
 //!
 //! Of a kubeconfig these are the proxies that client-go takes: `http://`, `https://` and `socks5://`, with user and password in the
-//! URL where they are wanted. The environment's `socks5h://` is the same as `socks5://`: the proxy looks names up, as it does for
+//! URL where they are wanted. The environment's variables are read as [`environment`] says; its `socks5h://` is the same as `socks5://`: the proxy looks names up, as it does for
 //! Go's client. A server on this machine, and that of the pod that this process is in, are reached without the environment's proxy.
 
 use std::fmt;
@@ -9,6 +9,7 @@ use std::fmt;
 use ureq::ProxyProtocol;
 use ureq::http::Uri;
 
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::target::Target;
 
@@ -44,7 +45,7 @@ impl Proxy {
     /// The proxy that the kubeconfig names, else the one that the environment has for this server.
     pub(crate) fn of(target: &Target) -> Result<Option<Self>> {
         if let Some(url) = &target.cluster.proxy {
-            let proxy = Self::of_url(url);
+            let proxy = std::str::from_utf8(url.expose()).ok().and_then(Self::of_url);
             return proxy.map(Some).ok_or_else(|| {
                 target.of_cluster(
                     "its proxy-url is no URL of a proxy; it is http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT",
@@ -54,18 +55,15 @@ impl Proxy {
         if target.is_of_pod() || is_local(target) {
             return Ok(None);
         }
-        let Some(given) = ureq::Proxy::try_from_env() else {
+        let server: Option<Uri> = target.server.parse().ok();
+        let variable = |name: &str| std::env::var(name).ok();
+        let Some((name, url)) = server.and_then(|server| environment::proxy_of(&server, variable)) else {
             return Ok(None);
         };
-        let server: Option<Uri> = target.server.parse().ok();
-        if server.is_some_and(|server| given.is_no_proxy(&server)) {
-            return Ok(None);
-        }
-        Self::settled(&given)
-            .map(Some)
-            .ok_or_else(|| Error::EnvironmentProxy {
-                protocol: given.protocol().to_string(),
-            })
+        // Never the URL: it may hold a password.
+        let refused = || Error::EnvironmentProxy { variable: name };
+        let given = ureq::Proxy::new(&url).map_err(|_| refused())?;
+        Self::settled(&given).map(Some).ok_or_else(refused)
     }
 
     /// The proxy of a `proxy-url`; nothing where client-go would refuse it.

@@ -202,7 +202,7 @@ impl Reader<'_> {
             tls_server_name: self.text(node, "tls-server-name")?,
             is_unverified: self.flag(node, "insecure-skip-tls-verify")?,
             authority: self.material(node, "certificate-authority")?,
-            proxy: self.text(node, "proxy-url")?,
+            proxy: self.text(node, "proxy-url")?.map(|url| Secret::of_text(&url)),
             for_plugins: of_plugins.and_then(|item| item.field("extension").map(Node::to_json)),
         })
     }

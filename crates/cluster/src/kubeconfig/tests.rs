@@ -63,6 +63,9 @@ fn a_context_is_a_server_with_a_user_and_a_namespace() {
     };
     assert_eq!((certificate.expose(), key.expose()), (&b"abc"[..], &b"def"[..]));
     assert!(!format!("{target:?}").contains("abc"), "secrets are not shown");
+    let by_proxy = ONE.replacen("server:", "proxy-url: 'http://me:hunter2@p:1', server:", 1);
+    let target = Target::of_context(&parse(&by_proxy).unwrap().unwrap(), None).unwrap();
+    assert!(target.cluster.proxy.is_some() && !format!("{target:?}").contains("hunter2"));
 }
 
 #[test]
