@@ -137,7 +137,7 @@ impl fmt::Debug for Log {
 fn text(time: &str, level: Level, message: &str, fields: Fields<'_>) -> String {
     let mut line = format!("{time} {} ", level.word());
     for character in message.chars() {
-        // It stands without quotes, and so its own are none to be mistaken for others.
+        // No quotes are around it, so its own need no escape. It is always porthole's text: what comes from elsewhere is in fields.
         if matches!(character, '\'' | '"') {
             line.push(character);
         } else {

@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,9 +15,14 @@ use hyper_util::rt::TokioIo;
 use porthole_cluster::{Entrance, Protocol, Proxy};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_service::Service as _;
 
+use crate::api::causes;
 use crate::connector::{Io, encrypt};
+
+/// How long a proxy may take: less than the whole way may, so that it is the proxy that is told.
+const LIMIT: Duration = Duration::from_secs(4);
 
 /// A proxy to go by.
 #[derive(Clone)]
@@ -47,12 +53,13 @@ impl Way {
     /// A connection to a server, by way of the proxy.
     pub(crate) async fn connect(self, host: &str, port: u16) -> io::Result<Box<dyn Io>> {
         let address = self.proxy.address();
-        let connected = self.through(host, port).await;
+        let connected = timeout(LIMIT, self.through(host, port)).await;
+        let connected = connected.unwrap_or_else(|_| Err("it does not answer in time".to_owned()));
         connected.map_err(|reason| io::Error::other(WayError { address, reason }))
     }
 
     async fn through(self, host: &str, port: u16) -> Result<Box<dyn Io>, String> {
-        // An authority alone has no brackets to spare.
+        // In an authority an IPv6 address has brackets, which `host` comes without.
         let authority = if host.contains(':') {
             format!("[{host}]:{port}")
         } else {
@@ -64,15 +71,24 @@ impl Way {
         let credentials = self.proxy.credentials();
         let credentials = credentials.map(|(user, password)| (user.to_owned(), password.to_owned()));
         let is_socks = self.proxy.protocol() == Protocol::Socks5;
-        // The connection is made here, where its errors can be told.
-        let leg = Leg(Some(self.begin().await.map_err(|error| error.to_string())?));
+        // The connection is made here, where its errors can be told: the tunnel would tell only that it failed.
+        let leg = Leg(Some(self.begin().await.map_err(|error| causes(&error))?));
         let proxy = Uri::default();
         let stream = if is_socks {
             let mut socks = SocksV5::new(proxy, leg);
+            let has_user = credentials.is_some();
             if let Some((user, password)) = credentials {
                 socks = socks.with_auth(user, password);
             }
-            socks.call(server).await.map_err(|error| error.to_string())?
+            socks.call(server).await.map_err(|error| {
+                let said = causes(&error);
+                // Said also where no user was offered and one is wanted.
+                if !has_user && said.ends_with("does not support user/pass authentication") {
+                    "it wants a user and a password".to_owned()
+                } else {
+                    said
+                }
+            })?
         } else {
             let mut tunnel = Tunnel::new(proxy, leg);
             if let Some((user, password)) = credentials {
@@ -80,7 +96,7 @@ impl Way {
                 let value = HeaderValue::try_from(basic).map_err(|error| error.to_string())?;
                 tunnel = tunnel.with_auth(value);
             }
-            tunnel.call(server).await.map_err(|error| error.to_string())?
+            tunnel.call(server).await.map_err(|error| causes(&error))?
         };
         Ok(stream.into_inner())
     }

@@ -107,10 +107,15 @@ impl Service {
         let kib = u32::try_from(kib).unwrap_or(HELD);
         // It is never closed; who waits too long for a turn is told so by whoever asked.
         let turn = self.held.acquire_many(kib).await;
-        // Over HTTP/2 an answer arrives whatever else is sent. Who waits for a word before sending has sent nothing.
-        let sends_on = request.version() <= Version::HTTP_11 && !request.headers().contains_key(EXPECT);
+        let known = request.body().size_hint().exact();
+        // Over HTTP/2 an answer arrives whatever else is sent. Who says how long the body is and waits for a word has sent nothing,
+        // since that word is not given; without a length it is, as soon as the body is read. More than is drained would meet the
+        // reset anyway.
+        let sends_on = request.version() <= Version::HTTP_11
+            && known.is_none_or(|length| length <= DRAINED as u64 && !request.headers().contains_key(EXPECT));
         let mut body = request.into_body();
-        let decision = match read(&mut body).await {
+        let until = tokio::time::Instant::now() + BODY;
+        let decision = match read(&mut body, until).await {
             Ok(body) => match Review::read(&body, &LIMITS) {
                 Ok(review) => {
                     drop(body);
@@ -125,10 +130,12 @@ impl Service {
             Err(BodyError::TooLong) => {
                 drop(turn);
                 if sends_on {
-                    drain(&mut body).await;
+                    drain(&mut body, until).await;
                 }
                 let most = LIMITS.max_bytes;
-                let found = usize::try_from(size).unwrap_or(usize::MAX).max(most + 1);
+                // Without a length it has at least one more than is read.
+                let found = known.and_then(|length| usize::try_from(length).ok());
+                let found = found.unwrap_or(most + 1);
                 self.refuse(path, &ReviewError::TooLong { found, most })
             }
             Err(BodyError::Slow) => return (path, "408", empty(StatusCode::REQUEST_TIMEOUT)),
@@ -251,11 +258,11 @@ enum BodyError {
     Broken,
 }
 
-async fn read(body: &mut Incoming) -> Result<Bytes, BodyError> {
+async fn read(body: &mut Incoming, until: tokio::time::Instant) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > LIMITS.max_bytes as u64 {
         return Err(BodyError::TooLong);
     }
-    match tokio::time::timeout(BODY, Limited::new(body, LIMITS.max_bytes).collect()).await {
+    match tokio::time::timeout_at(until, Limited::new(body, LIMITS.max_bytes).collect()).await {
         Err(_) => Err(BodyError::Slow),
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(BodyError::TooLong),
@@ -265,7 +272,7 @@ async fn read(body: &mut Incoming) -> Result<Bytes, BodyError> {
 
 /// Lets the rest of a body come that is too long, without keeping it. Of a connection that is closed while the other side
 /// still sends, that side may see a reset where it should see the answer (RFC 9112 §9.6).
-async fn drain(body: &mut Incoming) {
+async fn drain(body: &mut Incoming, until: tokio::time::Instant) {
     let coming = async {
         let mut left = DRAINED;
         while let Some(Ok(frame)) = body.frame().await {
@@ -277,7 +284,7 @@ async fn drain(body: &mut Incoming) {
         }
     };
     // Whoever takes longer may see the reset.
-    let _ = tokio::time::timeout(BODY, coming).await;
+    let _ = tokio::time::timeout_at(until, coming).await;
 }
 
 /// How long the API server waits for the answer, as it says in `?timeout=10s`.

@@ -40,9 +40,9 @@ const PING: Duration = Duration::from_secs(20);
 const LONGEST_HEAD: usize = 64 << 10;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 250;
-/// Bytes of a connection that are read at once: as many as a TLS record has at most. TLS itself reads no more than 4 KiB, and most
-/// reviews are longer.
-const READ_AT_ONCE: usize = 16 << 10;
+/// Bytes of a connection that are read at once: as many as a TLS record has at most, its head of 5 bytes included (RFC 8446 §5.2).
+/// TLS itself reads no more than 4 KiB, and most reviews are longer.
+const READ_AT_ONCE: usize = (16 << 10) + 256 + 5;
 /// How often the certificate's files are read.
 const RELOAD: Duration = Duration::from_secs(1);
 

@@ -119,6 +119,27 @@ async fn socks(client: &mut Box<dyn Io>) -> String {
     format!("{who} {host}:{port}")
 }
 
+/// A proxy that answers everybody so.
+async fn denying(answer: &'static [u8]) -> u16 {
+    denying_after(1, answer).await
+}
+
+/// The same, of at least that many bytes.
+async fn denying_after(bytes: usize, answer: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut seen = 0;
+            while seen < bytes {
+                seen += client.read(&mut [0; 4096]).await.unwrap().max(1);
+            }
+            client.write_all(answer).await.unwrap();
+        }
+    });
+    port
+}
+
 /// An API server with TLS before the one that is none.
 async fn encrypted(acceptor: TlsAcceptor, to: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -186,14 +207,20 @@ async fn the_api_server_is_reached_by_each_kind_of_proxy() {
 #[tokio::test]
 async fn what_is_wrong_with_a_proxy_is_told_as_the_proxy_s() {
     let authority = Authority::new();
-    let lacking = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = lacking.local_addr().unwrap().port();
-    drop(lacking);
     let other = Spoken::Encrypted(Authority::new().acceptor("localhost"));
     let (strange, _) = proxy(other, String::new()).await;
+    let denying = denying(b"HTTP/1.1 403 Forbidden\r\n\r\n").await;
+    // None of the ways to say who one is will do (RFC 1928 §3).
+    let asking = denying_after(3, &[5, 0xff]).await;
     for (url, wanted) in [
-        (format!("socks5://me:hunter2@localhost:{nobody}"), "refused"),
+        // Nobody listens there.
+        ("socks5://me:hunter2@localhost:1".to_owned(), "refused"),
         (format!("https://me:hunter2@localhost:{strange}"), "certificate"),
+        (format!("http://me:hunter2@localhost:{denying}"), "unsuccessful"),
+        (
+            format!("socks5://localhost:{asking}"),
+            "it wants a user and a password",
+        ),
     ] {
         let api = api(&authority, &url);
         let said = api.get(PATH, JSON, 1 << 20).await.unwrap_err().to_string();

@@ -139,7 +139,8 @@ fn review(account: &str, options: &Value) -> String {
 async fn over_http_1_the_answer_to_a_body_that_is_too_long_arrives() {
     const LENGTH: usize = 24 << 20;
     let bed = Bed::start(Duration::ZERO).await;
-    // With its length said before, and without; and by somebody who first asks whether to send it.
+    // With its length said before, and without; and by somebody who first asks whether to send it, which is answered where there is
+    // no length.
     for (head, chunk) in [
         (format!("Content-Length: {LENGTH}"), None),
         (
@@ -147,8 +148,13 @@ async fn over_http_1_the_answer_to_a_body_that_is_too_long_arrives() {
             Some((format!("{LENGTH:x}\r\n"), "\r\n0\r\n\r\n")),
         ),
         (format!("Content-Length: {LENGTH}\r\nExpect: 100-continue"), None),
+        (
+            "Transfer-Encoding: chunked\r\nExpect: 100-continue".to_owned(),
+            Some((format!("{LENGTH:x}\r\n"), "\r\n0\r\n\r\n")),
+        ),
     ] {
         let waits = head.contains("Expect");
+        let is_told = waits && chunk.is_some();
         let socket = TcpStream::connect(bed.address).await.unwrap();
         let mut stream = crate::connector::encrypt(Arc::clone(&bed.tls), None, "127.0.0.1", socket)
             .await
@@ -157,7 +163,15 @@ async fn over_http_1_the_answer_to_a_body_that_is_too_long_arrives() {
             "POST /mutate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n{head}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
-        if !waits {
+        if is_told {
+            let mut word = [0; 25];
+            timeout(SEEN, stream.read_exact(&mut word))
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(&word, b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        if !waits || is_told {
             let (before, after) = chunk.unwrap_or_default();
             stream.write_all(before.as_bytes()).await.unwrap();
             // Nothing is read before all is sent, as simple clients do it.
@@ -175,6 +189,7 @@ async fn over_http_1_the_answer_to_a_body_that_is_too_long_arrives() {
             answer.contains("couldn't read request body: "),
             "{head}: {answer}"
         );
+        assert!(!answer.contains(&u64::MAX.to_string()), "{head}: {answer}");
     }
 }
 
