@@ -34,8 +34,8 @@ pub struct Quota<'a> {
     name: &'a str,
     spec: Node<'a>,
     hard: Amounts<'a>,
-    /// What is used of it; nothing where nobody has counted yet.
-    used: Option<Amounts<'a>>,
+    /// What is used of it, of each resource that somebody has counted.
+    used: Amounts<'a>,
 }
 
 impl<'a> Quota<'a> {
@@ -47,22 +47,28 @@ impl<'a> Quota<'a> {
             name,
             spec: object.child("spec"),
             hard: amounts(status.child("hard"))?,
-            used: Some(amounts(status.child("used"))?),
+            used: amounts(status.child("used"))?,
         })
     }
 
     /// One that is to be made, or to take the place of one that the cluster has.
     #[must_use]
     pub fn written(name: &'a str, object: Node<'a>, stored: Option<Node<'a>>) -> Option<Self> {
-        let used = stored.map(|stored| amounts(stored.child("status").child("used")));
+        let hard = amounts(object.child("spec").child("hard"))?;
+        let mut used = match stored {
+            Some(stored) => amounts(stored.child("status").child("used"))?,
+            None => Amounts::new(),
+        };
+        // The server asks once they are counted. Of what nobody has counted yet nothing is known to be used.
+        let nothing = Quantity::parse("0").ok()?;
+        for resource in hard.keys() {
+            used.entry(resource.clone()).or_insert_with(|| nothing.clone());
+        }
         Some(Self {
             name,
             spec: object.child("spec"),
-            hard: amounts(object.child("spec").child("hard"))?,
-            used: match used {
-                Some(used) => Some(used?),
-                None => None,
-            },
+            hard,
+            used,
         })
     }
 
@@ -76,14 +82,6 @@ impl<'a> Quota<'a> {
                 let scope = expression.child("scopeName").as_str().unwrap_or_default();
                 usage.is_in(scope, Some(expression))
             })
-    }
-
-    /// The amount of a resource that is used.
-    fn used(&self, resource: &str) -> Option<Quantity<'a>> {
-        match &self.used {
-            Some(used) => used.get(resource).cloned(),
-            None => Quantity::parse("0").ok(),
-        }
     }
 
     /// Why this quota refuses the pod.
@@ -107,7 +105,10 @@ impl<'a> Quota<'a> {
             let text = format!("failed quota: {name}: must specify {}", missing.join("; "));
             return Some((&QUOTA_UNSPECIFIED, text));
         }
-        if restricted.iter().any(|resource| self.used(resource).is_none()) {
+        if restricted
+            .iter()
+            .any(|resource| !self.used.contains_key(*resource))
+        {
             let text = format!(
                 "status unknown for quota: {name}, resources: {}",
                 restricted.join(",")
@@ -116,10 +117,10 @@ impl<'a> Quota<'a> {
         }
         let mut exceeded = BTreeMap::new();
         for (resource, requested) in usage.total() {
-            let Some(hard) = self.hard.get(resource.as_str()) else {
+            let resource = resource.as_str();
+            let Some((hard, used)) = self.hard.get(resource).zip(self.used.get(resource)) else {
                 continue;
             };
-            let used = self.used(resource).or_else(|| Quantity::parse("0").ok())?;
             if used.plus(requested) > *hard {
                 exceeded.insert(
                     resource,

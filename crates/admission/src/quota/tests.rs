@@ -127,3 +127,39 @@ fn a_quota_counts_for_the_pods_in_its_scopes() {
         assert_eq!(said(&quota, "[]", pod).is_some(), counts, "{scopes} {pod}");
     }
 }
+
+/// What several quotas say to the pod [`ONE`].
+fn said_by_all(quotas: &[Quota<'_>]) -> Option<String> {
+    let text = format!("{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {ONE}}}\n");
+    let stream = parse(&text, &Limits::default());
+    let pods = objects(&stream.documents[0]);
+    let template = pod_template(&pods[0]).unwrap();
+    let finding = check(&template, quotas, &Filled::default())?;
+    Some(finding.detail)
+}
+
+#[test]
+fn of_what_a_changed_quota_counts_from_now_on_nothing_is_known_to_be_used() {
+    let written = "{spec: {hard: {pods: 9, limits.cpu: 4, limits.ephemeral-storage: 0}}}";
+    for (stored, written, wanted) in [
+        (
+            "{spec: {hard: {pods: 9}}, status: {hard: {pods: 9}, used: {pods: 1}}}",
+            written,
+            None,
+        ),
+        ("{spec: {hard: {pods: 9}}, status: {}}", written, None),
+        (
+            "{status: {hard: {pods: 9}, used: {pods: 1}}}",
+            "{spec: {hard: {pods: 1, limits.cpu: 500m}}}",
+            Some(
+                "exceeded quota: q, requested: limits.cpu=1,pods=1, used: limits.cpu=0,pods=1, limited: limits.cpu=500m,pods=1",
+            ),
+        ),
+    ] {
+        let text = format!("{stored}\n---\n{written}\n");
+        let stream = parse(&text, &Limits::default());
+        let [stored, written] = [0, 1].map(|index| stream.documents[index].root());
+        let quota = Quota::written("q", written, Some(stored)).unwrap();
+        assert_eq!(said_by_all(&[quota]).as_deref(), wanted, "{text}");
+    }
+}
