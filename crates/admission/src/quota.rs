@@ -1,9 +1,10 @@
 //! What the plug-in `ResourceQuota` says to a pod, with what `LimitRanger` has filled in before it.
 //!
-//! Every quota of the namespace whose scopes the pod is in, and which limits something that pods use, is asked: whether each
-//! container says what the quota counts, and whether there is room for the pod. The rules are those of
-//! `pkg/quota/v1/evaluator/core/pods.go` and of the plug-in's `CheckRequest`. Where several quotas refuse a pod, the API server
-//! names any of them; here it is the first by name. A pod with resources of its own (`spec.resources`) is not judged.
+//! Every quota of the namespace whose scopes the pod is in, and which limits something that pods use, is asked: all of them whether
+//! each container says what the quota counts, and only then all whether there is room for the pod. The rules are those of
+//! `pkg/quota/v1/evaluator/core/pods.go` and of the plug-in's `CheckRequest`. Where several quotas refuse a pod for the same of the
+//! two, the API server names any of them; here it is the first by name. A pod with resources of its own (`spec.resources`) is not
+//! judged.
 
 mod usage;
 
@@ -84,18 +85,21 @@ impl<'a> Quota<'a> {
             })
     }
 
-    /// Why this quota refuses the pod.
-    fn refusal(&self, usage: &Usage<'_>) -> Option<(&'static Rule, String)> {
+    /// What of pods it counts.
+    fn restricted(&self) -> Vec<&str> {
+        let names = self.hard.keys().map(AsRef::as_ref);
+        names.filter(|resource| usage::is_counted(resource)).collect()
+    }
+
+    /// Whether it has anything to say to the pod.
+    fn is_asked(&self, usage: &Usage<'_>) -> bool {
+        !self.restricted().is_empty() && self.covers(usage)
+    }
+
+    /// What has to be so before anybody can tell whether there is room.
+    fn unmet(&self, usage: &Usage<'_>) -> Option<(&'static Rule, String)> {
         let name = self.name;
-        let restricted: Vec<&str> = self
-            .hard
-            .keys()
-            .map(AsRef::as_ref)
-            .filter(|resource| usage::is_counted(resource))
-            .collect();
-        if restricted.is_empty() || !self.covers(usage) {
-            return None;
-        }
+        let restricted = self.restricted();
         let missing = usage.missing(&restricted);
         if !missing.is_empty() {
             let missing: Vec<String> = missing
@@ -105,16 +109,20 @@ impl<'a> Quota<'a> {
             let text = format!("failed quota: {name}: must specify {}", missing.join("; "));
             return Some((&QUOTA_UNSPECIFIED, text));
         }
-        if restricted
-            .iter()
-            .any(|resource| !self.used.contains_key(*resource))
-        {
-            let text = format!(
-                "status unknown for quota: {name}, resources: {}",
-                restricted.join(",")
-            );
-            return Some((&QUOTA_EXCEEDED, text));
+        let counted = |resource: &&str| self.used.contains_key(*resource);
+        if restricted.iter().all(counted) {
+            return None;
         }
+        let text = format!(
+            "status unknown for quota: {name}, resources: {}",
+            restricted.join(",")
+        );
+        Some((&QUOTA_EXCEEDED, text))
+    }
+
+    /// What there is no room for.
+    fn exceeded(&self, usage: &Usage<'_>) -> Option<(&'static Rule, String)> {
+        let name = self.name;
         let mut exceeded = BTreeMap::new();
         for (resource, requested) in usage.total() {
             let resource = resource.as_str();
@@ -167,8 +175,10 @@ pub fn check<'a>(template: &PodTemplate<'a>, quotas: &[Quota<'_>], filled: &Fill
     }
     let usage = Usage::of(template, filled)?;
     let mut quotas: Vec<&Quota<'_>> = quotas.iter().collect();
+    quotas.retain(|quota| quota.is_asked(&usage));
     quotas.sort_by_key(|quota| quota.name);
-    let (rule, text) = quotas.into_iter().find_map(|quota| quota.refusal(&usage))?;
+    let unmet = quotas.iter().find_map(|quota| quota.unmet(&usage));
+    let (rule, text) = unmet.or_else(|| quotas.iter().find_map(|quota| quota.exceeded(&usage)))?;
     let (field, span) = place(template, spec);
     let mut finding = Finding::remark(rule, Severity::Error, field, text, span);
     finding.kind = ErrorKind::Denied;

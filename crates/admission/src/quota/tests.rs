@@ -163,3 +163,25 @@ fn of_what_a_changed_quota_counts_from_now_on_nothing_is_known_to_be_used() {
         assert_eq!(said_by_all(&[quota]).as_deref(), wanted, "{text}");
     }
 }
+
+#[test]
+fn what_containers_do_not_say_is_told_before_what_there_is_no_room_for() {
+    let full = "{status: {hard: {pods: 1}, used: {pods: 1}}}";
+    let unsaid = "{status: {hard: {limits.memory: 1}, used: {limits.memory: 0}}}";
+    let uncounted = "{status: {hard: {pods: 1}}}";
+    let stream = parse(
+        &format!("{full}\n---\n{unsaid}\n---\n{uncounted}\n"),
+        &Limits::default(),
+    );
+    let [full, unsaid, uncounted] = [0, 1, 2].map(|index| stream.documents[index].root());
+    let exceeded = "exceeded quota: a, requested: pods=1, used: pods=1, limited: pods=1";
+    for (one, other, wanted) in [
+        (full, unsaid, "failed quota: b: must specify limits.memory for: c"),
+        (full, uncounted, "status unknown for quota: b, resources: pods"),
+        (full, full, exceeded),
+    ] {
+        let quotas = [("b", other), ("a", one)];
+        let quotas = quotas.map(|(name, quota)| Quota::stored(name, quota).unwrap());
+        assert_eq!(said_by_all(&quotas).as_deref(), Some(wanted));
+    }
+}
