@@ -11,7 +11,7 @@ mod usage;
 use std::collections::BTreeMap;
 
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity};
+use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity, Version};
 
 use usage::{Amounts, Usage, amounts};
 
@@ -97,16 +97,24 @@ impl<'a> Quota<'a> {
     }
 
     /// What has to be so before anybody can tell whether there is room.
-    fn unmet(&self, usage: &Usage<'_>) -> Option<(&'static Rule, String)> {
+    fn unmet(&self, usage: &Usage<'_>, version: Version) -> Option<(&'static Rule, String)> {
         let name = self.name;
         let restricted = self.restricted();
         let missing = usage.missing(&restricted);
         if !missing.is_empty() {
+            let names_containers = version.at_least(24);
             let missing: Vec<String> = missing
                 .into_iter()
-                .map(|(resource, containers)| format!("{resource} for: {}", containers.join(",")))
+                .map(|(resource, containers)| {
+                    if names_containers {
+                        format!("{resource} for: {}", containers.join(","))
+                    } else {
+                        resource.to_owned()
+                    }
+                })
                 .collect();
-            let text = format!("failed quota: {name}: must specify {}", missing.join("; "));
+            let missing = missing.join(if names_containers { "; " } else { "," });
+            let text = format!("failed quota: {name}: must specify {missing}");
             return Some((&QUOTA_UNSPECIFIED, text));
         }
         let counted = |resource: &&str| self.used.contains_key(*resource);
@@ -166,9 +174,15 @@ pub struct Filled<'a> {
     pub overhead: Option<Node<'a>>,
 }
 
-/// What the quotas of a namespace say to a pod. Of the finding the detail is what stands behind `is forbidden: `.
+/// What the quotas of a namespace say to a pod, in the words of that version of the server. Of the finding the detail is what
+/// stands behind `is forbidden: `.
 #[must_use]
-pub fn check<'a>(template: &PodTemplate<'a>, quotas: &[Quota<'_>], filled: &Filled<'a>) -> Option<Finding> {
+pub fn check<'a>(
+    template: &PodTemplate<'a>,
+    quotas: &[Quota<'_>],
+    filled: &Filled<'a>,
+    version: Version,
+) -> Option<Finding> {
     let spec = template.spec?;
     if quotas.is_empty() || spec.field("resources").is_some() {
         return None;
@@ -177,7 +191,7 @@ pub fn check<'a>(template: &PodTemplate<'a>, quotas: &[Quota<'_>], filled: &Fill
     let mut quotas: Vec<&Quota<'_>> = quotas.iter().collect();
     quotas.retain(|quota| quota.is_asked(&usage));
     quotas.sort_by_key(|quota| quota.name);
-    let unmet = quotas.iter().find_map(|quota| quota.unmet(&usage));
+    let unmet = quotas.iter().find_map(|quota| quota.unmet(&usage, version));
     let (rule, text) = unmet.or_else(|| quotas.iter().find_map(|quota| quota.exceeded(&usage)))?;
     let (field, span) = place(template, spec);
     let mut finding = Finding::remark(rule, Severity::Error, field, text, span);

@@ -1,11 +1,11 @@
 //! Resource quotas: whether a namespace has room for a pod, by those of the files and of the cluster.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use porthole_admission::classes::{self, Classes, Stage};
 use porthole_admission::quota::{self, Filled, Quota};
 use porthole_manifest::{Node, Object, PodTemplate, WorkloadKind};
-use porthole_pod::{Finding, Severity, Status};
+use porthole_pod::{Finding, Severity, Status, Version};
 
 use crate::existence::but_not_its_pods;
 use crate::live::{Part, namespace_of};
@@ -22,13 +22,15 @@ pub(crate) struct Quotas<'a> {
 
 #[derive(Clone, Debug, Default)]
 struct OfNamespace<'a> {
-    quotas: Vec<Known<'a>>,
-    limit_ranges: Vec<Known<'a>>,
+    quotas: ByName<'a>,
+    limit_ranges: ByName<'a>,
 }
+
+/// In the order in which they are asked.
+type ByName<'a> = BTreeMap<&'a str, Known<'a>>;
 
 #[derive(Clone, Copy, Debug)]
 struct Known<'a> {
-    name: &'a str,
     node: Node<'a>,
     /// Whether this is what the cluster has.
     is_live: bool,
@@ -43,19 +45,17 @@ impl<'a> Quotas<'a> {
         } else {
             &mut of.quotas
         };
-        list.retain(|known| known.name != name);
-        list.push(Known {
-            name,
+        let known = Known {
             node: object.node,
             is_live: false,
-        });
-        list.sort_by_key(|known| known.name);
+        };
+        list.insert(name, known);
     }
 
     /// Notes that what was added so far is of the cluster.
     pub(crate) fn are_of_the_cluster(&mut self) {
         for of in self.of.values_mut() {
-            for known in of.quotas.iter_mut().chain(&mut of.limit_ranges) {
+            for known in of.quotas.values_mut().chain(of.limit_ranges.values_mut()) {
                 known.is_live = true;
             }
         }
@@ -68,50 +68,55 @@ impl<'a> Quotas<'a> {
         template: &PodTemplate<'a>,
         namespace: &str,
         classes: &Classes<'a>,
+        version: Version,
     ) -> Option<Finding> {
         let of = self.live.get(namespace)?;
         let quotas = of.quotas.iter();
         let quotas: Vec<_> = quotas
-            .filter_map(|known| Quota::stored(known.name, known.node))
+            .filter_map(|(name, known)| Quota::stored(name, known.node))
             .collect();
-        check(template, &quotas, &of.limit_ranges, classes)
+        check(template, &quotas, &of.limit_ranges, classes, version)
     }
 
     /// What those say that there will be.
-    fn ask_all(&self, template: &PodTemplate<'a>, namespace: &str, classes: &Classes<'a>) -> Option<Finding> {
+    fn ask_all(
+        &self,
+        template: &PodTemplate<'a>,
+        namespace: &str,
+        classes: &Classes<'a>,
+        version: Version,
+    ) -> Option<Finding> {
         let of = self.of.get(namespace)?;
         let live = self.live.get(namespace);
-        let stored = |name: &str| {
-            let mut live = live.into_iter().flat_map(|live| &live.quotas);
-            live.find(|known| known.name == name).map(|known| known.node)
-        };
+        let stored = |name: &str| Some(live?.quotas.get(name)?.node);
         let quotas = of.quotas.iter();
         let quotas: Vec<_> = quotas
-            .filter_map(|known| {
+            .filter_map(|(name, known)| {
                 if known.is_live {
-                    Quota::stored(known.name, known.node)
+                    Quota::stored(name, known.node)
                 } else {
-                    Quota::written(known.name, known.node, stored(known.name))
+                    Quota::written(name, known.node, stored(name))
                 }
             })
             .collect();
-        check(template, &quotas, &of.limit_ranges, classes)
+        check(template, &quotas, &of.limit_ranges, classes, version)
     }
 }
 
 fn check<'a>(
     template: &PodTemplate<'a>,
     quotas: &[Quota<'_>],
-    limit_ranges: &[Known<'a>],
+    limit_ranges: &ByName<'a>,
     classes: &Classes<'a>,
+    version: Version,
 ) -> Option<Finding> {
-    let limit_ranges: Vec<_> = limit_ranges.iter().map(|known| known.node).collect();
+    let limit_ranges: Vec<_> = limit_ranges.values().map(|known| known.node).collect();
     let filled = Filled {
         limit_ranges: &limit_ranges,
         priority_class: classes::priority_class(template, classes),
         overhead: classes::overhead(template, classes),
     };
-    quota::check(template, quotas, &filled)
+    quota::check(template, quotas, &filled, version)
 }
 
 /// What is said where there is no room.
@@ -138,14 +143,15 @@ pub(crate) fn ask<'s>(
     let is_pod = template.kind == WorkloadKind::Pod;
     // A limit range that could not be read may say what the pod does not.
     let is_known = !world.is_of_cluster() || world.knows(Part::Quotas);
+    let version = settings.options.kubernetes_version;
     let denied = (is_pod && is_known)
-        .then(|| quotas.ask_live(template, namespace, world.live_classes()))
+        .then(|| quotas.ask_live(template, namespace, world.live_classes(), version))
         .flatten();
     let denied = denied.map(|finding| {
         let name = classes::name_of(template, Stage::AfterValidation);
         Status::forbidden("pods", &name, &finding.detail)
     });
-    let finding = quotas.ask_all(template, namespace, world.classes());
+    let finding = quotas.ask_all(template, namespace, world.classes(), version);
     let finding = finding.map(|mut finding| {
         let is_lasting = finding.rule.name == "quota-unspecified";
         let help = if is_lasting {
@@ -153,8 +159,11 @@ pub(crate) fn ask<'s>(
         } else {
             "ask for less, remove what uses it, or raise `hard` of the quota"
         };
+        // A limit range that is in no file may say it for all.
+        let may_be_filled_in = is_lasting && !world.knows(Part::Quotas);
         // What is used may be less when a workload makes its pods.
-        if !is_known || !(is_pod || is_lasting) {
+        let may_have_room = !is_lasting && !is_pod;
+        if !is_known || may_be_filled_in || may_have_room {
             finding.severity = Severity::Warning;
         }
         finding.with_help(if is_pod {

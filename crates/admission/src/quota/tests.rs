@@ -4,6 +4,10 @@ use super::*;
 
 /// What a quota and a limit range, both with that spec, say to a pod of that spec.
 fn said(quota: &str, range: &str, pod: &str) -> Option<String> {
+    said_by(Version::NEWEST, quota, range, pod)
+}
+
+fn said_by(version: Version, quota: &str, range: &str, pod: &str) -> Option<String> {
     let text = format!(
         "{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {pod}}}\n---\n{{spec: {{limits: {range}}}}}\n---\n{quota}\n"
     );
@@ -19,7 +23,7 @@ fn said(quota: &str, range: &str, pod: &str) -> Option<String> {
         priority_class: spec.child("priorityClassName").as_str(),
         overhead: spec.field("overhead"),
     };
-    let finding = check(&template, &[quota], &filled)?;
+    let finding = check(&template, &[quota], &filled, version)?;
     Some(finding.detail)
 }
 
@@ -86,6 +90,15 @@ fn each_container_says_what_is_counted_or_a_limit_range_does() {
                {limits: {cpu: 1}}}]}";
     let wanted = "failed quota: q: must specify limits.cpu for: b,z; requests.memory for: a,z";
     assert_eq!(said(quota, "[]", pod).as_deref(), Some(wanted));
+    let version = |text: &str| text.parse().unwrap();
+    assert_eq!(
+        said_by(version("1.24"), quota, "[]", pod).as_deref(),
+        Some(wanted)
+    );
+    assert_eq!(
+        said_by(version("1.23"), quota, "[]", pod).as_deref(),
+        Some("failed quota: q: must specify limits.cpu,requests.memory")
+    );
     let range =
         "[{type: Pod, max: {cpu: 9}}, {type: Container, max: {cpu: 2}, defaultRequest: {memory: 1Gi}}]";
     assert_eq!(said(quota, range, pod), None);
@@ -134,7 +147,7 @@ fn said_by_all(quotas: &[Quota<'_>]) -> Option<String> {
     let stream = parse(&text, &Limits::default());
     let pods = objects(&stream.documents[0]);
     let template = pod_template(&pods[0]).unwrap();
-    let finding = check(&template, quotas, &Filled::default())?;
+    let finding = check(&template, quotas, &Filled::default(), Version::NEWEST)?;
     Some(finding.detail)
 }
 
