@@ -158,34 +158,44 @@ fn priority_of<'a>(classes: &Classes<'a>, name: &str) -> Option<Priority<'a>> {
     }
 }
 
-/// The priority of pods that name no class: that of the default class, of several the lowest.
+/// The priority of pods that name no class.
 fn default_priority<'a>(classes: &Classes<'a>) -> Priority<'a> {
+    default_class(classes).map_or(
+        Priority {
+            value: 0,
+            preemption: "PreemptLowerPriority",
+        },
+        |(_, class)| class,
+    )
+}
+
+/// The class of pods that name none, with its name: of several default ones that of the lowest value.
+fn default_class<'a>(classes: &Classes<'a>) -> Option<(&'a str, Priority<'a>)> {
     let defaults = classes
         .priority
-        .values()
-        .filter(|node| node.child("globalDefault").as_bool() == Some(true));
-    let lowest = defaults
-        .map(|node| class_of(*node))
-        .min_by_key(|class| class.value);
-    lowest.unwrap_or(Priority {
-        value: 0,
-        preemption: "PreemptLowerPriority",
-    })
+        .iter()
+        .filter(|(_, node)| node.child("globalDefault").as_bool() == Some(true));
+    defaults
+        .map(|(name, node)| (*name, class_of(*node)))
+        .min_by_key(|(name, class)| (class.value, *name))
+}
+
+/// The priority class that a pod names.
+fn named_priority<'a>(template: &PodTemplate<'a>) -> Option<&'a str> {
+    let named = template.spec?.child("priorityClassName").as_str();
+    named.filter(|name| !name.is_empty())
+}
+
+/// Whether a pod names its priority class, so that it is not the default one.
+#[must_use]
+pub fn names_priority(template: &PodTemplate<'_>) -> bool {
+    named_priority(template).is_some()
 }
 
 /// The priority class of a pod: the one that it names, else the default one.
 #[must_use]
 pub fn priority_class<'a>(template: &PodTemplate<'a>, classes: &Classes<'a>) -> Option<&'a str> {
-    let named = template.spec?.child("priorityClassName").as_str();
-    if let Some(name) = named.filter(|name| !name.is_empty()) {
-        return Some(name);
-    }
-    let defaults = classes
-        .priority
-        .iter()
-        .filter(|(_, node)| node.child("globalDefault").as_bool() == Some(true));
-    let lowest = defaults.min_by_key(|(_, node)| class_of(**node).value);
-    lowest.map(|(name, _)| *name)
+    named_priority(template).or_else(|| default_class(classes).map(|(name, _)| name))
 }
 
 /// What running a pod takes beside its containers: what it says itself, else what its runtime class does.

@@ -163,6 +163,19 @@ impl<'a> Quota<'a> {
     }
 }
 
+/// Whether it depends on a pod's priority class if this `ResourceQuota` counts for it.
+#[must_use]
+pub fn is_scoped_by_class(object: Node<'_>) -> bool {
+    let spec = object.child("spec");
+    let plain = spec.child("scopes");
+    let selected = spec.child("scopeSelector").child("matchExpressions");
+    let selected = selected.items().map(|expression| expression.child("scopeName"));
+    plain
+        .items()
+        .chain(selected)
+        .any(|scope| scope.as_str() == Some("PriorityClass"))
+}
+
 /// What admission makes of a pod before its quotas are asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filled<'a> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use porthole_admission::host_accounts::{Mode, asks_beyond};
-use porthole_admission::{classes, gmsa, service_account};
+use porthole_admission::{classes, gmsa, quota, service_account};
 use porthole_manifest::{Object, WorkloadKind, objects, pod_template};
 use porthole_pod::schema;
 
@@ -68,7 +68,7 @@ pub struct Needs {
     /// Those in which somebody must be allowed to use an account of its node if the namespace's label says so. They are not among
     /// the files.
     pub host_accounts: BTreeSet<String>,
-    /// Whether priority classes are; of those that nobody names the default one counts.
+    /// Whether priority classes are; of those that nobody names the default one counts, also for quotas that ask for classes.
     pub priority_classes: bool,
     /// Runtime classes by name.
     pub runtime_classes: BTreeSet<String>,
@@ -98,6 +98,7 @@ impl Needs {
         let mut needs = Self::default();
         let mut made = BTreeMap::new();
         let mut on_hosts = Vec::new();
+        let mut by_class = BTreeSet::new();
         for file in files {
             let settings = settings(file.source.name());
             for object in file.stream.documents.iter().flat_map(objects) {
@@ -105,12 +106,16 @@ impl Needs {
                 if is_namespace(&object) {
                     made.extend(object.name.map(|name| (name, object.node)));
                 }
+                if is_scoped_by_class(&object) {
+                    by_class.insert(namespace_of(&object, &settings).to_owned());
+                }
                 if pod_template(&object).is_some_and(|pod| !asks_beyond(&pod, None).is_empty()) {
                     let namespace = namespace_of(&object, &settings).to_owned();
                     on_hosts.push((namespace, settings.host_accounts));
                 }
             }
         }
+        needs.priority_classes |= !needs.quotas.is_disjoint(&by_class);
         needs.namespaces.retain(|name| !made.contains_key(name.as_str()));
         for (name, default) in on_hosts {
             let known = made.get(name.as_str());
@@ -135,6 +140,13 @@ impl Needs {
                 .then(|| name.to_owned())
         });
         namespaces.collect()
+    }
+
+    /// Whether a quota that was read depends on the priority classes, which are to be read then beside what was needed before.
+    #[must_use]
+    pub fn classes_for_quotas(&self, read: &File) -> bool {
+        let mut objects = read.stream.documents.iter().flat_map(objects);
+        !self.priority_classes && objects.any(|object| is_scoped_by_class(&object))
     }
 
     /// The namespaces of [`host_accounts`](Self::host_accounts) that are not among what was read: where they may not be read, nobody
@@ -198,6 +210,10 @@ impl Needs {
 /// Whether the object is a Namespace.
 pub(crate) fn is_namespace(object: &Object<'_>) -> bool {
     (object.group(), object.kind) == ("", Some("Namespace"))
+}
+
+fn is_scoped_by_class(object: &Object<'_>) -> bool {
+    (object.group(), object.kind) == ("", Some("ResourceQuota")) && quota::is_scoped_by_class(object.node)
 }
 
 /// The namespace that an object is in or goes to.

@@ -62,6 +62,16 @@ impl<'a> Quotas<'a> {
         self.live = self.of.clone();
     }
 
+    /// Whether it depends on the default priority class which quotas of the namespace are asked.
+    fn depend_on_default(&self, template: &PodTemplate<'_>, namespace: &str) -> bool {
+        let mut quotas = self
+            .of
+            .get(namespace)
+            .into_iter()
+            .flat_map(|of| of.quotas.values());
+        !classes::names_priority(template) && quotas.any(|known| quota::is_scoped_by_class(known.node))
+    }
+
     /// What the quotas of the cluster alone say to a pod.
     fn ask_live(
         &self,
@@ -142,7 +152,8 @@ pub(crate) fn ask<'s>(
     let namespace = namespace_of(object, settings);
     let is_pod = template.kind == WorkloadKind::Pod;
     // A limit range that could not be read may say what the pod does not.
-    let is_known = !world.is_of_cluster() || world.knows(Part::Quotas);
+    let knows_class = || world.knows(Part::PriorityClasses) || !quotas.depend_on_default(template, namespace);
+    let is_known = !world.is_of_cluster() || world.knows(Part::Quotas) && knows_class();
     let version = settings.options.kubernetes_version;
     let denied = (is_pod && is_known)
         .then(|| quotas.ask_live(template, namespace, world.live_classes(), version))

@@ -364,3 +364,67 @@ items:
     assert_eq!(code, 403);
     assert_eq!(findings, [""; 0]);
 }
+
+#[test]
+fn what_containers_do_not_say_a_limit_range_that_is_in_no_file_may() {
+    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: team}, spec: {containers: [{name: c, image: i}]}}\n---\n\
+                {apiVersion: v1, kind: ResourceQuota, metadata: {name: q, namespace: team}, spec: {hard: {limits.cpu: 4}}}\n";
+    let files = [File::parse("x.yaml", text)];
+    let settings = Settings::default();
+    let live = cluster(&Part::ALL);
+    for (world, severity) in [
+        (World::of(&files, &settings), Severity::Warning),
+        (World::in_cluster(&live, &files, &settings), Severity::Error),
+    ] {
+        let verdicts = judge(&files[0], &world, &settings);
+        let findings = verdicts[0].findings.iter();
+        let told: Vec<_> = findings
+            .filter(|finding| finding.rule.name == "quota-unspecified")
+            .map(|finding| finding.severity)
+            .collect();
+        assert_eq!(told, [severity]);
+    }
+}
+
+#[test]
+fn quotas_that_ask_for_classes_need_the_default_one() {
+    let quota = |spec: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ResourceQuota, metadata: {{name: high, namespace: team}}, spec: {{hard: {{pods: 0}}, {spec}}}, \
+             status: {{hard: {{pods: 0}}, used: {{pods: 0}}}}}}"
+        )
+    };
+    let plain = quota("scopes: [PriorityClass]");
+    let selected = quota(
+        "scopeSelector: {matchExpressions: [{scopeName: PriorityClass, operator: In, values: [usual]}]}",
+    );
+    let other = quota("scopes: [NotTerminating]");
+    let needs = |text: &str| Needs::of(&[File::parse("x.yaml", text)], &|_| Settings::default());
+    let pod = pod("team", "hostPID: false");
+    for (quota, is_needed) in [(&plain, true), (&selected, true), (&other, false)] {
+        let read = File::parse("the cluster", quota.as_str());
+        assert_eq!(needs(&pod).classes_for_quotas(&read), is_needed, "{quota}");
+        let written = needs(&format!("{pod}---\n{quota}\n"));
+        assert_eq!(written.priority_classes, is_needed, "{quota}");
+        assert!(!written.classes_for_quotas(&read), "they are read already");
+    }
+    let class = "---\n{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: usual}, value: 5, globalDefault: true}\n";
+    let live = |complete: &[Part], more: &str| {
+        let mut live = cluster(complete);
+        live.files
+            .push(File::parse("the cluster", format!("{selected}\n{more}")));
+        live
+    };
+    let (code, message, _) = said(&live(&Part::ALL, class), &pod);
+    assert_eq!(code, 403, "{message}");
+    assert!(message.contains("exceeded quota: high"), "{message}");
+    assert_eq!(said(&live(&Part::ALL, ""), &pod).0, 201);
+    // Nobody can tell which class the pod is of.
+    let others: Vec<Part> = Part::ALL
+        .into_iter()
+        .filter(|part| *part != Part::PriorityClasses)
+        .collect();
+    let (code, _, findings) = said(&live(&others, class), &pod);
+    assert_eq!((code, findings.len()), (201, 1));
+    assert!(findings[0].starts_with("less quota-exceeded"), "{findings:?}");
+}

@@ -102,6 +102,9 @@ impl Connected {
         }
         let mut asked = Vec::new();
         ask_access(&strict, needs.access.is_empty(), &mut asked);
+        if needs.classes_for_quotas(&first) {
+            asked.push(ask_priorities());
+        }
         let second = file(reading.ask(self, &asked, global)?)?;
         if global.verbose > 0 {
             note(&format!(
@@ -193,13 +196,10 @@ fn questions(needs: &Needs) -> Vec<(Option<Part>, Question<'_>)> {
         ask(Part::CredentialSpecs, question);
     }
     ask_access(&needs.access, true, &mut questions);
-    let mut ask = |part, question| questions.push((Some(part), question));
     if needs.priority_classes {
-        ask(
-            Part::PriorityClasses,
-            Question::All(Resource::PRIORITY_CLASSES, None),
-        );
+        questions.push(ask_priorities());
     }
+    let mut ask = |part, question| questions.push((Some(part), question));
     for name in &needs.runtime_classes {
         ask(
             Part::RuntimeClasses,
@@ -214,6 +214,14 @@ fn questions(needs: &Needs) -> Vec<(Option<Part>, Question<'_>)> {
     let own = needs.objects.iter();
     questions.extend(own.map(|object| (None, Question::Own(object, kinds::resource(object.kind)))));
     questions
+}
+
+/// All priority classes: which is the default one shows in each.
+const fn ask_priorities() -> (Option<Part>, Question<'static>) {
+    (
+        Some(Part::PriorityClasses),
+        Question::All(Resource::PRIORITY_CLASSES, None),
+    )
 }
 
 /// Who may do what in these namespaces, and in all of them unless that is asked for already.
