@@ -288,8 +288,17 @@ fn cannot_be_kept(error: &Error) -> bool {
     )
 }
 
+/// What the cluster gives to a Service and takes back: it is in no manifest, or the same as in the cluster.
+const GIVEN_TO_SERVICES: [&str; 5] = [
+    "clusterIP",
+    "clusterIPs",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "healthCheckNodePort",
+];
+
 /// An object of the cluster as `kubectl apply` applied it, where it did: what the server and others have added to it since
-/// is no change of the manifest's.
+/// is no change of the manifest's. Which object it is, and what is given to it for good, is as the cluster has it.
 fn as_applied(object: Value) -> Value {
     let text = object["metadata"]["annotations"][LAST_APPLIED].as_str();
     let applied: Option<Value> = text.and_then(|text| serde_json::from_str(text).ok());
@@ -299,9 +308,19 @@ fn as_applied(object: Value) -> Value {
     for key in ["apiVersion", "kind"] {
         applied[key] = object[key].clone();
     }
-    for key in ["name", "namespace"] {
-        if !object["metadata"][key].is_null() {
-            applied["metadata"][key] = object["metadata"][key].clone();
+    let keep = |applied: &mut Value, given: &Value, key: &str| {
+        if !given[key].is_null() {
+            applied[key] = given[key].clone();
+        }
+    };
+    for key in ["name", "namespace", "resourceVersion"] {
+        keep(&mut applied["metadata"], &object["metadata"], key);
+    }
+    if object["apiVersion"] == "v1" && object["kind"] == "Service" && applied["spec"].is_object() {
+        for key in GIVEN_TO_SERVICES {
+            if applied["spec"][key].is_null() {
+                keep(&mut applied["spec"], &object["spec"], key);
+            }
         }
     }
     applied
@@ -332,6 +351,7 @@ fn unread(error: &Error, global: &Global) {
 
 #[cfg(test)]
 mod tests {
+    use porthole_check::{Settings, World, judge};
     use serde_json::json;
 
     use super::*;
@@ -373,5 +393,60 @@ mod tests {
         for broken in ["", "[]", r#"{"metadata":1}"#] {
             assert_eq!(as_applied(live(broken)), live(broken));
         }
+    }
+
+    #[test]
+    fn what_the_cluster_gave_to_a_service_may_be_written_down() {
+        let annotation = r#"{"kind":"Service","metadata":{"name":"web","resourceVersion":"3"},"spec":{"type":"LoadBalancer",
+            "externalTrafficPolicy":"Local","ipFamilyPolicy":"PreferDualStack","ports":[{"port":80}]}}"#;
+        let live = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "web", "namespace": "default", "resourceVersion": "7", "annotations": {LAST_APPLIED: annotation}},
+            "spec": {
+                "type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{"port": 80, "protocol": "TCP"}],
+                "clusterIP": "fd00::7", "clusterIPs": ["fd00::7"], "ipFamilies": ["IPv6"], "ipFamilyPolicy": "SingleStack",
+                "healthCheckNodePort": 32100,
+            },
+        });
+        let applied = as_applied(live);
+        assert_eq!(
+            applied["metadata"],
+            json!({"name": "web", "namespace": "default", "resourceVersion": "7"})
+        );
+        assert_eq!(
+            applied["spec"]["ipFamilyPolicy"], "PreferDualStack",
+            "what was applied goes before"
+        );
+        let settings = Settings::default();
+        let live = Live {
+            old: vec![file(vec![applied]).unwrap()],
+            ..Live::default()
+        };
+        let code = |more: &str, version: &str| {
+            let text = format!(
+                "{{apiVersion: v1, kind: Service, metadata: {{name: web, {version}}}, spec: {{type: LoadBalancer, \
+                 externalTrafficPolicy: Local, ipFamilyPolicy: PreferDualStack, ports: [{{port: 80}}]{more}}}}}"
+            );
+            let files = [File::parse("x.yaml", text)];
+            let world = World::in_cluster(&live, &files, &settings);
+            judge(&files[0], &world, &settings)[0].answer.code
+        };
+        for same in [
+            "",
+            ", clusterIP: 'fd00::7'",
+            ", ipFamilies: [IPv6], healthCheckNodePort: 32100",
+            ", clusterIPs: ['fd00::7'], clusterIP: 'fd00::7'",
+        ] {
+            assert_eq!(code(same, ""), Some(200), "{same}");
+        }
+        for other in [
+            ", clusterIP: 'fd00::8'",
+            ", ipFamilies: [IPv4]",
+            ", healthCheckNodePort: 32101",
+        ] {
+            assert_eq!(code(other, ""), Some(422), "{other}");
+        }
+        assert_eq!(code("", "resourceVersion: '7'"), Some(200));
+        assert_eq!(code("", "resourceVersion: '3'"), Some(409));
     }
 }
