@@ -245,8 +245,9 @@ fn a_quota_without_room_refuses_in_the_words_of_the_cluster_s_own_dry_run() {
     }
     let output = cluster.check(&cluster.server.kubeconfig(), PODS, &["-o", "status"]);
     assert_eq!(text(&output.stderr), "");
-    let lines = text(&output.stdout).lines();
-    for (line, pod) in lines.zip(&pods) {
+    let lines: Vec<&str> = text(&output.stdout).lines().collect();
+    assert_eq!(lines.len(), pods.len(), "{lines:?}");
+    for (line, pod) in lines.into_iter().zip(&pods) {
         let line: Value = serde_json::from_str(line).unwrap();
         let ours = json!({ "code": line["code"], "status": line["status"], "warnings": line["warnings"] });
         assert_eq!(ours, cluster.dry_run(pod), "{}", pod["metadata"]);
