@@ -132,10 +132,7 @@ impl<'a> Quantity<'a> {
         match &mut self.amount {
             Amount::Whole { scale, .. } if *scale >= MILLI => return self,
             Amount::Whole { value, scale } => {
-                let divisor = 10_i64.pow((MILLI - *scale).unsigned_abs());
-                let rest = value.wrapping_rem(divisor);
-                *value = value.wrapping_div(divisor) + rest.signum();
-                *scale = MILLI;
+                (*value, *scale) = (divided(*value, scale.abs_diff(MILLI)), MILLI);
             }
             Amount::Decimal(amount) => amount.round_up(-MILLI),
         }
@@ -202,16 +199,13 @@ impl<'a> Quantity<'a> {
     pub fn scaled(&self, scale: i32) -> i64 {
         match &self.amount {
             Amount::Whole { value, scale: own } => {
-                let power = |by: i32| 10_i64.checked_pow(by.unsigned_abs());
+                let apart = own.abs_diff(scale);
                 if *own < scale {
-                    let Some(divisor) = power(scale - own) else {
-                        return value.signum();
-                    };
-                    value / divisor + (value % divisor).signum()
+                    divided(*value, apart)
                 } else {
-                    let factor = power(own - scale);
+                    let factor = 10_i64.checked_pow(apart);
                     let exact = factor.and_then(|factor| value.checked_mul(factor));
-                    exact.unwrap_or_else(|| match own - scale {
+                    exact.unwrap_or_else(|| match apart {
                         1 | 2 | 3 | 6 | 9 => value.wrapping_mul(factor.unwrap_or_default()),
                         _ => 0,
                     })
@@ -279,6 +273,14 @@ impl<'a> Quantity<'a> {
     }
 }
 
+/// A number without its last `digits`, away from zero where one of them is none.
+fn divided(value: i64, digits: u32) -> i64 {
+    match 10_i64.checked_pow(digits) {
+        Some(divisor) => value / divisor + (value % divisor).signum(),
+        None => value.signum(),
+    }
+}
+
 /// The sum of two whole numbers and their powers of ten, where 64 bits hold it.
 fn add_whole((value, scale): (i64, i32), (more, of): (i64, i32)) -> Option<Amount> {
     if more == 0 {
@@ -292,7 +294,7 @@ fn add_whole((value, scale): (i64, i32), (more, of): (i64, i32)) -> Option<Amoun
     }
     let finer = scale.min(of);
     let scaled = |value: i64, scale: i32| {
-        let factor = 10_i64.checked_pow((scale - finer).unsigned_abs())?;
+        let factor = 10_i64.checked_pow(scale.abs_diff(finer))?;
         value.checked_mul(factor)
     };
     let value = scaled(value, scale)?.checked_add(scaled(more, of)?)?;
@@ -404,6 +406,16 @@ mod tests {
     }
 
     #[test]
+    fn the_hugest_exponents_do_no_harm() {
+        for text in ["1e2147483647", "-1e2147483647"] {
+            let huge = quantity(text);
+            assert_eq!(huge.scaled(MILLI), 0, "as Go has it");
+            assert_eq!(huge.scaled(0), 0);
+            assert!(huge.is_whole() && huge.clone().rounded() == huge, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_quantity_is_refused_for_kubernetes_reason() {
         for text in ["", "abc", "1 Gi", "1.2.3", "1,5", "0x10", "１", "1Gib"] {
             assert_eq!(Quantity::parse(text).err(), Some(QuantityError::Format), "{text}");
@@ -468,6 +480,7 @@ mod tests {
             // Nobody could write the sum down.
             ("1e2000000000", "1", "100e1999999998"),
             ("1e2147483647", "1e-2000000000", "10e2147483646"),
+            ("1e2147483647", "1m", "10e2147483646"),
         ] {
             let read = |text| Quantity::parse(text).expect("it is one");
             assert_eq!(read(one).plus(&read(other)).to_string(), sum, "{one} + {other}");
