@@ -77,7 +77,7 @@ pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
 pub use rules::metadata::created_name;
 pub use rules::windows_options::CREDENTIAL_SPEC_LIMIT;
-pub use status::{Cause, Details, Empty, Status, object_status, status, status_message};
+pub use status::{Cause, Details, Empty, Status, object_status, resource_of, status, status_message};
 pub use update::{change_warnings, validate_update};
 pub use validate::{has_rules, validate, validate_object};
 pub use version::{Version, VersionError};

@@ -174,7 +174,7 @@ impl Status {
     /// The answer to the change of an object that is another one since: `Operation cannot be fulfilled on services "web": …`.
     #[must_use]
     pub fn conflict(kind: &str, group: &'static str, name: &str, error: &str) -> Self {
-        let resource = plural(kind);
+        let resource = resource_of(kind);
         let qualified = match group {
             "" => resource.clone(),
             group => format!("{resource}.{group}"),
@@ -216,14 +216,19 @@ impl Status {
     }
 }
 
-/// The resource of a kind that is Kubernetes' own.
-fn plural(kind: &str) -> String {
+/// The resource of a kind, such as `pods` or `networkpolicies`, as the API has it where nobody says another
+/// (`UnsafeGuessKindToResource`).
+#[must_use]
+pub fn resource_of(kind: &str) -> String {
     let kind = kind.to_lowercase();
-    match kind.strip_suffix('y') {
-        _ if kind == "endpoints" => kind,
-        Some(stem) if kind.ends_with("cy") => format!("{stem}ies"),
-        _ if kind.ends_with('s') => format!("{kind}es"),
-        _ => format!("{kind}s"),
+    if kind.ends_with("endpoints") {
+        kind
+    } else if let Some(stem) = kind.strip_suffix('y') {
+        format!("{stem}ies")
+    } else if kind.ends_with('s') {
+        format!("{kind}es")
+    } else {
+        format!("{kind}s")
     }
 }
 
@@ -276,4 +281,22 @@ pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status
         ErrorKind::Failed => Status::failure(500, "", findings[0].to_string(), None),
         _ => Status::invalid(kind, group, &name, findings),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_the_plurals_that_the_api_has() {
+        for (kind, plural) in [
+            ("Pod", "pods"),
+            ("Endpoints", "endpoints"),
+            ("NetworkPolicy", "networkpolicies"),
+            ("CSIStorageCapacity", "csistoragecapacities"),
+            ("RuntimeClass", "runtimeclasses"),
+        ] {
+            assert_eq!(resource_of(kind), plural);
+        }
+    }
 }

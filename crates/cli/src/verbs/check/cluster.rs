@@ -7,11 +7,10 @@ use clap::Args;
 use porthole_admission::host_accounts::LABEL;
 use porthole_check::{File, Live, Needed, Needs, Part};
 use porthole_cluster::{Client, Error, Problem, Resource};
-use porthole_pod::Version;
+use porthole_pod::{Version, resource_of};
 use serde_json::Value;
 
 use super::flags::{Flags, Told};
-use super::kinds;
 use super::kubectl::LAST_APPLIED;
 use crate::arguments::Global;
 use crate::failure::Failure;
@@ -212,7 +211,7 @@ fn questions(needs: &Needs) -> Vec<(Option<Part>, Question<'_>)> {
         }
     }
     let own = needs.objects.iter();
-    questions.extend(own.map(|object| (None, Question::Own(object, kinds::resource(object.kind)))));
+    questions.extend(own.map(|object| (None, Question::Own(object, resource_of(object.kind)))));
     questions
 }
 

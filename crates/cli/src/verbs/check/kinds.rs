@@ -1,4 +1,4 @@
-//! What the API calls the resources of a kind, and which are in no namespace.
+//! Which kinds are in no namespace.
 
 /// The kinds of Kubernetes' own groups, and of credential specs, that are in no namespace.
 const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
@@ -67,35 +67,9 @@ pub(super) fn is_cluster_scoped(group: &str, kind: &str) -> bool {
         .any(|(of, kinds)| *of == group && kinds.contains(&kind))
 }
 
-/// The resource of a kind: `pods`, `networkpolicies`.
-pub(super) fn resource(kind: &str) -> String {
-    let word = kind.to_lowercase();
-    if word == "endpoints" {
-        word
-    } else if let Some(stem) = word.strip_suffix('y') {
-        format!("{stem}ies")
-    } else if word.ends_with('s') {
-        format!("{word}es")
-    } else {
-        format!("{word}s")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn resources_are_the_plurals_that_the_api_has() {
-        for (kind, plural) in [
-            ("Pod", "pods"),
-            ("Endpoints", "endpoints"),
-            ("NetworkPolicy", "networkpolicies"),
-            ("RuntimeClass", "runtimeclasses"),
-        ] {
-            assert_eq!(resource(kind), plural);
-        }
-    }
 
     #[test]
     fn a_kind_is_in_no_namespace_in_its_group_only() {

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use porthole_check::{File, Settings, World, judge};
 use porthole_manifest::{Document, Object, objects};
-use porthole_pod::{Status, decode, go_quote, schema};
+use porthole_pod::{Status, decode, go_quote, resource_of, schema};
 use serde_json::Value;
 
 use super::Outcome;
-use super::kinds::{is_cluster_scoped, resource};
+use super::kinds::is_cluster_scoped;
 use crate::exit;
 use crate::failure::{Attempt as _, Failure};
 use crate::fetch::Address;
@@ -276,7 +276,7 @@ fn apply(info: &Info<'_>, world: &World<'_>, told: &mut HashSet<String>) -> Resu
             "error when retrieving current configuration of:\nResource: \"{group}/{version}, Resource={}\", \
              GroupVersionKind: \"{group}/{version}, Kind={kind}\"\nName: \"\", Namespace: \"{namespace}\"\nfrom server \
              for: {}: resource name may not be empty",
-            resource(kind),
+            resource_of(kind),
             go_quote(source)
         )));
     }
