@@ -1,7 +1,7 @@
 //! Objects that stand beside pods.
 
 use porthole_manifest::objects;
-use porthole_pod::{has_rules, object_status, object_warnings, validate_object};
+use porthole_pod::{Finding, has_rules, object_status, object_warnings, validate_object};
 
 use crate::pods::{document, options_of};
 
@@ -297,4 +297,59 @@ fn kinds_without_rules_are_known_as_such() {
         let document = document(text);
         assert_eq!(has_rules(&objects(&document)[0]), expected, "{text}");
     }
+}
+
+/// The text that a finding is about.
+fn told_at<'t>(text: &'t str, finding: &Finding) -> Option<&'t str> {
+    let span = finding.span?;
+    let [start, end] = [span.start, span.end].map(|at| at as usize);
+    text.get(start..end)
+}
+
+#[test]
+fn the_addresses_of_a_service_are_told_where_they_are_written() {
+    for (version, spec, place) in [
+        (
+            37,
+            "type: NodePort, clusterIPs: [None], clusterIP: None",
+            "[None]",
+        ),
+        (
+            37,
+            "type: ExternalName, externalName: a.b, clusterIPs: [10.0.0.5]",
+            "[10.0.0.5]",
+        ),
+        (
+            37,
+            "type: ExternalName, externalName: a.b, clusterIP: 10.0.0.5",
+            "10.0.0.5",
+        ),
+        (
+            37,
+            "ports: [{port: 1}], clusterIPs: [10.0.0.300], clusterIP: 10.0.0.300",
+            "[10.0.0.300]",
+        ),
+    ] {
+        let text = format!("{{apiVersion: v1, kind: Service, metadata: {{name: x}}, spec: {{{spec}}}}}");
+        let document = document(&text);
+        let found = validate_object(&objects(&document)[0], &options_of(version));
+        let of_addresses = found
+            .iter()
+            .filter(|finding| finding.field.starts_with("spec.clusterIP"));
+        let told: Vec<&str> = of_addresses
+            .filter_map(|finding| told_at(&text, finding))
+            .collect();
+        assert!(
+            !told.is_empty() && told.iter().all(|told| *told == place),
+            "{text}: {told:?}"
+        );
+    }
+    let text = "{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {ports: [{port: 1}], clusterIP: 'fd00:0::5'}}";
+    let document = document(text);
+    let warned = object_warnings(&objects(&document)[0], &options_of(37));
+    let told: Vec<&str> = warned
+        .iter()
+        .filter_map(|finding| told_at(text, finding))
+        .collect();
+    assert_eq!(told, ["'fd00:0::5'"]);
 }

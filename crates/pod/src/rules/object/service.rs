@@ -11,6 +11,7 @@ use std::collections::HashSet;
 
 use porthole_manifest::Node;
 
+use self::addresses::addresses_place;
 use self::spec::{CLUSTER_IP, EXTERNAL_NAME, LOAD_BALANCER, NODE_PORT, Spec};
 pub(crate) use self::warnings::warn;
 
@@ -182,7 +183,7 @@ fn check_type(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, filled: 
     match kind {
         LOAD_BALANCER | NODE_PORT if filled.is_headless() => {
             let detail = format!("may not be set to 'None' for {kind} services");
-            let span = place(spec, "clusterIP");
+            let span = addresses_place(spec);
             report.invalid(
                 &SERVICE_TYPE,
                 &addresses.index(0),
@@ -194,7 +195,7 @@ fn check_type(report: &mut Report<'_>, spec: Node<'_>, path: &Path<'_>, filled: 
         EXTERNAL_NAME => {
             if !filled.cluster_ips.is_empty() {
                 let detail = "may not be set for ExternalName services";
-                report.forbidden(&SERVICE_TYPE, &addresses, detail, place(spec, "clusterIP"));
+                report.forbidden(&SERVICE_TYPE, &addresses, detail, addresses_place(spec));
             }
             for (key, set) in [
                 ("ipFamilies", !filled.families.is_empty()),

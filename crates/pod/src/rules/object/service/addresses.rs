@@ -1,6 +1,8 @@
 //! The addresses of a service and their families (`ValidateServiceClusterIPsRelatedFields`), and the addresses of others that
 //! it names.
 
+use std::collections::HashSet;
+
 use porthole_manifest::{Node, Span};
 
 use super::spec::{EXTERNAL_NAME, NONE, PREFER, REQUIRE, SINGLE, Spec};
@@ -8,6 +10,7 @@ use crate::ip;
 use crate::path::Path;
 use crate::report::{Report, Shown, items, place, texts};
 use crate::rule::{Rule, rules};
+use crate::seen::Seen;
 
 rules! { ApiServer:
     /// The addresses of a service are the cluster's to give, or `None`, one of each family; `clusterIP` is the first of
@@ -18,6 +21,12 @@ rules! { ApiServer:
     SERVICE_EXTERNAL_ADDRESS = "service-external-address";
 }
 
+/// Where the spec `node` has its addresses: `clusterIPs`, else `clusterIP`.
+pub(super) fn addresses_place(node: Node<'_>) -> Span {
+    node.field("clusterIPs")
+        .map_or_else(|| place(node, "clusterIP"), Node::span)
+}
+
 /// What is wrong with the addresses that `spec` has, in the place of those of `before`.
 pub(super) fn check(report: &mut Report<'_>, spec: &Spec<'_>, before: Option<&Spec<'_>>, node: Node<'_>) {
     if spec.kind == EXTERNAL_NAME {
@@ -26,9 +35,7 @@ pub(super) fn check(report: &mut Report<'_>, spec: &Spec<'_>, before: Option<&Sp
     let path = Path::root("spec");
     let field = path.child("clusterIPs");
     let addresses = &spec.cluster_ips;
-    let span = node
-        .field("clusterIPs")
-        .map_or_else(|| place(node, "clusterIP"), Node::span);
+    let span = addresses_place(node);
     let all = || Shown::Strings(addresses);
     if spec.cluster_ip.is_empty() {
         if !addresses.is_empty() {
@@ -42,7 +49,8 @@ pub(super) fn check(report: &mut Report<'_>, spec: &Spec<'_>, before: Option<&Sp
         report.invalid(&SERVICE_ADDRESSES, &field, all(), detail, span);
     }
     check_families(report, spec, node);
-    let existing: &[&str] = before.map_or(&[], |before| &before.cluster_ips);
+    let existing = before.into_iter().flat_map(|before| &before.cluster_ips);
+    let existing: HashSet<&str> = existing.copied().collect();
     let mut misread = false;
     for (index, address) in addresses.iter().copied().enumerate() {
         if index == 0 && address == NONE {
@@ -57,7 +65,7 @@ pub(super) fn check(report: &mut Report<'_>, spec: &Spec<'_>, before: Option<&Sp
             report,
             &SERVICE_ADDRESSES,
             &field.index(index),
-            (address, existing),
+            (address, &existing),
             span,
         );
     }
@@ -91,13 +99,14 @@ fn check_families(report: &mut Report<'_>, spec: &Spec<'_>, node: Node<'_>) {
     let path = Path::root("spec");
     let field = path.child("ipFamilies");
     let span = place(node, "ipFamilies");
+    let mut seen = Seen::new();
     for (index, family) in spec.families.iter().copied().enumerate() {
         let field = field.index(index);
         if !matches!(family, "IPv4" | "IPv6") {
             let known = ["IPv4", "IPv6"];
             report.not_supported(&SERVICE_ADDRESSES, &field, Shown::Named(family), &known, span);
         }
-        if spec.families[..index].contains(&family) {
+        if !seen.insert(family) {
             report.duplicate(&SERVICE_ADDRESSES, &field, Shown::Named(family), span);
         }
     }
@@ -116,10 +125,10 @@ fn check_address(
     report: &mut Report<'_>,
     rule: &'static Rule,
     field: &Path<'_>,
-    (address, existing): (&str, &[&str]),
+    (address, existing): (&str, &HashSet<&str>),
     span: Span,
 ) -> bool {
-    if report.at_least(33) && existing.contains(&address) {
+    if report.at_least(33) && existing.contains(address) {
         return false;
     }
     let faults = ip::legacy_faults(address, report.options);
@@ -132,7 +141,8 @@ fn check_address(
 pub(super) fn check_external(report: &mut Report<'_>, spec: Node<'_>, old: Option<Node<'_>>) {
     let path = Path::root("spec");
     let path = path.child("externalIPs");
-    let existing = old.map(|old| texts(old, "externalIPs")).unwrap_or_default();
+    let existing = old.into_iter().flat_map(|old| texts(old, "externalIPs"));
+    let existing: HashSet<&str> = existing.collect();
     for (index, item) in items(spec, "externalIPs").enumerate() {
         let address = item.as_str().unwrap_or_default();
         let field = path.index(index);

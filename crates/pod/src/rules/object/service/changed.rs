@@ -3,7 +3,7 @@
 
 use porthole_manifest::Node;
 
-use super::addresses::SERVICE_ADDRESSES;
+use super::addresses::{SERVICE_ADDRESSES, addresses_place};
 use super::spec::{EXTERNAL_NAME, LOAD_BALANCER, SINGLE, Spec};
 use super::traffic::{SERVICE_TRAFFIC, check_class};
 use crate::path::Path;
@@ -43,9 +43,7 @@ pub(super) fn check(report: &mut Report<'_>, before: &Spec<'_>, after: &Spec<'_>
 fn check_addresses(report: &mut Report<'_>, before: &Spec<'_>, after: &Spec<'_>, node: Node<'_>) {
     let path = Path::root("spec");
     let field = path.child("clusterIPs");
-    let span = node
-        .field("clusterIPs")
-        .map_or_else(|| place(node, "clusterIP"), Node::span);
+    let span = addresses_place(node);
     let (old, new) = (&before.cluster_ips, &after.cluster_ips);
     if old.len() == new.len() {
         for (index, _) in old

@@ -3,7 +3,7 @@
 use porthole_manifest::{Node, Span};
 
 use super::SERVICE_FIELD_IGNORED;
-use super::addresses::{SERVICE_ADDRESSES, SERVICE_EXTERNAL_ADDRESS};
+use super::addresses::{SERVICE_ADDRESSES, SERVICE_EXTERNAL_ADDRESS, addresses_place};
 use super::spec::{CLUSTER_IP, EXTERNAL_NAME, NONE, Spec};
 use super::traffic::{SERVICE_SOURCE_RANGE, SERVICE_TRAFFIC};
 use crate::ip::{self, cidr};
@@ -46,7 +46,7 @@ pub(crate) fn warn<'n>(report: &mut Report<'_>, old: Option<Node<'n>>, object: N
     }
     if filled.cluster_ip != NONE {
         let field = path.child("clusterIPs");
-        let span = place(spec, "clusterIPs");
+        let span = addresses_place(spec);
         for (index, address) in filled.cluster_ips.iter().enumerate() {
             warn_of_address(report, &SERVICE_ADDRESSES, &field.index(index), address, span);
         }
