@@ -1,5 +1,7 @@
 //! What may not change of an object.
 
+use std::time::{Duration, Instant};
+
 use porthole_manifest::{Document, objects};
 use porthole_pod::{Finding, object_status, validate_update};
 
@@ -379,4 +381,22 @@ fn an_object_that_is_another_one_since_is_not_looked_at() {
         answer(&head("'5'"), &head("'5'")).map(|status| status.code),
         Some(422)
     );
+}
+
+#[test]
+fn a_service_of_very_many_ports_is_looked_at_in_time() {
+    let many = |count: u16| {
+        let ports = (1..count).map(|port| format!("{{name: p{port}, port: {port}}}"));
+        let ports: Vec<String> = ports.collect();
+        let ports = ports.join(", ");
+        format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: x}}, spec: {{type: NodePort, ports: [{ports}]}}}}"
+        )
+    };
+    let (old, new) = documents(&many(50_000), &many(50_001));
+    let begun = Instant::now();
+    let found = validate_update(&objects(&old)[0], &objects(&new)[0], &options_of(37));
+    assert_eq!(found, []);
+    // Each port with each other takes minutes.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }

@@ -3,6 +3,8 @@
 
 mod node_ports;
 
+use std::collections::{HashMap, HashSet};
+
 use porthole_manifest::Node;
 
 use super::addresses::{self, SERVICE_ADDRESSES};
@@ -242,11 +244,11 @@ impl<'n> Spec<'n> {
             }
         };
         if needs(before) && needs(self) {
-            let used: Vec<i64> = before.used_node_ports().filter(|port| self.uses(*port)).collect();
+            let used = self.used_node_ports();
+            // Of those of one name the last counts.
+            let named: HashMap<&str, i64> = before.ports.iter().map(|old| (old.name, old.on_node)).collect();
             for port in self.ports.iter_mut().filter(|port| port.on_node == 0) {
-                // Of those of one name the last counts.
-                let mut named = before.ports.iter().rev().filter(|old| old.name == port.name);
-                let was = named.next().map_or(0, |old| old.on_node);
+                let was = named.get(port.name).copied().unwrap_or_default();
                 if !used.contains(&was) {
                     port.on_node = was;
                 }
@@ -399,7 +401,7 @@ impl<'n> Spec<'n> {
         }
         if before.has_node_ports()
             && !self.has_node_ports()
-            && self.used_node_ports().all(|port| before.uses(port))
+            && self.used_node_ports().is_subset(&before.used_node_ports())
         {
             for port in &mut self.ports {
                 port.on_node = 0;
@@ -422,13 +424,9 @@ impl<'n> Spec<'n> {
         }
     }
 
-    fn used_node_ports(&self) -> impl Iterator<Item = i64> {
+    fn used_node_ports(&self) -> HashSet<i64> {
         let ports = self.ports.iter().map(|port| port.on_node);
-        ports.filter(|port| *port != 0)
-    }
-
-    fn uses(&self, node_port: i64) -> bool {
-        self.used_node_ports().any(|port| port == node_port)
+        ports.filter(|port| *port != 0).collect()
     }
 }
 

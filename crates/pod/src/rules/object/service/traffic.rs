@@ -1,5 +1,7 @@
 //! Where the traffic of a service comes from and goes to: load balancers, their sources, and the policies of traffic.
 
+use std::collections::HashSet;
+
 use porthole_manifest::Node;
 
 use super::spec::{GIVEN_PORT, LOAD_BALANCER, Spec};
@@ -173,7 +175,7 @@ fn check_ranges(report: &mut Report<'_>, object: Node<'_>, spec: &Spec<'_>, old:
             return;
         }
     }
-    let existing: Vec<&str> = old
+    let existing: HashSet<&str> = old
         .filter(|_| by_field)
         .into_iter()
         .flat_map(|old| texts(old.child("spec"), "loadBalancerSourceRanges"))
@@ -183,7 +185,7 @@ fn check_ranges(report: &mut Report<'_>, object: Node<'_>, spec: &Spec<'_>, old:
     for (index, range) in listed.into_iter().enumerate() {
         let at = if by_field { field.index(index) } else { field };
         let span = spans.next().filter(|_| by_field).unwrap_or(span);
-        if !existing.contains(&range) {
+        if !existing.contains(range) {
             let faults = cidr::faults(range, report.options);
             report.faults(&SERVICE_SOURCE_RANGE, &at, range, faults, span);
         }

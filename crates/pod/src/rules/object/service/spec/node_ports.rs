@@ -1,5 +1,7 @@
 //! The ports of nodes that the cluster gives to a service.
 
+use std::collections::{HashMap, HashSet};
+
 use porthole_manifest::Node;
 
 use super::super::SERVICE_PORTS;
@@ -7,6 +9,7 @@ use super::{GIVEN_PORT, Spec, shown_port};
 use crate::finding::ErrorKind;
 use crate::path::Path;
 use crate::report::{Report, Shown, items, place};
+use crate::seen::Seen;
 
 impl Spec<'_> {
     /// Ports of nodes for a new service (`initNodePorts`).
@@ -15,30 +18,32 @@ impl Spec<'_> {
             return;
         }
         let allocates = self.allocates_node_ports();
-        let mut taken: Vec<i64> = Vec::new();
-        let mut of_port: Vec<(i64, i64)> = Vec::new();
+        // Of those for one port the first counts.
+        let mut asked: HashMap<i64, i64> = HashMap::new();
+        for port in self.ports.iter().filter(|port| port.on_node != 0) {
+            asked.entry(port.number).or_insert(port.on_node);
+        }
+        let mut taken = Taken::default();
+        let mut of_port: HashMap<i64, i64> = HashMap::new();
         for at in 0..self.ports.len() {
             let port = self.ports[at];
             if port.on_node == 0 && !allocates {
                 continue;
             }
-            let has = of_port
-                .iter()
-                .find(|(number, node_port)| *number == port.number && *node_port != 0);
+            let has = of_port.get(&port.number).copied();
             let wanted = match has {
-                Some((_, has)) if port.on_node == 0 => {
-                    self.ports[at].on_node = *has;
+                Some(has) if port.on_node == 0 => {
+                    self.ports[at].on_node = has;
                     continue;
                 }
-                Some((_, has)) if *has == port.on_node => continue,
+                Some(has) if has == port.on_node => continue,
                 Some(_) => port.on_node,
                 None => {
-                    let mut later = self.ports.iter();
-                    let asked = later.find(|other| other.number == port.number && other.on_node != 0);
-                    asked.map_or_else(|| given_port(at, &taken, dry), |other| other.on_node)
+                    let asked = asked.get(&port.number).copied();
+                    asked.unwrap_or_else(|| given_port(at, &taken, dry))
                 }
             };
-            if taken.contains(&wanted) {
+            if !taken.insert(wanted) {
                 let path = Path::root("spec");
                 let (ports, number) = (path.child("ports"), Shown::Int(wanted));
                 let span = items(node, "ports")
@@ -54,9 +59,8 @@ impl Spec<'_> {
                 );
                 return;
             }
-            taken.push(wanted);
             if has.is_none() {
-                of_port.push((port.number, wanted));
+                of_port.insert(port.number, wanted);
                 self.ports[at].on_node = wanted;
             }
         }
@@ -68,20 +72,22 @@ impl Spec<'_> {
             return;
         }
         let allocates = self.allocates_node_ports();
-        let mut taken = Vec::new();
-        let mut seen = Vec::new();
+        let had = before.used_node_ports();
+        let mut taken = Taken::default();
+        let mut seen = Seen::new();
         for (at, port) in self.ports.iter_mut().enumerate() {
             match port.on_node {
                 0 if !allocates => continue,
                 0 => {
                     port.on_node = given_port(at, &taken, true);
-                    taken.push(port.on_node);
+                    taken.insert(port.on_node);
                 }
-                new if !before.uses(new) && !taken.contains(&new) => taken.push(new),
+                new if !had.contains(&new) => {
+                    taken.insert(new);
+                }
                 _ => {}
             }
-            let pair = (port.protocol, port.on_node);
-            if seen.contains(&pair) {
+            if !seen.insert((port.protocol, port.on_node)) {
                 let number = shown_port(port.on_node);
                 let detail = format!("duplicate nodePort: {{{} {number}}}", port.protocol);
                 let path = Path::root("spec");
@@ -94,17 +100,31 @@ impl Spec<'_> {
                 report.report(&SERVICE_PORTS, ErrorKind::Failed, &field, None, detail, span);
                 return;
             }
-            seen.push(pair);
         }
+    }
+}
+
+/// Ports of nodes that are taken.
+#[derive(Default)]
+struct Taken {
+    ports: HashSet<i64>,
+    highest: Option<i64>,
+}
+
+impl Taken {
+    /// Takes a port; whether it was free.
+    fn insert(&mut self, port: i64) -> bool {
+        self.highest = self.highest.max(Some(port));
+        self.ports.insert(port)
     }
 }
 
 /// Stands for the port of a node that the cluster gives to the port in that place; a server that is only asked about it gives
 /// one after those that are taken.
-fn given_port(at: usize, taken: &[i64], dry: bool) -> i64 {
+fn given_port(at: usize, taken: &Taken, dry: bool) -> i64 {
     const LAST: i64 = 32768;
     if dry {
-        return taken.iter().max().map_or(LAST, |last| *last.max(&0)) + 1;
+        return taken.highest.map_or(LAST, |last| last.max(0)) + 1;
     }
     GIVEN_PORT + 1 + i64::try_from(at).unwrap_or_default()
 }
