@@ -163,7 +163,7 @@ fn without_given(text: &str) -> String {
         (rest.starts_with('"') && !written.contains(&&text[..end])).then_some(end)
     };
     let text = given(text, "\"10.0.0.", "\"0.0.0.0", |text| {
-        address(text, &["5", "6"], |c| c.is_ascii_digit())
+        address(text, &["0", "5", "6", "300"], |c| c.is_ascii_digit())
     });
     let text = given(&text, "\"fd00::", "\"::", |text| {
         address(text, &["5", "6"], |c| c.is_ascii_hexdigit())
@@ -295,6 +295,22 @@ mod tests {
         );
         assert_eq!(without_addresses("must be 'x'"), "must be 'x'");
         assert_eq!(without_addresses("(0xc0) and 0xc0ffee"), "(0xc0) and 0xc0ffee");
+    }
+
+    #[test]
+    fn addresses_that_a_server_gives_are_one_and_written_ones_stay() {
+        assert_eq!(
+            without_addresses(r#"["10.0.0.217","fd00::3a"]"#),
+            r#"["0.0.0.0","::"]"#
+        );
+        for written in [
+            r#"["10.0.0.5","fd00::6"]"#,
+            r#""10.0.0.300""#,
+            r#""10.0.0.0""#,
+            r#""10.0.0.0/8""#,
+        ] {
+            assert_eq!(without_addresses(written), written);
+        }
     }
 
     #[test]
