@@ -255,9 +255,19 @@ fn by_environment(scheme: &str, without: &str, answers: &'static [&'static [u8]]
         let mut seen = Vec::new();
         let mut bytes = [0; 4096];
         for answer in answers {
-            let length = stream.read(&mut bytes).unwrap();
-            seen.extend_from_slice(&bytes[..length]);
-            if length == 0 || stream.write_all(answer).is_err() {
+            // A head comes in as many pieces as the client likes.
+            let is_whole = |seen: &[u8]| seen.first() != Some(&b'C') || seen.ends_with(b"\r\n\r\n");
+            loop {
+                let length = stream.read(&mut bytes).unwrap();
+                seen.extend_from_slice(&bytes[..length]);
+                if length == 0 {
+                    return seen;
+                }
+                if is_whole(&seen) {
+                    break;
+                }
+            }
+            if stream.write_all(answer).is_err() {
                 break;
             }
         }
@@ -316,5 +326,5 @@ fn the_environment_s_proxy_is_asked_for_a_server_on_another_machine() {
     let (output, seen) = by_environment("http", "10.0.0.0/8, invalid", &[b""]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(seen.is_empty() && !said.contains("the proxy"), "{said}");
+    assert!(seen.is_empty() && !said.contains(", the proxy:"), "{said}");
 }
