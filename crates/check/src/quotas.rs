@@ -72,61 +72,33 @@ impl<'a> Quotas<'a> {
         !classes::names_priority(template) && quotas.any(|known| quota::is_scoped_by_class(known.node))
     }
 
-    /// What the quotas of the cluster alone say to a pod.
-    fn ask_live(
+    /// What those of the namespace say to a pod: those of the cluster alone, or those that there will be.
+    fn ask(
         &self,
-        template: &PodTemplate<'a>,
+        of: &HashMap<&'a str, OfNamespace<'a>>,
         namespace: &str,
+        template: &PodTemplate<'a>,
         classes: &Classes<'a>,
         version: Version,
     ) -> Option<Finding> {
-        let of = self.live.get(namespace)?;
-        let quotas = of.quotas.iter();
-        let quotas: Vec<_> = quotas
-            .filter_map(|(name, known)| Quota::stored(name, known.node))
-            .collect();
-        check(template, &quotas, &of.limit_ranges, classes, version)
-    }
-
-    /// What those say that there will be.
-    fn ask_all(
-        &self,
-        template: &PodTemplate<'a>,
-        namespace: &str,
-        classes: &Classes<'a>,
-        version: Version,
-    ) -> Option<Finding> {
-        let of = self.of.get(namespace)?;
+        let of = of.get(namespace)?;
         let live = self.live.get(namespace);
-        let stored = |name: &str| Some(live?.quotas.get(name)?.node);
-        let quotas = of.quotas.iter();
-        let quotas: Vec<_> = quotas
-            .filter_map(|(name, known)| {
-                if known.is_live {
-                    Quota::stored(name, known.node)
-                } else {
-                    Quota::written(name, known.node, stored(name))
-                }
-            })
-            .collect();
-        check(template, &quotas, &of.limit_ranges, classes, version)
+        let quotas = of.quotas.iter().filter_map(|(name, known)| {
+            if known.is_live {
+                return Quota::stored(name, known.node);
+            }
+            let stored = live.and_then(|live| live.quotas.get(name));
+            Quota::written(name, known.node, stored.map(|stored| stored.node))
+        });
+        let quotas: Vec<_> = quotas.collect();
+        let limit_ranges: Vec<_> = of.limit_ranges.values().map(|known| known.node).collect();
+        let filled = Filled {
+            limit_ranges: &limit_ranges,
+            priority_class: classes::priority_class(template, classes),
+            overhead: classes::overhead(template, classes),
+        };
+        quota::check(template, &quotas, &filled, version)
     }
-}
-
-fn check<'a>(
-    template: &PodTemplate<'a>,
-    quotas: &[Quota<'_>],
-    limit_ranges: &ByName<'a>,
-    classes: &Classes<'a>,
-    version: Version,
-) -> Option<Finding> {
-    let limit_ranges: Vec<_> = limit_ranges.values().map(|known| known.node).collect();
-    let filled = Filled {
-        limit_ranges: &limit_ranges,
-        priority_class: classes::priority_class(template, classes),
-        overhead: classes::overhead(template, classes),
-    };
-    quota::check(template, quotas, &filled, version)
 }
 
 /// What is said where there is no room.
@@ -156,13 +128,13 @@ pub(crate) fn ask<'s>(
     let is_known = !world.is_of_cluster() || world.knows(Part::Quotas) && knows_class();
     let version = settings.options.kubernetes_version;
     let denied = (is_pod && is_known)
-        .then(|| quotas.ask_live(template, namespace, world.live_classes(), version))
+        .then(|| quotas.ask(&quotas.live, namespace, template, world.live_classes(), version))
         .flatten();
     let denied = denied.map(|finding| {
         let name = classes::name_of(template, Stage::AfterValidation);
         Status::forbidden("pods", &name, &finding.detail)
     });
-    let finding = quotas.ask_all(template, namespace, world.classes(), version);
+    let finding = quotas.ask(&quotas.of, namespace, template, world.classes(), version);
     let finding = finding.map(|mut finding| {
         let is_lasting = finding.rule.name == "quota-unspecified";
         let help = if is_lasting {
