@@ -59,9 +59,7 @@ impl Connector {
         let socket: Box<dyn Io> = if let Some(way) = self.way {
             way.connect(&host, port).await?
         } else {
-            let socket = TcpStream::connect((host.as_str(), port)).await?;
-            socket.set_nodelay(true)?;
-            Box::new(socket)
+            Box::new(dial(&host, port).await?)
         };
         let Some(config) = self.tls else {
             return Ok(TokioIo::new(Stream {
@@ -96,6 +94,13 @@ impl tower_service::Service<Uri> for Connector {
                 .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         })
     }
+}
+
+/// A connection to a host, on which nothing waits for more to send.
+pub(crate) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect((host, port)).await?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }
 
 /// TLS over a connection, with a server of this name, else of the one in its address.

@@ -14,12 +14,11 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::TokioIo;
 use porthole_cluster::{Entrance, Protocol, Proxy};
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service as _;
 
 use crate::api::causes;
-use crate::connector::{Io, encrypt};
+use crate::connector::{Io, dial, encrypt};
 
 /// How long a proxy may take: less than the whole way may, so that it is the proxy that is told.
 const LIMIT: Duration = Duration::from_secs(4);
@@ -104,8 +103,7 @@ impl Way {
     /// A connection to the proxy itself.
     async fn begin(self) -> io::Result<Box<dyn Io>> {
         let Self { proxy, tls } = self;
-        let socket = TcpStream::connect((proxy.host(), proxy.port())).await?;
-        socket.set_nodelay(true)?;
+        let socket = dial(proxy.host(), proxy.port()).await?;
         Ok(match tls {
             Some(config) => Box::new(encrypt(config, None, proxy.host(), socket).await?),
             None => Box::new(socket),
