@@ -2,6 +2,7 @@
 //!
 //! Fields older than the strict rules take octets with leading zeros, as Go did up to 1.16: `010.0.0.1` is `10.0.0.1`.
 
+pub(crate) mod before_1_33;
 pub(crate) mod cidr;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -6,7 +6,7 @@ use super::SERVICE_FIELD_IGNORED;
 use super::addresses::{SERVICE_ADDRESSES, SERVICE_EXTERNAL_ADDRESS, addresses_place};
 use super::spec::{CLUSTER_IP, EXTERNAL_NAME, NONE, Spec};
 use super::traffic::{SERVICE_SOURCE_RANGE, SERVICE_TRAFFIC};
-use crate::ip::{self, cidr};
+use crate::ip::{self, before_1_33, cidr};
 use crate::path::Path;
 use crate::report::{Report, has_items, items, place, text};
 use crate::rule::Rule;
@@ -111,7 +111,7 @@ fn warn_of_ranges(report: &mut Report<'_>, spec: Node<'_>) {
         let warnings = if report.at_least(33) {
             cidr::warnings(range, report.options)
         } else {
-            cidr::old_warning(range).into_iter().collect()
+            before_1_33::range_warning(range).into_iter().collect()
         };
         let field = ranges.index(index);
         for warning in warnings {
@@ -155,7 +155,7 @@ fn warn_of_address(
     let warning = if report.at_least(33) {
         ip::warning(address, report.options)
     } else {
-        cidr::old_address_warning(address)
+        before_1_33::address_warning(address)
     };
     if let Some(warning) = warning {
         report.warn(rule, field, format!("{field}: {warning}"), span);
