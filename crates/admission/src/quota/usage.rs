@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use porthole_manifest::{Node, PodTemplate};
-use porthole_pod::{ContainerKind, Quantity, containers_of};
+use porthole_pod::{ContainerKind, Quantity, containers_of, is_native_resource, qos_class, together};
 
 use super::Filled;
 
@@ -44,12 +44,7 @@ pub(super) fn is_counted(resource: &str) -> bool {
         || TO_BE_SAID.contains(&resource)
         || resource.starts_with("hugepages-")
         || resource.starts_with("requests.hugepages-")
-        || (resource.starts_with("requests.") && !is_native(resource))
-}
-
-/// Whether the name is one of Kubernetes' own resources.
-fn is_native(resource: &str) -> bool {
-    !resource.contains('/') || resource.contains("kubernetes.io/")
+        || (resource.starts_with("requests.") && !is_native_resource(resource))
 }
 
 /// What a container or a pod asks for and may have.
@@ -113,7 +108,7 @@ impl<'a> Resources<'a> {
             if is_own || is_page {
                 counted.push((resource.to_string(), request.clone()));
             }
-            if is_own || is_page || !(is_native(resource) || resource.starts_with("requests.")) {
+            if is_own || is_page || !(is_native_resource(resource) || resource.starts_with("requests.")) {
                 counted.push((format!("requests.{resource}"), request.clone()));
             }
         }
@@ -161,28 +156,29 @@ impl<'a> Usage<'a> {
     pub(super) fn of(template: &PodTemplate<'a>, filled: &Filled<'a>) -> Option<Self> {
         let spec = template.spec?;
         let defaults = Resources::defaults(filled.limit_ranges)?;
-        let mut containers = Vec::new();
-        let mut running = Resources::default();
+        let (mut containers, mut init_containers) = (Vec::new(), Vec::new());
         for container in containers_of(template, ContainerKind::Main) {
             let resources = Resources::of(container.node, &defaults)?;
-            running.add(&resources);
             containers.push((container.name.unwrap_or_default(), resources));
         }
-        // Init containers run one after the other, but for those that go on.
-        let (mut going_on, mut beginning) = (Resources::default(), Resources::default());
         for container in containers_of(template, ContainerKind::Init) {
             let resources = Resources::of(container.node, &defaults)?;
             let goes_on = container.node.child("restartPolicy").as_str() == Some("Always");
-            let mut now = going_on.clone();
-            now.add(&resources);
-            beginning.at_least(&now);
-            if goes_on {
-                going_on = now;
-            }
-            containers.push((container.name.unwrap_or_default(), resources));
+            init_containers.push((container.name.unwrap_or_default(), resources, goes_on));
         }
-        running.add(&going_on);
-        running.at_least(&beginning);
+        let mut running = together(
+            containers.iter().map(|(_, resources)| resources.clone()),
+            init_containers
+                .iter()
+                .map(|(_, resources, goes_on)| (resources.clone(), *goes_on)),
+            Resources::add,
+            Resources::at_least,
+        );
+        containers.extend(
+            init_containers
+                .into_iter()
+                .map(|(name, resources, _)| (name, resources)),
+        );
         let overhead = filled.overhead.map_or_else(|| Some(Amounts::new()), amounts)?;
         running.add(&Resources {
             limits: overhead
@@ -261,12 +257,14 @@ impl<'a> Usage<'a> {
     }
 
     fn is_best_effort(&self) -> bool {
-        let zero = |amounts: &Amounts<'_>| {
-            let of = |resource| amounts.get(resource).is_none_or(Quantity::is_zero);
-            of("cpu") && of("memory")
-        };
-        let mut all = self.containers.iter();
-        all.all(|(_, resources)| zero(&resources.requests) && zero(&resources.limits))
+        let class = qos_class(self.containers.iter().map(|(_, resources)| {
+            ["cpu", "memory"].map(|name| {
+                let set =
+                    |amounts: &'_ Amounts<'a>| amounts.get(name).filter(|amount| !amount.is_zero()).cloned();
+                (set(&resources.limits), set(&resources.requests))
+            })
+        }));
+        class == "BestEffort"
     }
 
     fn looks_into_other_namespaces(&self) -> bool {

@@ -7,6 +7,7 @@ use crate::report::{Report, Shown, items, text};
 use crate::rule::rules;
 use crate::rules::container::resources::{self, Entry};
 use crate::rules::os;
+use crate::together::together;
 use crate::validate::Pass;
 
 rules! { ApiServer:
@@ -140,8 +141,7 @@ enum Amounts {
     Requests,
 }
 
-/// What the containers ask for together (`AggregateContainerRequests`, `AggregateContainerLimits`): all that run side by
-/// side, or, where it is more, an init container beside the sidecars that were started before it.
+/// What the containers ask for together (`AggregateContainerRequests`, `AggregateContainerLimits`).
 /// Those of a Pod have the requests that are filled in.
 fn of_containers<'n>(spec: Node<'n>, is_pod: bool, amounts: Amounts) -> Vec<Entry<'n>> {
     let of = |container: Node<'n>| {
@@ -153,25 +153,14 @@ fn of_containers<'n>(spec: Node<'n>, is_pod: bool, amounts: Amounts) -> Vec<Entr
             requests
         }
     };
-    let mut together: Vec<Entry<'n>> = Vec::new();
-    for container in items(spec, "containers") {
-        add(&mut together, &of(container));
-    }
-    let (mut sidecars, mut most) = (Vec::new(), Vec::new());
-    for container in items(spec, "initContainers") {
-        let own = of(container);
-        if text(container, "restartPolicy") == "Always" {
-            add(&mut together, &own);
-            add(&mut sidecars, &own);
-            raise(&mut most, &sidecars);
-        } else {
-            let mut beside = own;
-            add(&mut beside, &sidecars);
-            raise(&mut most, &beside);
-        }
-    }
-    raise(&mut together, &most);
-    together
+    let goes_on = |container| text(container, "restartPolicy") == "Always";
+    let init_containers = items(spec, "initContainers").map(|container| (of(container), goes_on(container)));
+    together(
+        items(spec, "containers").map(of),
+        init_containers,
+        |to, more| add(to, more),
+        |to, more| raise(to, more),
+    )
 }
 
 /// Adds amounts to those of the same name.

@@ -202,18 +202,19 @@ pub(crate) fn is_huge_pages(name: &str) -> bool {
     name.starts_with("hugepages-")
 }
 
-/// Whether the name is in Kubernetes' own domain, which is what none stands for.
-fn is_native(name: &str) -> bool {
+/// Whether the name of a resource is in Kubernetes' own domain, which is what none stands for (`IsNativeResource`).
+#[must_use]
+pub fn is_native_resource(name: &str) -> bool {
     !name.contains('/') || name.contains("kubernetes.io/")
 }
 
 fn may_overcommit(name: &str) -> bool {
-    is_native(name) && !is_huge_pages(name)
+    is_native_resource(name) && !is_huge_pages(name)
 }
 
 fn is_extended(pass: &Pass<'_>, name: &str) -> bool {
     let in_quota = || names::qualified_name(&format!("requests.{name}"), pass.options.kubernetes_version);
-    !is_native(name) && !name.starts_with("requests.") && in_quota().is_empty()
+    !is_native_resource(name) && !name.starts_with("requests.") && in_quota().is_empty()
 }
 
 /// The name of a resource as messages show it: its type prints itself, without quotes, until values are shown as JSON. Up to
@@ -241,7 +242,7 @@ fn check_name(pass: &mut Pass<'_>, field: &Path<'_>, entry: &Entry<'_>) {
     let is_known = STANDARD.contains(&name) || is_huge_pages(name) || name.starts_with("requests.hugepages-");
     let mut details = Vec::new();
     if name.contains('/') {
-        if !is_native(name) && !is_extended(pass, name) {
+        if !is_native_resource(name) && !is_extended(pass, name) {
             details.push("doesn't follow extended resource name standard");
         }
     } else {

@@ -1,36 +1,21 @@
-//! The quality of service of a Pod (`ComputePodQOS`).
+//! The quality of service of a Pod as it is stored.
 
 use serde_json::{Map, Value};
 
+use crate::together::qos_class;
+
 /// The class of a Pod with this spec, in which the amounts of the same are the same texts.
 pub(super) fn class(spec: &Map<String, Value>) -> &'static str {
-    const RESOURCES: [&str; 2] = ["cpu", "memory"];
     let lists = ["containers", "initContainers"].map(|list| spec.get(list).and_then(Value::as_array));
-    let containers = || lists.iter().copied().flatten().flatten();
-    let amount = |container: &Value, part: &str, name: &str| {
-        let amount = container["resources"][part][name].as_str();
-        amount.filter(|amount| *amount != "0").map(str::to_owned)
-    };
-    let asks = containers().any(|container| {
-        let mut parts = ["requests", "limits"].into_iter();
-        parts.any(|part| {
-            RESOURCES
-                .iter()
-                .any(|name| amount(container, part, name).is_some())
+    qos_class(lists.into_iter().flatten().flatten().map(|container| {
+        ["cpu", "memory"].map(|name| {
+            let amount = |part| {
+                let amount = container["resources"][part][name].as_str();
+                amount.filter(|amount| *amount != "0")
+            };
+            (amount("limits"), amount("requests"))
         })
-    });
-    // No request is above its limit, so that they are the same together where each is.
-    let is_guaranteed = |container: &Value| {
-        RESOURCES.iter().all(|name| {
-            let limit = amount(container, "limits", name);
-            limit.is_some() && limit == amount(container, "requests", name)
-        })
-    };
-    match (asks, containers().all(is_guaranteed)) {
-        (false, _) => "BestEffort",
-        (true, true) => "Guaranteed",
-        (true, false) => "Burstable",
-    }
+    }))
 }
 
 #[cfg(test)]
