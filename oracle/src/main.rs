@@ -32,6 +32,8 @@ Ends with 3 where there is a disagreement.";
 
 /// How a run ends that found a disagreement.
 const DISAGREEMENT: u8 = 3;
+/// A server that panics more often than over one object in so many compares nothing.
+const PANICS_ONE_IN: u64 = 100;
 /// Answers of more bytes are not kept: the files are in the repository.
 const RECORDED: usize = 4000;
 
@@ -172,6 +174,13 @@ impl Command {
         if let Some(path) = &self.report {
             report(path, &outcome)?;
         }
+        let panics = u64::try_from(outcome.panics.len()).unwrap_or(u64::MAX);
+        if panics > self.count / PANICS_ONE_IN {
+            return Err(Failure::new(
+                "compare answers",
+                format!("the server panicked over {panics} of {} objects", self.count),
+            ));
+        }
         Ok(if outcome.different == 0 {
             ExitCode::SUCCESS
         } else {
@@ -205,11 +214,18 @@ impl Command {
         }
         let Outcome {
             objects,
+            panics,
             taken,
             different,
             kinds,
             ..
         } = outcome;
+        if let Some(first) = panics.first() {
+            println!(
+                "\nthe server panicked over {} more (first: object {first}), and had no answer",
+                panics.len()
+            );
+        }
         println!(
             "\n{objects} objects, {taken} taken by the server, {different} disagreements of {kinds} kinds"
         );

@@ -52,9 +52,11 @@ pub struct Disagreement {
 /// What came of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// How many objects were asked about.
+    /// About how many objects there were two answers.
     pub objects: usize,
-    /// How many of them the server took.
+    /// The numbers of those over which the server panicked, which count nowhere else.
+    pub panics: Vec<u64>,
+    /// How many of the others the server took.
     pub taken: usize,
     /// In how many the answers differ.
     pub different: usize,
@@ -75,11 +77,22 @@ pub(crate) fn most_frequent(kinds: Kinds) -> impl Iterator<Item = (String, (usiz
     kinds.into_iter().take(SHOWN)
 }
 
+/// Whether both answers differ in just that.
+pub(crate) fn is_still(both: Result<Option<(Answer, porthole::Verdict)>>, what: &str) -> bool {
+    let Ok(Some((theirs, ours))) = both else {
+        return false;
+    };
+    difference(&theirs, &ours.answer).as_deref() == Some(what)
+}
+
 impl Pair<'_> {
-    /// Both answers to an object. The server is asked again where they differ in what may be chance.
-    fn both(&self, sample: &Sample) -> Result<(Answer, porthole::Verdict)> {
+    /// Both answers to an object. The server is asked again where they differ in what may be chance. None where it panics.
+    fn both(&self, sample: &Sample) -> Result<Option<(Answer, porthole::Verdict)>> {
         let ours = porthole::answer(&sample.text(), sample.namespace, &self.options)?;
-        let mut theirs = server::ask(self.client, &sample.object, sample.namespace)?;
+        let ask = || server::ask(self.client, &sample.object, sample.namespace);
+        let Some(mut theirs) = ask()? else {
+            return Ok(None);
+        };
         let sorted = |answer: &Answer| {
             let mut lines = answer.lines();
             lines.sort();
@@ -89,9 +102,12 @@ impl Pair<'_> {
             if theirs == ours.answer || theirs.code != ours.answer.code || sorted(&theirs).len() < 2 {
                 break;
             }
-            theirs = server::ask(self.client, &sample.object, sample.namespace)?;
+            match ask()? {
+                Some(again) => theirs = again,
+                None => return Ok(None),
+            }
         }
-        Ok((theirs, ours))
+        Ok(Some((theirs, ours)))
     }
 
     /// Asks about the objects of these numbers.
@@ -103,7 +119,10 @@ impl Pair<'_> {
         let mut kinds = Kinds::new();
         for index in numbers {
             let sample = generator.sample(index);
-            let (theirs, ours) = self.both(&sample)?;
+            let Some((theirs, ours)) = self.both(&sample)? else {
+                outcome.panics.push(index);
+                continue;
+            };
             outcome.objects += 1;
             outcome.taken += usize::from(theirs.code < 300);
             outcome.coverage.note(&sample.object, &ours);
@@ -120,26 +139,32 @@ impl Pair<'_> {
         }
         outcome.kinds = kinds.len();
         for (what, (count, index)) in most_frequent(kinds) {
-            outcome
-                .disagreements
-                .push(self.shrunk(generator, what, count, index)?);
+            let least = self.shrunk(generator, what, count, index)?;
+            outcome.disagreements.extend(least);
         }
         Ok(outcome)
     }
 
-    fn shrunk(&self, generator: &Generator, what: String, count: usize, index: u64) -> Result<Disagreement> {
+    fn shrunk(
+        &self,
+        generator: &Generator,
+        what: String,
+        count: usize,
+        index: u64,
+    ) -> Result<Option<Disagreement>> {
         let mut sample = generator.sample(index);
         let with = |object: &Tree| Sample {
             object: object.clone(),
             ..sample.clone()
         };
         let least = shrink(&sample.object, SHRINKING, |object| {
-            self.both(&with(object))
-                .is_ok_and(|(theirs, ours)| difference(&theirs, &ours.answer).as_ref() == Some(&what))
+            is_still(self.both(&with(object)), &what)
         });
         sample.object = least;
-        let (theirs, ours) = self.both(&sample)?;
-        Ok(Disagreement {
+        let Some((theirs, ours)) = self.both(&sample)? else {
+            return Ok(None);
+        };
+        Ok(Some(Disagreement {
             what,
             count,
             index,
@@ -150,6 +175,6 @@ impl Pair<'_> {
                 answer: theirs,
             },
             ours: ours.answer,
-        })
+        }))
     }
 }

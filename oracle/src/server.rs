@@ -39,14 +39,15 @@ fn place(object: &Tree, namespace: &str) -> Result<String> {
     Ok(collection(api_version, kind, (!cluster).then_some(namespace)))
 }
 
-/// Asks a server to create an object, without doing it.
+/// Asks a server to create an object, without doing it. None where it panics over that object: it has no answer then that
+/// could be compared.
 ///
 /// # Errors
 /// There is no answer, or the object does not say what it is.
-pub fn ask(client: &Client, object: &Tree, namespace: &str) -> Result<Answer> {
+pub fn ask(client: &Client, object: &Tree, namespace: &str) -> Result<Option<Answer>> {
     let path = place(object, namespace)?;
-    let answer = client.post(&format!("{path}?{DRY_RUN}"), &object.to_json())?;
-    settled(&answer)
+    let answer = client.post_unless_it_panics(&format!("{path}?{DRY_RUN}"), &object.to_json())?;
+    answer.as_ref().map(settled).transpose()
 }
 
 /// Creates an object. Whether the server takes it.
@@ -55,7 +56,8 @@ pub fn ask(client: &Client, object: &Tree, namespace: &str) -> Result<Answer> {
 /// There is no answer, or the object does not say what it is.
 pub fn create(client: &Client, object: &Tree, namespace: &str) -> Result<bool> {
     let path = place(object, namespace)?;
-    Ok(client.post(&path, &object.to_json())?.code == 201)
+    let answer = client.post_unless_it_panics(&path, &object.to_json())?;
+    Ok(answer.is_some_and(|answer| answer.code == 201))
 }
 
 /// Deletes an object that was created under that name.
@@ -69,7 +71,7 @@ pub fn delete(client: &Client, object: &Tree, name: &str, namespace: &str) -> Re
         .map(drop)
 }
 
-/// Asks a server to apply a patch to the object of that name, without doing it.
+/// Asks a server to apply a patch to the object of that name, without doing it. None where it panics, as for [`ask`].
 ///
 /// # Errors
 /// There is no answer.
@@ -79,11 +81,11 @@ pub fn ask_to_change(
     name: &str,
     namespace: &str,
     patch: &Value,
-) -> Result<Answer> {
-    let list = place(object, namespace)?;
+) -> Result<Option<Answer>> {
+    let there = format!("{}/{name}?{DRY_RUN}", place(object, namespace)?);
     let kind = "application/merge-patch+json";
-    let answer = client.patch(&format!("{list}/{name}?{DRY_RUN}"), kind, &patch.to_string())?;
-    settled(&answer)
+    let answer = client.patch_unless_it_panics(&there, kind, &patch.to_string())?;
+    answer.as_ref().map(settled).transpose()
 }
 
 fn settled(answer: &porthole_tests::kubernetes::Answer) -> Result<Answer> {

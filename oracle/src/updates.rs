@@ -9,7 +9,7 @@ use crate::generator::{Generator, Sample};
 use crate::namespaces;
 use crate::porthole;
 use crate::record::Recorded;
-use crate::run::{Disagreement, Kinds, Outcome, Pair, SHRINKING, most_frequent};
+use crate::run::{Disagreement, Kinds, Outcome, Pair, SHRINKING, is_still, most_frequent};
 use crate::server;
 use crate::shrink::shrink;
 use crate::tree::Tree;
@@ -53,22 +53,27 @@ impl Live {
         Ok(taken.then_some(Self { object, name }))
     }
 
-    /// Both answers to its change.
-    fn both(&self, pair: &Pair<'_>, changed: &Tree) -> Result<(Answer, porthole::Verdict)> {
+    /// Both answers to its change; None where the server panics.
+    fn both(&self, pair: &Pair<'_>, changed: &Tree) -> Result<Option<(Answer, porthole::Verdict)>> {
         let (old, new) = (self.object.to_json(), changed.to_json());
         let ours = porthole::answer_to_change(&old, &new, namespaces::DEFAULT, &pair.options)?;
         let read = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
         let patch = patch(&read(&old), &read(&new));
         let ask =
             || server::ask_to_change(pair.client, &self.object, &self.name, namespaces::DEFAULT, &patch);
-        let mut theirs = ask()?;
+        let Some(mut theirs) = ask()? else {
+            return Ok(None);
+        };
         for _ in 0..REPEATS {
             if theirs == ours.answer || theirs.code != ours.answer.code || theirs.lines().len() < 2 {
                 break;
             }
-            theirs = ask()?;
+            match ask()? {
+                Some(again) => theirs = again,
+                None => return Ok(None),
+            }
         }
-        Ok((theirs, ours))
+        Ok(Some((theirs, ours)))
     }
 
     fn delete(&self, pair: &Pair<'_>) -> Result<()> {
@@ -91,8 +96,12 @@ impl Pair<'_> {
             };
             sample.object = live.object.clone();
             let changed = change(generator, &sample, index);
-            let (theirs, ours) = live.both(self, &changed)?;
+            let both = live.both(self, &changed)?;
             live.delete(self)?;
+            let Some((theirs, ours)) = both else {
+                outcome.panics.push(index);
+                continue;
+            };
             // Patches are read by other code, which says in other words what it cannot read.
             if theirs.code == 400 || ours.answer.code == 400 {
                 continue;
@@ -135,12 +144,13 @@ impl Pair<'_> {
         let least = shrink(&changed, SHRINKING, |changed| {
             changed.at("metadata.name").is_some()
                 && keeps_what_stays(&live.object, changed)
-                && live
-                    .both(self, changed)
-                    .is_ok_and(|(theirs, ours)| difference(&theirs, &ours.answer).as_ref() == Some(&what))
+                && is_still(live.both(self, changed), &what)
         });
-        let (theirs, ours) = live.both(self, &least)?;
+        let both = live.both(self, &least)?;
         live.delete(self)?;
+        let Some((theirs, ours)) = both else {
+            return Ok(None);
+        };
         Ok(Some(Disagreement {
             what,
             count,

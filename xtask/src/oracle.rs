@@ -1,6 +1,6 @@
 //! `cargo xtask oracle`: porthole's verdict and that of a real API server on the same objects.
 
-use std::process::{ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, Stdio};
 
 use porthole_tests::kubernetes::programs::{NEWEST, OLDEST};
 
@@ -19,7 +19,9 @@ const DISAGREEMENT: i32 = 3;
 /// Runs the oracle with these options, whose list it prints itself. Builds the server where it is missing.
 pub(crate) fn run(options: &[&str]) -> Result<ExitCode> {
     // What it prints says it all; only that it failed is told on.
-    let status = ask(options)?;
+    let mut oracle = oracle(options)?;
+    command::show(&oracle);
+    let status = oracle.status().doing("run the oracle")?;
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {
@@ -27,8 +29,31 @@ pub(crate) fn run(options: &[&str]) -> Result<ExitCode> {
     })
 }
 
-/// Runs the oracle with these options, and answers with how it ended.
-fn ask(options: &[&str]) -> Result<ExitStatus> {
+/// Runs the oracle with these options. Whether the answers agree; where there are none to compare, what the oracle said last
+/// is the failure.
+fn agrees(options: &[&str], what: &str) -> Result<bool> {
+    let run = "run the oracle";
+    let mut oracle = oracle(options)?;
+    command::show(&oracle);
+    let mut child = oracle.stderr(Stdio::piped()).spawn().doing(run)?;
+    let mut last = "see above".to_owned();
+    if let Some(errors) = child.stderr.take() {
+        let mut keep = |line: &str| {
+            if !line.is_empty() {
+                line.clone_into(&mut last);
+            }
+        };
+        command::pass_on(errors, &mut keep).doing(run)?;
+    }
+    match child.wait().doing(run)?.code() {
+        Some(0) => Ok(true),
+        Some(DISAGREEMENT) => Ok(false),
+        _ => Err(Failure::new(what, last)),
+    }
+}
+
+/// The command; its server is built where it is missing.
+fn oracle(options: &[&str]) -> Result<Command> {
     let value = |name| {
         let place = options.iter().position(|option| *option == name)?;
         options.get(place + 1).copied()
@@ -41,8 +66,7 @@ fn ask(options: &[&str]) -> Result<ExitStatus> {
     cargo
         .args(["--quiet", "--locked", "--package", "porthole-oracle", "--"])
         .args(options);
-    command::show(&cargo);
-    cargo.status().doing("run the oracle")
+    Ok(cargo)
 }
 
 /// What the tier asks a server: its version, its gates, further options, and how many objects that are the same each time
@@ -69,13 +93,13 @@ pub(crate) fn tier() -> Result<Outcome> {
         if !gates.is_empty() {
             options.extend(["--feature-gates", gates]);
         }
-        let what = || format!("compare answers of Kubernetes {version} {gates}");
+        let what = format!("compare answers of Kubernetes {version} {gates}");
         let number = same.to_string();
-        if !ask(&[&options[..], &["--count", &number, "--seed", "1"]].concat())?.success() {
-            return Ok(Outcome::Failed(Failure::new(
-                what(),
-                "see the disagreements above",
-            )));
+        if !agrees(
+            &[&options[..], &["--count", &number, "--seed", "1"]].concat(),
+            &what,
+        )? {
+            return Err(Failure::new(what, "see the disagreements above"));
         }
         asked += same;
         if *fresh == 0 {
@@ -83,10 +107,8 @@ pub(crate) fn tier() -> Result<Outcome> {
         }
         let number = fresh.to_string();
         options.extend(["--count", &number, "--seed", "fresh", "--save", &*found]);
-        match ask(&options)?.code() {
-            Some(0) => {}
-            Some(DISAGREEMENT) => news.push(format!("{version} {}", more.concat())),
-            _ => return Ok(Outcome::Failed(Failure::new(what(), "see above"))),
+        if !agrees(&options, &what)? {
+            news.push(format!("{version} {}", more.concat()));
         }
         asked += fresh;
     }

@@ -61,12 +61,21 @@ pub(crate) struct Count {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) ignored: u64,
+    /// The tests that failed, by their names.
+    pub(crate) names: Vec<String>,
 }
 
 impl Count {
     /// Adds a line of output if it is a closing line of libtest, as in
-    /// `test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s`.
+    /// `test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s`, or tells that a test failed:
+    /// `test NAME ... FAILED`.
     pub(crate) fn add(&mut self, line: &str) {
+        if let Some(name) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+        {
+            self.names.push(name.to_owned());
+        }
         let Some(result) = line.strip_prefix("test result: ") else {
             return;
         };
@@ -94,6 +103,10 @@ impl std::fmt::Display for Count {
         if self.ignored > 0 {
             write!(f, ", {} left to other tiers", self.ignored)?;
         }
+        if !self.names.is_empty() {
+            // What went before may be cut off where only the end of the output is kept.
+            write!(f, ": {}", self.names.join(", "))?;
+        }
         Ok(())
     }
 }
@@ -114,6 +127,8 @@ mod tests {
     fn sums_the_closing_lines() {
         let mut count = Count::default();
         count.add("running 4 tests");
+        count.add("test tests::one ... ok");
+        count.add("test tests::another ... FAILED");
         count.add(
             "test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
         );
@@ -125,10 +140,14 @@ mod tests {
             Count {
                 passed: 5,
                 failed: 2,
-                ignored: 1
+                ignored: 1,
+                names: vec!["tests::another".to_owned()],
             }
         );
-        assert_eq!(count.to_string(), "5 passed, 2 failed, 1 left to other tiers");
+        assert_eq!(
+            count.to_string(),
+            "5 passed, 2 failed, 1 left to other tiers: tests::another"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! HTTPS to an API server: JSON there, and the whole answer back.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,7 +130,59 @@ impl Client {
         self.send(&Method::DELETE, path, "", None)
     }
 
+    /// As [`post`](Self::post); nothing where the server ends the connection without an answer, and answers others: one of
+    /// its handlers has panicked.
+    ///
+    /// # Errors
+    /// There is no answer, nor to another question.
+    pub fn post_unless_it_panics(&self, path: &str, json: &str) -> Result<Option<Answer>> {
+        self.unless_it_panics(&Method::POST, path, "application/json", json)
+    }
+
+    /// As [`patch`](Self::patch), and as [`post_unless_it_panics`](Self::post_unless_it_panics).
+    ///
+    /// # Errors
+    /// There is no answer, nor to another question.
+    pub fn patch_unless_it_panics(
+        &self,
+        path: &str,
+        content_type: &str,
+        json: &str,
+    ) -> Result<Option<Answer>> {
+        self.unless_it_panics(&Method::PATCH, path, content_type, json)
+    }
+
+    fn unless_it_panics(
+        &self,
+        method: &Method,
+        path: &str,
+        content_type: &str,
+        json: &str,
+    ) -> Result<Option<Answer>> {
+        match self.try_to_send(method, path, content_type, Some(json))? {
+            Ok(answer) => Ok(Some(answer)),
+            Err(ureq::Error::Io(error))
+                if error.kind() == ErrorKind::UnexpectedEof && self.get("/readyz")?.code == 200 =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(Failure::new(format!("{method} {path}"), error)),
+        }
+    }
+
     fn send(&self, method: &Method, path: &str, content_type: &str, body: Option<&str>) -> Result<Answer> {
+        self.try_to_send(method, path, content_type, body)?
+            .doing(format!("{method} {path}"))
+    }
+
+    /// What the server answers, or why there is no answer.
+    fn try_to_send(
+        &self,
+        method: &Method,
+        path: &str,
+        content_type: &str,
+        body: Option<&str>,
+    ) -> Result<std::result::Result<Answer, ureq::Error>> {
         let what = format!("{method} {path}");
         let mut request = Request::builder()
             .method(method)
@@ -150,7 +203,10 @@ impl Client {
             Err(ureq::Error::Io(_)) if changes_nothing => ask(),
             answered => answered,
         };
-        let mut response = response.doing(&what)?;
+        let mut response = match response {
+            Ok(response) => response,
+            Err(error) => return Ok(Err(error)),
+        };
         let warnings = response
             .headers()
             .get_all("Warning")
@@ -161,11 +217,11 @@ impl Client {
             })
             .collect::<Result<_>>()?;
         let body = response.body_mut().with_config().limit(LARGEST).read_to_string();
-        Ok(Answer {
+        Ok(Ok(Answer {
             code: response.status().as_u16(),
             body: body.doing(what)?,
             warnings,
-        })
+        }))
     }
 }
 
