@@ -8,7 +8,7 @@
 //! [`host_accounts`] is which accounts of its node a pod asks for, and how strict its namespace is about that.
 //!
 //! [`classes`] is what the built-in plug-ins `Priority` and `RuntimeClass` say, [`service_account`] what `ServiceAccount` does,
-//! [`quota`] what `ResourceQuota` does.
+//! [`limit_range`] what `LimitRanger` does and [`quota`] what `ResourceQuota` does.
 //!
 //! There is no input or output here.
 
@@ -22,6 +22,8 @@ pub mod decide;
 pub mod gmsa;
 pub mod host_accounts;
 mod level;
+pub mod limit_range;
 pub mod quota;
+mod resources;
 pub mod service_account;
 mod words;

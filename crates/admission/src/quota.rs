@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use porthole_manifest::{Node, PodTemplate, Span};
 use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity, Version};
 
-use usage::{Amounts, Usage, amounts};
+use crate::resources::{Amounts, amounts};
+use usage::Usage;
 
 porthole_pod::rules! { ApiServer:
     /// A namespace's ResourceQuota has room for what the pod asks for: beyond it no pod is made.

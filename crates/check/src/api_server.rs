@@ -6,6 +6,8 @@
 //! cluster that was read, else that of an empty one. The findings are for whoever wrote the object: they know the classes
 //! among the files, and what the cluster may have of its own is no error.
 
+use std::borrow::Cow;
+
 use porthole_admission::classes::{self, Denial, Kind, Stage};
 use porthole_manifest::{Object, PodTemplate, WorkloadKind};
 use porthole_pod::{
@@ -17,6 +19,7 @@ use crate::answer::{Answer, sent};
 use crate::existence;
 use crate::foreign;
 use crate::host_accounts;
+use crate::limit_ranges;
 use crate::live::{Part, is_namespace};
 use crate::pod_security;
 use crate::quotas;
@@ -110,26 +113,24 @@ pub(crate) fn ask(
     };
     let accounts = template.map(|template| host_accounts::ask(object, template, old, world, settings));
     let accounts = accounts.unwrap_or_default();
+    let limits = limit_ranges::ask(object, made, world, settings);
     let room = made.map(|template| quotas::ask(object, template, world, settings));
     let room = room.unwrap_or_default();
     if let Some(status) = existence.refused {
         asked.refuse(status);
     } else if let Some((denial, template)) = early.zip(template) {
         asked.refuse(forbidden(template, &denial));
-    } else if let Some(status) = object_status(object, &asked.findings) {
+    } else if let Some(status) = object_status(object, &with(&asked.findings, &limits.invalid)) {
         asked.refuse(status);
         asked.warn(&of_object);
     } else {
-        // Of several plug-ins Pod Security is asked before classes, and webhooks are asked of what all of them let pass.
-        let lets_pass = security.denied.is_none() && late.is_none();
-        if let Some(status) = security.denied {
-            asked.refuse(status);
-        } else if let Some((denial, template)) = late.zip(template) {
-            asked.refuse(forbidden(template, &denial));
-        } else if let Some(status) = accounts.denied {
-            asked.refuse(status);
-        } else if let Some(status) = room.denied {
-            // Quotas are asked last.
+        // Of several plug-ins limit ranges are asked first and Pod Security before classes; webhooks are asked of what all of
+        // them let pass, and quotas last.
+        let late = late.zip(template);
+        let late = late.map(|(denial, template)| forbidden(template, &denial));
+        let refused = limits.denied.or(security.denied).or(late);
+        let lets_pass = refused.is_none();
+        if let Some(status) = refused.or(accounts.denied).or(room.denied) {
             asked.refuse(status);
         }
         asked.warn(&of_object);
@@ -148,11 +149,21 @@ pub(crate) fn ask(
     asked.findings.extend(of_object);
     asked.findings.extend(security.findings);
     asked.findings.extend(accounts.findings);
+    asked.findings.extend(limits.findings);
     asked.findings.extend(room.finding);
     if read && is_namespace(object) {
         asked.findings.extend(host_accounts::ask_namespace(object));
     }
     asked
+}
+
+/// Both, which is rarely more than the first.
+fn with<'f>(findings: &'f [Finding], more: &[Finding]) -> Cow<'f, [Finding]> {
+    if more.is_empty() {
+        Cow::Borrowed(findings)
+    } else {
+        Cow::Owned([findings, more].concat())
+    }
 }
 
 /// What Pod Security says of a workload, or of a Namespace.

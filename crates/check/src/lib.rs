@@ -39,6 +39,7 @@ pub mod fix;
 mod foreign;
 mod host_accounts;
 mod judge;
+mod limit_ranges;
 mod live;
 mod pod_security;
 mod quotas;
@@ -69,6 +70,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         .chain(existence::rules().iter().copied())
         .chain(porthole_admission::service_account::rules().iter().copied())
         .chain(porthole_admission::classes::rules().iter().copied())
+        .chain(porthole_admission::limit_range::rules().iter().copied())
         .chain(porthole_admission::quota::rules().iter().copied())
         .chain(porthole_admission::gmsa::rules().iter().copied())
         .chain(porthole_admission::host_accounts::rules().iter().copied())

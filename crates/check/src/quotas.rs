@@ -26,6 +26,18 @@ struct OfNamespace<'a> {
     limit_ranges: ByName<'a>,
 }
 
+impl<'a> OfNamespace<'a> {
+    fn limit_ranges(&self) -> Vec<Node<'a>> {
+        self.limit_ranges.values().map(|known| known.node).collect()
+    }
+}
+
+fn limit_ranges_of<'a>(of: &HashMap<&'a str, OfNamespace<'a>>, namespace: &str) -> Vec<Node<'a>> {
+    of.get(namespace)
+        .map(OfNamespace::limit_ranges)
+        .unwrap_or_default()
+}
+
 /// In the order in which they are asked.
 type ByName<'a> = BTreeMap<&'a str, Known<'a>>;
 
@@ -62,6 +74,21 @@ impl<'a> Quotas<'a> {
         self.live = self.of.clone();
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
+    /// The limit ranges that a namespace will have, by their names.
+    pub(crate) fn limit_ranges(&self, namespace: &str) -> Vec<Node<'a>> {
+        limit_ranges_of(&self.of, namespace)
+    }
+
+    /// Those that it has in the cluster.
+    pub(crate) fn live_limit_ranges(&self, namespace: &str) -> Vec<Node<'a>> {
+        limit_ranges_of(&self.live, namespace)
+    }
+
     /// Whether it depends on the default priority class which quotas of the namespace are asked.
     fn depend_on_default(&self, template: &PodTemplate<'_>, namespace: &str) -> bool {
         let mut quotas = self
@@ -91,7 +118,7 @@ impl<'a> Quotas<'a> {
             Quota::written(name, known.node, stored.map(|stored| stored.node))
         });
         let quotas: Vec<_> = quotas.collect();
-        let limit_ranges: Vec<_> = of.limit_ranges.values().map(|known| known.node).collect();
+        let limit_ranges = of.limit_ranges();
         let filled = Filled {
             limit_ranges: &limit_ranges,
             priority_class: classes::priority_class(template, classes),
@@ -118,7 +145,7 @@ pub(crate) fn ask<'s>(
     settings: &Settings,
 ) -> Said {
     let quotas = world.quotas();
-    if quotas.of.is_empty() || template.kind == WorkloadKind::PodTemplate {
+    if quotas.is_empty() || template.kind == WorkloadKind::PodTemplate {
         return Said::default();
     }
     let namespace = namespace_of(object, settings);

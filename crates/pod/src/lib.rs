@@ -76,7 +76,7 @@ pub use os::{OS_LABELS, required_os};
 pub use quantity::{Quantity, QuantityError};
 pub use render::{go_json, go_quote};
 pub use rule::{Enforcer, Rule};
-pub use rules::container::resources::is_native_resource;
+pub use rules::container::resources::{is_native_resource, over_limit};
 pub use rules::metadata::created_name;
 pub use rules::windows_options::CREDENTIAL_SPEC_LIMIT;
 pub use status::{Cause, Details, Empty, Status, object_status, resource_of, status, status_message};

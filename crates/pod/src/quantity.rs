@@ -126,6 +126,16 @@ impl<'a> Quantity<'a> {
         })
     }
 
+    /// `value` × 10^`scale`, which is printed as a decimal (`NewScaledQuantity`).
+    #[must_use]
+    pub const fn decimal_of(value: i64, scale: i32) -> Self {
+        Self {
+            amount: Amount::Whole { value, scale },
+            format: Format::Decimal,
+            written: None,
+        }
+    }
+
     /// The quantity as the API server has it after defaulting: rounded up to thousandths.
     #[must_use]
     pub fn rounded(mut self) -> Self {

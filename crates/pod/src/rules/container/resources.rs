@@ -11,8 +11,9 @@ use crate::path::Path;
 use crate::quantity::Quantity;
 use crate::render::{go_json, go_quote};
 use crate::report::{Shown, items, place, text};
-use crate::rule::rules;
+use crate::rule::{Rule, rules};
 use crate::validate::Pass;
+use crate::version::Version;
 
 rules! { ApiServer:
     /// The name of a resource is spelt as the key of a label is: `cpu`, `example.com/gpu`.
@@ -284,6 +285,29 @@ fn check_quantity(pass: &mut Pass<'_>, field: &Path<'_>, entry: &Entry<'_>) {
     }
 }
 
+/// What is wrong with a request beside that limit, where something is.
+#[must_use]
+pub fn over_limit(
+    name: &str,
+    request: &Quantity<'_>,
+    limit: &Quantity<'_>,
+    version: Version,
+) -> Option<(&'static Rule, String)> {
+    let (rule, relation) = if request != limit && !may_overcommit(name) {
+        (&REQUEST_NOT_LIMIT, "equal to")
+    } else if request > limit {
+        (&REQUEST_OVER_LIMIT, "less than or equal to")
+    } else {
+        return None;
+    };
+    let most = if version.at_least(27) {
+        format!(" of {limit}")
+    } else {
+        String::new()
+    };
+    Some((rule, format!("must be {relation} {name} limit{most}")))
+}
+
 /// Requests against limits.
 fn check_against_limit(
     pass: &mut Pass<'_>,
@@ -299,19 +323,10 @@ fn check_against_limit(
         }
         return;
     };
-    let (rule, relation) = if entry.quantity != limit.quantity && !may_overcommit(name) {
-        (&REQUEST_NOT_LIMIT, "equal to")
-    } else if entry.quantity > limit.quantity {
-        (&REQUEST_OVER_LIMIT, "less than or equal to")
-    } else {
+    let version = pass.options.kubernetes_version;
+    let Some((rule, detail)) = over_limit(name, &entry.quantity, &limit.quantity, version) else {
         return;
     };
-    let most = if pass.at_least(27) {
-        format!(" of {}", limit.quantity)
-    } else {
-        String::new()
-    };
-    let detail = format!("must be {relation} {name} limit{most}");
     let shown = entry.quantity.to_string();
     pass.invalid(rule, requests, Shown::Str(&shown), detail, entry.span);
 }

@@ -1,0 +1,220 @@
+//! What the plug-in `LimitRanger` says to pods and claims: what the limit ranges of their namespace make of them, and what they
+//! do not allow.
+//!
+//! The rules are those of the plug-in's `PodValidateLimitFunc` and `PersistentVolumeClaimValidateLimitFunc`. Within a limit range
+//! the API server walks resources in any order, and of several limit ranges any one refuses; here both go by name. What a pod
+//! with resources of its own (`spec.resources`) comes to is not judged, what its containers do is.
+
+mod constraint;
+
+use porthole_manifest::{Node, PodTemplate, Span};
+use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity, Version, go_quote, over_limit};
+
+use crate::resources::{Amounts, OfPod, Resources, amounts};
+use constraint::Constraint;
+
+porthole_pod::rules! { ApiServer:
+    /// A LimitRange of the namespace says what a container, a pod or a claim takes at least and at most, and how far a limit may
+    /// be above its request.
+    LIMIT_RANGE = "limit-range";
+}
+
+/// The rules of this module.
+#[must_use]
+pub fn rules() -> &'static [&'static Rule] {
+    RULES
+}
+
+/// What limit ranges do not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What stands behind `is forbidden: `.
+    pub text: String,
+    /// All of it, one by one.
+    pub findings: Vec<Finding>,
+}
+
+impl Refusal {
+    /// Of what each limit range does not allow the first is what the API server says.
+    fn of(each: impl Iterator<Item = Vec<Finding>>) -> Option<Self> {
+        let each: Vec<_> = each.collect();
+        let first = each.iter().find(|findings| !findings.is_empty())?;
+        let mut texts: Vec<&str> = Vec::new();
+        for finding in first {
+            if !texts.contains(&finding.detail.as_str()) {
+                texts.push(&finding.detail);
+            }
+        }
+        let text = match texts[..] {
+            [one] => one.to_owned(),
+            _ => format!("[{}]", texts.join(", ")),
+        };
+        Some(Self {
+            text,
+            findings: each.into_iter().flatten().collect(),
+        })
+    }
+}
+
+/// Something of which a limit range says how much it takes.
+struct Subject<'s, 'a> {
+    /// What limit ranges call it.
+    kind: &'static str,
+    resources: &'s Resources<'a>,
+    field: String,
+    span: Span,
+}
+
+impl Subject<'_, '_> {
+    /// What an item of a limit range does not allow of it.
+    fn check(&self, item: Node<'_>, constraints: &[Constraint]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for constraint in constraints {
+            // What is no amount the API server says itself.
+            let amounts = amounts(item.child(constraint.field())).unwrap_or_default();
+            for (name, amount) in &amounts {
+                let text = constraint.broken_by(self.kind, name, amount, self.resources);
+                findings.extend(text.map(|text| {
+                    let mut finding =
+                        Finding::remark(&LIMIT_RANGE, Severity::Error, self.field.clone(), text, self.span);
+                    finding.kind = ErrorKind::Denied;
+                    finding
+                }));
+            }
+        }
+        findings
+    }
+}
+
+/// What a limit range says to each of these that it has something to say of.
+fn check(range: Node<'_>, subjects: &[Subject<'_, '_>], constraints: &[Constraint]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for item in range.child("spec").child("limits").items() {
+        let kind = item.child("type").as_str();
+        for subject in subjects.iter().filter(|subject| kind == Some(subject.kind)) {
+            findings.extend(subject.check(item, constraints));
+        }
+    }
+    findings
+}
+
+/// What the limit ranges of a namespace, by their names, do not allow of a pod, in the words of that version of the server.
+#[must_use]
+pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], version: Version) -> Option<Refusal> {
+    let spec = template.spec?;
+    let of_pod = OfPod::of(template, &Resources::defaults(ranges)?)?;
+    let mut subjects: Vec<_> = of_pod
+        .all()
+        .map(|(container, resources)| Subject {
+            kind: "Container",
+            resources,
+            field: format!("{}.resources", container.path()),
+            span: container.node.field("resources").unwrap_or(container.node).span(),
+        })
+        .collect();
+    let total = if version.at_least(28) {
+        of_pod.together()
+    } else {
+        total_of_old(&of_pod)
+    };
+    if spec.field("resources").is_none() {
+        subjects.push(Subject {
+            kind: "Pod",
+            resources: &total,
+            field: format!("{}.containers", template.prefix),
+            span: spec.field("containers").unwrap_or(spec).span(),
+        });
+    }
+    Refusal::of(
+        ranges
+            .iter()
+            .map(|range| check(*range, &subjects, &Constraint::ALL)),
+    )
+}
+
+/// What is not valid of a pod once the limit ranges of its namespace, by their names, have filled in what its containers do not
+/// say: requests above limits.
+#[must_use]
+pub fn invalid_once_filled(
+    template: &PodTemplate<'_>,
+    ranges: &[Node<'_>],
+    version: Version,
+) -> Vec<Finding> {
+    let written = OfPod::of(template, &Resources::default());
+    let filled = Resources::defaults(ranges).and_then(|defaults| OfPod::of(template, &defaults));
+    let Some((written, filled)) = written.zip(filled) else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    for ((container, written), (_, filled)) in written.by_beginning().zip(filled.by_beginning()) {
+        for (name, request) in &filled.requests {
+            let is_written = written.requests.contains_key(name) && written.limits.contains_key(name);
+            let Some(limit) = filled.limits.get(name).filter(|_| !is_written) else {
+                continue;
+            };
+            let Some((rule, detail)) = over_limit(name, request, limit, version) else {
+                continue;
+            };
+            let span = container.node.field("resources").unwrap_or(container.node).span();
+            let field = format!("{}.resources.requests", container.path());
+            let mut finding = Finding::remark(rule, Severity::Error, field, detail, span);
+            finding.kind = ErrorKind::Invalid;
+            finding.value = Some(go_quote(&request.to_string()));
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+/// Up to 1.27 of resources only those are added of which every container says how much, and a sum is a decimal.
+fn total_of_old<'a>(of_pod: &OfPod<'a>) -> Resources<'a> {
+    let mut total = Resources {
+        requests: sum_of_old(of_pod, |resources| &resources.requests),
+        limits: sum_of_old(of_pod, |resources| &resources.limits),
+    };
+    for (_, resources) in &of_pod.init_containers {
+        total.at_least(resources);
+    }
+    total
+}
+
+fn sum_of_old<'a>(of_pod: &OfPod<'a>, of: for<'r> fn(&'r Resources<'a>) -> &'r Amounts<'a>) -> Amounts<'a> {
+    let each: Vec<_> = of_pod
+        .containers
+        .iter()
+        .map(|(_, resources)| of(resources))
+        .collect();
+    let mut sums = Amounts::new();
+    for name in each.first().into_iter().flat_map(|amounts| amounts.keys()) {
+        let scale = if name == "cpu" { -3 } else { 0 };
+        let amounts = each.iter().map(|amounts| Some(amounts.get(name)?.scaled(scale)));
+        let sum = amounts.sum::<Option<i64>>();
+        sums.extend(sum.map(|sum| (name.clone(), Quantity::decimal_of(sum, scale))));
+    }
+    sums
+}
+
+/// What the limit ranges of a namespace, by their names, do not allow of the claim with this `spec`, which stands at `field`.
+#[must_use]
+pub fn check_claim(spec: Node<'_>, field: &str, ranges: &[Node<'_>]) -> Option<Refusal> {
+    let resources = spec.child("resources");
+    let asked = Resources {
+        requests: amounts(resources.child("requests"))?,
+        limits: Amounts::new(),
+    };
+    let claim = Subject {
+        kind: "PersistentVolumeClaim",
+        resources: &asked,
+        field: format!("{field}.resources"),
+        span: spec.field("resources").unwrap_or(spec).span(),
+    };
+    let claim = [claim];
+    Refusal::of(
+        ranges
+            .iter()
+            .map(|range| check(*range, &claim, &Constraint::OF_CLAIMS)),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Limit ranges: whether they let a pod or a claim pass, by those of the files and of the cluster.
+
+use std::borrow::Cow;
+
+use porthole_admission::classes::{self, Stage};
+use porthole_admission::limit_range::{self, Refusal};
+use porthole_manifest::{Node, Object, PodTemplate, WorkloadKind};
+use porthole_pod::{Finding, Severity, Status, created_name};
+
+use crate::existence::but_not_its_pods;
+use crate::live::{Part, namespace_of};
+use crate::settings::Settings;
+use crate::world::World;
+
+/// What is said where they do not.
+#[derive(Default)]
+pub(crate) struct Said {
+    /// What the API server finds invalid once they have filled in what the pod does not say, by what the cluster has.
+    pub(crate) invalid: Vec<Finding>,
+    /// The API server's answer, by what the cluster has.
+    pub(crate) denied: Option<Status>,
+    /// Why; by what it will have.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Asks of an object; `template` is the pod that is created, or those that a workload makes.
+pub(crate) fn ask(
+    object: &Object<'_>,
+    template: Option<&PodTemplate<'_>>,
+    world: &World<'_>,
+    settings: &Settings,
+) -> Said {
+    let quotas = world.quotas();
+    if quotas.is_empty() {
+        return Said::default();
+    }
+    let namespace = namespace_of(object, settings);
+    let ranges = quotas.limit_ranges(namespace);
+    let live = quotas.live_limit_ranges(namespace);
+    if ranges.is_empty() && live.is_empty() {
+        return Said::default();
+    }
+    let is_known = !world.is_of_cluster() || world.knows(Part::Quotas);
+    let mut said = if (object.group(), object.kind) == ("", Some("PersistentVolumeClaim")) {
+        of_claim(object, &ranges, &live)
+    } else if let Some(template) = template.filter(|template| template.kind != WorkloadKind::PodTemplate) {
+        let mut said = of_pods(template, &ranges, &live, settings);
+        said.findings.extend(of_templates(object, &ranges));
+        said
+    } else {
+        Said::default()
+    };
+    if !is_known {
+        said.invalid.clear();
+        said.denied = None;
+    }
+    if !world.knows(Part::Quotas) {
+        // Another limit range, in no file, may say what is not said.
+        for finding in &mut said.findings {
+            if finding.detail.ends_with("is specified") || finding.detail.ends_with("is 0") {
+                finding.severity = Severity::Warning;
+            }
+        }
+    }
+    said
+}
+
+fn of_claim(object: &Object<'_>, ranges: &[Node<'_>], live: &[Node<'_>]) -> Said {
+    let check = |ranges| limit_range::check_claim(object.node.child("spec"), "spec", ranges);
+    let name = created_name(object.node.child("metadata"));
+    Said {
+        denied: check(live).map(|refusal| Status::forbidden("persistentvolumeclaims", &name, &refusal.text)),
+        findings: check(ranges)
+            .map(|refusal| with_help(refusal.findings, None))
+            .unwrap_or_default(),
+        invalid: Vec::new(),
+    }
+}
+
+fn of_pods(template: &PodTemplate<'_>, ranges: &[Node<'_>], live: &[Node<'_>], settings: &Settings) -> Said {
+    let version = settings.options.kubernetes_version;
+    let made = (template.kind != WorkloadKind::Pod).then_some(template.kind);
+    let check = |ranges| limit_range::check_pod(template, ranges, version);
+    let mut findings = limit_range::invalid_once_filled(template, ranges, version);
+    for finding in &mut findings {
+        let filled = "a LimitRange of the namespace says what the container does not";
+        finding.help = Some(filled.to_owned());
+    }
+    findings.extend(check(ranges).map(|refusal| refusal.findings).unwrap_or_default());
+    let mut said = Said {
+        findings: with_help(findings, made),
+        ..Said::default()
+    };
+    if made.is_none() {
+        said.invalid = limit_range::invalid_once_filled(template, live, version);
+        said.denied = check(live).map(|refusal: Refusal| {
+            let name: Cow<'_, str> = classes::name_of(template, Stage::AfterValidation);
+            Status::forbidden("pods", &name, &refusal.text)
+        });
+    }
+    said
+}
+
+/// The claims that a `StatefulSet` makes.
+fn of_templates(object: &Object<'_>, ranges: &[Node<'_>]) -> Vec<Finding> {
+    if (object.group(), object.kind) != ("apps", Some("StatefulSet")) {
+        return Vec::new();
+    }
+    let templates = object.node.child("spec").child("volumeClaimTemplates");
+    let findings = templates.items().enumerate().flat_map(|(index, claim)| {
+        let field = format!("spec.volumeClaimTemplates[{index}].spec");
+        let refusal = limit_range::check_claim(claim.child("spec"), &field, ranges);
+        refusal.map(|refusal| refusal.findings).unwrap_or_default()
+    });
+    let help = "the StatefulSet is taken, and the claims that it makes are refused";
+    findings.map(|finding| finding.with_help(help)).collect()
+}
+
+/// Findings about what a workload makes say what becomes of it.
+fn with_help(findings: Vec<Finding>, made: Option<WorkloadKind>) -> Vec<Finding> {
+    let Some(kind) = made else {
+        return findings;
+    };
+    let each = findings.into_iter().map(|finding| {
+        let help = match &finding.help {
+            Some(help) => format!("{help}: {}", but_not_its_pods(kind)),
+            None => but_not_its_pods(kind),
+        };
+        finding.with_help(help)
+    });
+    each.collect()
+}
