@@ -11,12 +11,15 @@ use porthole_manifest::{Node, PodTemplate, Span};
 use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity, Version, go_quote, over_limit};
 
 use crate::resources::{Amounts, OfPod, Resources, amounts};
-use constraint::Constraint;
+use constraint::{Broken, Constraint};
 
 porthole_pod::rules! { ApiServer:
     /// A LimitRange of the namespace says what a container, a pod or a claim takes at least and at most, and how far a limit may
     /// be above its request.
     LIMIT_RANGE = "limit-range";
+    /// Where a LimitRange bounds a resource, it is said how much of it is requested, and at most taken: by the container itself, or
+    /// by a LimitRange of the namespace that says it for all.
+    LIMIT_RANGE_UNSPECIFIED = "limit-range-unspecified";
 }
 
 /// The rules of this module.
@@ -45,6 +48,7 @@ impl Refusal {
                 texts.push(&finding.detail);
             }
         }
+        // Several errors stand in brackets, and equal ones once (`NewAggregate`).
         let text = match texts[..] {
             [one] => one.to_owned(),
             _ => format!("[{}]", texts.join(", ")),
@@ -73,10 +77,14 @@ impl Subject<'_, '_> {
             // What is no amount the API server says itself.
             let amounts = amounts(item.child(constraint.field())).unwrap_or_default();
             for (name, amount) in &amounts {
-                let text = constraint.broken_by(self.kind, name, amount, self.resources);
-                findings.extend(text.map(|text| {
+                let broken = constraint.broken_by(self.kind, name, amount, self.resources);
+                findings.extend(broken.map(|(text, broken)| {
+                    let rule = match broken {
+                        Broken::Unsaid => &LIMIT_RANGE_UNSPECIFIED,
+                        Broken::Beyond => &LIMIT_RANGE,
+                    };
                     let mut finding =
-                        Finding::remark(&LIMIT_RANGE, Severity::Error, self.field.clone(), text, self.span);
+                        Finding::remark(rule, Severity::Error, self.field.clone(), text, self.span);
                     finding.kind = ErrorKind::Denied;
                     finding
                 }));

@@ -57,7 +57,7 @@ pub(crate) fn ask(
     if !world.knows(Part::Quotas) {
         // Another limit range, in no file, may say what is not said.
         for finding in &mut said.findings {
-            if finding.detail.ends_with("is specified") || finding.detail.ends_with("is 0") {
+            if finding.rule.name == "limit-range-unspecified" {
                 finding.severity = Severity::Warning;
             }
         }

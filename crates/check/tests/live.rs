@@ -464,9 +464,15 @@ fn limit_ranges_of_the_files_are_findings_and_those_of_the_cluster_its_answer() 
         .collect();
     let unsaid = beside(&pod("{}"));
     let (_, _, findings) = said(&cluster(&others), &unsaid);
-    assert_eq!(findings, ["less limit-range spec.containers[0].resources"]);
+    assert_eq!(
+        findings,
+        ["less limit-range-unspecified spec.containers[0].resources"]
+    );
     let (_, _, findings) = said(&none, &unsaid);
-    assert_eq!(findings, [wanted]);
+    assert_eq!(
+        findings,
+        ["error limit-range-unspecified spec.containers[0].resources"]
+    );
     // A claim, and those that a StatefulSet makes.
     let claim = "{accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}";
     let (code, message, findings) = said(

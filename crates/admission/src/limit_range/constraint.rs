@@ -47,82 +47,86 @@ impl Constraint {
         }
     }
 
-    /// Why it is broken by something of that kind, if it is.
+    /// Why it is broken by something of that kind, if it is, and whether only because nothing is said.
     pub(super) fn broken_by(
         self,
         kind: &str,
         name: &str,
         enforced: &Quantity<'_>,
         resources: &Resources<'_>,
-    ) -> Option<String> {
+    ) -> Option<(String, Broken)> {
         let (request, limit) = (resources.requests.get(name), resources.limits.get(name));
         let values = in_one_unit([request, limit, Some(enforced)]);
-        match self {
-            Self::Least => {
-                let but = least(request, limit, values);
-                but.map(|but| format!("minimum {name} usage per {kind} is {enforced}{but}"))
-            }
-            Self::Most => {
-                let but = most(request, limit, values);
-                but.map(|but| format!("maximum {name} usage per {kind} is {enforced}{but}"))
-            }
-            Self::MostRequested => {
-                let but = most_requested(request, values);
-                but.map(|but| format!("maximum {name} usage per {kind} is {enforced}{but}"))
-            }
-            Self::Ratio => {
-                let but = ratio(request, limit, enforced, values);
-                but.map(|but| {
-                    format!("{name} max limit to request ratio per {kind} is {enforced}, but {but}")
-                })
-            }
-        }
+        let (but, broken) = match self {
+            Self::Least => least(request, limit, values),
+            Self::Most => most(request, limit, values),
+            Self::MostRequested => most_requested(request, values),
+            Self::Ratio => ratio(request, limit, enforced, values),
+        }?;
+        let bound = match self {
+            Self::Least => format!("minimum {name} usage"),
+            Self::Most | Self::MostRequested => format!("maximum {name} usage"),
+            Self::Ratio => format!("{name} max limit to request ratio"),
+        };
+        Some((format!("{bound} per {kind} is {enforced}{but}"), broken))
     }
 }
 
-const NO_REQUEST: &str = ".  No request is specified";
+/// Why a constraint is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// Nothing is said where it has to be.
+    Unsaid,
+    /// What is said is not allowed.
+    Beyond,
+}
 
-fn but(what: &str, amount: &Quantity<'_>) -> String {
-    format!(", but {what} is {amount}")
+/// What stands behind what is enforced, and why.
+type But = (String, Broken);
+
+fn unsaid(what: &str) -> But {
+    (format!(".  No {what} is specified"), Broken::Unsaid)
+}
+
+fn beyond(what: &str, amount: &Quantity<'_>) -> But {
+    (format!(", but {what} is {amount}"), Broken::Beyond)
 }
 
 fn least(
     request: Option<&Quantity<'_>>,
     limit: Option<&Quantity<'_>>,
     [requested, limited, enforced]: [i64; 3],
-) -> Option<String> {
-    let Some(request) = request else {
-        return Some(NO_REQUEST.to_owned());
-    };
-    if requested < enforced {
-        return Some(but("request", request));
+) -> Option<But> {
+    match request {
+        None => Some(unsaid("request")),
+        Some(request) if requested < enforced => Some(beyond("request", request)),
+        Some(_) => {
+            let limit = limit.filter(|_| limited < enforced);
+            limit.map(|limit| beyond("limit", limit))
+        }
     }
-    limit
-        .filter(|_| limited < enforced)
-        .map(|limit| but("limit", limit))
 }
 
 fn most(
     request: Option<&Quantity<'_>>,
     limit: Option<&Quantity<'_>>,
     [requested, limited, enforced]: [i64; 3],
-) -> Option<String> {
-    let Some(limit) = limit else {
-        return Some(".  No limit is specified".to_owned());
-    };
-    if limited > enforced {
-        return Some(but("limit", limit));
+) -> Option<But> {
+    match limit {
+        None => Some(unsaid("limit")),
+        Some(limit) if limited > enforced => Some(beyond("limit", limit)),
+        Some(_) => {
+            let request = request.filter(|_| requested > enforced);
+            request.map(|request| beyond("request", request))
+        }
     }
-    request
-        .filter(|_| requested > enforced)
-        .map(|request| but("request", request))
 }
 
-fn most_requested(request: Option<&Quantity<'_>>, [requested, _, enforced]: [i64; 3]) -> Option<String> {
-    let Some(request) = request else {
-        return Some(NO_REQUEST.to_owned());
-    };
-    (requested > enforced).then(|| but("request", request))
+fn most_requested(request: Option<&Quantity<'_>>, [requested, _, enforced]: [i64; 3]) -> Option<But> {
+    match request {
+        None => Some(unsaid("request")),
+        Some(request) => (requested > enforced).then(|| beyond("request", request)),
+    }
 }
 
 #[expect(
@@ -134,12 +138,16 @@ fn ratio(
     limit: Option<&Quantity<'_>>,
     enforced: &Quantity<'_>,
     [requested, limited, _]: [i64; 3],
-) -> Option<String> {
-    if request.is_none() || requested == 0 {
-        return Some("no request is specified or request is 0".to_owned());
-    }
-    if limit.is_none() || limited == 0 {
-        return Some("no limit is specified or limit is 0".to_owned());
+) -> Option<But> {
+    for (what, amount, value) in [("request", request, requested), ("limit", limit, limited)] {
+        if value == 0 {
+            let broken = if amount.is_none() {
+                Broken::Unsaid
+            } else {
+                Broken::Beyond
+            };
+            return Some((format!(", but no {what} is specified or {what} is 0"), broken));
+        }
     }
     let provided = limited as f64 / requested as f64;
     let whole = enforced.scaled(0);
@@ -148,5 +156,5 @@ fn ratio(
     } else {
         (provided, whole as f64)
     };
-    (ratio > most).then(|| format!("provided ratio is {provided:.6}"))
+    (ratio > most).then(|| (format!(", but provided ratio is {provided:.6}"), Broken::Beyond))
 }
