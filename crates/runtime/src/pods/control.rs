@@ -128,50 +128,43 @@ impl<'a> Control<'a> {
         Self { directory, title }
     }
 
-    /// Asks, and waits for the answer for at most [`ANSWER_LIMIT`]. One who is just beginning is waited for.
+    /// Asks, and waits for the answer for at most [`ANSWER_LIMIT`]. One who is just beginning is waited for, and one who goes away
+    /// before it has answered is asked again until it is gone: what is asked can be asked twice.
     ///
     /// # Errors
     /// See [`ControlError`].
     pub fn ask(&self, request: &Request) -> Result<Answer, ControlError> {
-        let title = || self.title.clone();
+        let whom = || self.title.clone();
         let deadline = Instant::now() + ANSWER_LIMIT;
-        let mut stream = loop {
-            match Stream::connect(self.directory) {
-                Ok(stream) => break stream,
-                Err(_) if !directory::is_held(self.directory) => {
-                    return Err(ControlError::Ended { whom: title() });
+        loop {
+            let source = match self.ask_once(request, deadline) {
+                Ok(Answer::Refused { reason }) => {
+                    return Err(ControlError::Refused { whom: whom(), reason });
                 }
-                Err(error)
-                    if !matches!(
-                        error.kind(),
-                        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::WouldBlock
-                    ) =>
-                {
-                    return Err(ControlError::Io {
-                        whom: title(),
-                        source: error,
-                    });
-                }
-                Err(_) if Instant::now() >= deadline => return Err(self.silent()),
-                Err(_) => thread::sleep(Duration::from_millis(5)),
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if !directory::is_held(self.directory) {
+                return Err(ControlError::Ended { whom: whom() });
             }
-        };
-        stream.set_deadline(Some(deadline.saturating_duration_since(Instant::now())));
-        let asked = send(&mut stream, request).and_then(|()| receive(stream));
-        match asked {
-            Ok(Answer::Refused { reason }) => Err(ControlError::Refused {
-                whom: title(),
-                reason,
-            }),
-            Ok(answer) => Ok(answer),
-            Err(error) if error.kind() == ErrorKind::TimedOut => Err(self.silent()),
-            // It ended before it had answered.
-            Err(_) if !directory::is_held(self.directory) => Err(ControlError::Ended { whom: title() }),
-            Err(source) => Err(ControlError::Io {
-                whom: title(),
-                source,
-            }),
+            if source.kind() == ErrorKind::TimedOut {
+                return Err(self.silent());
+            }
+            if !may_pass(&source) {
+                return Err(ControlError::Io { whom: whom(), source });
+            }
+            if Instant::now() >= deadline {
+                return Err(self.silent());
+            }
+            thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    fn ask_once(&self, request: &Request, deadline: Instant) -> io::Result<Answer> {
+        let mut stream = Stream::connect(self.directory)?;
+        stream.set_deadline(Some(deadline.saturating_duration_since(Instant::now())));
+        send(&mut stream, request)?;
+        receive(stream)
     }
 
     fn silent(&self) -> ControlError {
@@ -180,6 +173,21 @@ impl<'a> Control<'a> {
             holder: directory::holder(self.directory),
         }
     }
+}
+
+/// Whether it is so only while somebody begins or ends: it does not listen yet or no longer, or goes away with what it was
+/// asked.
+fn may_pass(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::WouldBlock
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+    )
 }
 
 /// Whoever answers what is asked of a pod or a job.
@@ -283,4 +291,67 @@ fn receive<T: DeserializeOwned>(stream: impl io::Read) -> io::Result<T> {
         return Err(io::Error::new(ErrorKind::InvalidData, reason));
     }
     serde_json::from_slice(&line).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::directory::{self, Held};
+    use super::super::shelf::Shelf;
+    use super::*;
+    use crate::plan::PodIdentity;
+
+    fn held(state: &Path) -> Held {
+        let identity = PodIdentity {
+            namespace: "default".to_owned(),
+            name: "p".to_owned(),
+            uid: "1".to_owned(),
+        };
+        directory::claim(state, Shelf::Pods, &identity).unwrap()
+    }
+
+    /// Takes connections and lets them go, the first before it has read what it is asked.
+    fn goes_away(listener: &Listener, times: usize) {
+        for turn in 0..times {
+            let mut stream = listener.accept().unwrap();
+            if turn > 0 {
+                let _ = receive::<Request>(&mut stream);
+            }
+        }
+    }
+
+    #[test]
+    fn one_who_goes_away_before_it_answers_is_asked_again() {
+        let state = tempfile::tempdir().unwrap();
+        let held = held(state.path());
+        let listener = Listener::bind(held.directory()).unwrap();
+        let answering = thread::spawn(move || {
+            goes_away(&listener, 2);
+            let mut stream = listener.accept().unwrap();
+            receive::<Request>(&mut stream).unwrap();
+            send(&mut stream, &Answer::Done).unwrap();
+        });
+        let control = Control::new(held.directory(), "pod default/p".to_owned());
+        let answer = control.ask(&Request::Ping);
+        answering.join().unwrap();
+        assert!(matches!(answer, Ok(Answer::Done)), "{answer:?}");
+    }
+
+    #[test]
+    fn one_who_goes_away_for_good_does_not_run() {
+        let state = tempfile::tempdir().unwrap();
+        let held = held(state.path());
+        let listener = Listener::bind(held.directory()).unwrap();
+        let path = held.directory().to_owned();
+        let ending = thread::spawn(move || {
+            goes_away(&listener, 2);
+            drop(listener);
+            // As long as it takes to end behind the socket.
+            thread::sleep(Duration::from_millis(50));
+            drop(held);
+        });
+        let control = Control::new(&path, "pod default/p".to_owned());
+        let answer = control.ask(&Request::Kill);
+        ending.join().unwrap();
+        assert!(matches!(answer, Err(ControlError::Ended { .. })), "{answer:?}");
+    }
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{CreateError, DeleteError};
+use crate::fault;
 use crate::state::{ClaimError, Held, State};
 
 use super::api::{Api, Handle};
-use super::directories::Directories;
+use super::directories::{self, Directories};
 use super::{security, users};
 
 /// What has to be removed after a container; written before it is made.
@@ -31,6 +32,9 @@ struct Journal {
 /// The file in a container's directory that tells others about its first process. The journal is no place for it: Windows
 /// lets nobody read a file that is locked.
 const FIRST: &str = "process";
+
+/// How often what is above a rootfs is made that others take away.
+const ATTEMPTS: u32 = 10;
 
 /// A file of [`First`] is shorter.
 const LONGEST: u64 = 4096;
@@ -170,6 +174,31 @@ impl Belongings {
                 })?;
         }
         Ok(())
+    }
+
+    /// Makes the directory of the rootfs at a place of the host's, and what is above it. A porthole of another state directory removes
+    /// that when it needs it no longer: then it is made once more.
+    pub(super) fn make_tree_of_host(&mut self, path: &str, own: &str, sddl: &str) -> Result<(), CreateError> {
+        let mut attempts = 1;
+        loop {
+            let made = self.need_parent(path, own).and_then(|()| {
+                fault::step("rootfs");
+                self.make_tree(path, sddl)
+            });
+            let is_gone = |error: &CreateError| matches!(error, CreateError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+            match made {
+                Err(error) if attempts < ATTEMPTS && is_gone(&error) => attempts += 1,
+                made => return made,
+            }
+        }
+    }
+
+    fn need_parent(&mut self, path: &str, own: &str) -> Result<(), CreateError> {
+        let Some(directory) = directories::parent(path) else {
+            return Ok(());
+        };
+        self.need_directory(directory, own)?;
+        security::check(&*self.api, directory, own)
     }
 
     /// Makes the directory of the rootfs with this security descriptor.

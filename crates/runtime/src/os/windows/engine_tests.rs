@@ -1,6 +1,7 @@
 //! The engine against a Windows that remembers every call.
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use porthole_pod::Account;
@@ -329,6 +330,30 @@ fn links_are_made_below_a_rootfs_that_everybody_sees() {
     assert!(calls.contains(&Call::RemoveDirectory(r"C:\hpc".to_owned())));
     drop(running);
     host.assert_nothing_left();
+}
+
+#[test]
+fn what_another_porthole_takes_away_above_a_rootfs_is_made_again() {
+    for (times, is_made) in [(1, true), (usize::MAX, false)] {
+        let host = host(false);
+        let seen = AtomicUsize::new(0);
+        // "Not found" on either system.
+        host.fake.fail(
+            move |call| match call {
+                Call::CreatePrivateDirectory { path, .. } if path == r"C:\hpc\pod-c" => {
+                    seen.fetch_add(1, Ordering::Relaxed) < times
+                }
+                _ => false,
+            },
+            2,
+        );
+        match host.create(&plan(View::Links)) {
+            Ok(created) if is_made => drop(created.start().unwrap()),
+            Err(error) if !is_made => assert!(error.to_string().contains("make the rootfs"), "{error}"),
+            _ => panic!("{times}"),
+        }
+        host.assert_nothing_left();
+    }
 }
 
 #[test]

@@ -137,17 +137,16 @@ impl Engine for WindowsEngine {
         let own = security::own(api).map_err(asking)?;
         let sid = security::account(api, token.as_ref()).map_err(asking)?;
         let account = security::text(&sid);
+        let rights = security::rootfs(&own, &account);
         let root = if plan.view == View::Private {
-            format!(r"{}\rootfs", belongings.directory()?)
+            let root = format!(r"{}\rootfs", belongings.directory()?);
+            fault::step("rootfs");
+            belongings.make_tree(&root, &rights)?;
+            root
         } else {
-            if let Some(directory) = directories::parent(mount_point.path()) {
-                belongings.need_directory(directory, &own)?;
-                security::check(api, directory, &own)?;
-            }
+            belongings.make_tree_of_host(mount_point.path(), &own, &rights)?;
             mount_point.path().to_owned()
         };
-        fault::step("rootfs");
-        belongings.make_tree(&root, &security::rootfs(&own, &account))?;
         for layer in &layers {
             api.copy_tree(layer, &root).map_err(|source| CreateError::Io {
                 doing: format!("copy `{layer}` into the rootfs `{root}`"),
