@@ -50,14 +50,17 @@ pub fn ask(client: &Client, object: &Tree, namespace: &str) -> Result<Option<Ans
     answer.as_ref().map(settled).transpose()
 }
 
-/// Creates an object. Whether the server takes it.
+/// Creates an object. Whether the server takes it; none where it panics, which it is asked first without doing it.
 ///
 /// # Errors
 /// There is no answer, or the object does not say what it is.
-pub fn create(client: &Client, object: &Tree, namespace: &str) -> Result<bool> {
+pub fn create(client: &Client, object: &Tree, namespace: &str) -> Result<Option<bool>> {
     let path = place(object, namespace)?;
-    let answer = client.post_unless_it_panics(&path, &object.to_json())?;
-    Ok(answer.is_some_and(|answer| answer.code == 201))
+    let json = object.to_json();
+    let Some(asked) = client.post_unless_it_panics(&format!("{path}?dryRun=All"), &json)? else {
+        return Ok(None);
+    };
+    Ok(Some(asked.code == 201 && client.post(&path, &json)?.code == 201))
 }
 
 /// Deletes an object that was created under that name.

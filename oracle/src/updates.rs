@@ -17,6 +17,16 @@ use crate::tree::Tree;
 /// How often a server is asked again that says things in an order of chance.
 const REPEATS: usize = 6;
 
+/// What comes of a creation.
+enum Creation {
+    /// It is there.
+    Live(Live),
+    /// The server does not take it, or it would change what becomes of others.
+    None,
+    /// The server panics.
+    Panic,
+}
+
 /// An object that is on the server, and its name there.
 struct Live {
     object: Tree,
@@ -24,9 +34,8 @@ struct Live {
 }
 
 impl Live {
-    /// Creates an object under a name that begins so: claims stay for a while under theirs. None where the server does not take it, or where it would
-    /// change what becomes of others.
-    fn create(pair: &Pair<'_>, sample: &Sample, name: &str) -> Result<Option<Self>> {
+    /// Creates an object under a name that begins so: claims stay for a while under theirs.
+    fn create(pair: &Pair<'_>, sample: &Sample, name: &str) -> Result<Creation> {
         let mut object = sample.object.clone();
         let kind = object
             .get("kind")
@@ -36,7 +45,7 @@ impl Live {
         let name = format!("{name}-{}", kind.to_lowercase());
         let others = kind == "Namespace" || object.get("globalDefault") == Some(&true.into());
         let Some(metadata @ Tree::Map(_)) = object.at_mut("metadata").filter(|_| !others) else {
-            return Ok(None);
+            return Ok(Creation::None);
         };
         // It may be there more than once.
         metadata.remove("name");
@@ -50,7 +59,11 @@ impl Live {
             metadata.remove("finalizers");
         }
         let taken = server::create(pair.client, &object, namespaces::DEFAULT)?;
-        Ok(taken.then_some(Self { object, name }))
+        Ok(match taken {
+            Some(true) => Creation::Live(Self { object, name }),
+            Some(false) => Creation::None,
+            None => Creation::Panic,
+        })
     }
 
     /// Both answers to its change; None where the server panics.
@@ -91,8 +104,13 @@ impl Pair<'_> {
         let mut kinds = Kinds::new();
         for index in numbers {
             let mut sample = generator.sample(index);
-            let Some(live) = Live::create(self, &sample, &format!("u-{index}"))? else {
-                continue;
+            let live = match Live::create(self, &sample, &format!("u-{index}"))? {
+                Creation::Live(live) => live,
+                Creation::None => continue,
+                Creation::Panic => {
+                    outcome.panics.push(index);
+                    continue;
+                }
             };
             sample.object = live.object.clone();
             let changed = change(generator, &sample, index);
@@ -136,7 +154,7 @@ impl Pair<'_> {
         index: u64,
     ) -> Result<Option<Disagreement>> {
         let mut sample = generator.sample(index);
-        let Some(live) = Live::create(self, &sample, &format!("v-{index}"))? else {
+        let Creation::Live(live) = Live::create(self, &sample, &format!("v-{index}"))? else {
             return Ok(None);
         };
         sample.object = live.object.clone();

@@ -8,7 +8,7 @@
 mod constraint;
 
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity, Version, go_quote, over_limit};
+use porthole_pod::{ErrorKind, Finding, Options, Quantity, Rule, Severity, Version, go_quote, over_limit};
 
 use crate::resources::{Amounts, OfPod, Resources, amounts};
 use constraint::{Broken, Constraint};
@@ -108,7 +108,7 @@ fn check(range: Node<'_>, subjects: &[Subject<'_, '_>], constraints: &[Constrain
 
 /// What the limit ranges of a namespace, by their names, do not allow of a pod, in the words of that version of the server.
 #[must_use]
-pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], version: Version) -> Option<Refusal> {
+pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Options) -> Option<Refusal> {
     let spec = template.spec?;
     let of_pod = OfPod::of(template, &Resources::defaults(ranges)?)?;
     let mut subjects: Vec<_> = of_pod
@@ -120,12 +120,12 @@ pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], version: Versi
             span: container.node.field("resources").unwrap_or(container.node).span(),
         })
         .collect();
-    let total = if version.at_least(28) {
-        of_pod.together()
+    let total = if options.kubernetes_version.at_least(28) {
+        of_pod.together(options.enabled("SidecarContainers"))
     } else {
         total_of_old(&of_pod)
     };
-    if spec.field("resources").is_none() {
+    if spec.field("resources").is_none() || !options.enabled("PodLevelResources") {
         subjects.push(Subject {
             kind: "Pod",
             resources: &total,
@@ -195,8 +195,9 @@ fn sum_of_old<'a>(of_pod: &OfPod<'a>, of: for<'r> fn(&'r Resources<'a>) -> &'r A
     let mut sums = Amounts::new();
     for name in each.first().into_iter().flat_map(|amounts| amounts.keys()) {
         let scale = if name == "cpu" { -3 } else { 0 };
-        let amounts = each.iter().map(|amounts| Some(amounts.get(name)?.scaled(scale)));
-        let sum = amounts.sum::<Option<i64>>();
+        let mut amounts = each.iter().map(|amounts| Some(amounts.get(name)?.scaled(scale)));
+        // As Go does where it is more than 64 bits hold.
+        let sum = amounts.try_fold(0_i64, |sum, next| Some(sum.wrapping_add(next?)));
         sums.extend(sum.map(|sum| (name.clone(), Quantity::decimal_of(sum, scale))));
     }
     sums

@@ -201,7 +201,7 @@ pub fn check<'a>(
     if quotas.is_empty() || spec.field("resources").is_some() {
         return None;
     }
-    let usage = Usage::of(template, filled)?;
+    let usage = Usage::of(template, filled, version)?;
     let mut quotas: Vec<&Quota<'_>> = quotas.iter().collect();
     quotas.retain(|quota| quota.is_asked(&usage));
     quotas.sort_by_key(|quota| quota.name);

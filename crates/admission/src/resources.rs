@@ -105,10 +105,11 @@ impl<'a> OfPod<'a> {
         self.init_containers.iter().chain(&self.containers)
     }
 
-    /// What they come to.
-    pub(crate) fn together(&self) -> Resources<'a> {
-        let goes_on =
-            |container: &ContainerRef<'_>| container.node.child("restartPolicy").as_str() == Some("Always");
+    /// What they come to; whether the version knows sidecars is said.
+    pub(crate) fn together(&self, has_sidecars: bool) -> Resources<'a> {
+        let goes_on = |container: &ContainerRef<'_>| {
+            has_sidecars && container.node.child("restartPolicy").as_str() == Some("Always")
+        };
         together(
             self.containers.iter().map(|(_, resources)| resources.clone()),
             self.init_containers

@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use porthole_admission::classes::{self, Denial, Kind, Stage};
 use porthole_manifest::{Object, PodTemplate, WorkloadKind};
 use porthole_pod::{
-    ErrorKind, Finding, Severity, Status, change_warnings, object_status, object_warnings, request_warnings,
-    validate_object, validate_update, warnings_of_invalid,
+    ErrorKind, Finding, Options, Severity, Status, change_warnings, object_status, object_warnings,
+    request_warnings, validate_object, validate_update, warnings_of_invalid,
 };
 
 use crate::answer::{Answer, sent};
@@ -85,15 +85,7 @@ pub(crate) fn ask(
     let mut of_request = request_warnings(object, options);
     of_request.retain(|finding| read || finding.rule.name == "api-version-deprecated");
     asked.warn(&of_request);
-    let of_object = match template {
-        _ if valid => match old {
-            Some(old) => change_warnings(old, object, options),
-            None => object_warnings(object, options),
-        },
-        _ if old.is_some() => Vec::new(),
-        Some(template) => warnings_of_invalid(template, options),
-        None => Vec::new(),
-    };
+    let of_object = warnings_of(object, template, old, valid, options);
     // Classes are looked for when a Pod is created, and not again.
     let made = template.filter(|_| old.is_none());
     let denial = made.and_then(|template| classes::check(template, world.live_classes()));
@@ -113,7 +105,11 @@ pub(crate) fn ask(
     };
     let accounts = template.map(|template| host_accounts::ask(object, template, old, world, settings));
     let accounts = accounts.unwrap_or_default();
-    let limits = limit_ranges::ask(object, made, world, settings);
+    let limits = if read {
+        limit_ranges::ask(object, template, old, world, settings)
+    } else {
+        limit_ranges::Said::default()
+    };
     let room = made.map(|template| quotas::ask(object, template, world, settings));
     let room = room.unwrap_or_default();
     if let Some(status) = existence.refused {
@@ -122,19 +118,24 @@ pub(crate) fn ask(
         asked.refuse(forbidden(template, &denial));
     } else if let Some(status) = object_status(object, &with(&asked.findings, &limits.invalid)) {
         asked.refuse(status);
-        asked.warn(&of_object);
+        // Without errors of its own it is what was filled in that is not valid.
+        asked.warn(&warnings_of(object, template, old, false, options));
     } else {
         // Of several plug-ins limit ranges are asked first and Pod Security before classes; webhooks are asked of what all of
         // them let pass, and quotas last.
         let late = late.zip(template);
         let late = late.map(|(denial, template)| forbidden(template, &denial));
+        // Pod Security is not asked of what limit ranges refuse.
+        let warns_of_security = limits.denied.is_none();
         let refused = limits.denied.or(security.denied).or(late);
         let lets_pass = refused.is_none();
         if let Some(status) = refused.or(accounts.denied).or(room.denied) {
             asked.refuse(status);
         }
         asked.warn(&of_object);
-        asked.answer.warnings.extend(security.warnings);
+        if warns_of_security {
+            asked.answer.warnings.extend(security.warnings);
+        }
         if lets_pass {
             asked.answer.warnings.extend(accounts.warnings);
         }
@@ -155,6 +156,22 @@ pub(crate) fn ask(
         asked.findings.extend(host_accounts::ask_namespace(object));
     }
     asked
+}
+
+/// The warnings of an object, which are others where it is not `valid`.
+fn warnings_of(
+    object: &Object<'_>,
+    template: Option<&PodTemplate<'_>>,
+    old: Option<&Object<'_>>,
+    valid: bool,
+    options: &Options,
+) -> Vec<Finding> {
+    match (old, template) {
+        (Some(old), _) if valid => change_warnings(old, object, options),
+        (None, _) if valid => object_warnings(object, options),
+        (None, Some(template)) => warnings_of_invalid(template, options),
+        _ => Vec::new(),
+    }
 }
 
 /// Both, which is rarely more than the first.

@@ -23,10 +23,12 @@ pub(crate) struct Said {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Asks of an object; `template` is the pod that is created, or those that a workload makes.
+/// Asks of an object that is created, or that is made of an `old` one; `template` is its pod, or those that a workload makes. What
+/// a changed Pod takes was asked when it was created.
 pub(crate) fn ask(
     object: &Object<'_>,
     template: Option<&PodTemplate<'_>>,
+    old: Option<&Object<'_>>,
     world: &World<'_>,
     settings: &Settings,
 ) -> Said {
@@ -42,8 +44,19 @@ pub(crate) fn ask(
     }
     let is_known = !world.is_of_cluster() || world.knows(Part::Quotas);
     let mut said = if (object.group(), object.kind) == ("", Some("PersistentVolumeClaim")) {
+        let is_going = |old: &Object<'_>| {
+            let metadata = old.node.child("metadata");
+            metadata.field("deletionTimestamp").is_some()
+        };
+        if old.is_some_and(is_going) {
+            return Said::default();
+        }
         of_claim(object, &ranges, &live)
-    } else if let Some(template) = template.filter(|template| template.kind != WorkloadKind::PodTemplate) {
+    } else if let Some(template) = template.filter(|template| match template.kind {
+        WorkloadKind::PodTemplate => false,
+        WorkloadKind::Pod => old.is_none(),
+        _ => true,
+    }) {
         let mut said = of_pods(template, &ranges, &live, settings);
         said.findings.extend(of_templates(object, &ranges));
         said
@@ -78,9 +91,10 @@ fn of_claim(object: &Object<'_>, ranges: &[Node<'_>], live: &[Node<'_>]) -> Said
 }
 
 fn of_pods(template: &PodTemplate<'_>, ranges: &[Node<'_>], live: &[Node<'_>], settings: &Settings) -> Said {
-    let version = settings.options.kubernetes_version;
+    let options = &settings.options;
+    let version = options.kubernetes_version;
     let made = (template.kind != WorkloadKind::Pod).then_some(template.kind);
-    let check = |ranges| limit_range::check_pod(template, ranges, version);
+    let check = |ranges| limit_range::check_pod(template, ranges, options);
     let mut findings = limit_range::invalid_once_filled(template, ranges, version);
     for finding in &mut findings {
         let filled = "a LimitRange of the namespace says what the container does not";

@@ -16,13 +16,16 @@ pub fn together<A: Clone + Default>(
         add(&mut all, &own);
     }
     let (mut sidecars, mut most) = (A::default(), A::default());
+    // In the order in which the API server adds: how a sum is printed follows from its first amount.
     for (own, goes_on) in init_containers {
-        let mut beside = sidecars.clone();
-        add(&mut beside, &own);
-        raise(&mut most, &beside);
         if goes_on {
             add(&mut all, &own);
-            sidecars = beside;
+            add(&mut sidecars, &own);
+            raise(&mut most, &sidecars);
+        } else {
+            let mut beside = own;
+            add(&mut beside, &sidecars);
+            raise(&mut most, &beside);
         }
     }
     raise(&mut all, &most);
@@ -64,6 +67,18 @@ mod tests {
         assert_eq!(of(&[1, 2], &[(5, true), (1, false)]), 8);
         assert_eq!(of(&[1, 2], &[(8, false), (5, true)]), 8, "it is over before");
         assert_eq!(of(&[1, 2], &[(5, true), (8, false)]), 13);
+    }
+
+    #[test]
+    fn amounts_are_added_to_those_of_the_container_that_begins() {
+        let add = |all: &mut String, own: &String| all.push_str(own);
+        let raise = |most: &mut String, own: &String| most.clone_from(own);
+        let of = |init: &[(&str, bool)]| {
+            let init = init.iter().map(|(own, goes_on)| ((*own).to_owned(), *goes_on));
+            together([], init, add, raise)
+        };
+        assert_eq!(of(&[("a", true), ("b", false)]), "ba");
+        assert_eq!(of(&[("a", true), ("b", true)]), "ab");
     }
 
     #[test]

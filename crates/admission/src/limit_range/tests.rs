@@ -13,7 +13,7 @@ fn said_by(version: Version, range: &str, pod: &str) -> (Option<String>, Vec<Str
     let template = pod_template(&pods[0]).unwrap();
     let ranges = [stream.documents[1].root()];
     let invalid = invalid_once_filled(&template, &ranges, version);
-    let refusal = check_pod(&template, &ranges, version);
+    let refusal = check_pod(&template, &ranges, &Options::of(version));
     (
         refusal.map(|refusal| refusal.text),
         invalid.iter().map(ToString::to_string).collect(),
@@ -118,6 +118,22 @@ fn a_pod_takes_what_its_containers_take_together() {
         said_by(version("1.27"), range, some).0.as_deref(),
         Some("maximum memory usage per Pod is 2Gi.  No limit is specified")
     );
+    let huge = "{containers: [{name: a, resources: {limits: {memory: 5Ei}}}, {name: b, resources: {limits: {memory: 5Ei}}}]}";
+    assert_eq!(
+        said_by(version("1.27"), range, huge).0,
+        None,
+        "more than 64 bits hold is less than nothing"
+    );
+    // Sidecars are known from 1.29 on.
+    let beside = "{initContainers: [{name: s, restartPolicy: Always, resources: {limits: {memory: 1Gi}}}], containers: [{name: c, \
+                  resources: {limits: {memory: 1536Mi}}}]}";
+    for (of, is_refused) in [("1.28", false), ("1.29", true)] {
+        assert_eq!(
+            said_by(version(of), range, beside).0.is_some(),
+            is_refused,
+            "{of}"
+        );
+    }
     let own = "{resources: {limits: {memory: 9Gi}}, containers: [{name: a}]}";
     assert_eq!(said(range, own), None, "it is not judged");
 }

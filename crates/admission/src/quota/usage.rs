@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use porthole_manifest::{Node, PodTemplate};
-use porthole_pod::{Quantity, is_native_resource, qos_class};
+use porthole_pod::{Quantity, Version, is_native_resource, qos_class};
 
 use super::Filled;
 use crate::resources::{Amounts, OfPod, Resources, amounts};
@@ -65,12 +65,12 @@ pub(super) struct Usage<'a> {
 }
 
 impl<'a> Usage<'a> {
-    /// Nothing where an amount is none, which the API server says for itself.
-    pub(super) fn of(template: &PodTemplate<'a>, filled: &Filled<'a>) -> Option<Self> {
+    /// Nothing where an amount is none, which the API server says for itself. Sidecars are known since 1.29.
+    pub(super) fn of(template: &PodTemplate<'a>, filled: &Filled<'a>, version: Version) -> Option<Self> {
         let spec = template.spec?;
         let defaults = Resources::defaults(filled.limit_ranges)?;
         let of_pod = OfPod::of(template, &defaults)?;
-        let mut running = of_pod.together();
+        let mut running = of_pod.together(version.at_least(29));
         let containers = of_pod
             .all()
             .map(|(container, resources)| (container.name.unwrap_or_default(), resources.clone()));

@@ -129,20 +129,27 @@ impl<'a> Control<'a> {
     }
 
     /// Asks, and waits for the answer for at most [`ANSWER_LIMIT`]. One who is just beginning is waited for, and one who goes away
-    /// before it has answered is asked again until it is gone: what is asked can be asked twice.
+    /// before it has answered until it is gone. One who stays all the same is asked again, but to stop: the second time that kills.
     ///
     /// # Errors
     /// See [`ControlError`].
     pub fn ask(&self, request: &Request) -> Result<Answer, ControlError> {
         let whom = || self.title.clone();
+        let io = |source| ControlError::Io { whom: whom(), source };
         let deadline = Instant::now() + ANSWER_LIMIT;
+        // What became of a request to stop that may have been heard.
+        let mut lost = None;
         loop {
-            let source = match self.ask_once(request, deadline) {
-                Ok(Answer::Refused { reason }) => {
+            let once = if lost.is_some() { &Request::Ping } else { request };
+            let (source, was_sent) = match (self.ask_once(once, deadline), lost.take()) {
+                // It lives, and nobody can tell what it has heard.
+                (Ok(_), Some(source)) => return Err(io(source)),
+                (Ok(Answer::Refused { reason }), None) => {
                     return Err(ControlError::Refused { whom: whom(), reason });
                 }
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
+                (Ok(answer), None) => return Ok(answer),
+                (Err((error, _)), Some(source)) if may_pass(&error) => (source, true),
+                (Err((error, was_sent)), _) => (error, was_sent),
             };
             if !directory::is_held(self.directory) {
                 return Err(ControlError::Ended { whom: whom() });
@@ -151,20 +158,29 @@ impl<'a> Control<'a> {
                 return Err(self.silent());
             }
             if !may_pass(&source) {
-                return Err(ControlError::Io { whom: whom(), source });
+                return Err(io(source));
             }
             if Instant::now() >= deadline {
                 return Err(self.silent());
+            }
+            if was_sent && matches!(request, Request::Stop { .. }) {
+                lost = Some(source);
             }
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn ask_once(&self, request: &Request, deadline: Instant) -> io::Result<Answer> {
-        let mut stream = Stream::connect(self.directory)?;
+    /// The answer; else why there is none, and whether the request was sent as a whole.
+    fn ask_once(&self, request: &Request, deadline: Instant) -> Result<Answer, (io::Error, bool)> {
+        // A pipe all of whose instances are in use is none that says nothing.
+        let crowded = |error: io::Error| match error.kind() {
+            ErrorKind::TimedOut => io::Error::other(error),
+            _ => error,
+        };
+        let mut stream = Stream::connect(self.directory).map_err(|error| (crowded(error), false))?;
         stream.set_deadline(Some(deadline.saturating_duration_since(Instant::now())));
-        send(&mut stream, request)?;
-        receive(stream)
+        send(&mut stream, request).map_err(|error| (error, false))?;
+        receive(stream).map_err(|error| (error, true))
     }
 
     fn silent(&self) -> ControlError {
@@ -319,21 +335,35 @@ mod tests {
         }
     }
 
-    #[test]
-    fn one_who_goes_away_before_it_answers_is_asked_again() {
+    /// What is heard by one who lets two connections go, and answers what comes then; and what the asker is told.
+    fn heard_and_told(request: &Request) -> (Request, Result<Answer, ControlError>) {
         let state = tempfile::tempdir().unwrap();
         let held = held(state.path());
         let listener = Listener::bind(held.directory()).unwrap();
         let answering = thread::spawn(move || {
             goes_away(&listener, 2);
             let mut stream = listener.accept().unwrap();
-            receive::<Request>(&mut stream).unwrap();
+            let heard = receive::<Request>(&mut stream).unwrap();
             send(&mut stream, &Answer::Done).unwrap();
+            heard
         });
         let control = Control::new(held.directory(), "pod default/p".to_owned());
-        let answer = control.ask(&Request::Ping);
-        answering.join().unwrap();
-        assert!(matches!(answer, Ok(Answer::Done)), "{answer:?}");
+        let told = control.ask(request);
+        (answering.join().unwrap(), told)
+    }
+
+    #[test]
+    fn one_who_goes_away_before_it_answers_is_asked_again() {
+        let (heard, told) = heard_and_told(&Request::Kill);
+        assert!(matches!(heard, Request::Kill), "{heard:?}");
+        assert!(matches!(told, Ok(Answer::Done)), "{told:?}");
+    }
+
+    #[test]
+    fn one_who_may_have_heard_that_it_shall_stop_is_not_told_again() {
+        let (heard, told) = heard_and_told(&Request::Stop { grace: None });
+        assert!(matches!(heard, Request::Ping), "{heard:?}");
+        assert!(matches!(told, Err(ControlError::Io { .. })), "{told:?}");
     }
 
     #[test]

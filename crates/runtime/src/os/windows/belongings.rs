@@ -212,12 +212,15 @@ impl Belongings {
         }
         self.journal.tree = Some(path.to_owned());
         self.write()?;
-        self.api
-            .create_private_directory(path, sddl)
-            .map_err(|source| CreateError::Io {
+        self.api.create_private_directory(path, sddl).map_err(|source| {
+            // Whatever comes to be there is another's. Where this cannot be written either, nothing is there to be removed yet.
+            self.journal.tree = None;
+            let _ = self.write();
+            CreateError::Io {
                 doing: format!("make the rootfs `{path}`"),
                 source,
-            })
+            }
+        })
     }
 
     /// Writes down the name of a temporary account that is about to be made.

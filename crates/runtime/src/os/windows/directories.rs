@@ -66,7 +66,17 @@ impl Directories {
         if there {
             return Ok(());
         }
-        host.create_private_directory(directory, sddl)
+        match host.create_private_directory(directory, sddl) {
+            // A porthole of another state directory, or somebody else: theirs it is, and whoever uses it judges it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                ignore_missing(fs::remove_file(claim.join(id)))?;
+                if is_claimed(&claim)? {
+                    return Ok(());
+                }
+                forget(&claim)
+            }
+            made => made,
+        }
     }
 
     /// Gives a claim up, and removes the directory with the last one if nothing is in it.
@@ -77,11 +87,7 @@ impl Directories {
         }
         let _lock = self.lock()?;
         ignore_missing(fs::remove_file(claim.join(id)))?;
-        let others = fs::read_dir(&claim)?
-            .filter_map(Result::ok)
-            .filter(|entry| entry.file_name() != PATH)
-            .count();
-        if others > 0 {
+        if is_claimed(&claim)? {
             return Ok(());
         }
         match host.remove_directory(directory) {
@@ -89,8 +95,7 @@ impl Directories {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
             removed => ignore_missing(removed)?,
         }
-        ignore_missing(fs::remove_file(claim.join(PATH)))?;
-        ignore_missing(fs::remove_dir(&claim))
+        forget(&claim)
     }
 
     fn claim(&self, directory: &str) -> PathBuf {
@@ -115,6 +120,18 @@ impl Directories {
         lock.lock()?;
         Ok(lock)
     }
+}
+
+/// Whether anybody claims what this directory of claims is about.
+fn is_claimed(claim: &Path) -> io::Result<bool> {
+    let mut entries = fs::read_dir(claim)?.filter_map(Result::ok);
+    Ok(entries.any(|entry| entry.file_name() != PATH))
+}
+
+/// Removes a directory of claims without any.
+fn forget(claim: &Path) -> io::Result<()> {
+    ignore_missing(fs::remove_file(claim.join(PATH)))?;
+    ignore_missing(fs::remove_dir(claim))
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
