@@ -213,6 +213,17 @@ mod tests {
     }
 
     #[test]
+    fn what_another_porthole_makes_at_the_same_moment_is_not_claimed() {
+        let (_state, directories, fake) = setup();
+        let there = if cfg!(windows) { 183 } else { 17 };
+        fake.fail(|call| matches!(call, Call::CreatePrivateDirectory { .. }), there);
+        directories.acquire(&*fake, r"C:\hpc", "a", "D:P").unwrap();
+        directories.release(&*fake, r"C:\hpc", "a").unwrap();
+        let removed = |call: &Call| matches!(call, Call::RemoveDirectory(_));
+        assert!(!fake.calls().iter().any(removed), "{:?}", fake.calls());
+    }
+
+    #[test]
     fn never_makes_the_root_of_a_drive() {
         let (_state, directories, fake) = setup();
         assert_eq!(directories.needed(&*fake, r"D:\x"), [r"D:\x"]);
