@@ -18,6 +18,8 @@ pub struct Fixed {
     /// How many changes were applied. What touches the same place as another one is left out, and can be applied to the new
     /// text.
     pub applied: usize,
+    /// Whether [`settle`] has looked as often as it does, and there may be more.
+    pub more: bool,
 }
 
 /// Applies the changes of the findings to the text that they are about: the safe ones, or all.
@@ -51,19 +53,21 @@ pub fn apply<'f>(text: &str, findings: impl IntoIterator<Item = &'f Finding>, un
     Fixed {
         text: changed,
         applied,
+        more: false,
     }
 }
 
 /// Applies the changes of everything that is said of a file, and then those that are proposed of the new text, until there
-/// is none.
+/// is none or it was looked at ten times: of a misspelt key that is repeated each look mends one.
 #[must_use]
 pub fn settle(file: &File, world: &World<'_>, settings: &Settings, unsafe_too: bool) -> Fixed {
     let mut settled = Fixed {
         text: file.source.text().to_owned(),
         applied: 0,
+        more: false,
     };
     let mut mended: Option<File> = None;
-    for _ in 0..ROUNDS {
+    for round in 1..=ROUNDS {
         let now = mended.as_ref().unwrap_or(file);
         let verdicts = judge(now, world, settings);
         let findings = verdicts.iter().flat_map(|verdict| &verdict.findings);
@@ -78,6 +82,7 @@ pub fn settle(file: &File, world: &World<'_>, settings: &Settings, unsafe_too: b
         }
         settled.applied += fixed.applied;
         settled.text = fixed.text;
+        settled.more = round == ROUNDS;
         drop(verdicts);
         mended = Some(next);
     }
@@ -92,4 +97,31 @@ fn touch(one: &Edit, other: &Edit) -> bool {
 fn fits(text: &str, edit: &Edit) -> bool {
     text.get(edit.span.start as usize..edit.span.end as usize)
         .is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a credential spec in which a misspelt key is repeated so often.
+    fn settled(times: usize) -> Fixed {
+        let text = format!(
+            "apiVersion: windows.k8s.io/v1\nkind: GMSACredentialSpec\nmetadata: {{name: web}}\ncredspec:\n  CmsPlugins: \
+             [ActiveDirectory]\n{}",
+            "  ActiveDirectoryCOnfig: {}\n".repeat(times)
+        );
+        let files = [File::parse("spec.yaml", text)];
+        let settings = Settings::default();
+        let world = World::of(&files, &settings);
+        settle(&files[0], &world, &settings, true)
+    }
+
+    #[test]
+    fn what_is_left_after_the_last_round_is_said() {
+        let wrong = |fixed: &Fixed| fixed.text.matches("COnfig").count();
+        let some = settled(5);
+        assert!(wrong(&some) == 0 && !some.more, "{some:?}");
+        let many = settled(15);
+        assert!(wrong(&many) > 0 && many.more, "{many:?}");
+    }
 }

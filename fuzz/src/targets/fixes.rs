@@ -26,7 +26,9 @@ pub(super) fn holds(text: &str) {
         );
         let world_after = World::of(&after, &settings);
         let again = fix::settle(&after[0], &world_after, &settings, unsafe_too);
-        assert_eq!(again.text, fixed.text, "fixing twice differs from fixing once");
+        if !fixed.more {
+            assert_eq!(again.text, fixed.text, "fixing twice differs from fixing once");
+        }
         if !unsafe_too {
             assert!(
                 accepted(&after[0], &world_after, &settings) >= accepted(&file[0], &world, &settings),

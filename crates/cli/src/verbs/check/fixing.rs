@@ -17,6 +17,8 @@ struct Changed<'a> {
     file: &'a File,
     text: String,
     applied: usize,
+    /// Whether there may be more to change in the new text.
+    more: bool,
 }
 
 /// Makes the changes of all files: nothing is written before every change is known.
@@ -44,7 +46,12 @@ pub(super) fn write(
             )));
         }
         replace(Path::new(name), &change.text).attempt(exit::UNASKED, doing)?;
-        crate::note(&format!("{name}: {} made", number(change.applied)));
+        let more = if change.more {
+            "; there may be more: run it again"
+        } else {
+            ""
+        };
+        crate::note(&format!("{name}: {} made{more}", number(change.applied)));
     }
     Ok(changed.iter().map(|change| change.applied).sum())
 }
@@ -84,8 +91,13 @@ fn changed<'a>(
         .iter()
         .filter_map(|file| {
             let settings = settings(file.source.name());
-            let Fixed { text, applied, .. } = fix::settle(file, world, &settings, unsafe_too);
-            (applied > 0).then_some(Changed { file, text, applied })
+            let Fixed { text, applied, more } = fix::settle(file, world, &settings, unsafe_too);
+            (applied > 0).then_some(Changed {
+                file,
+                text,
+                applied,
+                more,
+            })
         })
         .collect()
 }
