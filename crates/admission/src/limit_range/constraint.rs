@@ -56,12 +56,14 @@ impl Constraint {
         resources: &Resources<'_>,
     ) -> Option<(String, Broken)> {
         let (request, limit) = (resources.requests.get(name), resources.limits.get(name));
-        let values = in_one_unit([request, limit, Some(enforced)]);
+        let [requested, limited, bound] = in_one_unit([request, limit, Some(enforced)]);
+        let request = ("request", request, requested);
+        let limit = ("limit", limit, limited);
         let (but, broken) = match self {
-            Self::Least => least(request, limit, values),
-            Self::Most => most(request, limit, values),
-            Self::MostRequested => most_requested(request, values),
-            Self::Ratio => ratio(request, limit, enforced, values),
+            Self::Least => outside(&[request, limit], |value| value < bound),
+            Self::Most => outside(&[limit, request], |value| value > bound),
+            Self::MostRequested => outside(&[request], |value| value > bound),
+            Self::Ratio => ratio([request, limit], enforced),
         }?;
         let bound = match self {
             Self::Least => format!("minimum {name} usage"),
@@ -92,54 +94,24 @@ fn beyond(what: &str, amount: &Quantity<'_>) -> But {
     (format!(", but {what} is {amount}"), Broken::Beyond)
 }
 
-fn least(
-    request: Option<&Quantity<'_>>,
-    limit: Option<&Quantity<'_>>,
-    [requested, limited, enforced]: [i64; 3],
-) -> Option<But> {
-    match request {
-        None => Some(unsaid("request")),
-        Some(request) if requested < enforced => Some(beyond("request", request)),
-        Some(_) => {
-            let limit = limit.filter(|_| limited < enforced);
-            limit.map(|limit| beyond("limit", limit))
-        }
+/// The first of these amounts that is not allowed; the first of all has to be said.
+fn outside(amounts: &[(&str, Option<&Quantity<'_>>, i64)], is_outside: impl Fn(i64) -> bool) -> Option<But> {
+    let (what, first, _) = amounts.first()?;
+    if first.is_none() {
+        return Some(unsaid(what));
     }
-}
-
-fn most(
-    request: Option<&Quantity<'_>>,
-    limit: Option<&Quantity<'_>>,
-    [requested, limited, enforced]: [i64; 3],
-) -> Option<But> {
-    match limit {
-        None => Some(unsaid("limit")),
-        Some(limit) if limited > enforced => Some(beyond("limit", limit)),
-        Some(_) => {
-            let request = request.filter(|_| requested > enforced);
-            request.map(|request| beyond("request", request))
-        }
-    }
-}
-
-fn most_requested(request: Option<&Quantity<'_>>, [requested, _, enforced]: [i64; 3]) -> Option<But> {
-    match request {
-        None => Some(unsaid("request")),
-        Some(request) => (requested > enforced).then(|| beyond("request", request)),
-    }
+    amounts.iter().find_map(|(what, amount, value)| {
+        let amount = amount.filter(|_| is_outside(*value))?;
+        Some(beyond(what, amount))
+    })
 }
 
 #[expect(
     clippy::cast_precision_loss,
     reason = "the API server compares floating numbers"
 )]
-fn ratio(
-    request: Option<&Quantity<'_>>,
-    limit: Option<&Quantity<'_>>,
-    enforced: &Quantity<'_>,
-    [requested, limited, _]: [i64; 3],
-) -> Option<But> {
-    for (what, amount, value) in [("request", request, requested), ("limit", limit, limited)] {
+fn ratio(amounts: [(&str, Option<&Quantity<'_>>, i64); 2], enforced: &Quantity<'_>) -> Option<But> {
+    for (what, amount, value) in amounts {
         if value == 0 {
             let broken = if amount.is_none() {
                 Broken::Unsaid
@@ -149,6 +121,7 @@ fn ratio(
             return Some((format!(", but no {what} is specified or {what} is 0"), broken));
         }
     }
+    let [(.., requested), (.., limited)] = amounts;
     let provided = limited as f64 / requested as f64;
     let whole = enforced.scaled(0);
     let (ratio, most) = if whole <= MOST_IN_THOUSANDTHS {
