@@ -8,7 +8,9 @@
 mod constraint;
 
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::{ErrorKind, Finding, Options, Quantity, Rule, Severity, Version, go_quote, over_limit};
+use porthole_pod::{
+    ContainerRef, ErrorKind, Finding, Options, Quantity, Rule, Severity, Version, go_quote, over_limit,
+};
 
 use crate::resources::{Amounts, OfPod, Resources, amounts};
 use constraint::{Broken, Constraint};
@@ -106,25 +108,37 @@ fn check(range: Node<'_>, subjects: &[Subject<'_, '_>], constraints: &[Constrain
     findings
 }
 
-/// What the limit ranges of a namespace, by their names, do not allow of a pod, in the words of that version of the server.
+/// What the limit ranges of a namespace make of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// What is not valid once they have filled in what its containers do not say: requests above limits.
+    pub invalid: Vec<Finding>,
+    /// What they do not allow.
+    pub refusal: Option<Refusal>,
+}
+
+/// What the limit ranges of a namespace, by their names, say to a pod, in the words of that version of the server. Nothing where an
+/// amount is none, which the API server says for itself.
 #[must_use]
-pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Options) -> Option<Refusal> {
-    let spec = template.spec?;
-    let of_pod = OfPod::of(template, &Resources::defaults(ranges)?)?;
-    let mut subjects: Vec<_> = of_pod
+pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Options) -> Judged {
+    let of = |ranges| OfPod::of(template, &Resources::defaults(ranges)?);
+    let Some((spec, filled)) = template.spec.zip(of(ranges)) else {
+        return Judged::default();
+    };
+    let total = if options.kubernetes_version.at_least(28) {
+        filled.together(options.enabled("SidecarContainers"))
+    } else {
+        total_of_old(&filled)
+    };
+    let mut subjects: Vec<_> = filled
         .all()
         .map(|(container, resources)| Subject {
             kind: "Container",
             resources,
             field: format!("{}.resources", container.path()),
-            span: container.node.field("resources").unwrap_or(container.node).span(),
+            span: span(*container),
         })
         .collect();
-    let total = if options.kubernetes_version.at_least(28) {
-        of_pod.together(options.enabled("SidecarContainers"))
-    } else {
-        total_of_old(&of_pod)
-    };
     if spec.field("resources").is_none() || !options.enabled("PodLevelResources") {
         subjects.push(Subject {
             kind: "Pod",
@@ -133,39 +147,33 @@ pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Opti
             span: spec.field("containers").unwrap_or(spec).span(),
         });
     }
-    Refusal::of(
-        ranges
-            .iter()
-            .map(|range| check(*range, &subjects, &Constraint::ALL)),
-    )
+    let each = ranges
+        .iter()
+        .map(|range| check(*range, &subjects, &Constraint::ALL));
+    Judged {
+        invalid: of(&[])
+            .map(|written| invalid_once_filled(&written, &filled, options.kubernetes_version))
+            .unwrap_or_default(),
+        refusal: Refusal::of(each),
+    }
 }
 
-/// What is not valid of a pod once the limit ranges of its namespace, by their names, have filled in what its containers do not
-/// say: requests above limits.
-#[must_use]
-pub fn invalid_once_filled(
-    template: &PodTemplate<'_>,
-    ranges: &[Node<'_>],
-    version: Version,
-) -> Vec<Finding> {
-    let written = OfPod::of(template, &Resources::default());
-    let filled = Resources::defaults(ranges).and_then(|defaults| OfPod::of(template, &defaults));
-    let Some((written, filled)) = written.zip(filled) else {
-        return Vec::new();
-    };
+fn span(container: ContainerRef<'_>) -> Span {
+    container.node.field("resources").unwrap_or(container.node).span()
+}
+
+fn invalid_once_filled(written: &OfPod<'_>, filled: &OfPod<'_>, version: Version) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for ((container, written), (_, filled)) in written.by_beginning().zip(filled.by_beginning()) {
+    for ((container, written), (_, filled)) in written.all().zip(filled.all()) {
         for (name, request) in &filled.requests {
             let is_written = written.requests.contains_key(name) && written.limits.contains_key(name);
-            let Some(limit) = filled.limits.get(name).filter(|_| !is_written) else {
+            let limit = filled.limits.get(name).filter(|_| !is_written);
+            let Some((rule, detail)) = limit.and_then(|limit| over_limit(name, request, limit, version))
+            else {
                 continue;
             };
-            let Some((rule, detail)) = over_limit(name, request, limit, version) else {
-                continue;
-            };
-            let span = container.node.field("resources").unwrap_or(container.node).span();
             let field = format!("{}.resources.requests", container.path());
-            let mut finding = Finding::remark(rule, Severity::Error, field, detail, span);
+            let mut finding = Finding::remark(rule, Severity::Error, field, detail, span(*container));
             finding.kind = ErrorKind::Invalid;
             finding.value = Some(go_quote(&request.to_string()));
             findings.push(finding);
@@ -211,13 +219,12 @@ pub fn check_claim(spec: Node<'_>, field: &str, ranges: &[Node<'_>]) -> Option<R
         requests: amounts(resources.child("requests"))?,
         limits: Amounts::new(),
     };
-    let claim = Subject {
+    let claim = [Subject {
         kind: "PersistentVolumeClaim",
         resources: &asked,
         field: format!("{field}.resources"),
         span: spec.field("resources").unwrap_or(spec).span(),
-    };
-    let claim = [claim];
+    }];
     Refusal::of(
         ranges
             .iter()

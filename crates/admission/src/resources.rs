@@ -95,14 +95,9 @@ impl<'a> OfPod<'a> {
         })
     }
 
-    /// All containers, those that begin first last.
+    /// All containers, those that begin first last, which is the order in which they are validated.
     pub(crate) fn all(&self) -> impl Iterator<Item = &(ContainerRef<'a>, Resources<'a>)> {
         self.containers.iter().chain(&self.init_containers)
-    }
-
-    /// All containers, those that begin first first.
-    pub(crate) fn by_beginning(&self) -> impl Iterator<Item = &(ContainerRef<'a>, Resources<'a>)> {
-        self.init_containers.iter().chain(&self.containers)
     }
 
     /// What they come to; whether the version knows sidecars is said.

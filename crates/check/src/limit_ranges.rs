@@ -1,9 +1,7 @@
 //! Limit ranges: whether they let a pod or a claim pass, by those of the files and of the cluster.
 
-use std::borrow::Cow;
-
 use porthole_admission::classes::{self, Stage};
-use porthole_admission::limit_range::{self, Refusal};
+use porthole_admission::limit_range;
 use porthole_manifest::{Node, Object, PodTemplate, WorkloadKind};
 use porthole_pod::{Finding, Severity, Status, created_name};
 
@@ -38,11 +36,16 @@ pub(crate) fn ask(
     }
     let namespace = namespace_of(object, settings);
     let ranges = quotas.limit_ranges(namespace);
-    let live = quotas.live_limit_ranges(namespace);
+    // What could not all be read is no answer of the cluster's.
+    let is_known = world.knows(Part::Quotas);
+    let live = if is_known {
+        quotas.live_limit_ranges(namespace)
+    } else {
+        Vec::new()
+    };
     if ranges.is_empty() && live.is_empty() {
         return Said::default();
     }
-    let is_known = !world.is_of_cluster() || world.knows(Part::Quotas);
     let mut said = if (object.group(), object.kind) == ("", Some("PersistentVolumeClaim")) {
         let is_going = |old: &Object<'_>| {
             let metadata = old.node.child("metadata");
@@ -64,10 +67,6 @@ pub(crate) fn ask(
         Said::default()
     };
     if !is_known {
-        said.invalid.clear();
-        said.denied = None;
-    }
-    if !world.knows(Part::Quotas) {
         // Another limit range, in no file, may say what is not said.
         for finding in &mut said.findings {
             if finding.rule.name == "limit-range-unspecified" {
@@ -83,36 +82,42 @@ fn of_claim(object: &Object<'_>, ranges: &[Node<'_>], live: &[Node<'_>]) -> Said
     let name = created_name(object.node.child("metadata"));
     Said {
         denied: check(live).map(|refusal| Status::forbidden("persistentvolumeclaims", &name, &refusal.text)),
-        findings: check(ranges)
-            .map(|refusal| with_help(refusal.findings, None))
-            .unwrap_or_default(),
+        findings: check(ranges).map_or_else(Vec::new, |refusal| refusal.findings),
         invalid: Vec::new(),
     }
 }
 
 fn of_pods(template: &PodTemplate<'_>, ranges: &[Node<'_>], live: &[Node<'_>], settings: &Settings) -> Said {
-    let options = &settings.options;
-    let version = options.kubernetes_version;
-    let made = (template.kind != WorkloadKind::Pod).then_some(template.kind);
-    let check = |ranges| limit_range::check_pod(template, ranges, options);
-    let mut findings = limit_range::invalid_once_filled(template, ranges, version);
-    for finding in &mut findings {
-        let filled = "a LimitRange of the namespace says what the container does not";
-        finding.help = Some(filled.to_owned());
-    }
-    findings.extend(check(ranges).map(|refusal| refusal.findings).unwrap_or_default());
-    let mut said = Said {
-        findings: with_help(findings, made),
-        ..Said::default()
-    };
-    if made.is_none() {
-        said.invalid = limit_range::invalid_once_filled(template, live, version);
-        said.denied = check(live).map(|refusal: Refusal| {
-            let name: Cow<'_, str> = classes::name_of(template, Stage::AfterValidation);
-            Status::forbidden("pods", &name, &refusal.text)
+    let check = |ranges| limit_range::check_pod(template, ranges, &settings.options);
+    let will_be = check(ranges);
+    let filled = "a LimitRange of the namespace says what the container does not";
+    let invalid = will_be
+        .invalid
+        .into_iter()
+        .map(|finding| finding.with_help(filled));
+    let refused = will_be.refusal.map_or_else(Vec::new, |refusal| refusal.findings);
+    let findings = invalid.chain(refused);
+    if template.kind != WorkloadKind::Pod {
+        let made = but_not_its_pods(template.kind);
+        let findings = findings.map(|finding| {
+            let help = finding.help.as_ref();
+            let help = help.map_or_else(|| made.clone(), |help| format!("{help}: {made}"));
+            finding.with_help(help)
         });
+        return Said {
+            findings: findings.collect(),
+            ..Said::default()
+        };
     }
-    said
+    let is = check(live);
+    Said {
+        invalid: is.invalid,
+        denied: is.refusal.map(|refusal| {
+            let name = classes::name_of(template, Stage::AfterValidation);
+            Status::forbidden("pods", &name, &refusal.text)
+        }),
+        findings: findings.collect(),
+    }
 }
 
 /// The claims that a `StatefulSet` makes.
@@ -128,19 +133,4 @@ fn of_templates(object: &Object<'_>, ranges: &[Node<'_>]) -> Vec<Finding> {
     });
     let help = "the StatefulSet is taken, and the claims that it makes are refused";
     findings.map(|finding| finding.with_help(help)).collect()
-}
-
-/// Findings about what a workload makes say what becomes of it.
-fn with_help(findings: Vec<Finding>, made: Option<WorkloadKind>) -> Vec<Finding> {
-    let Some(kind) = made else {
-        return findings;
-    };
-    let each = findings.into_iter().map(|finding| {
-        let help = match &finding.help {
-            Some(help) => format!("{help}: {}", but_not_its_pods(kind)),
-            None => but_not_its_pods(kind),
-        };
-        finding.with_help(help)
-    });
-    each.collect()
 }

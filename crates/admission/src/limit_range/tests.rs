@@ -12,11 +12,10 @@ fn said_by(version: Version, range: &str, pod: &str) -> (Option<String>, Vec<Str
     let pods = objects(&stream.documents[0]);
     let template = pod_template(&pods[0]).unwrap();
     let ranges = [stream.documents[1].root()];
-    let invalid = invalid_once_filled(&template, &ranges, version);
-    let refusal = check_pod(&template, &ranges, &Options::of(version));
+    let judged = check_pod(&template, &ranges, &Options::of(version));
     (
-        refusal.map(|refusal| refusal.text),
-        invalid.iter().map(ToString::to_string).collect(),
+        judged.refusal.map(|refusal| refusal.text),
+        judged.invalid.iter().map(ToString::to_string).collect(),
     )
 }
 

@@ -59,8 +59,8 @@ fn counted<'a>(resources: &Resources<'a>) -> Vec<(String, Quantity<'a>)> {
 pub(super) struct Usage<'a> {
     spec: Node<'a>,
     priority_class: Option<&'a str>,
-    /// What each container says, by its name.
-    containers: Vec<(&'a str, Resources<'a>)>,
+    /// What each container says.
+    of_pod: OfPod<'a>,
     total: BTreeMap<String, Quantity<'a>>,
 }
 
@@ -71,10 +71,6 @@ impl<'a> Usage<'a> {
         let defaults = Resources::defaults(filled.limit_ranges)?;
         let of_pod = OfPod::of(template, &defaults)?;
         let mut running = of_pod.together(version.at_least(29));
-        let containers = of_pod
-            .all()
-            .map(|(container, resources)| (container.name.unwrap_or_default(), resources.clone()));
-        let containers = containers.collect();
         let overhead = filled.overhead.map_or_else(|| Some(Amounts::new()), amounts)?;
         running.add(&Resources {
             limits: overhead
@@ -92,7 +88,7 @@ impl<'a> Usage<'a> {
         Some(Self {
             spec,
             priority_class: filled.priority_class,
-            containers,
+            of_pod,
             total,
         })
     }
@@ -105,7 +101,8 @@ impl<'a> Usage<'a> {
     /// Of the resources that a quota counts those that containers do not say, with the names of these, both in order.
     pub(super) fn missing<'r>(&self, restricted: &[&'r str]) -> BTreeMap<&'r str, Vec<&'a str>> {
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (name, resources) in &self.containers {
+        for (container, resources) in self.of_pod.all() {
+            let name = container.name.unwrap_or_default();
             let said = counted(resources);
             for resource in restricted.iter().filter(|name| TO_BE_SAID.contains(name)) {
                 if !said.iter().any(|(said, _)| said == resource) {
@@ -153,7 +150,7 @@ impl<'a> Usage<'a> {
     }
 
     fn is_best_effort(&self) -> bool {
-        let class = qos_class(self.containers.iter().map(|(_, resources)| {
+        let class = qos_class(self.of_pod.all().map(|(_, resources)| {
             ["cpu", "memory"].map(|name| {
                 let set =
                     |amounts: &'_ Amounts<'a>| amounts.get(name).filter(|amount| !amount.is_zero()).cloned();

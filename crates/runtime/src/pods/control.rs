@@ -134,39 +134,64 @@ impl<'a> Control<'a> {
     /// # Errors
     /// See [`ControlError`].
     pub fn ask(&self, request: &Request) -> Result<Answer, ControlError> {
-        let whom = || self.title.clone();
-        let io = |source| ControlError::Io { whom: whom(), source };
         let deadline = Instant::now() + ANSWER_LIMIT;
-        // What became of a request to stop that may have been heard.
-        let mut lost = None;
         loop {
-            let once = if lost.is_some() { &Request::Ping } else { request };
-            let (source, was_sent) = match (self.ask_once(once, deadline), lost.take()) {
-                // It lives, and nobody can tell what it has heard.
-                (Ok(_), Some(source)) => return Err(io(source)),
-                (Ok(Answer::Refused { reason }), None) => {
-                    return Err(ControlError::Refused { whom: whom(), reason });
+            match self.ask_once(request, deadline) {
+                Ok(Answer::Refused { reason }) => {
+                    return Err(ControlError::Refused {
+                        whom: self.title.clone(),
+                        reason,
+                    });
                 }
-                (Ok(answer), None) => return Ok(answer),
-                (Err((error, _)), Some(source)) if may_pass(&error) => (source, true),
-                (Err((error, was_sent)), _) => (error, was_sent),
-            };
-            if !directory::is_held(self.directory) {
-                return Err(ControlError::Ended { whom: whom() });
+                Ok(answer) => return Ok(answer),
+                Err((error, was_sent)) => {
+                    let error = self.pause(error, deadline)?;
+                    if was_sent && matches!(request, Request::Stop { .. }) {
+                        return Err(self.end_or(error, deadline));
+                    }
+                }
             }
-            if source.kind() == ErrorKind::TimedOut {
-                return Err(self.silent());
+        }
+    }
+
+    /// Waits a moment where it may be otherwise then, and gives back why there was no answer.
+    fn pause(&self, error: io::Error, deadline: Instant) -> Result<io::Error, ControlError> {
+        if !directory::is_held(self.directory) {
+            return Err(ControlError::Ended {
+                whom: self.title.clone(),
+            });
+        }
+        if error.kind() == ErrorKind::TimedOut {
+            return Err(self.silent());
+        }
+        if !may_pass(&error) {
+            return Err(self.io(error));
+        }
+        if Instant::now() >= deadline {
+            return Err(self.silent());
+        }
+        thread::sleep(Duration::from_millis(5));
+        Ok(error)
+    }
+
+    /// What becomes of one who may have heard that it shall stop: it ends, or lives and nobody can tell what it has heard.
+    fn end_or(&self, lost: io::Error, deadline: Instant) -> ControlError {
+        loop {
+            match self.ask_once(&Request::Ping, deadline) {
+                Ok(_) => return self.io(lost),
+                Err((error, _)) => {
+                    if let Err(end) = self.pause(error, deadline) {
+                        return end;
+                    }
+                }
             }
-            if !may_pass(&source) {
-                return Err(io(source));
-            }
-            if Instant::now() >= deadline {
-                return Err(self.silent());
-            }
-            if was_sent && matches!(request, Request::Stop { .. }) {
-                lost = Some(source);
-            }
-            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn io(&self, source: io::Error) -> ControlError {
+        ControlError::Io {
+            whom: self.title.clone(),
+            source,
         }
     }
 
