@@ -77,6 +77,25 @@ pub(crate) fn most_frequent(kinds: Kinds) -> impl Iterator<Item = (String, (usiz
     kinds.into_iter().take(SHOWN)
 }
 
+/// What a server answers. It is asked again, at most so often, where it differs from our answer in what may be chance. None where it
+/// panics.
+pub(crate) fn ask_again(
+    ask: impl Fn() -> Result<Option<Answer>>,
+    ours: &Answer,
+    repeats: usize,
+) -> Result<Option<Answer>> {
+    let mut theirs = ask()?;
+    for _ in 0..repeats {
+        let may_be_chance =
+            |theirs: &Answer| theirs != ours && theirs.code == ours.code && theirs.lines().len() >= 2;
+        if !theirs.as_ref().is_some_and(may_be_chance) {
+            break;
+        }
+        theirs = ask()?;
+    }
+    Ok(theirs)
+}
+
 /// Whether both answers differ in just that.
 pub(crate) fn is_still(both: Result<Option<(Answer, porthole::Verdict)>>, what: &str) -> bool {
     let Ok(Some((theirs, ours))) = both else {
@@ -90,24 +109,8 @@ impl Pair<'_> {
     fn both(&self, sample: &Sample) -> Result<Option<(Answer, porthole::Verdict)>> {
         let ours = porthole::answer(&sample.text(), sample.namespace, &self.options)?;
         let ask = || server::ask(self.client, &sample.object, sample.namespace);
-        let Some(mut theirs) = ask()? else {
-            return Ok(None);
-        };
-        let sorted = |answer: &Answer| {
-            let mut lines = answer.lines();
-            lines.sort();
-            lines
-        };
-        for _ in 0..REPEATS {
-            if theirs == ours.answer || theirs.code != ours.answer.code || sorted(&theirs).len() < 2 {
-                break;
-            }
-            match ask()? {
-                Some(again) => theirs = again,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some((theirs, ours)))
+        let theirs = ask_again(ask, &ours.answer, REPEATS)?;
+        Ok(theirs.map(|theirs| (theirs, ours)))
     }
 
     /// Asks about the objects of these numbers.

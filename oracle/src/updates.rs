@@ -9,7 +9,7 @@ use crate::generator::{Generator, Sample};
 use crate::namespaces;
 use crate::porthole;
 use crate::record::Recorded;
-use crate::run::{Disagreement, Kinds, Outcome, Pair, SHRINKING, is_still, most_frequent};
+use crate::run::{Disagreement, Kinds, Outcome, Pair, SHRINKING, ask_again, is_still, most_frequent};
 use crate::server;
 use crate::shrink::shrink;
 use crate::tree::Tree;
@@ -74,19 +74,8 @@ impl Live {
         let patch = patch(&read(&old), &read(&new));
         let ask =
             || server::ask_to_change(pair.client, &self.object, &self.name, namespaces::DEFAULT, &patch);
-        let Some(mut theirs) = ask()? else {
-            return Ok(None);
-        };
-        for _ in 0..REPEATS {
-            if theirs == ours.answer || theirs.code != ours.answer.code || theirs.lines().len() < 2 {
-                break;
-            }
-            match ask()? {
-                Some(again) => theirs = again,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some((theirs, ours)))
+        let theirs = ask_again(ask, &ours.answer, REPEATS)?;
+        Ok(theirs.map(|theirs| (theirs, ours)))
     }
 
     fn delete(&self, pair: &Pair<'_>) -> Result<()> {

@@ -46,6 +46,22 @@ impl Answer {
     }
 }
 
+/// Why there is no answer.
+struct NoAnswer {
+    failure: Failure,
+    /// Whether the server ended the connection in the place of one.
+    was_ended: bool,
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            was_ended: false,
+        }
+    }
+}
+
 impl Client {
     /// The administrator of a server.
     ///
@@ -159,30 +175,25 @@ impl Client {
         content_type: &str,
         json: &str,
     ) -> Result<Option<Answer>> {
-        match self.try_to_send(method, path, content_type, Some(json))? {
+        match self.try_to_send(method, path, content_type, Some(json)) {
             Ok(answer) => Ok(Some(answer)),
-            Err(ureq::Error::Io(error))
-                if error.kind() == ErrorKind::UnexpectedEof && self.get("/readyz")?.code == 200 =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(Failure::new(format!("{method} {path}"), error)),
+            Err(none) if none.was_ended && self.get("/readyz")?.code == 200 => Ok(None),
+            Err(none) => Err(none.failure),
         }
     }
 
     fn send(&self, method: &Method, path: &str, content_type: &str, body: Option<&str>) -> Result<Answer> {
-        self.try_to_send(method, path, content_type, body)?
-            .doing(format!("{method} {path}"))
+        self.try_to_send(method, path, content_type, body)
+            .map_err(|none| none.failure)
     }
 
-    /// What the server answers, or why there is no answer.
     fn try_to_send(
         &self,
         method: &Method,
         path: &str,
         content_type: &str,
         body: Option<&str>,
-    ) -> Result<std::result::Result<Answer, ureq::Error>> {
+    ) -> std::result::Result<Answer, NoAnswer> {
         let what = format!("{method} {path}");
         let mut request = Request::builder()
             .method(method)
@@ -203,10 +214,10 @@ impl Client {
             Err(ureq::Error::Io(_)) if changes_nothing => ask(),
             answered => answered,
         };
-        let mut response = match response {
-            Ok(response) => response,
-            Err(error) => return Ok(Err(error)),
-        };
+        let mut response = response.map_err(|error| NoAnswer {
+            was_ended: matches!(&error, ureq::Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof),
+            failure: Failure::new(&what, error),
+        })?;
         let warnings = response
             .headers()
             .get_all("Warning")
@@ -217,11 +228,11 @@ impl Client {
             })
             .collect::<Result<_>>()?;
         let body = response.body_mut().with_config().limit(LARGEST).read_to_string();
-        Ok(Ok(Answer {
+        Ok(Answer {
             code: response.status().as_u16(),
             body: body.doing(what)?,
             warnings,
-        }))
+        })
     }
 }
 
