@@ -176,7 +176,8 @@ impl<'t> Builder<'t> {
             .rfind(['\n', '\r'])
             .map_or(0, |at| at + 1);
         let before = &self.text[line..span.start as usize];
-        let own_line = before.chars().all(|c| c.is_whitespace() || c == '\u{feff}');
+        // Other blanks of Unicode are texts in YAML.
+        let own_line = before.chars().all(|c| matches!(c, ' ' | '\t' | '\u{feff}'));
         self.comments.push(Comment { span, own_line });
     }
 

@@ -27,7 +27,12 @@ fn one(text: &str, credspec: Node<'_>) {
         assert!(span.slice(text).is_some(), "{span:?} is no place in the text");
     }
     let written = contents(credspec);
-    let read: Value = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
+    let read: Value = match serde_json::from_str(&written) {
+        Ok(read) => read,
+        // The other reader goes less deep than a manifest may.
+        Err(error) if error.to_string().starts_with("recursion limit exceeded") => return,
+        Err(error) => panic!("{error}: {written}"),
+    };
     assert_eq!(
         canonical(&read),
         written,

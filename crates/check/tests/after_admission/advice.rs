@@ -43,6 +43,27 @@ fn fields_of_linux_are_told_where_the_api_server_does_not_refuse_them() {
 }
 
 #[test]
+fn what_the_api_server_refuses_of_a_windows_pod_stands_in_the_way_of_saying_so() {
+    let of_linux = |pod: &str, field: &str| {
+        let expected =
+            format!("advice linux-field-without-os spec.{field}: `{field}` does nothing on Windows");
+        let missing =
+            "advice os-name-missing spec.os.name: a pod for Windows does not say `os.name: windows`";
+        says(
+            &isolated("").replace("  os: {name: windows}\n", pod),
+            &[&expected, missing],
+        );
+    };
+    // Pointers to booleans are set whatever they say; the others are set where they are true.
+    of_linux("  shareProcessNamespace: false\n", "shareProcessNamespace");
+    of_linux("  hostUsers: true\n", "hostUsers");
+    says(
+        &isolated("").replace("  os: {name: windows}\n", "  hostPID: false\n"),
+        &["advice os-name-missing spec.os.name: a pod for Windows does not say `os.name: windows`"],
+    );
+}
+
+#[test]
 fn a_host_process_container_names_its_account() {
     let text = host_process("").replace(r", runAsUserName: NT AUTHORITY\SYSTEM", "");
     says(

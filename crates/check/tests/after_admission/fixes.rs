@@ -271,6 +271,19 @@ fn what_is_not_evident_is_not_changed_unseen() {
             "os-name-missing",
             None,
         ),
+        (
+            BLOCK.replace("spec:\n", "spec:\n  shareProcessNamespace: false\n"),
+            "os-name-missing",
+            None,
+        ),
+        (
+            BLOCK.replace(
+                "metadata:\n",
+                "metadata:\n  annotations: {seccomp.security.alpha.kubernetes.io/pod: unconfined}\n",
+            ),
+            "os-name-missing",
+            None,
+        ),
     ] {
         let findings = judged(&text);
         let finding = findings.iter().find(|finding| finding.rule.name == rule);

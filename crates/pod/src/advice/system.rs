@@ -7,6 +7,7 @@ use crate::finding::{Finding, Fix, Severity};
 use crate::intent;
 use crate::options::Options;
 use crate::rule::rules;
+use crate::rules::annotations;
 use crate::rules::os::{self, Owner};
 use crate::windows_pod::WindowsPod;
 
@@ -47,7 +48,9 @@ fn os_name_missing(pod: &WindowsPod<'_>, without_linux: bool, findings: &mut Vec
         pod.meant.span,
     )
     .with_help("set spec.os.name: Pod Security then asks for nothing that only Linux has");
-    // With a field of Linux in it, or with pod-level resources, the API server would refuse the pod then.
+    // With a field of Linux in it, one that is made of an annotation, or with pod-level resources, the API server would refuse
+    // the pod then.
+    let without_linux = without_linux && !annotations::are_of_linux(&pod.template);
     if without_linux && pod.spec.get("resources").is_none() && pod.spec.get("os").is_none() {
         finding.fix = edit::insert(pod.spec, "os", Insert::Entry("name", "windows")).map(|edit| Fix {
             title: "say `os.name: windows`".to_owned(),
@@ -88,11 +91,9 @@ fn linux_fields<'a>(pod: &WindowsPod<'a>) -> Vec<(String, Fields<'a>)> {
             .filter_map(|name| Some((name, holder.field(name)?)))
             .collect()
     };
-    // Booleans that are no pointers count where they are true.
-    let counts = |(name, node): &(&'static str, Node<'_>)| match node.as_bool() {
-        Some(value) if *name == "hostUsers" => !value,
-        Some(value) => value,
-        None => true,
+    // Booleans that are no pointers count where they are true; of the others `false` says something, too.
+    let counts = |(name, node): &(&'static str, Node<'_>)| {
+        !matches!(*name, "hostPID" | "hostIPC") || node.as_bool() != Some(false)
     };
     let of_pod = set(pod.spec, &mut os::linux_fields(Owner::Spec))
         .into_iter()

@@ -3,7 +3,7 @@
 mod made;
 mod tolerations;
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, PodTemplate};
 
 pub(crate) use made::check_keys as check_made_keys;
 
@@ -48,6 +48,17 @@ pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 const TOLERATIONS: &str = "scheduler.alpha.kubernetes.io/tolerations";
 const LOCALHOST: &str = "localhost/";
+
+/// Whether some annotation is one of which API servers make a field that only Linux knows.
+pub(crate) fn are_of_linux(template: &PodTemplate<'_>) -> bool {
+    let Some(metadata) = template.metadata else {
+        return false;
+    };
+    metadata.child("annotations").entries().any(|entry| {
+        let key = entry.key.key_text();
+        key == SECCOMP_POD || key.starts_with(SECCOMP_CONTAINER) || key.starts_with(APP_ARMOR)
+    })
+}
 
 /// The keys of annotations and their size (`ValidateAnnotations`).
 pub(crate) fn check_keys(report: &mut Report<'_>, annotations: Node<'_>, path: &Path<'_>) {
