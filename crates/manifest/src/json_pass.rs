@@ -1,12 +1,12 @@
 //! JSON that is passed over: nothing of it is kept, and it has to be JSON all the same.
 
-/// Where the value ends that begins at `at` or after blanks there. It may nest `depth` levels.
+/// Where the value ends that begins at `at` or after blanks there. It may nest `depth` levels. `open` is room for what closes
+/// what is open: most values that are passed open something.
 ///
 /// Nothing where it is no JSON, or nests deeper.
-pub(crate) fn pass(text: &str, mut at: usize, depth: usize) -> Option<usize> {
+pub(crate) fn pass(text: &str, mut at: usize, depth: usize, open: &mut Vec<u8>) -> Option<usize> {
     let bytes = text.as_bytes();
-    // What closes what is open.
-    let mut open: Vec<u8> = Vec::new();
+    open.clear();
     loop {
         at = skip(bytes, at);
         let first = *bytes.get(at)?;
@@ -50,6 +50,23 @@ pub(crate) fn pass(text: &str, mut at: usize, depth: usize) -> Option<usize> {
 
 /// Where a string ends that goes on at `from`, or its next escape begins.
 pub(crate) fn plain_end(text: &str, from: usize) -> Option<usize> {
+    plain(text, from, |_, _| {})
+}
+
+/// As [`plain_end`]; what stands before that place is added to `copy`.
+pub(crate) fn copy_plain(text: &str, from: usize, copy: &mut Vec<u8>) -> Option<usize> {
+    // Eight bytes are copied at once and cut: pieces between escapes are short.
+    plain(text, from, |piece, length| {
+        let end = copy.len() + length;
+        copy.extend_from_slice(piece);
+        copy.truncate(end);
+    })
+}
+
+/// Where a string ends that goes on at `from`, or its next escape begins. What stands before that place is `seen`, piece by
+/// piece, each with how many of its bytes are meant.
+#[inline]
+fn plain(text: &str, from: usize, mut seen: impl FnMut(&[u8], usize)) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = from;
     // Eight bytes at a time: most of a text are strings.
@@ -57,12 +74,15 @@ pub(crate) fn plain_end(text: &str, from: usize) -> Option<usize> {
         let found = specials(u64::from_le_bytes(*eight));
         if found != 0 {
             let place = found.trailing_zeros() as usize / 8;
+            seen(eight, place);
             return (eight[place] >= 0x20).then_some(at + place);
         }
+        seen(eight, 8);
         at += 8;
     }
     let rest = bytes.get(at..)?;
     let length = rest.iter().position(|byte| is_special(*byte))?;
+    seen(rest, length);
     (rest[length] >= 0x20).then_some(at + length)
 }
 
@@ -183,7 +203,7 @@ mod tests {
     use super::*;
 
     fn is_json(text: &str) -> bool {
-        let end = pass(text, 0, 100);
+        let end = pass(text, 0, 100, &mut Vec::new());
         end.is_some_and(|end| text[end..].trim_matches([' ', '\t', '\n', '\r']).is_empty())
     }
 
@@ -245,9 +265,11 @@ mod tests {
     #[test]
     fn depth_is_limited() {
         let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(pass(&deep(7), 0, 7), Some(14));
-        assert_eq!(pass(&deep(8), 0, 7), None);
-        assert_eq!(pass("1", 0, 0), Some(1));
+        let mut open = Vec::new();
+        let mut pass = |text: &str, depth| pass(text, 0, depth, &mut open);
+        assert_eq!(pass(&deep(7), 7), Some(14));
+        assert_eq!(pass(&deep(8), 7), None);
+        assert_eq!(pass("1", 0), Some(1));
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub fn parse_json(text: &str, limits: &Limits, keep: &'static Keep) -> Option<Do
         text: &shared,
         at: 0,
         builder: Builder::new(&shared, Arc::clone(&shared), *limits),
-        unescaped: String::new(),
+        unescaped: Vec::new(),
+        passed: Vec::new(),
     };
     scanner.builder.expect(text.len() / BYTES_OF_A_NODE);
     scanner.skip();
@@ -87,7 +88,9 @@ struct Scanner<'t> {
     at: usize,
     builder: Builder<'t>,
     /// Room for the text of a string that has escapes.
-    unescaped: String,
+    unescaped: Vec<u8>,
+    /// Room for what is open of a value that is passed over.
+    passed: Vec<u8>,
 }
 
 impl Scanner<'_> {
@@ -172,7 +175,7 @@ impl Scanner<'_> {
             if let Some(keep) = keep {
                 return Some(Next::Value(keep));
             }
-            self.at = json_pass::pass(self.text, self.at, self.builder.room())?;
+            self.at = json_pass::pass(self.text, self.at, self.builder.room(), &mut self.passed)?;
             self.skip();
             match self.peek()? {
                 b',' => self.at += 1,
@@ -215,44 +218,36 @@ impl Scanner<'_> {
 }
 
 /// The text of the string that begins at `at`, and where it ends. One with escapes is put into `unescaped`.
-fn string<'s>(text: &'s str, at: usize, unescaped: &'s mut String) -> Option<(&'s str, usize)> {
+fn string<'s>(text: &'s str, at: usize, unescaped: &'s mut Vec<u8>) -> Option<(&'s str, usize)> {
     let bytes = text.as_bytes();
-    let mut from = at + 1;
+    let from = at + 1;
     let mut escape = json_pass::plain_end(text, from)?;
     if bytes[escape] == b'"' {
         return Some((text.get(from..escape)?, escape + 1));
     }
     unescaped.clear();
     unescaped.reserve(ESCAPED);
-    loop {
-        unescaped.push_str(text.get(from..escape)?);
-        if bytes[escape] == b'"' {
-            return Some((unescaped, escape + 1));
-        }
-        let escaped = *bytes.get(escape + 1)?;
-        from = escape + 2;
-        let character = match escaped {
-            b'"' | b'\\' | b'/' => {
-                // It stands for itself: what follows begins with it. Where JSON is within a text, these are nearly all.
-                escape = json_pass::plain_end(text, from)?;
-                from -= 1;
-                continue;
-            }
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
+    unescaped.extend_from_slice(bytes.get(from..escape)?);
+    while bytes[escape] != b'"' {
+        let mut from = escape + 2;
+        match *bytes.get(escape + 1)? {
+            itself @ (b'"' | b'\\' | b'/') => unescaped.push(itself),
+            b'b' => unescaped.push(0x8),
+            b'f' => unescaped.push(0xc),
+            b'n' => unescaped.push(b'\n'),
+            b'r' => unescaped.push(b'\r'),
+            b't' => unescaped.push(b'\t'),
             b'u' => {
                 let (character, end) = character(bytes, from)?;
                 from = end;
-                character
+                unescaped.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
             }
             _ => return None,
-        };
-        unescaped.push(character);
-        escape = json_pass::plain_end(text, from)?;
+        }
+        escape = json_pass::copy_plain(text, from, unescaped)?;
     }
+    // Escapes stand between characters, so it is a text.
+    Some((str::from_utf8(unescaped).ok()?, escape + 1))
 }
 
 /// The character whose digits begin at `from`, or that a pair of halves makes, and where they end. Half a pair is none.
