@@ -1,4 +1,10 @@
-//! Finds the escape that a double-quoted scalar may not have: the parser names only the scalar's beginning.
+//! Finds the escape that a double-quoted scalar may not have: the parser names only the scalar's beginning, and takes `\/`, which
+//! the cluster's decoder takes in JSON alone.
+
+/// Whether the cluster's decoder takes this text for JSON: it begins with a brace.
+pub(crate) fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
 
 /// The first bad escape of the double-quoted scalar that begins at byte `quote` of `text`, as a range of bytes.
 pub(crate) fn find_bad(text: &str, quote: usize) -> Option<(usize, usize)> {
@@ -17,8 +23,9 @@ pub(crate) fn find_bad(text: &str, quote: usize) -> Option<(usize, usize)> {
             'x' => 2,
             'u' => 4,
             'U' => 8,
-            '0' | 'a' | 'b' | 't' | '\t' | 'n' | 'v' | 'f' | 'e' | ' ' | '"' | '/' | '\\' | 'N' | '_'
-            | 'L' | 'P' | '\n' | '\r' => continue,
+            '/' if is_json(text) => continue,
+            '0' | 'a' | 'b' | 't' | '\t' | 'n' | 'v' | 'f' | 'e' | ' ' | '"' | '\\' | 'N' | '_' | 'L'
+            | 'P' | '\n' | '\r' => continue,
             _ => return Some((begin + at, begin + at + 1 + escaped.len_utf8())),
         };
         let hex = inside[at + 2..]
@@ -44,6 +51,8 @@ mod tests {
         assert_eq!(found(r#""a\\b\n\é""#).as_deref(), Some(r"\é"));
         assert_eq!(found(r#""C:\users""#).as_deref(), Some(r"\u"));
         assert_eq!(found(r#""\x4""#).as_deref(), Some(r"\x4"));
+        assert_eq!(found(r#""a\/b""#).as_deref(), Some(r"\/"));
+        assert_eq!(find_bad(r#"{"a\/b": 1}"#, 1), None);
         assert_eq!(found(r#""\x41\t" \S"#), None);
         assert_eq!(found(r#""\"#), None);
         assert_eq!(found("plain"), None);

@@ -8,7 +8,10 @@ use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, S
 
 use crate::builder::{Builder, Refusal};
 use crate::scalar::Tag;
-use crate::{Document, Limits, Span, Stream, SyntaxError, control, escape};
+use crate::{Document, Limits, Span, Stream, SyntaxError, control, escape, tabs};
+
+/// What is wrong with a tab.
+const TAB: &str = "a tab where YAML takes only spaces";
 
 /// The documents of `text`, YAML or JSON.
 #[must_use]
@@ -94,6 +97,8 @@ struct Reader<'t> {
     parser: Parser<'t, StrInput<'t>>,
     /// Where in the text the parser began.
     base: usize,
+    /// Whether slashes may be escaped somewhere that are not to be.
+    has_slashes: bool,
     builder: Builder<'t>,
     stream: Stream,
     /// The end of each document, for the places that belong to none.
@@ -125,6 +130,7 @@ impl<'t> Reader<'t> {
             text,
             parser: parser(text.get(base..).unwrap_or_default(), limits),
             base,
+            has_slashes: text.contains("\\/") && !escape::is_json(text),
             builder: Builder::new(text, Arc::clone(shared), limits),
             stream: Stream::default(),
             ends: Vec::new(),
@@ -149,10 +155,14 @@ impl<'t> Reader<'t> {
                     let span = self.span(span.byte_range());
                     match self.take(event, span) {
                         Ok(Step::Going) => continue,
-                        Ok(Step::StreamEnd) => break,
+                        Ok(Step::StreamEnd) => {
+                            if self.ends.is_empty() {
+                                self.end_document(0, span.end);
+                            }
+                            break;
+                        }
                         Ok(Step::DocumentEnd(end)) => {
-                            self.stream.documents.extend(self.builder.finish(index));
-                            self.ends.push(end);
+                            self.end_document(index, end);
                             continue;
                         }
                         Err(Refusal { span, reason, help }) => SyntaxError {
@@ -186,12 +196,47 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Takes the document that ends at `end`, unless a tab is in it that the cluster's decoder refuses.
+    fn end_document(&mut self, index: usize, end: u32) {
+        let document = self.builder.finish(index);
+        let start = self.ends.last().map_or(self.base, |end| *end as usize);
+        self.ends.push(end);
+        // The blanks behind it are its own.
+        let rest = self.text.get(end as usize..).unwrap_or_default();
+        let end = end as usize + rest.len() - rest.trim_start().len();
+        let Some(tab) = tabs::misplaced(self.text, start..end, document.as_ref()) else {
+            self.stream.documents.extend(document);
+            return;
+        };
+        let tab = u32::try_from(tab).unwrap_or(u32::MAX);
+        self.stream.errors.push(SyntaxError {
+            document: index,
+            span: Span::new(tab, tab + 1),
+            reason: TAB.to_owned(),
+            help: Some("indent with spaces; a line that holds nothing else is to be empty".to_owned()),
+        });
+    }
+
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<Step, Refusal> {
         match event {
             Event::StreamEnd => return Ok(Step::StreamEnd),
             Event::DocumentEnd => return Ok(Step::DocumentEnd(span.end)),
             Event::Comment(..) => self.builder.comment(span),
             Event::Scalar(text, style, anchor, tag) => {
+                if style == ScalarStyle::DoubleQuoted
+                    && self.has_slashes
+                    && span
+                        .slice(self.text)
+                        .is_some_and(|written| written.contains("\\/"))
+                    && let Some((start, end)) = escape::find_bad(self.text, span.start as usize)
+                {
+                    let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+                    return Err(Refusal {
+                        span: Span::new(offset(start), offset(end)),
+                        reason: "`\\/` is an escape of JSON, and not of a double-quoted text".to_owned(),
+                        help: Some("leave the backslash out"),
+                    });
+                }
                 let tag = type_of(style, tag.as_deref(), span)?;
                 self.builder.scalar(&text, span, tag, anchor)?;
             }
@@ -278,7 +323,7 @@ impl<'t> Reader<'t> {
                 if let Some(tab) = self.text[line..line + blank].find('\t') {
                     (start, end) = (line + tab, line + tab + 1);
                 }
-                "a tab where YAML takes only spaces".clone_into(&mut reason);
+                TAB.clone_into(&mut reason);
                 help = Some("indent with spaces");
             }
             ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {

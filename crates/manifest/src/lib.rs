@@ -39,6 +39,7 @@ mod pieces;
 mod scalar;
 mod source;
 mod span;
+mod tabs;
 mod template;
 
 pub use document::{Comment, Document, Stream};

@@ -42,6 +42,28 @@ fn refuses_tabs_as_indentation() {
 }
 
 #[test]
+fn refuses_a_tab_in_a_line_that_holds_nothing_else() {
+    fails(
+        "a:\n  b: 1\n\t\n  c: 2\n",
+        "3:1",
+        "a tab where YAML takes only spaces",
+        "to be empty",
+    );
+}
+
+#[test]
+fn refuses_an_escaped_slash_outside_of_json() {
+    fails(
+        "a: \"b\\/c\"\n",
+        "1:6",
+        "an escape of JSON",
+        "leave the backslash out",
+    );
+    let stream = porthole_manifest::parse(r#"{"a": "b\/c"}"#, &porthole_manifest::Limits::default());
+    assert!(stream.errors.is_empty());
+}
+
+#[test]
 fn refuses_an_account_in_double_quotes_and_says_how_to_write_it() {
     fails(
         "user: \"NT AUTHORITY\\SYSTEM\"\n",
