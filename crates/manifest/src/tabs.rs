@@ -85,7 +85,8 @@ impl Layout {
                         }
                         block
                     } else {
-                        Some(column_of(text, start, raw.shape))
+                        let holds_dash = first.is_some_and(|first| first.start > raw.start);
+                        Some(column_of(text, start, raw.shape, holds_dash))
                     };
                     open.push((raw.payload, own));
                 }
@@ -197,16 +198,18 @@ fn style_of(text: &str, before: usize, start: usize, shape: Shape) -> Style {
     }
 }
 
-/// The column of a block that begins at `first`, its first key or item, or the dash before that: where its keys or dashes are.
-fn column_of(text: &str, first: usize, shape: Shape) -> usize {
-    let before = text.get(..first).unwrap_or_default();
-    let rest = text.get(first..).unwrap_or_default();
-    let is_dash =
-        rest.starts_with('-') && matches!(rest.as_bytes().get(1), Some(b' ' | b'\t' | b'\r' | b'\n'));
+/// The column of a block that begins at `start`: where its keys or dashes are. A sequence begins at its first item, or, where it
+/// `may_hold_dash`, at the dash before that.
+fn column_of(text: &str, start: usize, shape: Shape, may_hold_dash: bool) -> usize {
+    let before = text.get(..start).unwrap_or_default();
+    let rest = text.get(start..).unwrap_or_default();
+    let is_dash = may_hold_dash
+        && rest.starts_with('-')
+        && matches!(rest.as_bytes().get(1), Some(b' ' | b'\t' | b'\r' | b'\n'));
     let at = if shape == Shape::Sequence && !is_dash {
-        before.rfind('-').unwrap_or(first)
+        before.rfind('-').unwrap_or(start)
     } else {
-        first
+        start
     };
     let line = before
         .get(..at)
@@ -278,6 +281,8 @@ mod tests {
             ("a: |\n \tb\n", Some((2, 2))),
             ("a: |2\n  \tb\n", None),
             ("- |\n  -\tx\n", None),
+            ("a:\n- - b\n- |\n  c\n  \t\n", None),
+            ("a:\n- |\n  c\n  \t\n- d\n", None),
             ("a: | # c\n    b\n   \t\n", Some((3, 4))),
             ("a: b |\n  c\n  \t\n", None),
         ] {
