@@ -42,17 +42,56 @@ pub(crate) fn misplaced(text: &str, range: Range<usize>, document: Option<&Docum
         return None;
     }
     let layout = document.map_or_else(Layout::default, |document| Layout::of(text, document));
+    let mut seen = Seen::default();
     let mut start = range.start;
     for line in part.split_inclusive(['\n', '\r']) {
         let tab = line.find('\t').filter(|tab| is_open(&line[..*tab]));
         if let Some(column) = tab
-            && layout.refuses(text, start, column)
+            && layout.refuses(text, start, column, &mut seen)
         {
             return Some(start + column);
         }
         start += line.len();
     }
     None
+}
+
+/// What is known of the text behind a token, so that nothing is looked at again for each of many tabs.
+#[derive(Default)]
+struct Seen {
+    /// The token, counted from 1.
+    token: usize,
+    /// How far the text behind it is known.
+    to: usize,
+    /// Whether there are but blanks as far as that.
+    is_blank: bool,
+    /// Whether a line ends there.
+    has_break: bool,
+    /// The indentation of a block scalar, once it is found.
+    indent: Option<usize>,
+}
+
+impl Seen {
+    /// Looks at the text up to `tab`, behind the token of that number, which ends at `end`.
+    fn look(&mut self, text: &str, number: usize, end: usize, tab: usize) {
+        if self.token != number {
+            *self = Self {
+                token: number,
+                to: end.min(tab),
+                is_blank: true,
+                ..Self::default()
+            };
+        }
+        let new = text.get(self.to..tab).unwrap_or_default();
+        // A tab within the token tells nothing of what is behind it.
+        if tab > end {
+            self.is_blank &= new.chars().all(char::is_whitespace);
+            self.has_break |= new.contains(['\n', '\r']);
+            self.to = tab;
+        } else {
+            self.to = end.min(tab);
+        }
+    }
 }
 
 /// Whether nothing stands in this beginning of a line but blanks and indicators of items and keys.
@@ -107,36 +146,35 @@ impl Layout {
     }
 
     /// Whether the decoder refuses the tab in this column of the line that begins at `line`.
-    fn refuses(&self, text: &str, line: usize, column: usize) -> bool {
+    fn refuses(&self, text: &str, line: usize, column: usize, seen: &mut Seen) -> bool {
         let tab = line + column;
         let flow = self.flows.partition_point(|flow| flow.start <= tab);
         let in_flow = flow
             .checked_sub(1)
             .and_then(|last| self.flows.get(last))
             .is_some_and(|flow| tab < flow.end);
-        let before = self.tokens.partition_point(|token| token.start <= tab);
-        let Some(token) = before.checked_sub(1).and_then(|last| self.tokens.get(last)) else {
+        let number = self.tokens.partition_point(|token| token.start <= tab);
+        let Some(token) = number.checked_sub(1).and_then(|last| self.tokens.get(last)) else {
             return !in_flow;
         };
-        let between = text.get(token.end.min(tab)..tab).unwrap_or_default();
-        let goes_on = between.chars().all(char::is_whitespace);
+        seen.look(text, number, token.end, tab);
         match token.style {
-            Style::Plain if goes_on => {
+            Style::Plain if seen.is_blank => {
                 let is_new_line = token.start < line;
                 is_new_line && column < token.block.map_or(0, |block| block + 1)
             }
             // Its end may be where the next token begins.
             Style::Block { body, digit } => {
-                let indent = token.indent(text, body, digit, line);
+                seen.indent = seen.indent.or_else(|| token.indent(text, body, digit, line));
                 let start = text.get(line..tab).unwrap_or_default();
                 let blanks = start.len() - start.trim_start_matches(' ').len();
-                match indent {
-                    Some(indent) => !goes_on || blanks < indent,
+                match seen.indent {
+                    Some(indent) => !seen.is_blank || blanks < indent,
                     None => blanks == column,
                 }
             }
             _ if tab < token.end => false,
-            _ => !in_flow && between.contains(['\n', '\r']),
+            _ => !in_flow && seen.has_break,
         }
     }
 }
@@ -287,6 +325,18 @@ mod tests {
             ("a: b |\n  c\n  \t\n", None),
         ] {
             assert_eq!(refused(text), place, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn many_tabs_behind_one_text_are_looked_at_once() {
+        for (before, line) in [
+            ("a: b\n", "    \t\n"),
+            ("a: |\n  b\n", "  \t\n"),
+            ("a: |\n  b\n", "\n  \t\n"),
+        ] {
+            let text = [before, &line.repeat(100_000), "c: d\n"].concat();
+            assert_eq!(refused(&text), None, "{before:?}");
         }
     }
 
