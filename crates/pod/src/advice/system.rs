@@ -31,7 +31,8 @@ pub(super) fn check(pod: &WindowsPod<'_>, options: &Options, findings: &mut Vec<
             linux_finding(pod, owner, fields, findings);
         }
         if options.at_least(25) || options.enabled("IdentifyPodOS") {
-            os_name_missing(pod, of_linux.is_empty(), findings);
+            let is_of_linux = !of_linux.is_empty() || annotations::are_of_linux(&pod.template);
+            os_name_missing(pod, is_of_linux, findings);
         }
     }
     if !intent::is_steered(&pod.template) {
@@ -39,7 +40,7 @@ pub(super) fn check(pod: &WindowsPod<'_>, options: &Options, findings: &mut Vec<
     }
 }
 
-fn os_name_missing(pod: &WindowsPod<'_>, without_linux: bool, findings: &mut Vec<Finding>) {
+fn os_name_missing(pod: &WindowsPod<'_>, is_of_linux: bool, findings: &mut Vec<Finding>) {
     let mut finding = Finding::remark(
         &OS_NAME_MISSING,
         Severity::Advice,
@@ -50,8 +51,7 @@ fn os_name_missing(pod: &WindowsPod<'_>, without_linux: bool, findings: &mut Vec
     .with_help("set spec.os.name: Pod Security then asks for nothing that only Linux has");
     // With a field of Linux in it, one that is made of an annotation, or with pod-level resources, the API server would refuse
     // the pod then.
-    let without_linux = without_linux && !annotations::are_of_linux(&pod.template);
-    if without_linux && pod.spec.get("resources").is_none() && pod.spec.get("os").is_none() {
+    if !is_of_linux && pod.spec.get("resources").is_none() && pod.spec.get("os").is_none() {
         finding.fix = edit::insert(pod.spec, "os", Insert::Entry("name", "windows")).map(|edit| Fix {
             title: "say `os.name: windows`".to_owned(),
             safe: true,
@@ -91,10 +91,8 @@ fn linux_fields<'a>(pod: &WindowsPod<'a>) -> Vec<(String, Fields<'a>)> {
             .filter_map(|name| Some((name, holder.field(name)?)))
             .collect()
     };
-    // Booleans that are no pointers count where they are true; of the others `false` says something, too.
-    let counts = |(name, node): &(&'static str, Node<'_>)| {
-        !matches!(*name, "hostPID" | "hostIPC") || node.as_bool() != Some(false)
-    };
+    let counts =
+        |(name, node): &(&'static str, Node<'_>)| !os::counts_if_true(name) || node.as_bool() != Some(false);
     let of_pod = set(pod.spec, &mut os::linux_fields(Owner::Spec))
         .into_iter()
         .filter(counts)

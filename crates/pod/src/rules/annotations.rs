@@ -51,12 +51,11 @@ const LOCALHOST: &str = "localhost/";
 
 /// Whether some annotation is one of which API servers make a field that only Linux knows.
 pub(crate) fn are_of_linux(template: &PodTemplate<'_>) -> bool {
-    let Some(metadata) = template.metadata else {
-        return false;
-    };
-    metadata.child("annotations").entries().any(|entry| {
-        let key = entry.key.key_text();
-        key == SECCOMP_POD || key.starts_with(SECCOMP_CONTAINER) || key.starts_with(APP_ARMOR)
+    template.metadata.is_some_and(|metadata| {
+        metadata.child("annotations").entries().any(|entry| {
+            let key = entry.key.key_text();
+            key == SECCOMP_POD || key.starts_with(SECCOMP_CONTAINER) || key.starts_with(APP_ARMOR)
+        })
     })
 }
 

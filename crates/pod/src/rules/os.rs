@@ -70,6 +70,11 @@ pub(crate) fn linux_fields(owner: Owner) -> impl Iterator<Item = &'static str> {
     POD_FIELDS.iter().filter(own).map(|(_, key, _)| *key)
 }
 
+/// Whether a field that only Linux knows is a boolean that is no pointer: it is set where it is true.
+pub(crate) fn counts_if_true(key: &str) -> bool {
+    matches!(key, "hostPID" | "hostIPC")
+}
+
 /// What holds a field of a pod.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -243,7 +248,7 @@ fn set_field<'a>(pass: &Pass<'a>, holder: Node<'a>, key: &str) -> Option<Node<'a
     }
     let value = holder.field(key)?;
     let counts = match key {
-        "hostPID" | "hostIPC" => is_true(holder, key),
+        _ if counts_if_true(key) => is_true(holder, key),
         // An empty list of sysctls is none; an empty list of groups counts as set.
         "sysctls" => value.items().next().is_some(),
         "hostUsers" => host_users::is_known(pass),
