@@ -208,10 +208,9 @@ impl<'t> Reader<'t> {
             self.stream.documents.extend(document);
             return;
         };
-        let tab = u32::try_from(tab).unwrap_or(u32::MAX);
         self.stream.errors.push(SyntaxError {
             document: index,
-            span: Span::new(tab, tab + 1),
+            span: Span::of(tab, tab + 1),
             reason: TAB.to_owned(),
             help: Some("indent with spaces; a line that holds nothing else is to be empty".to_owned()),
         });
@@ -223,16 +222,13 @@ impl<'t> Reader<'t> {
             Event::DocumentEnd => return Ok(Step::DocumentEnd(span.end)),
             Event::Comment(..) => self.builder.comment(span),
             Event::Scalar(text, style, anchor, tag) => {
+                // Any other bad escape the parser has refused.
                 if style == ScalarStyle::DoubleQuoted
                     && self.has_slashes
-                    && span
-                        .slice(self.text)
-                        .is_some_and(|written| written.contains("\\/"))
                     && let Some((start, end)) = escape::find_bad(self.text, span.start as usize)
                 {
-                    let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
                     return Err(Refusal {
-                        span: Span::new(offset(start), offset(end)),
+                        span: Span::of(start, end),
                         reason: "`\\/` is an escape of JSON, and not of a double-quoted text".to_owned(),
                         help: Some("leave the backslash out"),
                     });
@@ -283,10 +279,9 @@ impl<'t> Reader<'t> {
 
     /// A range of the parser within the text.
     fn span(&self, range: Option<std::ops::Range<usize>>) -> Span {
-        let clamp =
-            |offset: usize| u32::try_from((self.base + offset).min(self.text.len())).unwrap_or(u32::MAX);
+        let clamp = |offset: usize| (self.base + offset).min(self.text.len());
         range.map_or_else(Span::default, |range| {
-            Span::new(clamp(range.start), clamp(range.end.max(range.start)))
+            Span::of(clamp(range.start), clamp(range.end.max(range.start)))
         })
     }
 
@@ -362,10 +357,9 @@ impl<'t> Reader<'t> {
         if help.is_none() && line_at(self.text, start).contains("{{") {
             help = Some("render a template (`{{ … }}`) first");
         }
-        let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         SyntaxError {
             document: self.ends.len(),
-            span: Span::new(offset(start), offset(end)),
+            span: Span::of(start, end),
             reason,
             help: help.map(str::to_owned),
         }

@@ -163,7 +163,7 @@ impl Scanner<'_> {
             let (key, end) = string(self.text, self.at, &mut self.unescaped)?;
             let keep = of.of(key);
             if keep.is_some() {
-                let span = span(self.at, end);
+                let span = Span::of(self.at, end);
                 self.builder.scalar(key, span, Tag::Str, 0).ok()?;
             }
             self.at = end;
@@ -197,7 +197,7 @@ impl Scanner<'_> {
             }
             (text, end, Tag::None)
         };
-        let span = span(self.at, end);
+        let span = Span::of(self.at, end);
         self.at = end;
         self.builder.scalar(text, span, tag, 0).ok()
     }
@@ -205,7 +205,7 @@ impl Scanner<'_> {
     /// Passes one byte, and says where it stood.
     fn step(&mut self) -> Span {
         self.at += 1;
-        span(self.at - 1, self.at)
+        Span::of(self.at - 1, self.at)
     }
 
     fn peek(&self) -> Option<u8> {
@@ -276,12 +276,6 @@ fn closing(kind: Open) -> u8 {
         Open::Mapping => b'}',
         Open::Sequence => b']',
     }
-}
-
-/// Offsets fit: the text is shorter than 32 bits count.
-fn span(start: usize, end: usize) -> Span {
-    let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    Span::new(offset(start), offset(end))
 }
 
 #[cfg(test)]

@@ -16,6 +16,12 @@ impl Span {
         Self { start, end }
     }
 
+    /// The same of offsets as slices have them: they fit, since no text is read that is longer than 32 bits count.
+    pub(crate) fn of(start: usize, end: usize) -> Self {
+        let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        Self::new(offset(start), offset(end))
+    }
+
     /// The bytes as a range, to slice with.
     #[must_use]
     pub const fn range(self) -> std::ops::Range<usize> {

@@ -77,19 +77,16 @@ impl Seen {
         if self.token != number {
             *self = Self {
                 token: number,
-                to: end.min(tab),
+                to: end,
                 is_blank: true,
                 ..Self::default()
             };
         }
-        let new = text.get(self.to..tab).unwrap_or_default();
         // A tab within the token tells nothing of what is behind it.
-        if tab > end {
+        if let Some(new) = text.get(self.to..tab) {
             self.is_blank &= new.chars().all(char::is_whitespace);
             self.has_break |= new.contains(['\n', '\r']);
             self.to = tab;
-        } else {
-            self.to = end.min(tab);
         }
     }
 }
@@ -188,7 +185,7 @@ impl Token {
         }
         let mut indent = self.block.map_or(1, |block| block + 1);
         let mut at = body;
-        for part in text.get(body..).unwrap_or_default().split_inclusive('\n') {
+        for part in text.get(body..).unwrap_or_default().split_inclusive(['\n', '\r']) {
             if at >= line {
                 return None;
             }
@@ -205,35 +202,35 @@ impl Token {
 
 /// How a scalar is written that begins at `start`, the first after `before`.
 fn style_of(text: &str, before: usize, start: usize, shape: Shape) -> Style {
-    let is_quoted = matches!(text.as_bytes().get(start), Some(b'\'' | b'"'));
-    let gap = text.get(before..start).unwrap_or_default();
-    if let Some(header) = gap
-        .trim_end_matches([' ', '\t'])
-        .trim_end_matches(['\r', '\n', ' '])
-        .lines()
-        .next_back()
-        && gap.contains('\n')
-        && shape != Shape::Alias
-    {
-        let header = header.split(" #").next().unwrap_or_default().trim_end();
-        let bare = header.trim_end_matches(|c: char| matches!(c, '+' | '-') || c.is_ascii_digit());
-        if bare.ends_with(['|', '>']) {
-            let digit = header[bare.len()..].chars().find_map(|c| c.to_digit(10));
-            let written = text.get(..start).unwrap_or_default();
-            let body = before + gap.rfind(header).unwrap_or_default();
-            let rest = written.get(body..).unwrap_or_default();
-            let body = body + rest.find('\n').map_or(0, |end| end + 1);
-            return Style::Block {
-                body,
-                digit: digit.map(|digit| digit as usize),
-            };
-        }
+    if shape == Shape::Alias {
+        return Style::Closed;
     }
-    if is_quoted || shape == Shape::Alias {
-        Style::Closed
-    } else {
-        Style::Plain
+    if let Some(block) = block_after(text, before, start) {
+        return block;
     }
+    match text.as_bytes().get(start) {
+        Some(b'\'' | b'"') => Style::Closed,
+        _ => Style::Plain,
+    }
+}
+
+/// The style of the block scalar whose text begins at `start`, where it is one: the last line between it and `before` that holds
+/// something ends with `|` or `>` and what may stand behind that.
+fn block_after(text: &str, before: usize, start: usize) -> Option<Style> {
+    let gap = text.get(before..start)?;
+    let line = gap.trim_end().rfind(['\n', '\r']).map_or(0, |end| end + 1);
+    let end = line + gap[line..].find(['\n', '\r'])?;
+    let line = &gap[line..end];
+    if line.trim_start().starts_with('#') {
+        return None;
+    }
+    let header = line.split(" #").next().unwrap_or_default().trim_end();
+    let bare = header.trim_end_matches(|c: char| matches!(c, '+' | '-') || c.is_ascii_digit());
+    let digit = header[bare.len()..].chars().find_map(|c| c.to_digit(10));
+    bare.ends_with(['|', '>']).then_some(Style::Block {
+        body: before + end + 1,
+        digit: digit.map(|digit| digit as usize),
+    })
 }
 
 /// The column of a block that begins at `start`: where its keys or dashes are. A sequence begins at its first item, or, where it
@@ -323,6 +320,9 @@ mod tests {
             ("a:\n- |\n  c\n  \t\n- d\n", None),
             ("a: | # c\n    b\n   \t\n", Some((3, 4))),
             ("a: b |\n  c\n  \t\n", None),
+            // A comment opens none.
+            ("a:\n# |\n  b\n\t\n", Some((4, 1))),
+            ("a:\n# |\n  b\n   \t\n  c\n", None),
         ] {
             assert_eq!(refused(text), place, "{text:?}");
         }
