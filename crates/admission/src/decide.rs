@@ -10,14 +10,13 @@
 //! ```
 //! use porthole_access::Access;
 //! use porthole_admission::decide::{
-//!     Around, CannotTell, CredentialSpecs, Endpoint, LIMITS, Namespaces, Review, SpecError, decide,
+//!     Around, CannotTell, Contents, CredentialSpecs, Endpoint, LIMITS, Namespaces, Review, SpecError, decide,
 //! };
 //! use porthole_admission::host_accounts::Policy;
-//! use std::sync::Arc;
 //!
 //! struct Known;
 //! impl CredentialSpecs for Known {
-//!     fn contents(&self, name: &str) -> Result<Arc<str>, SpecError> {
+//!     fn contents(&self, name: &str) -> Result<Contents, SpecError> {
 //!         if name == "webapp1" { Ok("{}".into()) } else { Err(SpecError::Unknown) }
 //!     }
 //! }
@@ -41,6 +40,7 @@
 
 mod access_review;
 pub mod annotation;
+mod contents;
 mod denial;
 mod host_accounts;
 mod hostname;
@@ -55,6 +55,7 @@ mod validate;
 use std::fmt;
 
 pub use access_review::{access_answer, access_review};
+pub use contents::Contents;
 pub use denial::{Denial, MOST_PROBLEMS, Problem};
 pub use host_accounts::Outcome;
 pub use lookup::{

@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use std::str::FromStr;
 
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::effective::resolve;
-use porthole_pod::{Account, ContainerKind, ContainerRef, EffectiveOptions, Rule, WellKnown, containers_of};
+use porthole_pod::effective::{RunAs, run_as};
+use porthole_pod::{Account, ContainerKind, ContainerRef, Rule, WellKnown, containers_of};
 
 pub use check::{check_label, unauthorized};
 
@@ -216,7 +216,7 @@ fn every<'a>(template: &PodTemplate<'a>) -> Vec<(LevelKey<'a>, Ask)> {
     }
     // The sandbox of a pod that is isolated runs as the pod's account; that of HostProcess containers does not run.
     if !has_host_process {
-        let account = account(&resolve(template, None)).filter(|ask| is_asked_for(&ask.account));
+        let account = account(&run_as(template, None)).filter(|ask| is_asked_for(&ask.account));
         asks.splice(0..0, account.map(|ask| (None, ask)));
     }
     asks
@@ -229,10 +229,11 @@ struct Found {
 }
 
 fn of_container<'a>(template: &PodTemplate<'a>, container: ContainerRef<'a>) -> Found {
-    let options = resolve(template, Some(container));
+    let run_as = run_as(template, Some(container));
+    let host_process = run_as.host_process.filter(|setting| setting.value);
     let marked = annotation(template, HOST_PROCESS);
-    let is_host_process = options.is_host_process() || marked.is_some();
-    let named = account(&options);
+    let is_host_process = host_process.is_some() || marked.is_some();
+    let named = account(&run_as);
     if !is_host_process {
         let asks = named
             .into_iter()
@@ -249,7 +250,7 @@ fn of_container<'a>(template: &PodTemplate<'a>, container: ContainerRef<'a>) -> 
         span: node.span(),
     };
     // Without an account it runs as the one that its image names, which may be any.
-    let of_image = || match options.host_process.filter(|setting| setting.value) {
+    let of_image = || match host_process {
         Some(setting) => Some(everything(setting.field(), setting.node)),
         None => marked.map(|node| everything(field_of(template, HOST_PROCESS), node)),
     };
@@ -264,10 +265,8 @@ fn of_container<'a>(template: &PodTemplate<'a>, container: ContainerRef<'a>) -> 
 }
 
 /// The account that is named, asked for or not.
-fn account(options: &EffectiveOptions<'_>) -> Option<Ask> {
-    let setting = options
-        .run_as_user_name
-        .filter(|setting| !setting.value.is_empty())?;
+fn account(run_as: &RunAs<'_>) -> Option<Ask> {
+    let setting = run_as.user_name.filter(|setting| !setting.value.is_empty())?;
     Some(Ask {
         account: name_of(setting.value),
         field: setting.field(),

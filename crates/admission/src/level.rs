@@ -8,6 +8,10 @@ pub(crate) const NAME: &str = "gmsaCredentialSpecName";
 /// Its contents.
 pub(crate) const CONTENTS: &str = "gmsaCredentialSpec";
 
+/// The lists of containers, in the order of the webhook.
+pub(crate) const LISTS: [ContainerKind; 3] =
+    [ContainerKind::Main, ContainerKind::Init, ContainerKind::Ephemeral];
+
 /// A level, whether it names a credential spec or not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Level<'a> {
@@ -15,27 +19,26 @@ pub(crate) struct Level<'a> {
     pub(crate) container: Option<ContainerRef<'a>>,
     /// The name by which messages call it. That of a pod is empty until one is generated.
     pub(crate) name: &'a str,
-    /// Its `windowsOptions`, written or not.
-    pub(crate) options: Node<'a>,
+    /// Its `windowsOptions`, where it has some.
+    pub(crate) options: Option<Node<'a>>,
     prefix: &'static str,
 }
 
 impl<'a> Level<'a> {
-    fn of_pod(template: &PodTemplate<'a>) -> Self {
-        let spec = template.spec_or_unset();
+    pub(crate) fn of_pod(template: &PodTemplate<'a>, options: Option<Node<'a>>) -> Self {
         Self {
             container: None,
             name: template.name.unwrap_or_default(),
-            options: options_of(spec),
+            options,
             prefix: template.prefix,
         }
     }
 
-    fn of_container(container: ContainerRef<'a>) -> Self {
+    pub(crate) fn of_container(container: ContainerRef<'a>, options: Option<Node<'a>>) -> Self {
         Self {
             container: Some(container),
             name: container.name.unwrap_or_default(),
-            options: options_of(container.node),
+            options,
             prefix: container.prefix,
         }
     }
@@ -62,12 +65,12 @@ impl<'a> Level<'a> {
 
     /// The name of its credential spec, where it has one.
     pub(crate) fn named(&self) -> Option<Node<'a>> {
-        self.options.field(NAME)
+        self.options?.field(NAME)
     }
 
     /// The contents of its credential spec, where it has them.
     pub(crate) fn held(&self) -> Option<Node<'a>> {
-        self.options.field(CONTENTS)
+        self.options?.field(CONTENTS)
     }
 
     /// The path of one of its `windowsOptions`.
@@ -96,18 +99,16 @@ impl<'a> Level<'a> {
     }
 }
 
-fn options_of(node: Node<'_>) -> Node<'_> {
-    node.child("securityContext").child("windowsOptions")
+fn options_of(node: Node<'_>) -> Option<Node<'_>> {
+    node.field("securityContext")?.field("windowsOptions")
 }
 
 /// Every level, in the order of the webhook: the pod, `containers`, `initContainers`, `ephemeralContainers`.
 pub(crate) fn levels<'a>(template: &PodTemplate<'a>) -> Vec<Level<'a>> {
-    let lists = [ContainerKind::Main, ContainerKind::Init, ContainerKind::Ephemeral];
-    let containers = lists
+    let containers = LISTS
         .into_iter()
         .flat_map(|kind| containers_of(template, kind))
-        .map(Level::of_container);
-    std::iter::once(Level::of_pod(template))
-        .chain(containers)
-        .collect()
+        .map(|container| Level::of_container(container, options_of(container.node)));
+    let pod = Level::of_pod(template, template.spec.and_then(options_of));
+    std::iter::once(pod).chain(containers).collect()
 }

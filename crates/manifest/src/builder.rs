@@ -1,5 +1,6 @@
 //! Builds a document's flat tree from what the parser reports.
 
+mod json;
 mod keys;
 
 use std::sync::Arc;

@@ -4,9 +4,10 @@
 //! and values in turn, a sequence by its items, and every collection knows where its last descendant ends, so that
 //! siblings are reached in one step. Text is not copied where the source holds it as it is. Nothing is hashed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::node::Node;
+use crate::json_string;
+use crate::node::{Node, NodeId};
 use crate::scalar::Tag;
 use crate::{DuplicateKey, Span, SyntaxError};
 
@@ -43,6 +44,8 @@ pub struct Comment {
 pub(crate) struct Decoded {
     pub(crate) text: String,
     pub(crate) spans: Vec<Span>,
+    /// Texts of strings of JSON with escapes, once somebody has asked for them.
+    pub(crate) later: Vec<OnceLock<Box<str>>>,
 }
 
 impl Decoded {
@@ -50,6 +53,7 @@ impl Decoded {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.spans.clear();
+        self.later.clear();
     }
 }
 
@@ -62,6 +66,8 @@ pub(crate) enum Shape {
     Quoted,
     /// A scalar whose text is `decoded.spans[payload]`.
     Decoded,
+    /// A string of JSON with escapes, of which `decoded.later[payload]` is the text. No key is one.
+    Escaped,
     /// Followed by its items, up to node `payload`.
     Sequence,
     /// Followed by its keys and values, up to node `payload`.
@@ -110,6 +116,12 @@ impl Document {
     #[must_use]
     pub fn root(&self) -> Node<'_> {
         Node::new(self, 0)
+    }
+
+    /// The node of that id, which is one of this document.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> Option<Node<'_>> {
+        ((id.0 as usize) < self.nodes.len()).then(|| Node::new(self, id.0))
     }
 
     /// The same document with these nodes of it unset: a null stands in the place of each. Only scalars and empty collections
@@ -221,7 +233,7 @@ impl Document {
         let raw = self.nodes[id as usize];
         match raw.shape {
             Shape::Sequence | Shape::Mapping | Shape::Merging => raw.payload,
-            Shape::Verbatim | Shape::Quoted | Shape::Decoded | Shape::Alias => id + 1,
+            Shape::Verbatim | Shape::Quoted | Shape::Decoded | Shape::Escaped | Shape::Alias => id + 1,
         }
     }
 }
@@ -257,6 +269,16 @@ pub(crate) fn scalar_text<'a>(text: &'a str, decoded: &'a Decoded, raw: Raw) -> 
             .spans
             .get(raw.payload as usize)
             .and_then(|span| span.slice(&decoded.text)),
+        Shape::Escaped => decoded.later.get(raw.payload as usize).map(|later| {
+            later
+                .get_or_init(|| {
+                    let written = Span::new(raw.start, raw.end).slice(text);
+                    // It was seen to be one when it was read.
+                    let text = written.and_then(json_string::unescape);
+                    text.unwrap_or_default().into()
+                })
+                .as_ref()
+        }),
         Shape::Sequence | Shape::Mapping | Shape::Merging | Shape::Alias => None,
     };
     found.unwrap_or_default()

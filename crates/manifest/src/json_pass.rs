@@ -1,5 +1,7 @@
 //! JSON that is passed over: nothing of it is kept, and it has to be JSON all the same.
 
+use crate::json_string;
+
 /// Where the value ends that begins at `at` or after blanks there. It may nest `depth` levels. `open` is room for what closes
 /// what is open: most values that are passed open something.
 ///
@@ -48,69 +50,6 @@ pub(crate) fn pass(text: &str, mut at: usize, depth: usize, open: &mut Vec<u8>) 
     }
 }
 
-/// Where a string ends that goes on at `from`, or its next escape begins.
-pub(crate) fn plain_end(text: &str, from: usize) -> Option<usize> {
-    plain(text, from, |_, _| {})
-}
-
-/// As [`plain_end`]; what stands before that place is added to `copy`.
-pub(crate) fn copy_plain(text: &str, from: usize, copy: &mut Vec<u8>) -> Option<usize> {
-    // Eight bytes are copied at once and cut: pieces between escapes are short.
-    plain(text, from, |piece, length| {
-        let end = copy.len() + length;
-        copy.extend_from_slice(piece);
-        copy.truncate(end);
-    })
-}
-
-/// Where a string ends that goes on at `from`, or its next escape begins. What stands before that place is `seen`, piece by
-/// piece, each with how many of its bytes are meant.
-#[inline]
-fn plain(text: &str, from: usize, mut seen: impl FnMut(&[u8], usize)) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = from;
-    // Eight bytes at a time: most of a text are strings.
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let found = specials(u64::from_le_bytes(*eight));
-        if found != 0 {
-            let place = found.trailing_zeros() as usize / 8;
-            seen(eight, place);
-            return (eight[place] >= 0x20).then_some(at + place);
-        }
-        seen(eight, 8);
-        at += 8;
-    }
-    let rest = bytes.get(at..)?;
-    let length = rest.iter().position(|byte| is_special(*byte))?;
-    seen(rest, length);
-    (rest[length] >= 0x20).then_some(at + length)
-}
-
-/// A quote, a backslash, or a control character, which JSON escapes; the delete character is none of those.
-const fn is_special(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < 0x20
-}
-
-/// The high bit of the first byte that [`is_special`]; what is above it says nothing.
-const fn specials(eight: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    // A byte below the limit borrows from its high bit, unless it had that itself; only bytes after it may borrow falsely.
-    const fn below(eight: u64, limit: u64) -> u64 {
-        eight.wrapping_sub(ONES * limit) & !eight
-    }
-    let quotes = below(eight ^ (ONES * b'"' as u64), 1);
-    let backslashes = below(eight ^ (ONES * b'\\' as u64), 1);
-    (quotes | backslashes | below(eight, 0x20)) & HIGH
-}
-
-/// The four hexadecimal digits at a place.
-pub(crate) fn hex(bytes: &[u8], at: usize) -> Option<u32> {
-    let digits = bytes.get(at..at + 4)?;
-    let value = |sum, digit: &u8| Some(sum << 4 | char::from(*digit).to_digit(16)?);
-    digits.iter().try_fold(0, value)
-}
-
 fn closing(open: u8) -> Option<u8> {
     match open {
         b'{' => Some(b'}'),
@@ -133,40 +72,20 @@ fn key(text: &str, at: usize) -> Option<usize> {
     if *bytes.get(at)? != b'"' {
         return None;
     }
-    let at = skip(bytes, string(text, at)?);
+    let at = skip(bytes, json_string::pass(text, at)?);
     (*bytes.get(at)? == b':').then_some(at + 1)
 }
 
 /// Where the value ends that begins at `at` with the byte `first`, and is neither an object nor an array.
 pub(crate) fn scalar(text: &str, at: usize, first: u8) -> Option<usize> {
     let word = match first {
-        b'"' => return string(text, at),
+        b'"' => return json_string::pass(text, at),
         b't' => "true",
         b'f' => "false",
         b'n' => "null",
         _ => return number(text.as_bytes(), at),
     };
     text.get(at..)?.starts_with(word).then_some(at + word.len())
-}
-
-fn string(text: &str, at: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut from = at + 1;
-    loop {
-        let end = plain_end(text, from)?;
-        if bytes[end] == b'"' {
-            return Some(end + 1);
-        }
-        from = end + 2;
-        match *bytes.get(end + 1)? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-            b'u' => {
-                hex(bytes, from)?;
-                from += 4;
-            }
-            _ => return None,
-        }
-    }
 }
 
 fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
@@ -270,28 +189,6 @@ mod tests {
         assert_eq!(pass(&deep(7), 7), Some(14));
         assert_eq!(pass(&deep(8), 7), None);
         assert_eq!(pass("1", 0), Some(1));
-    }
-
-    #[test]
-    fn a_strings_end_is_found_wherever_it_is() {
-        for special in 0..=u8::MAX {
-            for before in [b'a', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']', 0x20, 0x21] {
-                for place in 0..8 {
-                    let mut eight = [before; 8];
-                    eight[place] = special;
-                    let first = eight.iter().position(|byte| is_special(*byte));
-                    let found = specials(u64::from_le_bytes(eight));
-                    let found = (found != 0).then(|| found.trailing_zeros() as usize / 8);
-                    assert_eq!(found, first, "{eight:?}");
-                }
-            }
-        }
-        let text = "äöü € 0123456789\u{7f}\"".repeat(2);
-        assert_eq!(plain_end(&text, 0), text.find('"'));
-        assert_eq!(plain_end("abc", 0), None);
-        assert_eq!(plain_end("abc\n\"", 0), None);
-        assert_eq!(plain_end("abcdefgh\\", 3), Some(8));
-        assert_eq!(plain_end("a", 7), None);
     }
 
     proptest! {

@@ -1,10 +1,12 @@
 //! JSON read as JSON: several times as fast as by the YAML parser, for texts that a machine wrote, of which not all is asked
 //! for.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::builder::Builder;
 use crate::json_pass;
+use crate::json_string::{self, Said};
 use crate::scalar::Tag;
 use crate::{Document, Limits, Span};
 
@@ -13,9 +15,6 @@ const DIGITS: usize = 18;
 
 /// How many bytes of JSON there are for each node, roughly: the more there are, the fewer nodes.
 const BYTES_OF_A_NODE: usize = 12;
-
-/// Most strings with escapes are shorter, in bytes.
-const ESCAPED: usize = 1024;
 
 /// What of a JSON text is kept. The rest is read, and forgotten.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,6 @@ pub fn parse_json(text: &str, limits: &Limits, keep: &'static Keep) -> Option<Do
         text: &shared,
         at: 0,
         builder: Builder::new(&shared, Arc::clone(&shared), *limits),
-        unescaped: Vec::new(),
         passed: Vec::new(),
     };
     scanner.builder.expect(text.len() / BYTES_OF_A_NODE);
@@ -87,8 +85,6 @@ struct Scanner<'t> {
     text: &'t str,
     at: usize,
     builder: Builder<'t>,
-    /// Room for the text of a string that has escapes.
-    unescaped: Vec<u8>,
     /// Room for what is open of a value that is passed over.
     passed: Vec<u8>,
 }
@@ -160,11 +156,18 @@ impl Scanner<'_> {
             if self.peek()? != b'"' {
                 return None;
             }
-            let (key, end) = string(self.text, self.at, &mut self.unescaped)?;
-            let keep = of.of(key);
+            let (said, end) = json_string::read(self.text, self.at)?;
+            let span = Span::of(self.at, end);
+            let key = match said {
+                Said::Plain(key) => Cow::Borrowed(key),
+                Said::Escaped => Cow::Owned(json_string::unescape(span.slice(self.text)?)?),
+            };
+            let keep = of.of(&key);
             if keep.is_some() {
-                let span = Span::of(self.at, end);
-                self.builder.scalar(key, span, Tag::Str, 0).ok()?;
+                match &key {
+                    Cow::Borrowed(key) => self.builder.quoted_key(key, span).ok()?,
+                    Cow::Owned(key) => self.builder.scalar(key, span, Tag::Str, 0).ok()?,
+                }
             }
             self.at = end;
             self.skip();
@@ -186,20 +189,23 @@ impl Scanner<'_> {
     }
 
     fn scalar(&mut self, first: u8) -> Option<()> {
-        let (text, end, tag) = if first == b'"' {
-            let (text, end) = string(self.text, self.at, &mut self.unescaped)?;
-            (text, end, Tag::Str)
-        } else {
-            let end = json_pass::scalar(self.text, self.at, first)?;
-            let text = self.text.get(self.at..end)?;
-            if !first.is_ascii_alphabetic() && !is_whole(text) {
-                return None;
-            }
-            (text, end, Tag::None)
-        };
+        if first == b'"' {
+            let (said, end) = json_string::read(self.text, self.at)?;
+            let span = Span::of(self.at, end);
+            self.at = end;
+            return match said {
+                Said::Plain(_) => self.builder.quoted(span).ok(),
+                Said::Escaped => self.builder.escaped(span).ok(),
+            };
+        }
+        let end = json_pass::scalar(self.text, self.at, first)?;
+        let text = self.text.get(self.at..end)?;
+        if !first.is_ascii_alphabetic() && !is_whole(text) {
+            return None;
+        }
         let span = Span::of(self.at, end);
         self.at = end;
-        self.builder.scalar(text, span, tag, 0).ok()
+        self.builder.scalar(text, span, Tag::None, 0).ok()
     }
 
     /// Passes one byte, and says where it stood.
@@ -215,54 +221,6 @@ impl Scanner<'_> {
     fn skip(&mut self) {
         self.at = json_pass::skip(self.text.as_bytes(), self.at);
     }
-}
-
-/// The text of the string that begins at `at`, and where it ends. One with escapes is put into `unescaped`.
-fn string<'s>(text: &'s str, at: usize, unescaped: &'s mut Vec<u8>) -> Option<(&'s str, usize)> {
-    let bytes = text.as_bytes();
-    let from = at + 1;
-    let mut escape = json_pass::plain_end(text, from)?;
-    if bytes[escape] == b'"' {
-        return Some((text.get(from..escape)?, escape + 1));
-    }
-    unescaped.clear();
-    unescaped.reserve(ESCAPED);
-    unescaped.extend_from_slice(bytes.get(from..escape)?);
-    while bytes[escape] != b'"' {
-        let mut from = escape + 2;
-        match *bytes.get(escape + 1)? {
-            itself @ (b'"' | b'\\' | b'/') => unescaped.push(itself),
-            b'b' => unescaped.push(0x8),
-            b'f' => unescaped.push(0xc),
-            b'n' => unescaped.push(b'\n'),
-            b'r' => unescaped.push(b'\r'),
-            b't' => unescaped.push(b'\t'),
-            b'u' => {
-                let (character, end) = character(bytes, from)?;
-                from = end;
-                unescaped.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-            _ => return None,
-        }
-        escape = json_pass::copy_plain(text, from, unescaped)?;
-    }
-    // Escapes stand between characters, so it is a text.
-    Some((str::from_utf8(unescaped).ok()?, escape + 1))
-}
-
-/// The character whose digits begin at `from`, or that a pair of halves makes, and where they end. Half a pair is none.
-fn character(bytes: &[u8], from: usize) -> Option<(char, usize)> {
-    let first = json_pass::hex(bytes, from)?;
-    let end = from + 4;
-    if !matches!(first, 0xd800..0xdc00) {
-        return Some((char::from_u32(first)?, end));
-    }
-    if bytes.get(end..end + 2) != Some(b"\\u") {
-        return None;
-    }
-    let second = json_pass::hex(bytes, end + 2).filter(|unit| matches!(unit, 0xdc00..0xe000))?;
-    let character = char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))?;
-    Some((character, end + 6))
 }
 
 /// Whether a number is one that every reader takes for the same: whole, without an exponent, of not too many digits.

@@ -19,6 +19,10 @@ pub struct Node<'a> {
     unset: bool,
 }
 
+/// Which node of its document one is: for whoever holds the document, and has looked for the node once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeId(pub(crate) u32);
+
 /// The type of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -72,6 +76,12 @@ impl<'a> Node<'a> {
         self.id
     }
 
+    /// Which node it is. One that is not set is the node that it would stand in.
+    #[must_use]
+    pub fn node_id(self) -> NodeId {
+        NodeId(self.id)
+    }
+
     /// The document that the node is of.
     #[must_use]
     pub fn document(self) -> &'a Document {
@@ -104,17 +114,27 @@ impl<'a> Node<'a> {
         self.span().slice(&self.document.text).unwrap_or_default()
     }
 
+    /// A string of JSON with escapes, as it is written, with its quotes. Nothing of any other value, and of what was not read
+    /// by [`parse_json`](crate::parse_json).
+    #[must_use]
+    pub fn escaped(self) -> Option<&'a str> {
+        (self.target().shape == Shape::Escaped).then(|| self.raw())
+    }
+
     /// The type of the value.
     #[must_use]
     pub fn kind(self) -> Kind {
-        match self.value() {
-            Value::Null => Kind::Null,
-            Value::Bool(_) => Kind::Bool,
-            Value::Int(_) | Value::Unsigned(_) => Kind::Int,
-            Value::Float(_) => Kind::Float,
-            Value::String(_) => Kind::String,
-            Value::Sequence(_) => Kind::Sequence,
-            Value::Mapping(_) => Kind::Mapping,
+        let raw = self.target();
+        match raw.shape {
+            Shape::Sequence => Kind::Sequence,
+            Shape::Mapping | Shape::Merging => Kind::Mapping,
+            _ => match self.resolve(raw) {
+                Resolved::Null => Kind::Null,
+                Resolved::Bool(_) => Kind::Bool,
+                Resolved::Int(_) | Resolved::Unsigned(_) => Kind::Int,
+                Resolved::Float(_) => Kind::Float,
+                Resolved::String => Kind::String,
+            },
         }
     }
 

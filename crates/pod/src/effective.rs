@@ -92,6 +92,36 @@ struct Levels<'a> {
 }
 
 impl<'a> Levels<'a> {
+    /// The security contexts.
+    fn context(template: &PodTemplate<'a>, container: Option<ContainerRef<'a>>) -> Self {
+        Self {
+            prefix: template.prefix,
+            pod: template.spec.and_then(|spec| spec.field("securityContext")),
+            container: container.and_then(|container| container.security_context()),
+            of: container,
+            below: "securityContext",
+        }
+    }
+
+    /// Their windows options.
+    fn options(&self) -> Self {
+        let below = |context: Node<'a>| context.field("windowsOptions");
+        Self {
+            prefix: self.prefix,
+            pod: self.pod.and_then(below),
+            container: self.container.and_then(below),
+            of: self.of,
+            below: "securityContext.windowsOptions",
+        }
+    }
+
+    fn run_as(&self) -> RunAs<'a> {
+        RunAs {
+            user_name: self.over("runAsUserName", Node::as_str),
+            host_process: self.over("hostProcess", Node::as_bool),
+        }
+    }
+
     fn setting<T>(&self, node: Node<'a>, value: T, name: &'static str, of_container: bool) -> Setting<'a, T> {
         let container = if of_container { self.of } else { None };
         Setting {
@@ -121,32 +151,37 @@ impl<'a> Levels<'a> {
     }
 }
 
+/// Who a container runs as, of its [`EffectiveOptions`].
+#[derive(Clone, Copy, Debug)]
+pub struct RunAs<'a> {
+    /// The account, as it is written.
+    pub user_name: Option<Setting<'a, &'a str>>,
+    /// Whether the container is a HostProcess container.
+    pub host_process: Option<Setting<'a, bool>>,
+}
+
+/// Who `container` runs as, or, of nothing, what the pod's level says of it.
+#[must_use]
+pub fn run_as<'a>(template: &PodTemplate<'a>, container: Option<ContainerRef<'a>>) -> RunAs<'a> {
+    Levels::context(template, container).options().run_as()
+}
+
 /// The effective windows options of `container`, or, of nothing, those of the pod's level alone.
 #[must_use]
 pub fn resolve<'a>(template: &PodTemplate<'a>, container: Option<ContainerRef<'a>>) -> EffectiveOptions<'a> {
-    let of_pod = template.spec.and_then(|spec| spec.field("securityContext"));
-    let of_container = container.and_then(|container| container.security_context());
-    let context = Levels {
-        prefix: template.prefix,
-        pod: of_pod,
-        container: of_container,
-        of: container,
-        below: "securityContext",
-    };
-    let options = Levels {
-        prefix: template.prefix,
-        pod: of_pod.and_then(|context| context.field("windowsOptions")),
-        container: of_container.and_then(|context| context.field("windowsOptions")),
-        of: container,
-        below: "securityContext.windowsOptions",
-    };
+    let context = Levels::context(template, container);
+    let options = context.options();
     // Either field in the container takes both from it: the other may become unset.
     let pair = options.container.is_some_and(|own| {
         own.field("gmsaCredentialSpecName").is_some() || own.field("gmsaCredentialSpec").is_some()
     });
+    let RunAs {
+        user_name,
+        host_process,
+    } = options.run_as();
     EffectiveOptions {
-        run_as_user_name: options.over("runAsUserName", Node::as_str),
-        host_process: options.over("hostProcess", Node::as_bool),
+        run_as_user_name: user_name,
+        host_process,
         gmsa_credential_spec_name: options.at(pair, "gmsaCredentialSpecName", Node::as_str),
         gmsa_credential_spec: options.at(pair, "gmsaCredentialSpec", Node::as_str),
         run_as_non_root: context.over("runAsNonRoot", Node::as_bool),

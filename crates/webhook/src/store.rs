@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use porthole_admission::decide::{CannotTell, SpecError, contents_of};
+use porthole_admission::decide::{self, CannotTell, SpecError, contents_of};
 use porthole_admission::host_accounts::LABEL;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(crate) trait Kept: Clone + std::fmt::Debug + Send + Sync + 'static {
 }
 
 /// The contents of a credential spec, or why there are none.
-pub(crate) type Contents = Result<Arc<str>, SpecError>;
+pub(crate) type Contents = Result<decide::Contents, SpecError>;
 
 impl Kept for Contents {
     const CALLED: &'static str = "credential specs";
@@ -34,7 +34,7 @@ impl Kept for Contents {
     }
 
     fn len(&self) -> usize {
-        self.as_ref().map_or(0, |contents| contents.len())
+        self.as_ref().map_or(0, |contents| contents.as_json().len())
     }
 }
 
@@ -239,7 +239,10 @@ mod tests {
         let store = store(Duration::ZERO, &[spec("a", &json!({})), spec("b", &json!({}))]);
         assert_eq!(store.extent().objects, 2);
         store.replace(vec![store.keep(&spec("b", &json!({}))).unwrap()]);
-        assert_eq!((store.extent().objects, store.extent().bytes), (1, "b{}".len()));
+        assert_eq!(
+            (store.extent().objects, store.extent().bytes),
+            (1, "b\"{}\"".len())
+        );
         assert!(store.extent().synced);
     }
 

@@ -1,13 +1,11 @@
 //! Admission reviews: the text as the body of a request, and what is in it as the object of one.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use porthole_access::{Access, User};
 use porthole_admission::decide::{
-    AccessReviews, Answer, Around, CannotTell, CredentialSpecs, Endpoint, LIMITS, Namespaces, Review,
-    SpecError, Usable, decide, refuse,
+    AccessReviews, Answer, Around, CannotTell, Contents, CredentialSpecs, Endpoint, LIMITS, Namespaces,
+    Review, SpecError, Usable, decide, refuse,
 };
 use porthole_admission::host_accounts::{Mode, Policy};
 use porthole_credspec::contents;
@@ -22,7 +20,7 @@ const CLASS: &str = "porthole";
 struct Known;
 
 impl CredentialSpecs for Known {
-    fn contents(&self, name: &str) -> Result<Arc<str>, SpecError> {
+    fn contents(&self, name: &str) -> Result<Contents, SpecError> {
         match name.len() % 4 {
             0 => Err(SpecError::Unknown),
             1 => Err(SpecError::Empty),

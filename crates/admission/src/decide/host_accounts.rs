@@ -39,6 +39,9 @@ pub(super) fn check(
     problems: &mut Problems,
 ) -> Remarks {
     let mut remarks = Remarks::default();
+    if !pod.may_ask {
+        return remarks;
+    }
     let asks = asks_beyond(&pod.template, old.map(|old| &old.template));
     if asks.is_empty() {
         return remarks;
@@ -63,7 +66,9 @@ pub(super) fn check(
         if problems.are_enough() || told.len() >= MOST_TOLD {
             break;
         }
-        let problem = uses.problem(Usable::HostAccount, &ask.account, || ask.field.clone());
+        let problem = uses.problem(Usable::HostAccount, ask.account.clone().into(), || {
+            ask.field.clone()
+        });
         let Some(problem) = problem.map(|problem| problem.own_if(true)) else {
             if !granted.contains(&ask.account.as_str()) {
                 granted.push(&ask.account);

@@ -1,13 +1,14 @@
 //! What a decision asks of the cluster, and answers that are none.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use porthole_access::{Access, Request, User};
 use porthole_credspec::{GROUP, RESOURCE, canonical};
 use porthole_pod::go_quote;
 use serde_json::Value;
 
+use super::contents::Contents;
 use super::denial::Problem;
 use crate::gmsa::{GMSA_SPEC_EMPTY, GMSA_SPEC_UNKNOWN, GMSA_UNAUTHORIZED};
 use crate::host_accounts::{self, HOST_ACCOUNT_UNAUTHORIZED, Policy};
@@ -20,7 +21,7 @@ pub trait CredentialSpecs {
     /// # Errors
     ///
     /// There is no such spec, it has no contents, or nobody can tell.
-    fn contents(&self, name: &str) -> Result<Arc<str>, SpecError>;
+    fn contents(&self, name: &str) -> Result<Contents, SpecError>;
 }
 
 /// Access reviews: who may do what.
@@ -160,7 +161,7 @@ impl SpecError {
 /// # Errors
 ///
 /// There is no `credspec`, or it is the empty string.
-pub fn contents_of(resource: &Value) -> Result<Arc<str>, SpecError> {
+pub fn contents_of(resource: &Value) -> Result<Contents, SpecError> {
     match resource.get("credspec") {
         None => Err(SpecError::Empty),
         Some(Value::String(text)) if text.is_empty() => Err(SpecError::Empty),
@@ -183,7 +184,7 @@ impl AccessReviews for Access {
 /// Contents by name, each asked for once a review. In their order, as they are told: most pods have one, or a few.
 pub(super) struct Specs<'a> {
     of: &'a dyn CredentialSpecs,
-    known: BTreeMap<String, Result<Arc<str>, SpecError>>,
+    known: BTreeMap<&'a str, Result<Contents, SpecError>>,
 }
 
 impl<'a> Specs<'a> {
@@ -195,10 +196,10 @@ impl<'a> Specs<'a> {
     /// The names of those that could be had, in their order.
     pub(super) fn found(&self) -> Vec<&str> {
         let found = self.known.iter().filter(|(_, contents)| contents.is_ok());
-        found.map(|(name, _)| name.as_str()).collect()
+        found.map(|(name, _)| *name).collect()
     }
 
-    pub(super) fn contents(&mut self, name: &str) -> Result<Arc<str>, SpecError> {
+    pub(super) fn contents(&mut self, name: &'a str) -> Result<Contents, SpecError> {
         if let Some(known) = self.known.get(name) {
             return known.clone();
         }
@@ -206,7 +207,7 @@ impl<'a> Specs<'a> {
             Some(reason) => Err(CannotTell(reason).into()),
             None => self.of.contents(name),
         };
-        self.known.insert(name.to_owned(), found.clone());
+        self.known.insert(name, found.clone());
         found
     }
 }
@@ -217,7 +218,7 @@ pub(super) struct Uses<'a> {
     account: &'a str,
     user: User,
     namespace: &'a str,
-    known: BTreeMap<Usable, BTreeMap<String, Result<Answer, CannotTell>>>,
+    known: BTreeMap<(Usable, Cow<'a, str>), Result<Answer, CannotTell>>,
 }
 
 impl<'a> Uses<'a> {
@@ -240,35 +241,34 @@ impl<'a> Uses<'a> {
     pub(super) fn problem(
         &mut self,
         what: Usable,
-        name: &str,
+        name: Cow<'a, str>,
         field: impl FnOnce() -> String,
     ) -> Option<Problem> {
         let (refused, unknown) = match what {
             Usable::CredentialSpec => (GMSA_UNAUTHORIZED.name, "gmsa-access-unavailable"),
             Usable::HostAccount => (HOST_ACCOUNT_UNAUTHORIZED.name, "host-account-access-unavailable"),
         };
-        match self.may_use(what, name) {
+        let (name, answer) = self.may_use(what, name);
+        match answer {
             Ok(Answer::Allowed) => None,
             Ok(Answer::Refused(reason)) => {
-                let text = words::unauthorized(self.account, what, name, &reason);
-                let help = words::grant(self.account, self.namespace, what, name);
+                let text = words::unauthorized(self.account, what, &name, &reason);
+                let help = words::grant(self.account, self.namespace, what, &name);
                 Some(Problem::new(refused, 403, field(), text).with_help(help))
             }
             Err(error) => {
-                let text = words::unsure(self.account, what, name, &error);
+                let text = words::unsure(self.account, what, &name, &error);
                 Some(Problem::new(unknown, 503, field(), text))
             }
         }
     }
 
-    fn may_use(&mut self, what: Usable, name: &str) -> Result<Answer, CannotTell> {
-        let known = self.known.entry(what).or_default();
-        if let Some(known) = known.get(name) {
-            return known.clone();
-        }
-        let answer = self.of.may_use(&self.user, self.namespace, what, name);
-        known.insert(name.to_owned(), answer.clone());
-        answer
+    fn may_use(&mut self, what: Usable, name: Cow<'a, str>) -> (Cow<'a, str>, Result<Answer, CannotTell>) {
+        let (of, user, namespace) = (self.of, &self.user, self.namespace);
+        let known = self.known.entry((what, name));
+        let name = known.key().1.clone();
+        let answer = known.or_insert_with(|| of.may_use(user, namespace, what, &name));
+        (name, answer.clone())
     }
 }
 
@@ -306,7 +306,7 @@ mod tests {
             (json!({"spec": {}}), Err(SpecError::Empty)),
             (json!([]), Err(SpecError::Empty)),
         ] {
-            assert_eq!(contents_of(&resource), expected.map(Arc::from), "{resource}");
+            assert_eq!(contents_of(&resource), expected.map(Contents::from), "{resource}");
         }
     }
 

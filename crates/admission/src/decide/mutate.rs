@@ -20,10 +20,10 @@ pub(super) struct Mutation {
 }
 
 /// A new pod.
-pub(super) fn create(
-    pod: &Pod<'_>,
+pub(super) fn create<'a>(
+    pod: &Pod<'a>,
     around: &Around<'_>,
-    specs: &mut Specs<'_>,
+    specs: &mut Specs<'a>,
     problems: &mut Problems,
 ) -> Mutation {
     let mut mutation = Mutation::default();
@@ -47,12 +47,12 @@ pub(super) fn create(
 }
 
 /// A pod that changes. Only what is new of it is filled in: ephemeral containers, where they are what is changed.
-pub(super) fn update(
-    pod: &Pod<'_>,
+pub(super) fn update<'a>(
+    pod: &Pod<'a>,
     old: &Pod<'_>,
     is_ephemeral: bool,
     around: &Around<'_>,
-    specs: &mut Specs<'_>,
+    specs: &mut Specs<'a>,
     problems: &mut Problems,
 ) -> Mutation {
     let mut mutation = Mutation::default();
@@ -70,7 +70,7 @@ pub(super) fn update(
 }
 
 /// Adds the contents of the credential spec that a level names and does not hold.
-fn fill(level: &Level<'_>, specs: &mut Specs<'_>, patch: &mut Patch, problems: &mut Problems) {
+fn fill<'a>(level: &Level<'a>, specs: &mut Specs<'a>, patch: &mut Patch, problems: &mut Problems) {
     let Some(name) = level.named().filter(|_| level.held().is_none()) else {
         return;
     };
@@ -79,11 +79,11 @@ fn fill(level: &Level<'_>, specs: &mut Specs<'_>, patch: &mut Patch, problems: &
     }
     let name = name.as_str().unwrap_or_default();
     match specs.contents(name) {
-        Ok(contents) if patch.text_len() + contents.len() > MOST => {
+        Ok(contents) if patch.text_len() + contents.as_json().len() > MOST => {
             let text = format!("the contents of its credential specs make the pod larger than {MOST} bytes");
             problems.push(Problem::new("pod-too-large", 413, level.field(NAME), text).own_if(true));
         }
-        Ok(contents) => patch.put(level.pointer(CONTENTS), (*contents).into()),
+        Ok(contents) => patch.put(level.pointer(CONTENTS), contents.into_json()),
         Err(error) => {
             let (code, text) = error.describe(name);
             problems

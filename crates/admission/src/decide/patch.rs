@@ -1,11 +1,13 @@
 //! A JSON patch (RFC 6902) that only adds, built from the object as it came.
 
+use std::sync::Arc;
+
 use porthole_manifest::Node;
 use serde_json::{Value, json};
 
 use super::response::{push_list, push_text, string};
 
-/// How many bytes an operation has without its text, mostly.
+/// How many bytes an operation has without its value, mostly.
 const OPERATION: usize = 128;
 
 /// One operation: `add`.
@@ -13,8 +15,8 @@ const OPERATION: usize = 128;
 pub struct Operation {
     /// Where, as a JSON pointer (RFC 6901).
     pub path: String,
-    /// What.
-    pub value: Value,
+    /// What, as JSON.
+    pub value: Arc<str>,
 }
 
 /// What is to be added to an object, in this order. Nothing is replaced but null, the empty hostname
@@ -22,7 +24,7 @@ pub struct Operation {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
     operations: Vec<Operation>,
-    /// How many bytes the texts have together.
+    /// How many bytes the values have together.
     text_len: usize,
 }
 
@@ -39,14 +41,14 @@ impl Patch {
         self.operations.is_empty()
     }
 
-    /// How many bytes the texts that it adds have together.
+    /// How many bytes the values that it adds have together, as JSON.
     pub(super) fn text_len(&self) -> usize {
         self.text_len
     }
 
-    /// Adds `value` at a pointer whose parent is there.
-    pub(super) fn put(&mut self, path: String, value: Value) {
-        self.text_len += value.as_str().map_or(0, str::len);
+    /// Adds `value`, JSON, at a pointer whose parent is there.
+    pub(super) fn put(&mut self, path: String, value: Arc<str>) {
+        self.text_len += value.len();
         self.operations.push(Operation { path, value });
     }
 
@@ -67,7 +69,7 @@ impl Patch {
         for key in rest.rev() {
             value = json!({ *key: value });
         }
-        self.put(pointer, value);
+        self.put(pointer, value.to_string().into());
     }
 
     /// The patch as JSON.
@@ -78,18 +80,14 @@ impl Patch {
 
     /// The same as bytes.
     pub(super) fn json(&self) -> Vec<u8> {
-        // Quotes within texts take two bytes.
-        let length = self.operations.len() * OPERATION + self.text_len * 5 / 4;
+        let length = self.operations.len() * OPERATION + self.text_len;
         let mut json = Vec::with_capacity(length);
         json.push(b'[');
         push_list(&mut json, &self.operations, |json, operation| {
             json.extend_from_slice(br#"{"op":"add","path":"#);
             push_text(json, &operation.path);
             json.extend_from_slice(br#","value":"#);
-            match &operation.value {
-                Value::String(text) => push_text(json, text),
-                other => json.extend_from_slice(other.to_string().as_bytes()),
-            }
+            json.extend_from_slice(operation.value.as_bytes());
             json.push(b'}');
         });
         json.push(b']');

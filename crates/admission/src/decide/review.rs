@@ -3,7 +3,7 @@
 use std::fmt;
 
 use porthole_access::User;
-use porthole_manifest::{Document, Keep, Kind, Limits, Node, SyntaxError, parse, parse_json};
+use porthole_manifest::{Document, Keep, Kind, Limits, Node, NodeId, SyntaxError, parse, parse_json};
 use porthole_pod::{DecodeError, decode_object};
 
 /// How much a review may ask of its reader. Two pods, each as large as the API server takes one, fit.
@@ -65,6 +65,83 @@ const CONTEXT: Keep = Keep::Keys(&[("windowsOptions", Keep::All)]);
 /// A review that can be answered. Fields that it does not know are ignored.
 pub struct Review {
     document: Document,
+    request: Request,
+}
+
+/// Where the fields of a request are that are set.
+#[derive(Default)]
+struct Request {
+    uid: Option<NodeId>,
+    kind: Option<NodeId>,
+    operation: Option<NodeId>,
+    sub_resource: Option<NodeId>,
+    namespace: Option<NodeId>,
+    name: Option<NodeId>,
+    user: Option<NodeId>,
+    object: Option<NodeId>,
+    old_object: Option<NodeId>,
+    is_dry_run: bool,
+}
+
+impl Request {
+    /// Finds the fields, each of its type. Of the objects only that they are there.
+    fn find(request: Node<'_>) -> Result<Self, TypeError> {
+        let request = of_type(request, format_args!("request"), Kind::Mapping)?;
+        let mut found = Self::default();
+        // All at once: nearly every field is one of these.
+        for entry in request.entries().filter(|entry| !entry.value.is_null()) {
+            let (key, value) = (entry.key.key_text(), entry.value);
+            let wanted = match &*key {
+                "uid" | "operation" | "subResource" | "namespace" | "name" => Kind::String,
+                "kind" | "userInfo" => Kind::Mapping,
+                "dryRun" => Kind::Bool,
+                _ => value.kind(),
+            };
+            of_type(value, format_args!("request.{key}"), wanted)?;
+            let id = Some(value.node_id());
+            match &*key {
+                "uid" => found.uid = id,
+                "operation" => found.operation = id,
+                "subResource" => found.sub_resource = id,
+                "namespace" => found.namespace = id,
+                "name" => found.name = id,
+                "kind" => found.kind = kind_of(value)?,
+                "userInfo" => {
+                    check_user(value)?;
+                    found.user = id;
+                }
+                "dryRun" => found.is_dry_run = value.as_bool() == Some(true),
+                "object" => found.object = id,
+                "oldObject" => found.old_object = id,
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The `kind` of the three fields that name one.
+fn kind_of(kind: Node<'_>) -> Result<Option<NodeId>, TypeError> {
+    for key in ["group", "version"] {
+        field(kind, format_args!("request.kind"), key, Kind::String)?;
+    }
+    let kind = field(kind, format_args!("request.kind"), "kind", Kind::String)?;
+    Ok(kind.map(Node::node_id))
+}
+
+fn check_user(user: Node<'_>) -> Result<(), TypeError> {
+    field(user, format_args!("request.userInfo"), "username", Kind::String)?;
+    let Some(groups) = field(user, format_args!("request.userInfo"), "groups", Kind::Sequence)? else {
+        return Ok(());
+    };
+    for (index, group) in groups.items().enumerate() {
+        of_type(
+            group,
+            format_args!("request.userInfo.groups[{index}]"),
+            Kind::String,
+        )?;
+    }
+    Ok(())
 }
 
 /// Why a body cannot be answered but with a refusal.
@@ -168,10 +245,9 @@ impl Review {
             Some(document) => document,
             None => Self::decode(text, limits)?,
         };
-        let review = Self { document };
-        review.check().map_err(ReviewError::Type)?;
-        match review.document.root().field("request") {
-            Some(_) => Ok(review),
+        let request = document.root().field("request").map(Request::find);
+        match request.transpose().map_err(ReviewError::Type)? {
+            Some(request) => Ok(Self { document, request }),
             None => Err(ReviewError::NoRequest),
         }
     }
@@ -190,107 +266,76 @@ impl Review {
         stream.documents.pop().ok_or(ReviewError::NoRequest)
     }
 
-    /// Whether the fields of the request have their types. Of the objects only that they are some.
-    fn check(&self) -> Result<(), TypeError> {
-        let root = self.document.root();
-        let Some(request) = root.field("request") else {
-            return Ok(());
-        };
-        of_type(request, format_args!("request"), Kind::Mapping)?;
-        for key in ["uid", "operation", "subResource", "namespace", "name"] {
-            field(request, format_args!("request"), key, Kind::String)?;
-        }
-        field(request, format_args!("request"), "dryRun", Kind::Bool)?;
-        if let Some(kind) = field(request, format_args!("request"), "kind", Kind::Mapping)? {
-            for key in ["group", "version", "kind"] {
-                field(kind, format_args!("request.kind"), key, Kind::String)?;
-            }
-        }
-        if let Some(user) = field(request, format_args!("request"), "userInfo", Kind::Mapping)? {
-            field(user, format_args!("request.userInfo"), "username", Kind::String)?;
-            if let Some(groups) = field(user, format_args!("request.userInfo"), "groups", Kind::Sequence)? {
-                for (index, group) in groups.items().enumerate() {
-                    of_type(
-                        group,
-                        format_args!("request.userInfo.groups[{index}]"),
-                        Kind::String,
-                    )?;
-                }
-            }
-        }
-        Ok(())
+    fn node(&self, id: Option<NodeId>) -> Option<Node<'_>> {
+        self.document.node(id?)
     }
 
-    fn request(&self) -> Node<'_> {
-        self.document.root().child("request")
-    }
-
-    fn text(&self, key: &str) -> &str {
-        self.request().child(key).as_str().unwrap_or_default()
+    fn text(&self, id: Option<NodeId>) -> &str {
+        self.node(id).and_then(Node::as_str).unwrap_or_default()
     }
 
     /// By what the answer is known.
     #[must_use]
     pub fn uid(&self) -> &str {
-        self.text("uid")
+        self.text(self.request.uid)
     }
 
     /// The kind of the object, such as `Pod`.
     #[must_use]
     pub fn kind(&self) -> &str {
-        let kind = self.request().child("kind").child("kind");
-        kind.as_str().unwrap_or_default()
+        self.text(self.request.kind)
     }
 
     /// `CREATE`, `UPDATE`, `DELETE` or `CONNECT`.
     #[must_use]
     pub fn operation(&self) -> &str {
-        self.text("operation")
+        self.text(self.request.operation)
     }
 
     /// The part of the object that is asked for, such as `ephemeralcontainers`; empty is the whole.
     #[must_use]
     pub fn sub_resource(&self) -> &str {
-        self.text("subResource")
+        self.text(self.request.sub_resource)
     }
 
     /// The object's namespace.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        self.text("namespace")
+        self.text(self.request.namespace)
     }
 
     /// The object's name; empty until one is generated.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.text("name")
+        self.text(self.request.name)
     }
 
     /// Who asks the API server.
     #[must_use]
     pub fn user(&self) -> User {
-        let user = self.request().child("userInfo");
-        let groups = user.child("groups").items().filter_map(Node::as_str);
+        let user = self.node(self.request.user);
+        let name = user.and_then(|user| user.child("username").as_str());
+        let groups = user.into_iter().flat_map(|user| user.child("groups").items());
         User {
-            name: user.child("username").as_str().unwrap_or_default().to_owned(),
-            groups: groups.map(str::to_owned).collect(),
+            name: name.unwrap_or_default().to_owned(),
+            groups: groups.filter_map(Node::as_str).map(str::to_owned).collect(),
         }
     }
 
     /// Whether nothing is kept of what is asked for.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
-        self.request().child("dryRun").as_bool() == Some(true)
+        self.request.is_dry_run
     }
 
     /// The object as it would become, where there is one.
     pub(super) fn object(&self) -> Option<Node<'_>> {
-        self.request().field("object")
+        self.node(self.request.object)
     }
 
     /// The object as it is, where there is one.
     pub(super) fn old_object(&self) -> Option<Node<'_>> {
-        self.request().field("oldObject")
+        self.node(self.request.old_object)
     }
 }
 

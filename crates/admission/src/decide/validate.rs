@@ -1,6 +1,5 @@
 //! Whether a pod may have what it has: the service account may use the credential specs, and the contents are theirs.
 
-use porthole_credspec::same;
 use porthole_pod::go_quote;
 
 use super::denial::{Problem, Problems};
@@ -18,7 +17,12 @@ pub(super) struct Judge<'a, 's> {
 }
 
 /// A new pod.
-pub(super) fn create(pod: &Pod<'_>, around: &Around<'_>, judge: &mut Judge<'_, '_>, problems: &mut Problems) {
+pub(super) fn create<'a>(
+    pod: &Pod<'a>,
+    around: &Around<'_>,
+    judge: &mut Judge<'a, '_>,
+    problems: &mut Problems,
+) {
     for level in &pod.levels {
         if problems.are_enough() {
             return;
@@ -30,12 +34,12 @@ pub(super) fn create(pod: &Pod<'_>, around: &Around<'_>, judge: &mut Judge<'_, '
 
 /// A pod that changes: nothing of its GMSA settings may, in neither direction. Ephemeral containers that come, where they
 /// are what is changed, are as good as new.
-pub(super) fn update(
-    pod: &Pod<'_>,
+pub(super) fn update<'a>(
+    pod: &Pod<'a>,
     old: &Pod<'_>,
     is_ephemeral: bool,
     around: &Around<'_>,
-    judge: &mut Judge<'_, '_>,
+    judge: &mut Judge<'a, '_>,
     problems: &mut Problems,
 ) {
     let (was, is) = (old.by_key(), pod.by_key());
@@ -49,7 +53,7 @@ pub(super) fn update(
             annotation::check_ephemeral(pod, level, around.runtime_classes, problems);
         } else {
             // The existing webhook looks at what the new pod has.
-            let is_own = level.is_ephemeral() || level.options.is_null();
+            let is_own = level.is_ephemeral() || level.options.is_none();
             problems.extend(changed(before, Some(level)).map(|problem| problem.own_if(is_own)));
         }
     }
@@ -61,9 +65,9 @@ pub(super) fn update(
     annotation::check(pod, Some(old), around.runtime_classes, true, problems);
 }
 
-impl Judge<'_, '_> {
+impl<'a> Judge<'a, '_> {
     /// What is wrong with a level that is new.
-    fn check(&mut self, level: &Level<'_>) -> Option<Problem> {
+    fn check(&mut self, level: &Level<'a>) -> Option<Problem> {
         let problem = match level.named() {
             Some(name) => self.check_named(level, name.as_str().unwrap_or_default()),
             None => level.held().map(|_| {
@@ -75,13 +79,13 @@ impl Judge<'_, '_> {
     }
 
     /// A level that names a spec. What is in the spec is nobody's business who may not use it.
-    fn check_named(&mut self, level: &Level<'_>, spec: &str) -> Option<Problem> {
+    fn check_named(&mut self, level: &Level<'a>, spec: &'a str) -> Option<Problem> {
         let field = || level.field(NAME);
-        let unused = self.uses.problem(Usable::CredentialSpec, spec, field);
+        let unused = self.uses.problem(Usable::CredentialSpec, spec.into(), field);
         if unused.is_some() {
             return unused;
         }
-        let held = level.held().map(|held| held.as_str().unwrap_or_default());
+        let held = level.held();
         let contents = match self.specs.contents(spec) {
             Ok(contents) => contents,
             Err(error) => {
@@ -101,7 +105,7 @@ impl Judge<'_, '_> {
             let problem = Problem::new("gmsa-contents-missing", 422, level.field(CONTENTS), text);
             return Some(problem.own_if(true).with_help(remedy));
         };
-        let reason = match same(held, &contents) {
+        let reason = match contents.is_same(held) {
             Ok(true) => return None,
             Ok(false) => None,
             Err(error) => Some(error.to_string()),
@@ -117,7 +121,7 @@ fn changed(old: Option<&Level<'_>>, new: Option<&Level<'_>>) -> Option<Problem> 
     let level = new.or(old)?;
     let differs = |key: &str| {
         let text = |level: Option<&Level<'_>>| {
-            level.and_then(|level| level.options.field(key)?.as_str().map(str::to_owned))
+            level.and_then(|level| level.options?.field(key)?.as_str().map(str::to_owned))
         };
         text(old) != text(new)
     };

@@ -1,12 +1,11 @@
 //! A cluster to ask, and reviews to ask with.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use porthole_access::User;
 use porthole_admission::decide::{
-    AccessReviews, Answer, Around, CannotTell, CredentialSpecs, Decision, Endpoint, LIMITS, Namespaces,
-    Review, SpecError, Usable, contents_of, decide,
+    AccessReviews, Answer, Around, CannotTell, Contents, CredentialSpecs, Decision, Endpoint, LIMITS,
+    Namespaces, Review, SpecError, Usable, contents_of, decide,
 };
 use porthole_admission::host_accounts::{Mode, Policy};
 use serde_json::{Value, json};
@@ -16,9 +15,9 @@ pub(crate) const APP: &str =
     r#"{"CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"NetBiosName":"\u003cCORP\u003e"}}"#;
 /// What the spec `other` holds.
 pub(crate) const OTHER: &str = r#"{"CmsPlugins":["Other"]}"#;
-/// How many bytes the spec `large` has in a pod.
+/// How many bytes the spec `large` has in the JSON of a pod.
 pub(crate) const LARGE: usize = 1 << 18;
-const LARGE_REST: &str = r#"{"CmsPlugins":[""]}"#;
+const LARGE_REST: &str = r#""{\"CmsPlugins\":[\"\"]}""#;
 /// The class of the pods that porthole runs on Linux.
 pub(crate) const CLASS: &str = "porthole";
 
@@ -37,7 +36,7 @@ pub(crate) struct Cluster {
 }
 
 impl CredentialSpecs for Cluster {
-    fn contents(&self, name: &str) -> Result<Arc<str>, SpecError> {
+    fn contents(&self, name: &str) -> Result<Contents, SpecError> {
         self.asked.borrow_mut().push(format!("get {name}"));
         let credspec = match name {
             "app" | "secret" | "unsure" => json!({
@@ -197,7 +196,12 @@ pub(crate) fn patch(decision: &Decision) -> Vec<(String, Value)> {
     };
     let operations = patch.operations().iter();
     operations
-        .map(|operation| (operation.path.clone(), operation.value.clone()))
+        .map(|operation| {
+            (
+                operation.path.clone(),
+                serde_json::from_str(&operation.value).expect("a value is JSON"),
+            )
+        })
         .collect()
 }
 

@@ -1,0 +1,56 @@
+//! Strings of JSON, of which more is known than of others: they are strings, and stand in quotes.
+
+use std::sync::OnceLock;
+
+use super::{Builder, Result, count};
+use crate::Span;
+use crate::document::{Raw, Shape, key_bit, key_print};
+use crate::duplicate::KeyPrint;
+use crate::scalar::Tag;
+
+impl Builder<'_> {
+    /// A key of the open mapping. `name` is what stands between its quotes.
+    pub(crate) fn quoted_key(&mut self, name: &str, span: Span) -> Result<()> {
+        let print = key_print(name);
+        let node = self.push(Raw {
+            keys: print,
+            ..string(span, Shape::Quoted)
+        })?;
+        if self.complete(node, span.end, 0, 0)
+            && let Some(frame) = self.frames.last()
+        {
+            self.nodes[frame.node as usize].keys |= key_bit(print);
+            self.keys.push(KeyPrint::new(name, node));
+        }
+        Ok(())
+    }
+
+    /// A value whose text stands between its quotes.
+    pub(crate) fn quoted(&mut self, span: Span) -> Result<()> {
+        let node = self.push(string(span, Shape::Quoted))?;
+        self.complete(node, span.end, 0, 0);
+        Ok(())
+    }
+
+    /// A value with escapes. Its text is put together where somebody asks for it.
+    pub(crate) fn escaped(&mut self, span: Span) -> Result<()> {
+        let node = self.push(Raw {
+            payload: count(self.decoded.later.len()),
+            ..string(span, Shape::Escaped)
+        })?;
+        self.decoded.later.push(OnceLock::new());
+        self.complete(node, span.end, 0, 0);
+        Ok(())
+    }
+}
+
+const fn string(span: Span, shape: Shape) -> Raw {
+    Raw {
+        start: span.start,
+        end: span.end,
+        payload: 0,
+        shape,
+        tag: Tag::Str,
+        keys: 0,
+    }
+}
