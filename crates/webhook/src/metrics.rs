@@ -166,7 +166,7 @@ impl Metrics {
         );
         registry.register(
             "credential_specs_bytes",
-            "Their contents together",
+            "Their contents together, as JSON",
             self.spec_bytes.clone(),
         );
         registry.register(
@@ -207,7 +207,12 @@ impl Metrics {
 
     /// How it was known who may.
     pub(crate) fn access(&self, result: &'static str) {
-        self.access.get_or_create(&Result { result }).inc();
+        self.access_times(result, 1);
+    }
+
+    /// The same, so many times.
+    pub(crate) fn access_times(&self, result: &'static str, times: u64) {
+        self.access.get_or_create(&Result { result }).inc_by(times);
     }
 
     /// What came of a request to the API server.

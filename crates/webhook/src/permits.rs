@@ -71,40 +71,56 @@ pub(crate) struct Known {
     pub(crate) is_old: bool,
 }
 
-/// Answers by the kind of what is used, the user and its name: three lookups by what is borrowed cost less than one by a key
-/// that is made for it.
+/// Answers by the user and the name of what is used: two lookups by what is borrowed cost less than one by a key that is made
+/// for it.
+type Users = HashMap<String, HashMap<String, Held>>;
+
+/// Answers by the kind of what is used.
 #[derive(Debug, Default)]
-struct Answers(HashMap<Usable, HashMap<String, HashMap<String, Held>>>);
+struct Answers {
+    credential_specs: Users,
+    host_accounts: Users,
+}
 
 impl Answers {
+    fn of(&mut self, what: Usable) -> &mut Users {
+        match what {
+            Usable::CredentialSpec => &mut self.credential_specs,
+            Usable::HostAccount => &mut self.host_accounts,
+        }
+    }
+
     fn get(&self, key: Key<'_>) -> Option<&Held> {
-        self.0.get(&key.what)?.get(key.user)?.get(key.name)
+        let users = match key.what {
+            Usable::CredentialSpec => &self.credential_specs,
+            Usable::HostAccount => &self.host_accounts,
+        };
+        users.get(key.user)?.get(key.name)
     }
 
     fn get_mut(&mut self, key: Key<'_>) -> Option<&mut Held> {
-        self.0.get_mut(&key.what)?.get_mut(key.user)?.get_mut(key.name)
+        self.of(key.what).get_mut(key.user)?.get_mut(key.name)
     }
 
     /// Whether none was there.
     fn insert(&mut self, key: Key<'_>, held: Held) -> bool {
-        let users = self.0.entry(key.what).or_default();
-        let names = users.entry(key.user.to_owned()).or_default();
+        let names = self.of(key.what).entry(key.user.to_owned()).or_default();
         names.insert(key.name.to_owned(), held).is_none()
     }
 
     fn count(&self) -> usize {
-        self.0.values().flat_map(HashMap::values).map(HashMap::len).sum()
+        let users = [&self.credential_specs, &self.host_accounts].into_iter();
+        users.flat_map(HashMap::values).map(HashMap::len).sum()
     }
 
     /// Forgets those that are not to be held on to.
     fn retain(&mut self, is_held: impl Fn(&Held) -> bool) {
-        for users in self.0.values_mut() {
+        for users in [&mut self.credential_specs, &mut self.host_accounts] {
             users.retain(|_, names| {
                 names.retain(|_, held| is_held(held));
                 !names.is_empty()
             });
         }
-        self.0.retain(|_, users| !users.is_empty());
     }
 }
 
