@@ -12,6 +12,7 @@ mod client;
 mod fill;
 mod image;
 mod isolation;
+mod network;
 mod node;
 mod place;
 mod process;

@@ -279,12 +279,12 @@ fn kubernetes_tier() -> Result<Outcome> {
     if root {
         image::provide()?;
     }
-    let of_root = ["kubernetes_life", "kubernetes_image"];
+    let of_root = ["kubernetes_life", "kubernetes_image", "kubernetes_node"];
     let names = tests(|name| name.starts_with("kubernetes") && (root || !of_root.contains(&name)))?;
     let options = format!("--workspace {names} -- --include-ignored");
     match count(&mut [&mut cargo_test(Target::Host, &options)])? {
         Outcome::Passed(counted) if !root => Ok(Outcome::Passed(format!(
-            "{counted}; without the lives of pods and the image: a kubelet and containerd need root"
+            "{counted}; without the lives of pods, the image, and the webhook on a node: a kubelet and containerd need root"
         ))),
         outcome => Ok(outcome),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::isolation::{Entrance, Isolation};
+use super::isolation::{Entrance, Isolation, KUBERNETES};
 use super::process::Process;
 use super::settings::Settings;
 use super::{place, programs};
@@ -18,6 +18,9 @@ use crate::wait;
 const READY: Duration = Duration::from_mins(3);
 /// How often another program may be faster to take a port that was free.
 const ATTEMPTS: u32 = 3;
+const LOOPBACK: &str = "127.0.0.1";
+/// The port of the Service `kubernetes`.
+const SERVICE_PORT: u16 = 443;
 /// The user that may do everything.
 const ADMINISTRATOR: &str = "admin";
 
@@ -67,14 +70,19 @@ impl ApiServer {
         let directory = place::directory("kubernetes")?;
         let mut guardian = Guardian::new()?;
         guardian.remove_at_the_end(&directory)?;
-        let [secure, client, peer] = place::ports()?;
+        let [free, client, peer] = place::ports()?;
+        // In namespaces of its own it is where the Service `kubernetes` says.
+        let (host, secure) = match isolation {
+            Some(_) => (KUBERNETES, SERVICE_PORT),
+            None => (LOOPBACK, free),
+        };
         let mut server = Self {
             processes: Vec::new(),
             others: Vec::new(),
             settings: settings.clone(),
             ports: (secure, client),
             guardian,
-            address: format!("https://127.0.0.1:{secure}"),
+            address: format!("https://{host}:{secure}"),
             tokens: tokens(settings)?,
             directory,
             entrance: isolation.map(Isolation::entrance),
@@ -132,11 +140,16 @@ impl ApiServer {
     fn start_api_server(&mut self) -> Result<()> {
         let (settings, (secure, etcd)) = (&self.settings, self.ports);
         let key = self.key();
+        let bind = if self.entrance.is_some() {
+            "0.0.0.0"
+        } else {
+            LOOPBACK
+        };
         let mut server = self.program(&programs::find("kube-apiserver", &settings.version)?);
         server
             .arg(format!("--etcd-servers=http://127.0.0.1:{etcd}"))
             .arg(format!("--secure-port={secure}"))
-            .arg("--bind-address=127.0.0.1")
+            .arg(format!("--bind-address={bind}"))
             .arg("--cert-dir")
             .arg(self.directory.join("certificates"))
             .arg("--service-account-key-file")
@@ -296,7 +309,7 @@ impl ApiServer {
         Ok(())
     }
 
-    /// Where it answers: `https://127.0.0.1:PORT`.
+    /// Where it answers: `https://ADDRESS:PORT`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address

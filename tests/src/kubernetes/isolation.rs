@@ -11,12 +11,15 @@ use crate::failure::{Doing, Failure, Result};
 use crate::guardian::{Guardian, quoted};
 use crate::wait;
 
+/// The address of the Service `kubernetes`, which pods reach the API server by: the first of those that it is given for Services.
+pub(super) const KUBERNETES: &str = "10.0.0.1";
+
 /// The address of the only interface besides the loopback: one of those that documentation may use (RFC 5737).
 pub(super) const ADDRESS: &str = "192.0.2.10";
 
 /// Run by the first process of the namespaces: their own `/run`, `/var/lib` and `/var/log`, and a network that leads nowhere. A
-/// pair of interfaces is there for its one end: what serves at a loopback address alone is no node. The shell stays, as somebody
-/// has to wait for processes without parents.
+/// pair of interfaces is there for its one end: what serves at a loopback address alone is no node. The API server is found where
+/// its Service is, as nothing leads there. The shell stays, as somebody has to wait for processes without parents.
 const SETUP: &str = "
 set -e
 mount --make-rprivate /
@@ -29,6 +32,7 @@ ip link add node type veth peer name beyond
 ip link set node up
 ip link set beyond up
 ip address add $1/24 dev node
+ip address add $2/32 dev lo
 ip route add default via 192.0.2.1
 touch \"$0/.ready\"
 while :; do
@@ -63,7 +67,7 @@ impl Isolation {
             ])
             .args(["sh", "-c", SETUP])
             .arg(directory)
-            .arg(ADDRESS)
+            .args([ADDRESS, KUBERNETES])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

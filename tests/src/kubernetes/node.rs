@@ -1,4 +1,4 @@
-//! A cluster of one node: an API server, a containerd, a kubelet and the controller of Jobs, in namespaces of their own.
+//! A cluster of one node: an API server, a containerd, a kubelet and controllers, in namespaces of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::image;
 use super::isolation::{self, ADDRESS, Isolation};
+use super::network::Network;
 use super::process::Process;
 use super::{ApiServer, Settings, place, programs};
 use crate::bench;
@@ -32,11 +33,25 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts one of the newest version, and waits until its node is ready.
+    /// Starts one of the newest version, and waits until its node is ready. Its pods are on the node's network and name the node
+    /// themselves; the only controller is that of Jobs.
     ///
     /// # Errors
     /// This user is not root, a program is missing, or something does not become ready.
     pub fn start() -> Result<Self> {
+        Self::with(Network::Host)
+    }
+
+    /// The same as most clusters are: pods have addresses of their own, a scheduler finds their node, and Deployments and Services
+    /// are looked after. Nothing leads to the address of a Service but `kubernetes`: the API server asks the pods behind it.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn with_deployments() -> Result<Self> {
+        Self::with(Network::OfPods)
+    }
+
+    fn with(network: Network) -> Result<Self> {
         let directory = place::directory("node")?;
         let mut guardian = Guardian::new()?;
         guardian.remove_at_the_end(&directory)?;
@@ -53,6 +68,7 @@ impl Node {
         let settings = Settings::default()
             .argument(format!("--advertise-address={ADDRESS}"))
             .argument("--kubelet-preferred-address-types=InternalIP");
+        let settings = network.settings(settings);
         let server = ApiServer::start_by(&settings, Some(&isolation))?;
         let mut node = Self {
             processes: Vec::new(),
@@ -61,9 +77,9 @@ impl Node {
             guardian,
             directory,
         };
-        node.start_containerd()?;
+        node.start_containerd(network)?;
         node.start_kubelet(&name)?;
-        node.start_controller()?;
+        node.start_controllers(network)?;
         node.wait()?;
         Ok(node)
     }
@@ -94,12 +110,10 @@ impl Node {
         Ok(())
     }
 
-    fn start_containerd(&mut self) -> Result<()> {
+    fn start_containerd(&mut self, of_pods: Network) -> Result<()> {
         let network = self.directory.join("network");
         fs::create_dir(&network).doing("make a directory for the network's configuration")?;
-        // Pods are on the node's network; the kubelet asks for a configuration all the same.
-        let loopback = r#"{"cniVersion": "0.4.0", "name": "loopback", "plugins": [{"type": "loopback"}]}"#;
-        self.write("network/10-loopback.conflist", loopback)?;
+        self.write("network/10-pods.conflist", of_pods.configuration())?;
         let config = format!(
             "version = 2\nroot = '{root}'\nstate = '{state}'\n[grpc]\naddress = '{socket}'\n\
              [plugins.\"io.containerd.grpc.v1.cri\"]\nsandbox_image = '{sandbox}'\nrestrict_oom_score_adj = true\n\
@@ -124,12 +138,16 @@ impl Node {
             Ok(answered.is_ok_and(|status| status.success()).then_some(()))
         })?;
         image::archive(&self.directory)?;
-        let archive = self.directory.join("images.tar");
-        bench::finish(
-            self.ctr(&["--namespace", "k8s.io", "images", "import"])
-                .arg(archive),
-        )?;
-        Ok(())
+        self.import(&self.directory.join("images.tar"))
+    }
+
+    /// Gives the node the images of an archive.
+    ///
+    /// # Errors
+    /// It holds none.
+    pub fn import(&self, archive: &Path) -> Result<()> {
+        let mut import = self.ctr(&["--namespace", "k8s.io", "images", "import"]);
+        bench::finish(import.arg(archive)).map(drop)
     }
 
     fn socket(&self) -> PathBuf {
@@ -177,18 +195,41 @@ impl Node {
         self.run("kubelet", &mut kubelet)
     }
 
-    fn start_controller(&mut self) -> Result<()> {
-        let program = programs::find("kube-controller-manager", programs::NEWEST)?;
-        let mut controller = self.isolation.command(&program);
-        controller
+    fn start_controllers(&mut self, network: Network) -> Result<()> {
+        let mut controllers = self.with_kubeconfig("kube-controller-manager")?;
+        controllers
+            .arg(format!("--controllers={}", network.controllers().join(",")))
+            .arg("--root-ca-file")
+            .arg(self.server.certificates())
+            .arg("--use-service-account-credentials=false");
+        self.run("kube-controller-manager", &mut controllers)?;
+        if network == Network::OfPods {
+            let mut scheduler = self.with_kubeconfig("kube-scheduler")?;
+            self.run("kube-scheduler", &mut scheduler)?;
+        }
+        Ok(())
+    }
+
+    /// A program that asks the API server, and is asked nothing.
+    fn with_kubeconfig(&self, name: &str) -> Result<Command> {
+        let mut command = self.command(&programs::find(name, programs::NEWEST)?);
+        command
             .arg("--kubeconfig")
             .arg(self.server.kubeconfig())
-            .args(["--controllers=job-controller", "--leader-elect=false"])
-            .args([
-                "--use-service-account-credentials=false",
-                "--bind-address=127.0.0.1",
-            ]);
-        self.run("kube-controller-manager", &mut controller)
+            .args(["--leader-elect=false", "--secure-port=0"]);
+        Ok(command)
+    }
+
+    /// A program on the node.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        self.isolation.command(program)
+    }
+
+    /// What clients on the node take.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.server.kubeconfig()
     }
 
     fn wait(&self) -> Result<()> {

@@ -92,6 +92,17 @@ fn fuzz_of_messages() {
     println!("texts tried: {tried}");
 }
 
+/// Says what a text was when a test fails over it, however it fails.
+struct Told<'a>(&'a str);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the text was {:?}", self.0);
+        }
+    }
+}
+
 /// Somebody opens a text and writes; then the same text is opened afresh, and the same is said of it.
 fn written(editor: &mut Editor, encoding: &'static str, number: u64, random: &mut Rng) {
     let seeds = seeds();
@@ -120,6 +131,7 @@ fn written(editor: &mut Editor, encoding: &'static str, number: u64, random: &mu
             "textDocument": {"uri": uri}, "range": range, "context": {"diagnostics": []},
         }}),
     ]);
+    let _told = Told(&text.text);
     // In whichever order they come.
     let mut edited = None;
     let mut answers = 0;
