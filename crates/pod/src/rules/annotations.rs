@@ -5,7 +5,7 @@ mod tolerations;
 
 use porthole_manifest::{Node, PodTemplate};
 
-pub(crate) use made::check_keys as check_made_keys;
+pub(crate) use made::{app_armor_of_old, are_taken_away, check_keys as check_made_keys};
 
 use crate::container::{ContainerRef, containers};
 use crate::names;

@@ -72,8 +72,20 @@ impl Change<'_, '_> {
                 refuse(pass, &key, "remove or update", span);
             }
         }
+        let made = annotations::app_armor_of_old(pass);
+        let are_taken_away = annotations::are_taken_away(pass);
+        for (key, value) in &made {
+            let now = new.and_then(|new| new.get(key));
+            if now.map_or(are_taken_away, |now| now.as_str() != Some(value)) {
+                let span = now.or(new).unwrap_or(self.new).span();
+                refuse(pass, key, "remove or update", span);
+            }
+        }
         for entry in new.into_iter().flat_map(Node::entries) {
             let key = entry.key.key_text();
+            if made.contains_key(key.as_ref()) {
+                continue;
+            }
             if old.is_none_or(|old| old.get(&key).is_none()) {
                 refuse(pass, &key, "add", entry.key.span());
             }

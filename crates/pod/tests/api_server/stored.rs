@@ -374,3 +374,52 @@ fn no_annotations_are_made_of_a_changed_pod() {
         "{found:?}"
     );
 }
+
+#[test]
+fn annotations_that_the_server_has_made_of_profiles_stay() {
+    let key = "container.apparmor.security.beta.kubernetes.io/c";
+    let pod = |annotations: &str, more: &str| {
+        format!(
+            "metadata: {{name: x{annotations}}}, spec: {{securityContext: {{appArmorProfile: {{type: RuntimeDefault}}}}, \
+             containers: [{{name: c, image: i}}]{more}}}"
+        )
+    };
+    let head = "apiVersion: v1, kind: Pod";
+    let with = |rest: &str| pod(&format!(", annotations: {{{rest}}}"), "");
+    let found = |minor, old: &str, new: &str| texts(minor, head, old, new);
+    let removed = [format!(
+        "metadata.annotations[{key}]: Forbidden: may not remove or update AppArmor annotations"
+    )];
+    let added = [format!(
+        "metadata.annotations[{key}]: Forbidden: may not add AppArmor annotations"
+    )];
+    let (none, other) = (pod("", ""), with("a: b"));
+    let (same, others) = (
+        with(&format!("{key}: runtime/default")),
+        with(&format!("{key}: unconfined")),
+    );
+    for minor in [30, 33] {
+        assert_eq!(found(minor, &other, &with("a: c")), [""; 0]);
+        assert_eq!(
+            found(minor, &none, &same),
+            [""; 0],
+            "it is what the server has made"
+        );
+        assert_eq!(found(minor, &other, &none), removed, "all of them go");
+        assert_eq!(found(minor, &other, &with(&format!("{key}: null"))), removed);
+        assert_eq!(
+            found(minor, &none, &others),
+            removed,
+            "another one takes its place"
+        );
+    }
+    assert_eq!(found(34, &other, &none), [""; 0], "it makes none");
+    assert_eq!(found(34, &none, &same), added);
+    let windows = |annotations: &str| {
+        format!(
+            "metadata: {{name: x{annotations}}}, spec: {{os: {{name: windows}}, containers: [{{name: c, image: i}}]}}"
+        )
+    };
+    let given = windows(&format!(", annotations: {{{key}: runtime/default}}"));
+    assert_eq!(found(31, &windows(""), &given), added);
+}

@@ -1,9 +1,12 @@
 //! Annotations that the API server makes of the fields of a Pod that is made, and then looks at as if they were given.
 
+use std::collections::BTreeMap;
+
 use porthole_manifest::Node;
 
 use super::{
-    APP_ARMOR, APP_ARMOR_ANNOTATION, SECCOMP_ANNOTATION, SECCOMP_CONTAINER, SECCOMP_POD, annotations,
+    APP_ARMOR, APP_ARMOR_ANNOTATION, LOCALHOST, SECCOMP_ANNOTATION, SECCOMP_CONTAINER, SECCOMP_POD,
+    annotations,
 };
 use crate::container::{ContainerRef, containers};
 use crate::names;
@@ -14,6 +17,9 @@ use crate::rules::container::security_context;
 use crate::rules::os;
 use crate::rules::volumes::check_descending;
 use crate::validate::Pass;
+
+/// The field that takes the place of the annotations of `AppArmor`.
+const APP_ARMOR_FIELD: &str = "appArmorProfile";
 
 /// Up to 1.24 the API server made annotations of the fields of a Pod that is made, and looked at those too.
 pub(super) fn check_of_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>, path: &Path<'_>) {
@@ -60,10 +66,10 @@ pub(crate) fn check_keys(pass: &mut Pass<'_>) {
         });
     }
     if makes_app_armor(pass) && !os::is_windows(pass) {
-        let of_pod = pass.spec.child("securityContext").field("appArmorProfile");
+        let of_pod = pass.spec.child("securityContext").field(APP_ARMOR_FIELD);
         check_keys_of(pass, APP_ARMOR, &APP_ARMOR_ANNOTATION, |container| {
             let own = container.security_context();
-            own.and_then(|own| own.field("appArmorProfile")).or(of_pod)
+            own.and_then(|own| own.field(APP_ARMOR_FIELD)).or(of_pod)
         });
     }
 }
@@ -73,49 +79,62 @@ fn makes_app_armor(pass: &Pass<'_>) -> bool {
     security_context::knows_app_armor(pass) && !pass.at_least(34)
 }
 
+/// The annotations that the API server has made of the `AppArmor` profiles of the Pod that is changed, where it has not been given
+/// them: keys and values, in the order of the keys (`applyAppArmorVersionSkew`, 1.30 to 1.33).
+pub(crate) fn app_armor_of_old(pass: &Pass<'_>) -> BTreeMap<String, String> {
+    let Some(old) = pass.old.filter(|_| pass.is_pod() && makes_app_armor(pass)) else {
+        return BTreeMap::new();
+    };
+    let spec = old.child("spec");
+    if text(spec.child("os"), "name") == os::WINDOWS {
+        return BTreeMap::new();
+    }
+    let given = old.child("metadata").child("annotations");
+    let of_pod = spec.child("securityContext").field(APP_ARMOR_FIELD);
+    let mut made = BTreeMap::new();
+    for container in ["initContainers", "containers"]
+        .into_iter()
+        .flat_map(|list| items(spec, list))
+    {
+        let key = format!("{APP_ARMOR}{}", text(container, "name"));
+        let own = container.child("securityContext").field(APP_ARMOR_FIELD);
+        if let Some(value) = own.or(of_pod).and_then(annotation_of)
+            && given.get(&key).is_none()
+        {
+            // Of containers of one name the first one's counts.
+            made.entry(key).or_insert(value);
+        }
+    }
+    made
+}
+
+/// Whether what is given takes the annotations away as a whole, and with them what was made in them.
+pub(crate) fn are_taken_away(pass: &Pass<'_>) -> bool {
+    let Some(old) = pass.old else {
+        return false;
+    };
+    let object = pass.template.object;
+    let [before, after] = [old, object].map(|object| object.child("metadata"));
+    is_removed(old, object, "metadata") || is_removed(before, after, "annotations")
+}
+
 /// Those that were made of the `AppArmor` profiles of the Pod that is changed are still there, and of containers that it is to
 /// have.
 pub(super) fn check_left(pass: &mut Pass<'_>, path: &Path<'_>) {
-    const KEY: &str = "appArmorProfile";
-    let Some(old) = pass.old.filter(|_| pass.is_pod() && makes_app_armor(pass)) else {
-        return;
-    };
-    let (spec, object) = (old.child("spec"), pass.template.object);
-    let [before, after] = [old, object].map(|object| object.child("metadata"));
-    // What is taken away as a whole goes with what was made in it.
-    if text(spec.child("os"), "name") == os::WINDOWS
-        || is_removed(old, object, "metadata")
-        || is_removed(before, after, "annotations")
-    {
+    if are_taken_away(pass) {
         return;
     }
-    let is_named = |key: &str| {
-        [before, after]
-            .iter()
-            .any(|metadata| metadata.child("annotations").get(key).is_some())
-    };
-    let of_pod = spec.child("securityContext").field(KEY);
     let template = pass.template;
     let is_kept = |name: &str| containers(&template).any(|other| other.name.unwrap_or_default() == name);
-    let lists = ["initContainers", "containers"];
-    let mut left: Vec<&str> = lists
-        .into_iter()
-        .flat_map(|list| items(spec, list))
-        .filter(|container| {
-            let own = container.child("securityContext").field(KEY);
-            own.or(of_pod).is_some_and(becomes_annotation)
-        })
-        .map(|container| text(container, "name"))
-        .filter(|name| !is_kept(name) && !is_named(&format!("{APP_ARMOR}{name}")))
-        .collect();
-    left.sort_unstable();
-    left.dedup();
+    let now = template.object.child("metadata").child("annotations");
     let span = pass.spec.span();
-    for name in left {
-        let key = format!("{APP_ARMOR}{name}");
-        let field = path.key(&key);
-        let detail = "container not found";
-        pass.invalid(&APP_ARMOR_ANNOTATION, &field, Shown::Str(name), detail, span);
+    for key in app_armor_of_old(pass).into_keys() {
+        let name = key.strip_prefix(APP_ARMOR).unwrap_or_default();
+        if now.get(&key).is_none() && !is_kept(name) {
+            let field = path.key(&key);
+            let detail = "container not found";
+            pass.invalid(&APP_ARMOR_ANNOTATION, &field, Shown::Str(name), detail, span);
+        }
     }
 }
 
@@ -145,9 +164,15 @@ fn check_keys_of<'n>(
 
 /// Whether the API server makes an annotation of a profile.
 pub(super) fn becomes_annotation(profile: Node<'_>) -> bool {
+    annotation_of(profile).is_some()
+}
+
+/// The annotation that it makes of a profile (`appArmorAnnotationForField`).
+fn annotation_of(profile: Node<'_>) -> Option<String> {
     match text(profile, "type") {
-        "Unconfined" | "RuntimeDefault" => true,
-        "Localhost" => profile.field("localhostProfile").is_some(),
-        _ => false,
+        "Unconfined" => Some("unconfined".to_owned()),
+        "RuntimeDefault" => Some("runtime/default".to_owned()),
+        "Localhost" => some_text(profile, "localhostProfile").map(|file| format!("{LOCALHOST}{file}")),
+        _ => None,
     }
 }
