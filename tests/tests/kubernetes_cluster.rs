@@ -319,9 +319,14 @@ fn what_a_limit_range_does_not_allow_is_refused_in_the_words_of_the_cluster_s_ow
             "big error limit-range",
             "workload error limit-range",
             "workload error request-over-limit",
+            "unlimited error request-not-limit",
+            "claims error limit-range",
+            "devices error request-not-limit",
         ] {
             assert!(told.iter().any(|finding| finding == wanted), "{wanted}: {told:?}");
         }
+        let of_mended = |finding: &String| finding.starts_with("mended error ");
+        assert!(!told.iter().any(of_mended), "{told:?}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the plug-in `LimitRanger` says to pods and claims: what the limit ranges of their namespace make of them, and what they
-//! do not allow.
+//! What the plug-in `LimitRanger` says to pods and claims: what the limit ranges of their namespace fill in, and what they do not
+//! allow.
 //!
 //! The rules are those of the plug-in's `PodValidateLimitFunc` and `PersistentVolumeClaimValidateLimitFunc`. Within a limit range
 //! the API server walks resources in any order, and of several limit ranges any one refuses; here both go by name. What a pod
@@ -8,9 +8,7 @@
 mod constraint;
 
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::{
-    ContainerRef, ErrorKind, Finding, Options, Quantity, Rule, Severity, Version, go_quote, over_limit,
-};
+use porthole_pod::{ContainerDefaults, ContainerRef, ErrorKind, Finding, Options, Quantity, Rule, Severity};
 
 use crate::resources::{Amounts, OfPod, Resources, amounts};
 use constraint::{Broken, Constraint};
@@ -108,23 +106,20 @@ fn check(range: Node<'_>, subjects: &[Subject<'_, '_>], constraints: &[Constrain
     findings
 }
 
-/// What the limit ranges of a namespace make of a pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judged {
-    /// What is not valid once they have filled in what its containers do not say: requests above limits.
-    pub invalid: Vec<Finding>,
-    /// What they do not allow.
-    pub refusal: Option<Refusal>,
+/// What the limit ranges of a namespace, by their names, give to containers that do not say. Nothing where that is nothing, and
+/// where an amount is none, which the API server says for itself.
+#[must_use]
+pub fn defaults<'a>(ranges: &[Node<'a>]) -> Option<ContainerDefaults<'a>> {
+    let Resources { requests, limits } = Resources::defaults(ranges)?;
+    Some(ContainerDefaults { limits, requests }).filter(|defaults| !defaults.is_empty())
 }
 
-/// What the limit ranges of a namespace, by their names, say to a pod, in the words of that version of the server. Nothing where an
-/// amount is none, which the API server says for itself.
+/// What the limit ranges of a namespace, by their names, do not allow of a pod, in the words of that version of the server.
+/// Nothing where an amount is none, which the API server says for itself.
 #[must_use]
-pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Options) -> Judged {
-    let of = |ranges| OfPod::of(template, &Resources::defaults(ranges)?);
-    let Some((spec, filled)) = template.spec.zip(of(ranges)) else {
-        return Judged::default();
-    };
+pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Options) -> Option<Refusal> {
+    let spec = template.spec?;
+    let filled = OfPod::of(template, &Resources::defaults(ranges)?)?;
     let total = if options.kubernetes_version.at_least(28) {
         filled.together(options.enabled("SidecarContainers"))
     } else {
@@ -147,39 +142,15 @@ pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Opti
             span: spec.field("containers").unwrap_or(spec).span(),
         });
     }
-    let each = ranges
-        .iter()
-        .map(|range| check(*range, &subjects, &Constraint::ALL));
-    Judged {
-        invalid: of(&[])
-            .map(|written| invalid_once_filled(&written, &filled, options.kubernetes_version))
-            .unwrap_or_default(),
-        refusal: Refusal::of(each),
-    }
+    Refusal::of(
+        ranges
+            .iter()
+            .map(|range| check(*range, &subjects, &Constraint::ALL)),
+    )
 }
 
 fn span(container: ContainerRef<'_>) -> Span {
     container.node.field("resources").unwrap_or(container.node).span()
-}
-
-fn invalid_once_filled(written: &OfPod<'_>, filled: &OfPod<'_>, version: Version) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for ((container, written), (_, filled)) in written.all().zip(filled.all()) {
-        for (name, request) in &filled.requests {
-            let is_written = written.requests.contains_key(name) && written.limits.contains_key(name);
-            let limit = filled.limits.get(name).filter(|_| !is_written);
-            let Some((rule, detail)) = limit.and_then(|limit| over_limit(name, request, limit, version))
-            else {
-                continue;
-            };
-            let field = format!("{}.resources.requests", container.path());
-            let mut finding = Finding::remark(rule, Severity::Error, field, detail, span(*container));
-            finding.kind = ErrorKind::Invalid;
-            finding.value = Some(go_quote(&request.to_string()));
-            findings.push(finding);
-        }
-    }
-    findings
 }
 
 /// Up to 1.27 of resources only those are added of which every container says how much, and a sum is a decimal.

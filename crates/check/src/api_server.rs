@@ -6,8 +6,6 @@
 //! cluster that was read, else that of an empty one. The findings are for whoever wrote the object: they know the classes
 //! among the files, and what the cluster may have of its own is no error.
 
-use std::borrow::Cow;
-
 use porthole_admission::classes::{self, Denial, Kind, Stage};
 use porthole_manifest::{Object, PodTemplate, WorkloadKind};
 use porthole_pod::{
@@ -19,7 +17,7 @@ use crate::answer::{Answer, sent};
 use crate::existence;
 use crate::foreign;
 use crate::host_accounts;
-use crate::limit_ranges;
+use crate::limit_ranges::{self, Filled};
 use crate::live::{Part, is_namespace};
 use crate::pod_security;
 use crate::quotas;
@@ -80,12 +78,21 @@ pub(crate) fn ask(
         read,
     };
     let template = template.filter(|_| read);
-    let valid = asked.findings.is_empty();
     // Whatever becomes of a request that can be read, its warnings are sent; of one that cannot, that of its version.
     let mut of_request = request_warnings(object, options);
     of_request.retain(|finding| read || finding.rule.name == "api-version-deprecated");
     asked.warn(&of_request);
-    let of_object = warnings_of(object, template, old, valid, options);
+    let limits = if read {
+        limit_ranges::ask(object, template, old, world, settings)
+    } else {
+        limit_ranges::Said::default()
+    };
+    let warnings_if = |valid| warnings_of(object, template, old, valid, options);
+    let written = Filled {
+        warnings: warnings_if(asked.findings.is_empty()),
+        errors: std::mem::take(&mut asked.findings),
+    };
+    let live = limits.live.as_ref().unwrap_or(&written);
     // Classes are looked for when a Pod is created, and not again.
     let made = template.filter(|_| old.is_none());
     let denial = made.and_then(|template| classes::check(template, world.live_classes()));
@@ -105,21 +112,15 @@ pub(crate) fn ask(
     };
     let accounts = template.map(|template| host_accounts::ask(object, template, old, world, settings));
     let accounts = accounts.unwrap_or_default();
-    let limits = if read {
-        limit_ranges::ask(object, template, old, world, settings)
-    } else {
-        limit_ranges::Said::default()
-    };
     let room = made.map(|template| quotas::ask(object, template, world, settings));
     let room = room.unwrap_or_default();
     if let Some(status) = existence.refused {
         asked.refuse(status);
     } else if let Some((denial, template)) = early.zip(template) {
         asked.refuse(forbidden(template, &denial));
-    } else if let Some(status) = object_status(object, &with(&asked.findings, &limits.invalid)) {
+    } else if let Some(status) = object_status(object, &live.errors) {
         asked.refuse(status);
-        // Without errors of its own it is what was filled in that is not valid.
-        asked.warn(&warnings_of(object, template, old, false, options));
+        asked.warn(&warnings_if(false));
     } else {
         // Of several plug-ins limit ranges are asked first and Pod Security before classes; webhooks are asked of what all of
         // them let pass, and quotas last.
@@ -132,7 +133,7 @@ pub(crate) fn ask(
         if let Some(status) = refused.or(accounts.denied).or(room.denied) {
             asked.refuse(status);
         }
-        asked.warn(&of_object);
+        asked.warn(&live.warnings);
         if warns_of_security {
             asked.answer.warnings.extend(security.warnings);
         }
@@ -142,12 +143,14 @@ pub(crate) fn ask(
     }
     asked.answer.warnings = sent(asked.answer.warnings);
     // What is not valid does not come before admission, but whoever mends it wants to know all of it.
+    let found = limits.filled.unwrap_or(written);
+    asked.findings.extend(found.errors);
     asked.findings.extend(existence.findings);
     asked
         .findings
         .extend(made.and_then(|template| of_classes(template, world)));
     asked.findings.extend(of_request);
-    asked.findings.extend(of_object);
+    asked.findings.extend(found.warnings);
     asked.findings.extend(security.findings);
     asked.findings.extend(accounts.findings);
     asked.findings.extend(limits.findings);
@@ -171,15 +174,6 @@ fn warnings_of(
         (None, _) if valid => object_warnings(object, options),
         (None, Some(template)) => warnings_of_invalid(template, options),
         _ => Vec::new(),
-    }
-}
-
-/// Both, which is rarely more than the first.
-fn with<'f>(findings: &'f [Finding], more: &[Finding]) -> Cow<'f, [Finding]> {
-    if more.is_empty() {
-        Cow::Borrowed(findings)
-    } else {
-        Cow::Owned([findings, more].concat())
     }
 }
 

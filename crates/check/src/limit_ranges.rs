@@ -3,7 +3,10 @@
 use porthole_admission::classes::{self, Stage};
 use porthole_admission::limit_range;
 use porthole_manifest::{Node, Object, PodTemplate, WorkloadKind};
-use porthole_pod::{Finding, Severity, Status, created_name};
+use porthole_pod::{
+    ContainerDefaults, Finding, Options, Severity, Status, created_name, validate, validate_filled,
+    warnings_filled, warnings_of_invalid,
+};
 
 use crate::existence::but_not_its_pods;
 use crate::live::{Part, namespace_of};
@@ -13,13 +16,37 @@ use crate::world::World;
 /// What is said where they do not.
 #[derive(Default)]
 pub(crate) struct Said {
-    /// What the API server finds invalid once they have filled in what the pod does not say, by what the cluster has.
-    pub(crate) invalid: Vec<Finding>,
+    /// What the API server finds of a Pod that is created once they have filled in what it does not say, by what the cluster has.
+    pub(crate) live: Option<Filled>,
+    /// The same, by what it will have.
+    pub(crate) filled: Option<Filled>,
     /// The API server's answer, by what the cluster has.
     pub(crate) denied: Option<Status>,
-    /// Why; by what it will have.
+    /// Why; by what it will have. Of the pods of a workload also what is not valid once it is filled in.
     pub(crate) findings: Vec<Finding>,
 }
+
+/// What is found of a Pod with what is filled in, in the place of what is found of its manifest.
+pub(crate) struct Filled {
+    pub(crate) errors: Vec<Finding>,
+    pub(crate) warnings: Vec<Finding>,
+}
+
+impl Filled {
+    fn of(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Options) -> Option<Self> {
+        let defaults = limit_range::defaults(ranges)?;
+        let errors = validate_filled(template, options, &defaults);
+        let warnings = if errors.is_empty() {
+            warnings_filled(template, options, &defaults)
+        } else {
+            warnings_of_invalid(template, options)
+        };
+        Some(Self { errors, warnings })
+    }
+}
+
+/// What helps where something is not valid because of it.
+const FILLED: &str = "a LimitRange of the namespace says what the container does not";
 
 /// Asks of an object that is created, or that is made of an `old` one; `template` is its pod, or those that a workload makes. What
 /// a changed Pod takes was asked when it was created.
@@ -62,6 +89,7 @@ pub(crate) fn ask(
     }) {
         let mut said = of_pods(template, &ranges, &live, settings);
         said.findings.extend(of_templates(object, &ranges));
+        said.findings.extend(of_ephemeral(template, &ranges));
         said
     } else {
         Said::default()
@@ -83,41 +111,58 @@ fn of_claim(object: &Object<'_>, ranges: &[Node<'_>], live: &[Node<'_>]) -> Said
     Said {
         denied: check(live).map(|refusal| Status::forbidden("persistentvolumeclaims", &name, &refusal.text)),
         findings: check(ranges).map_or_else(Vec::new, |refusal| refusal.findings),
-        invalid: Vec::new(),
+        ..Said::default()
     }
 }
 
 fn of_pods(template: &PodTemplate<'_>, ranges: &[Node<'_>], live: &[Node<'_>], settings: &Settings) -> Said {
-    let check = |ranges| limit_range::check_pod(template, ranges, &settings.options);
-    let will_be = check(ranges);
-    let filled = "a LimitRange of the namespace says what the container does not";
-    let invalid = will_be
-        .invalid
-        .into_iter()
-        .map(|finding| finding.with_help(filled));
-    let refused = will_be.refusal.map_or_else(Vec::new, |refusal| refusal.findings);
-    let findings = invalid.chain(refused);
+    let options = &settings.options;
+    let check = |ranges| limit_range::check_pod(template, ranges, options);
+    let refused = check(ranges).map_or_else(Vec::new, |refusal| refusal.findings);
     if template.kind != WorkloadKind::Pod {
+        let invalid = made_invalid(template, ranges, options);
         let made = but_not_its_pods(template.kind);
-        let findings = findings.map(|finding| {
-            let help = finding.help.as_ref();
-            let help = help.map_or_else(|| made.clone(), |help| format!("{help}: {made}"));
-            finding.with_help(help)
-        });
+        let invalid = invalid
+            .into_iter()
+            .map(|finding| finding.with_help(format!("{FILLED}: {made}")));
+        let refused = refused
+            .into_iter()
+            .map(|finding| finding.with_help(made.as_str()));
         return Said {
-            findings: findings.collect(),
+            findings: invalid.chain(refused).collect(),
             ..Said::default()
         };
     }
-    let is = check(live);
+    let mut filled = Filled::of(template, ranges, options);
+    if let Some(filled) = &mut filled {
+        let written = validate(template, options);
+        for finding in &mut filled.errors {
+            if !written.contains(finding) {
+                finding.help.get_or_insert_with(|| FILLED.to_owned());
+            }
+        }
+    }
     Said {
-        invalid: is.invalid,
-        denied: is.refusal.map(|refusal| {
+        live: Filled::of(template, live, options),
+        filled,
+        denied: check(live).map(|refusal| {
             let name = classes::name_of(template, Stage::AfterValidation);
             Status::forbidden("pods", &name, &refusal.text)
         }),
-        findings: findings.collect(),
+        findings: refused,
     }
+}
+
+/// What is not valid of the pods that a workload makes, because of what is filled in.
+fn made_invalid(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Options) -> Vec<Finding> {
+    let Some(defaults) = limit_range::defaults(ranges) else {
+        return Vec::new();
+    };
+    let nothing = ContainerDefaults::default();
+    let written = validate_filled(template, options, &nothing);
+    let mut found = validate_filled(template, options, &defaults);
+    found.retain(|finding| !written.contains(finding));
+    found
 }
 
 /// The claims that a `StatefulSet` makes.
@@ -128,9 +173,37 @@ fn of_templates(object: &Object<'_>, ranges: &[Node<'_>]) -> Vec<Finding> {
     let templates = object.node.child("spec").child("volumeClaimTemplates");
     let findings = templates.items().enumerate().flat_map(|(index, claim)| {
         let field = format!("spec.volumeClaimTemplates[{index}].spec");
-        let refusal = limit_range::check_claim(claim.child("spec"), &field, ranges);
-        refusal.map(|refusal| refusal.findings).unwrap_or_default()
+        refused_claim(claim, &field, ranges)
     });
     let help = "the StatefulSet is taken, and the claims that it makes are refused";
     findings.map(|finding| finding.with_help(help)).collect()
+}
+
+/// The claims that pods make of themselves: nobody asks of them before a pod is there.
+fn of_ephemeral(template: &PodTemplate<'_>, ranges: &[Node<'_>]) -> Vec<Finding> {
+    let Some(spec) = template.spec else {
+        return Vec::new();
+    };
+    let findings = spec
+        .child("volumes")
+        .items()
+        .enumerate()
+        .flat_map(|(index, volume)| {
+            let claim = volume.child("ephemeral").child("volumeClaimTemplate");
+            let field = format!(
+                "{}.volumes[{index}].ephemeral.volumeClaimTemplate.spec",
+                template.prefix
+            );
+            let made = volume
+                .field("ephemeral")
+                .map(|_| refused_claim(claim, &field, ranges));
+            made.unwrap_or_default()
+        });
+    let help = "the pod is taken and waits for ever: the claim that it makes is refused";
+    findings.map(|finding| finding.with_help(help)).collect()
+}
+
+fn refused_claim(claim: Node<'_>, field: &str, ranges: &[Node<'_>]) -> Vec<Finding> {
+    let refusal = limit_range::check_claim(claim.child("spec"), field, ranges);
+    refusal.map(|refusal| refusal.findings).unwrap_or_default()
 }

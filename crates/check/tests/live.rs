@@ -1,5 +1,8 @@
 //! What is judged with what was read of a live cluster.
 
+#[path = "live/limits.rs"]
+mod limits;
+
 use porthole_check::{File, Live, Needed, Needs, Part, Settings, Verdict, World, judge};
 use porthole_pod::Severity;
 
@@ -427,74 +430,4 @@ fn quotas_that_ask_for_classes_need_the_default_one() {
     let (code, _, findings) = said(&live(&others, class), &pod);
     assert_eq!((code, findings.len()), (201, 1));
     assert!(findings[0].starts_with("less quota-exceeded"), "{findings:?}");
-}
-
-#[test]
-fn limit_ranges_of_the_files_are_findings_and_those_of_the_cluster_its_answer() {
-    let range = "{apiVersion: v1, kind: LimitRange, metadata: {name: r, namespace: team}, spec: {limits: [{type: Container, max: {cpu: 1}, \
-                 maxLimitRequestRatio: {memory: 2}}, {type: PersistentVolumeClaim, max: {storage: 1Gi}}]}}";
-    let pod = |resources: &str| {
-        format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, namespace: team}}, spec: {{containers: [{{name: c, image: i, resources: \
-             {resources}}}]}}}}"
-        )
-    };
-    let live = Live {
-        files: vec![File::parse("the cluster", format!("{CLUSTER}- {range}\n"))],
-        old: Vec::new(),
-        complete: Part::ALL.into_iter().collect(),
-    };
-    let both = "limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 1, memory: 1Gi}";
-    let much = "{limits: {cpu: 2, memory: 1Gi}}";
-    let refusal = "pods \"p\" is forbidden: maximum cpu usage per Container is 1, but limit is 2";
-    let wanted = "error limit-range spec.containers[0].resources";
-    let (code, message, findings) = said(&live, &pod(much));
-    assert_eq!((code, message.as_str()), (403, refusal));
-    assert_eq!(findings, [wanted]);
-    let (code, _, findings) = said(&live, &pod(&format!("{{{both}}}")));
-    assert_eq!((code, findings), (201, Vec::new()));
-    // Among the files: what the cluster has says nothing, and what is not said another one may say.
-    let none = cluster(&Part::ALL);
-    let beside = |object: &str| format!("{object}\n---\n{range}\n");
-    let (code, _, findings) = said(&none, &beside(&pod(much)));
-    assert_eq!((code, findings), (201, vec![wanted.to_owned()]));
-    let others: Vec<Part> = Part::ALL
-        .into_iter()
-        .filter(|part| *part != Part::Quotas)
-        .collect();
-    let unsaid = beside(&pod("{}"));
-    let (_, _, findings) = said(&cluster(&others), &unsaid);
-    assert_eq!(
-        findings,
-        ["less limit-range-unspecified spec.containers[0].resources"]
-    );
-    let (_, _, findings) = said(&none, &unsaid);
-    assert_eq!(
-        findings,
-        ["error limit-range-unspecified spec.containers[0].resources"]
-    );
-    // A claim, and those that a StatefulSet makes.
-    let claim = "{accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}";
-    let (code, message, findings) = said(
-        &live,
-        &format!(
-            "{{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {{name: d, namespace: team}}, spec: {claim}}}"
-        ),
-    );
-    let refusal = "persistentvolumeclaims \"d\" is forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi";
-    assert_eq!((code, message.as_str()), (403, refusal));
-    assert_eq!(findings, ["error limit-range spec.resources"]);
-    let (code, _, findings) = said(
-        &live,
-        &format!(
-            "{{apiVersion: apps/v1, kind: StatefulSet, metadata: {{name: s, namespace: team}}, spec: {{serviceName: s, selector: \
-             {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: c, image: i, \
-             resources: {{{both}}}}}]}}}}, volumeClaimTemplates: [{{metadata: {{name: d}}, spec: {claim}}}]}}}}"
-        ),
-    );
-    assert_eq!(code, 201);
-    assert_eq!(
-        findings,
-        ["error limit-range spec.volumeClaimTemplates[0].spec.resources"]
-    );
 }

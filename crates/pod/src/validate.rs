@@ -9,6 +9,7 @@ use std::ops::{Deref, DerefMut};
 use porthole_manifest::{Node, Object, PodTemplate, WorkloadKind, pod_template};
 
 use crate::decode;
+use crate::defaults::ContainerDefaults;
 use crate::finding::{ErrorKind, Finding};
 use crate::options::Options;
 use crate::path::Path;
@@ -26,6 +27,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) spec: Node<'a>,
     /// The object that this one is to replace.
     pub(crate) old: Option<Node<'a>>,
+    /// What its containers have been given that they do not say.
+    pub(crate) defaults: Option<&'a ContainerDefaults<'a>>,
     /// The labels that the API server adds to the template.
     pub(crate) made_labels: Vec<(&'static str, String)>,
 }
@@ -51,6 +54,7 @@ impl<'a> Pass<'a> {
             template: *template,
             spec: template.spec_or_unset(),
             old: None,
+            defaults: None,
             made_labels: Vec::new(),
         }
     }
@@ -67,6 +71,11 @@ impl<'a> Pass<'a> {
     /// Whether this is a Pod, and not what a workload makes its pods of.
     pub(crate) fn is_pod(&self) -> bool {
         self.template.kind == WorkloadKind::Pod
+    }
+
+    /// Whether its containers ask for what they limit where they do not say, as those of a Pod do.
+    pub(crate) fn requests_limits(&self) -> bool {
+        self.is_pod() || self.defaults.is_some()
     }
 
     /// The spec of the workload that this one is to replace.
@@ -89,11 +98,20 @@ impl<'a> Pass<'a> {
 /// rules here go.
 #[must_use]
 pub fn validate(template: &PodTemplate<'_>, options: &Options) -> Vec<Finding> {
+    validate_with(template, options, None)
+}
+
+pub(crate) fn validate_with<'a>(
+    template: &PodTemplate<'a>,
+    options: &'a Options,
+    defaults: Option<&'a ContainerDefaults<'a>>,
+) -> Vec<Finding> {
     let kind = template.kind.name();
     if let Some(undecodable) = check_decoding(template.object, template.api_version, kind, options) {
         return undecodable;
     }
     let mut pass = Pass::new(template, options);
+    pass.defaults = defaults;
     if pass.is_pod() {
         check_pod(&mut pass);
     } else {

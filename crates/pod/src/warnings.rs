@@ -29,13 +29,18 @@ pub(crate) fn warnings_at(
 ) -> Vec<Finding> {
     let mut pass = Pass::new(template, options);
     pass.template.prefix = prefix;
-    workload::warnings::check_before(&mut pass);
-    warnings::check_made_fields(&mut pass);
-    warnings::check_before_containers(&mut pass);
-    container::warnings::check(&mut pass);
-    warnings::check_after_containers(&mut pass);
-    workload::warnings::check_after(&mut pass);
+    check(&mut pass);
     pass.into_findings()
+}
+
+/// All of them.
+pub(crate) fn check(pass: &mut Pass<'_>) {
+    workload::warnings::check_before(pass);
+    warnings::check_made_fields(pass);
+    warnings::check_before_containers(pass);
+    container::warnings::check(pass);
+    warnings::check_after_containers(pass);
+    workload::warnings::check_after(pass);
 }
 
 /// The warnings of the API server on the creation of an object of any kind that it takes, or that admission refuses once it

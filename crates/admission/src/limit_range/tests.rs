@@ -1,4 +1,5 @@
 use porthole_manifest::{Limits, objects, parse, pod_template};
+use porthole_pod::{Version, validate_filled};
 
 use super::*;
 
@@ -12,10 +13,12 @@ fn said_by(version: Version, range: &str, pod: &str) -> (Option<String>, Vec<Str
     let pods = objects(&stream.documents[0]);
     let template = pod_template(&pods[0]).unwrap();
     let ranges = [stream.documents[1].root()];
-    let judged = check_pod(&template, &ranges, &Options::of(version));
+    let options = Options::of(version);
+    let defaults = defaults(&ranges).unwrap_or_default();
+    let invalid = validate_filled(&template, &options, &defaults);
     (
-        judged.refusal.map(|refusal| refusal.text),
-        judged.invalid.iter().map(ToString::to_string).collect(),
+        check_pod(&template, &ranges, &options).map(|refusal| refusal.text),
+        invalid.iter().map(ToString::to_string).collect(),
     )
 }
 
@@ -138,22 +141,37 @@ fn a_pod_takes_what_its_containers_take_together() {
 }
 
 #[test]
-fn what_is_filled_in_may_make_a_pod_invalid() {
-    let range = "[{type: Container, default: {cpu: 1}}]";
-    let (refusal, invalid) = said_by(Version::NEWEST, range, &one("{requests: {cpu: 2}}"));
-    assert_eq!(refusal, None);
-    assert_eq!(
-        invalid,
-        [
-            "spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or equal to cpu limit of 1"
-        ]
+fn a_pod_is_valid_or_not_with_what_is_filled_in() {
+    let valid = |range: &str, resources: &str, wanted: &[&str]| {
+        let range = format!("[{{type: Container, {range}}}]");
+        let (_, invalid) = said_by(Version::NEWEST, &range, &one(resources));
+        assert_eq!(invalid, wanted, "{range} {resources}");
+    };
+    let at = "spec.containers[0].resources";
+    let over = format!("{at}.requests: Invalid value: \"2\": must be less than or equal to cpu limit of 1");
+    valid("default: {cpu: 1}", "{requests: {cpu: 2}}", &[&over]);
+    let unlimited =
+        format!("{at}.limits: Required value: Limit must be set for non overcommitable resources");
+    valid(
+        "defaultRequest: {a.b/c: 1}",
+        "{requests: {cpu: 2}, limits: {cpu: 1}}",
+        &[&over, &unlimited],
     );
-    let both = one("{requests: {cpu: 2}, limits: {cpu: 1}}");
-    assert_eq!(
-        said_by(Version::NEWEST, range, &both).1,
-        [""; 0],
-        "that is its own"
+    // An extended resource is asked for as far as it is limited.
+    let device = "default: {a.b/c: 2}";
+    valid(
+        "defaultRequest: {cpu: 1}",
+        "{requests: {a.b/c: 2}}",
+        &[&unlimited],
     );
+    valid(device, "{requests: {a.b/c: 2}}", &[]);
+    let other = format!("{at}.requests: Invalid value: \"1\": must be equal to a.b/c limit of 2");
+    valid(device, "{requests: {a.b/c: 1}}", &[&other]);
+    valid("min: {a.b/c: 1}", "{}", &[&unlimited]);
+    valid("min: {a.b/c: 1}", "{limits: {a.b/c: 2}}", &[]);
+    let pages = format!("{at}: Forbidden: HugePages require cpu or memory");
+    valid("default: {hugepages-2Mi: 2Mi}", "{}", &[&pages]);
+    valid("default: {memory: 1Gi}", "{limits: {hugepages-2Mi: 2Mi}}", &[]);
 }
 
 #[test]

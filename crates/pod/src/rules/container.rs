@@ -239,8 +239,15 @@ fn check_uses(
     }
     let resources = container.child("resources");
     // In the containers and init containers of a Pod, requests that are not set are taken from the limits.
-    let defaults = pass.is_pod() && kind != ContainerKind::Ephemeral;
-    resources::check(pass, &scope.claims, &at.child("resources"), resources, defaults);
+    let (limits, requests) = resources::of_container(pass, container, kind != ContainerKind::Ephemeral);
+    let at_resources = at.child("resources");
+    resources::check(
+        pass,
+        &scope.claims,
+        &at_resources,
+        resources,
+        (&limits, &requests),
+    );
     restart::check_resize_policy(pass, scope, &at.child("resizePolicy"), container);
     security_context::check(pass, scope.host_users, at, container);
 }

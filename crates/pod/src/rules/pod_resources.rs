@@ -2,6 +2,7 @@
 
 use porthole_manifest::Node;
 
+use crate::defaults::ContainerDefaults;
 use crate::path::Path;
 use crate::report::{Report, Shown, items, text};
 use crate::rule::rules;
@@ -105,11 +106,11 @@ fn is_of_pods(pass: &Pass<'_>, name: &str) -> bool {
 /// The limits and the requests that the API server fills in in Pods, here by the containers of `spec`: limits of huge pages
 /// by what the containers have together; then requests by what the containers ask for together, else by the limits.
 fn fill_in<'n>(pass: &Pass<'_>, spec: Node<'n>, limits: &mut Vec<Entry<'n>>, requests: &mut Vec<Entry<'n>>) {
-    if !pass.is_pod() || (limits.is_empty() && requests.is_empty()) {
+    if !pass.requests_limits() || (limits.is_empty() && requests.is_empty()) {
         return;
     }
     if pass.at_least(33) {
-        for limit in of_containers(spec, true, Amounts::Limits) {
+        for limit in of_containers(spec, true, None, Amounts::Limits) {
             let set = |entries: &[Entry<'_>]| entries.iter().any(|entry| entry.name == limit.name);
             let requested = pass.at_least(34) && set(requests);
             if resources::is_huge_pages(&limit.name) && !requested && !set(limits) {
@@ -121,7 +122,7 @@ fn fill_in<'n>(pass: &Pass<'_>, spec: Node<'n>, limits: &mut Vec<Entry<'n>>, req
         return;
     }
     let missing = |requests: &[Entry<'_>], name: &str| !requests.iter().any(|request| request.name == name);
-    for request in of_containers(spec, true, Amounts::Requests) {
+    for request in of_containers(spec, true, None, Amounts::Requests) {
         let name = &request.name;
         if missing(requests, name) && is_of_pods(pass, name) && !resources::is_huge_pages(name) {
             requests.push(request);
@@ -143,10 +144,14 @@ enum Amounts {
 
 /// What the containers ask for together (`AggregateContainerRequests`, `AggregateContainerLimits`).
 /// Those of a Pod have the requests that are filled in.
-fn of_containers<'n>(spec: Node<'n>, is_pod: bool, amounts: Amounts) -> Vec<Entry<'n>> {
+fn of_containers<'n>(
+    spec: Node<'n>,
+    is_pod: bool,
+    defaults: Option<&'n ContainerDefaults<'n>>,
+    amounts: Amounts,
+) -> Vec<Entry<'n>> {
     let of = |container: Node<'n>| {
-        let resources = container.child("resources");
-        let (limits, requests) = resources::limits_and_requests(resources, is_pod);
+        let (limits, requests) = resources::with_defaults(container, is_pod, defaults);
         if amounts == Amounts::Limits {
             limits
         } else {
@@ -192,7 +197,8 @@ fn check_containers(pass: &mut Pass<'_>, path: &Path<'_>, limits: &[Entry<'_>], 
     }
     let list = path.child("containers");
     for (index, container) in items(pass.spec, "containers").enumerate() {
-        for limit in resources::entries(Node::child(container, "resources").child("limits")) {
+        let (of_container, _) = resources::of_container(pass, container, true);
+        for limit in of_container {
             let most = limits.iter().find(|most| most.name == limit.name);
             let Some(most) = most.filter(|most| limit.quantity > most.quantity) else {
                 continue;
@@ -220,7 +226,7 @@ fn check_together(pass: &mut Pass<'_>, list: &Path<'_>, amounts: Amounts, own: &
     } else {
         "requests"
     };
-    for entry in of_containers(pass.spec, pass.is_pod(), amounts) {
+    for entry in of_containers(pass.spec, pass.requests_limits(), pass.defaults, amounts) {
         let given = own.iter().find(|given| given.name == entry.name);
         let counts = amounts == Amounts::Requests || resources::is_huge_pages(&entry.name);
         let Some(given) = given.filter(|given| counts && entry.quantity > given.quantity) else {

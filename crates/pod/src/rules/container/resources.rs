@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use porthole_manifest::{Node, Span};
 
+use crate::defaults::ContainerDefaults;
 use crate::finding::ErrorKind;
 use crate::names;
 use crate::path::Path;
@@ -122,15 +123,51 @@ pub(crate) fn limits_and_requests(
     (limits, requests)
 }
 
+/// The limits and the requests of a container: where it is `filled`, with what is filled in in a Pod.
+pub(crate) fn of_container<'n>(
+    pass: &Pass<'n>,
+    container: Node<'n>,
+    filled: bool,
+) -> (Vec<Entry<'n>>, Vec<Entry<'n>>) {
+    let defaults = pass.defaults.filter(|_| filled);
+    with_defaults(container, filled && pass.requests_limits(), defaults)
+}
+
+/// The limits and the requests of a container, with those of `defaults` that it does not have.
+pub(crate) fn with_defaults<'n>(
+    container: Node<'n>,
+    requests_default: bool,
+    defaults: Option<&'n ContainerDefaults<'n>>,
+) -> (Vec<Entry<'n>>, Vec<Entry<'n>>) {
+    let (mut limits, mut requests) = limits_and_requests(container.child("resources"), requests_default);
+    if let Some(defaults) = defaults {
+        let span = place(container, "resources");
+        for (entries, given) in [
+            (&mut limits, &defaults.limits),
+            (&mut requests, &defaults.requests),
+        ] {
+            for (name, quantity) in given {
+                if !entries.iter().any(|entry| entry.name == *name) {
+                    entries.push(Entry {
+                        name: name.clone(),
+                        quantity: quantity.clone(),
+                        span,
+                    });
+                }
+            }
+        }
+    }
+    (limits, requests)
+}
+
 pub(super) fn check(
     pass: &mut Pass<'_>,
     claims: &[&str],
     at: &Path<'_>,
     resources: Node<'_>,
-    requests_default: bool,
+    amounts: (&[Entry<'_>], &[Entry<'_>]),
 ) {
-    let (limits, requests) = limits_and_requests(resources, requests_default);
-    check_amounts(pass, at, (&limits, &requests), check_name);
+    check_amounts(pass, at, amounts, check_name);
     if knows_claims(pass) {
         check_claims(pass, claims, &at.child("claims"), resources);
     }
@@ -286,8 +323,7 @@ fn check_quantity(pass: &mut Pass<'_>, field: &Path<'_>, entry: &Entry<'_>) {
 }
 
 /// What is wrong with a request beside that limit, where something is.
-#[must_use]
-pub fn over_limit(
+fn over_limit(
     name: &str,
     request: &Quantity<'_>,
     limit: &Quantity<'_>,

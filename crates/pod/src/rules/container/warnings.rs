@@ -134,11 +134,8 @@ fn is_pods_profile(pass: &Pass<'_>, annotation: Node<'_>) -> bool {
 
 /// Memory and ephemeral storage in parts of bytes.
 fn fractions(pass: &mut Pass<'_>, at: &Path<'_>, container: &Visited<'_>) {
-    let Some(resources) = container.node.field("resources") else {
-        return;
-    };
-    let defaults = pass.is_pod() && container.kind != ContainerKind::Ephemeral;
-    let (limits, requests) = resources::limits_and_requests(resources, defaults);
+    let is_filled = container.kind != ContainerKind::Ephemeral;
+    let (limits, requests) = resources::of_container(pass, container.node, is_filled);
     let at = at.child("resources");
     for resource in ["memory", "ephemeral-storage"] {
         for (key, entries) in [("limits", &limits), ("requests", &requests)] {
