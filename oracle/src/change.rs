@@ -102,6 +102,11 @@ pub fn change(generator: &Generator, sample: &Sample, index: u64) -> Tree {
             }
         }
     }
+    if random.chance(2)
+        && let Some(metadata) = changed.at_mut("metadata")
+    {
+        metadata.set("uid", "5f3c6c5e-1d7b-4a57-9c41-1f0a4be7a001");
+    }
     match changed.get("kind").and_then(Tree::text) {
         Some("Service") => settle_families(&mut changed),
         Some("Pod") if has_made_profiles(&sample.object) => keep_containers(&sample.object, &mut changed),

@@ -50,17 +50,39 @@ pub fn ask(client: &Client, object: &Tree, namespace: &str) -> Result<Option<Ans
     answer.as_ref().map(settled).transpose()
 }
 
-/// Creates an object. Whether the server takes it; none where it panics, which it is asked first without doing it.
+/// What comes of a creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is there, and this is its uid.
+    As(String),
+    /// The server does not take it.
+    Refused,
+    /// The server panics.
+    Panic,
+}
+
+/// Creates an object. The server is asked first without doing it, in case that it panics.
 ///
 /// # Errors
 /// There is no answer, or the object does not say what it is.
-pub fn create(client: &Client, object: &Tree, namespace: &str) -> Result<Option<bool>> {
+pub fn create(client: &Client, object: &Tree, namespace: &str) -> Result<Created> {
     let path = place(object, namespace)?;
     let json = object.to_json();
     let Some(asked) = client.post_unless_it_panics(&format!("{path}?dryRun=All"), &json)? else {
-        return Ok(None);
+        return Ok(Created::Panic);
     };
-    Ok(Some(asked.code == 201 && client.post(&path, &json)?.code == 201))
+    if asked.code != 201 {
+        return Ok(Created::Refused);
+    }
+    let answer = client.post(&path, &json)?;
+    if answer.code != 201 {
+        return Ok(Created::Refused);
+    }
+    let uid = answer.json()?["metadata"]["uid"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    Ok(Created::As(uid))
 }
 
 /// Deletes an object that was created under that name.

@@ -60,9 +60,14 @@ impl Live {
         }
         let taken = server::create(pair.client, &object, namespaces::DEFAULT)?;
         Ok(match taken {
-            Some(true) => Creation::Live(Self { object, name }),
-            Some(false) => Creation::None,
-            None => Creation::Panic,
+            server::Created::As(uid) => {
+                if let Some(metadata) = object.at_mut("metadata") {
+                    metadata.set("uid", uid.as_str());
+                }
+                Creation::Live(Self { object, name })
+            }
+            server::Created::Refused => Creation::None,
+            server::Created::Panic => Creation::Panic,
         })
     }
 

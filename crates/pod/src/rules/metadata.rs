@@ -29,6 +29,9 @@ rules! { ApiServer:
     OBJECT_NAMESPACE = "object-namespace";
     /// `metadata.generation` is the API server's to write. Leave it out.
     OBJECT_GENERATION = "object-generation";
+    /// `metadata.uid` is what the cluster calls an object; one of the same name with another uid is another object. Leave it out
+    /// of manifests.
+    OBJECT_UID = "object-uid";
 }
 
 /// Where the objects of a kind are.
@@ -170,6 +173,7 @@ fn check_place(report: &mut Report<'_>, metadata: Node<'_>, demands: Demands, pa
 /// What is asked of the metadata of every object that is changed, before its kind is asked (`validateCommonFields`).
 pub(crate) fn check_common(
     report: &mut Report<'_>,
+    old: Node<'_>,
     object: Node<'_>,
     demands: Demands,
     labels: Option<Node<'_>>,
@@ -181,19 +185,26 @@ pub(crate) fn check_common(
         ..demands
     };
     check(report, object, common, labels);
-    check_changed(report, object, common, labels);
+    check_changed(report, old, object, common, labels);
 }
 
 /// What is asked of metadata that takes the place of older (`ValidateObjectMetaUpdate`), as far as it is a manifest's:
 /// the API server keeps what is its own.
 pub(crate) fn check_changed(
     report: &mut Report<'_>,
+    old: Node<'_>,
     object: Node<'_>,
     demands: Demands,
     labels: Option<Node<'_>>,
 ) {
     let path = Path::root("metadata");
     let metadata = object.child("metadata");
+    // An old one that has none is a manifest, and what the cluster calls it is not known.
+    let [own, given] = [old.child("metadata"), metadata].map(|metadata| text(metadata, "uid"));
+    if !own.is_empty() && !given.is_empty() && own != given {
+        let (value, span) = (Shown::Named(given), place(metadata, "uid"));
+        report.invalid(&OBJECT_UID, &path.child("uid"), value, "field is immutable", span);
+    }
     if let Some(given) = own_labels(metadata).or(labels) {
         labels::check(report, given, &path.child("labels"));
     }

@@ -24,7 +24,7 @@ pub(super) fn check<'n>(report: &mut Report<'_>, known: Known, change: Change<'n
         service::check_changed(report, change.old, object, demands);
         return;
     }
-    metadata::check_common(report, object, demands, None);
+    metadata::check_common(report, change.old, object, demands, None);
     let twice = matches!(
         known,
         Known::ClusterRole
@@ -41,27 +41,27 @@ pub(super) fn check<'n>(report: &mut Report<'_>, known: Known, change: Change<'n
         // These are asked as they are first, and then what has changed.
         Known::ClusterRole | Known::Role | Known::Namespace => {
             known.check(report, Some(change.old), object);
-            metadata::check_changed(report, object, demands, None);
+            metadata::check_changed(report, change.old, object, demands, None);
         }
         Known::ClusterRoleBinding | Known::RoleBinding => {
             known.check(report, Some(change.old), object);
-            metadata::check_changed(report, object, demands, None);
+            metadata::check_changed(report, change.old, object, demands, None);
             change.check_role(report);
         }
         Known::RuntimeClass => {
             metadata::check(report, object, demands, None);
             runtime_class::check_changed(report, object);
-            metadata::check_changed(report, object, demands, None);
+            metadata::check_changed(report, change.old, object, demands, None);
             change.check_handler(report);
         }
         Known::ConfigMap => {
-            metadata::check_changed(report, object, demands, None);
+            metadata::check_changed(report, change.old, object, demands, None);
             let same = |key: &str| Data::of(change.old, key) == Data::of(object, key);
             change.check_immutable(report, &["data", "binaryData"], same);
             known.check(report, Some(change.old), object);
         }
         Known::Secret => {
-            metadata::check_changed(report, object, demands, None);
+            metadata::check_changed(report, change.old, object, demands, None);
             change.fix_text(report, &Path::root("type"), "type", "Opaque");
             let same = |_: &str| {
                 let contents = Contents::over(change.old, object);
@@ -71,16 +71,16 @@ pub(super) fn check<'n>(report: &mut Report<'_>, known: Known, change: Change<'n
             known.check(report, Some(change.old), object);
         }
         Known::PriorityClass => {
-            metadata::check_changed(report, object, demands, None);
+            metadata::check_changed(report, change.old, object, demands, None);
             change.check_priority(report);
         }
         Known::PersistentVolumeClaim => {
-            metadata::check_changed(report, object, demands, None);
+            metadata::check_changed(report, change.old, object, demands, None);
             known.check(report, Some(change.old), object);
             change.check_claim(report);
         }
         Known::CredentialSpec | Known::ServiceAccount | Known::Service => {
-            metadata::check_changed(report, object, demands, None);
+            metadata::check_changed(report, change.old, object, demands, None);
             known.check(report, Some(change.old), object);
         }
     }

@@ -23,7 +23,7 @@ const LONGEST: i64 = i32::MAX as i64;
 pub(super) fn check(pass: &mut Pass<'_>, change: Change<'_, '_>) {
     let object = pass.template.object;
     let demands = workload::demands(pass.template.kind, pass.options);
-    metadata::check_changed(pass, object, demands, None);
+    metadata::check_changed(pass, change.old, object, demands, None);
     metadata::check(pass, object, demands, None);
     annotations::check(pass);
     check_spec(pass);

@@ -18,7 +18,7 @@ pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
     let demands = workload::demands(kind, pass.options);
     pass.old = Some(change.old);
     let labels = workload::default_labels(pass);
-    metadata::check_common(pass, object, demands, labels);
+    metadata::check_common(pass, change.old, object, demands, labels);
     let spec = change.child("spec");
     let path = Path::root("spec");
     if kind == WorkloadKind::Pod {
@@ -36,7 +36,7 @@ pub(super) fn check<'n>(pass: &mut Pass<'n>, change: Change<'n, '_>) {
         // It is asked all that a new one is, and then once more what a changed one is.
         workload::check(pass);
     }
-    metadata::check_changed(pass, object, demands, labels);
+    metadata::check_changed(pass, change.old, object, demands, labels);
     match kind {
         WorkloadKind::DaemonSet if pass.at_least(34) => {
             spec.fix_selector(pass, &path, (false, false));

@@ -400,3 +400,30 @@ fn a_service_of_very_many_ports_is_looked_at_in_time() {
     // Each port with each other takes minutes.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn an_object_of_another_uid_is_another_one() {
+    let named =
+        |uid: &str, label: &str| format!("metadata: {{name: x, uid: '{uid}', labels: {{a: {label}}}}}");
+    let head = "apiVersion: v1, kind: ConfigMap";
+    assert_eq!(texts(37, head, &named("b", "c"), &named("b", "d")), [""; 0]);
+    for unsaid in ["metadata: {name: x}", &named("", "c")] {
+        assert_eq!(texts(37, head, &named("b", "c"), unsaid), [""; 0], "it stays");
+        assert_eq!(
+            texts(37, head, unsaid, &named("b", "c")),
+            [""; 0],
+            "it may be its own"
+        );
+    }
+    let uid = "metadata.uid: Invalid value: \"a<\": field is immutable";
+    let of_labels = "metadata.labels: Invalid value: \"c d\"";
+    // Up to 1.34 it is looked at twice.
+    let found = texts(33, head, &named("b", "c"), &named("a<", "c d"));
+    let starts: Vec<&str> = found.iter().map(|text| &text[..of_labels.len()]).collect();
+    let start = &uid[..of_labels.len()];
+    assert_eq!(starts, [of_labels, start, of_labels, start, of_labels, of_labels]);
+    assert_eq!(found[1], uid);
+    let found = texts(37, head, &named("b", "c"), &named("a<", "c d"));
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[1], uid.replace('<', "\\u003c"));
+}

@@ -312,7 +312,7 @@ fn as_applied(object: Value) -> Value {
             applied[key] = given[key].clone();
         }
     };
-    for key in ["name", "namespace", "resourceVersion"] {
+    for key in ["name", "namespace", "resourceVersion", "uid"] {
         keep(&mut applied["metadata"], &object["metadata"], key);
     }
     if object["apiVersion"] == "v1" && object["kind"] == "Service" && applied["spec"].is_object() {
@@ -400,7 +400,7 @@ mod tests {
             "externalTrafficPolicy":"Local","ipFamilyPolicy":"PreferDualStack","ports":[{"port":80}]}}"#;
         let live = json!({
             "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": "web", "namespace": "default", "resourceVersion": "7", "annotations": {LAST_APPLIED: annotation}},
+            "metadata": {"name": "web", "namespace": "default", "resourceVersion": "7", "uid": "a-b", "annotations": {LAST_APPLIED: annotation}},
             "spec": {
                 "type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{"port": 80, "protocol": "TCP"}],
                 "clusterIP": "fd00::7", "clusterIPs": ["fd00::7"], "ipFamilies": ["IPv6"], "ipFamilyPolicy": "SingleStack",
@@ -410,7 +410,7 @@ mod tests {
         let applied = as_applied(live);
         assert_eq!(
             applied["metadata"],
-            json!({"name": "web", "namespace": "default", "resourceVersion": "7"})
+            json!({"name": "web", "namespace": "default", "resourceVersion": "7", "uid": "a-b"})
         );
         assert_eq!(
             applied["spec"]["ipFamilyPolicy"], "PreferDualStack",
@@ -447,5 +447,7 @@ mod tests {
         }
         assert_eq!(code("", "resourceVersion: '7'"), Some(200));
         assert_eq!(code("", "resourceVersion: '3'"), Some(409));
+        assert_eq!(code("", "uid: a-b"), Some(200));
+        assert_eq!(code("", "uid: a-c"), Some(422));
     }
 }

@@ -62,8 +62,8 @@ pub(crate) fn check_changed<'n>(report: &mut Report<'_>, old: Node<'n>, new: Nod
     if report.count() > 0 {
         return;
     }
-    metadata::check_common(report, new, demands, None);
-    metadata::check_changed(report, new, demands, None);
+    metadata::check_common(report, old, new, demands, None);
+    metadata::check_changed(report, old, new, demands, None);
     changed::check(report, &before, &after, new.child("spec"));
     // Its metadata is not asked as that of a new one any more.
     if !report.at_least(34) {
