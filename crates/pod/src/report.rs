@@ -35,6 +35,8 @@ pub(crate) enum Shown<'v> {
 pub(crate) struct Report<'a> {
     /// Whose verdict it is.
     pub(crate) options: &'a Options,
+    /// Whether the object is there already.
+    pub(crate) is_change: bool,
     findings: Vec<Finding>,
 }
 
@@ -42,6 +44,7 @@ impl<'a> Report<'a> {
     pub(crate) const fn new(options: &'a Options) -> Self {
         Self {
             options,
+            is_change: false,
             findings: Vec::new(),
         }
     }

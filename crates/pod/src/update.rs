@@ -9,6 +9,8 @@ mod same;
 mod stored;
 mod workload;
 
+pub(crate) use same::Reader;
+
 use porthole_manifest::{Node, Object, WorkloadKind, pod_template};
 
 use self::stored::Stored;
@@ -72,10 +74,12 @@ pub fn validate_update(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
     };
     if let Some(template) = pod_template(&new) {
         let mut pass = Pass::new(&template, options);
+        pass.is_change = true;
         workload::check(&mut pass, change);
         return pass.into_findings();
     }
     let mut report = Report::new(options);
+    report.is_change = true;
     if let Some(known) = Known::of(new.group(), kind) {
         object::check(&mut report, known, change);
     }

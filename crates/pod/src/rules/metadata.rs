@@ -5,6 +5,7 @@ mod generated;
 mod keyed_lists;
 mod managed_fields;
 mod name;
+mod own_fields;
 mod owners;
 
 use porthole_manifest::Node;

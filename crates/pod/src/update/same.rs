@@ -91,7 +91,7 @@ const GATED: &[(&str, &str, &str)] = &[
 
 /// The types of a version, by which manifests are read.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'o> {
+pub(crate) struct Reader<'o> {
     types: &'static Types,
     options: &'o Options,
     /// Within the template of a Job.
@@ -99,7 +99,7 @@ pub(super) struct Reader<'o> {
 }
 
 impl<'o> Reader<'o> {
-    pub(super) fn new(options: &'o Options) -> Self {
+    pub(crate) fn new(options: &'o Options) -> Self {
         Self {
             types: Types::of(options.kubernetes_version),
             options,
@@ -108,7 +108,7 @@ impl<'o> Reader<'o> {
     }
 
     /// What `node` says as a value of the type of that name, such as `core/v1.PodSpec`.
-    pub(super) fn read(self, name: &str, node: Node<'_>) -> Value {
+    pub(crate) fn read(self, name: &str, node: Node<'_>) -> Value {
         self.read_over(name, None, node)
     }
 
@@ -299,7 +299,8 @@ fn fill_in(name: &str, map: &mut Map<String, Value>) {
         }
         "HTTPGetAction" => json!({"path": "/", "scheme": "HTTP"}),
         "GRPCAction" => json!({"service": ""}),
-        "ContainerPort" => json!({"protocol": "TCP"}),
+        "ContainerPort" | "ServicePort" => json!({"protocol": "TCP"}),
+        "ServiceSpec" => json!({"sessionAffinity": "None", "type": "ClusterIP"}),
         "Volume" if !map.keys().any(|key| key != "name") => json!({"emptyDir": {}}),
         "SecretVolumeSource"
         | "ConfigMapVolumeSource"

@@ -1,8 +1,9 @@
 //! Names, labels, owners and finalizers of objects.
 
-use porthole_pod::{status, validate};
+use porthole_manifest::objects;
+use porthole_pod::{status, validate, validate_object};
 
-use crate::pods::{findings_under, options_of, with_template};
+use crate::pods::{document, findings_under, options_of, with_template};
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
     must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
@@ -272,5 +273,68 @@ fn managed_fields_that_cannot_be_read_are_dropped() {
             ["metadata.managedFields[0].manager: Too long: may not be more than 128 bytes"],
             "{read}"
         );
+    }
+}
+
+#[test]
+fn what_an_object_sets_itself_is_nobody_elses() {
+    let config = "kind: ConfigMap, data: {a: b}";
+    let labels = "labels: {x: z}, finalizers: [a.b/c], ";
+    let service = "kind: Service, spec: {ports: [{port: 80}], selector: {a: b}}";
+    let key = "'k:{\"port\":80,\"protocol\":\"TCP\"}'";
+    let is_left = |object: &str, metadata: &str, fields: &str| {
+        let manager = "m".repeat(130);
+        let text = format!(
+            "{{apiVersion: v1, {object}, metadata: {{name: a, {metadata}managedFields: [{{operation: Update, apiVersion: v1, \
+             fieldsType: FieldsV1, manager: {manager}, fieldsV1: {{{fields}}}}}]}}}}"
+        );
+        let document = document(&text);
+        let found = validate_object(&objects(&document)[0], &options_of(37));
+        found
+            .iter()
+            .any(|finding| finding.field == "metadata.managedFields[0].manager")
+    };
+    for (object, metadata, fields) in [
+        (config, "", "'f:data': {'f:a': {}}"),
+        (config, "", "'f:data': {'.': {}, 'f:a': {}}"),
+        (config, "", "'f:data': {}"),
+        (config, "", "'f:metadata': {'f:name': {}}"),
+        (config, labels, "'f:metadata': {'f:labels': {'f:x': {}}}"),
+        (config, labels, "'f:metadata': {'f:labels': {}}"),
+        (
+            config,
+            labels,
+            "'f:metadata': {'f:finalizers': {'v:\"a.b/c\"': {}}}",
+        ),
+        (
+            service,
+            "",
+            &format!("'f:spec': {{'f:ports': {{{key}: {{'.': {{}}, 'f:port': {{}}, 'f:protocol': {{}}}}}}}}"),
+        ),
+        (service, "", &format!("'f:spec': {{'f:ports': {{{key}: {{}}}}}}")),
+        (
+            service,
+            "",
+            "'f:spec': {'f:ports': {}, 'f:selector': {}, 'f:type': {}}",
+        ),
+    ] {
+        assert!(!is_left(object, metadata, fields), "{fields}");
+    }
+    for (object, metadata, fields) in [
+        (config, "", "'f:data': {'f:b': {}}"),
+        (config, "", "'f:data': {'f:a': {}, 'f:b': {}}"),
+        ("kind: ConfigMap, data: {}", "", "'f:data': {}"),
+        (config, "", "'f:kind': {}"),
+        (config, labels, "'f:metadata': {}"),
+        (config, "", "'f:metadata': {'f:labels': {'f:x': {}}}"),
+        (
+            config,
+            labels,
+            "'f:metadata': {'f:finalizers': {'v:\"a.b/d\"': {}}}",
+        ),
+        (service, "", "'f:spec': {'f:ports': {'k:{\"port\":81}': {}}}"),
+        (service, "", "'f:spec': {'f:externalName': {}}"),
+    ] {
+        assert!(is_left(object, metadata, fields), "{fields}");
     }
 }

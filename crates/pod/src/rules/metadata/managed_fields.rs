@@ -4,6 +4,7 @@ use porthole_manifest::Node;
 use serde_json::Value;
 
 use super::keyed_lists::has_unclear_item;
+use super::own_fields::Own;
 use crate::path::Path;
 use crate::render::is_printable;
 use crate::report::{Report, Shown, items, place, text};
@@ -32,9 +33,18 @@ pub(super) fn check(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) 
     if items(metadata, "managedFields").next().is_none() || has_unclear_item(object, version) {
         return;
     }
-    // Of records without fields, and of versions that the kind does not have, nothing is left.
-    let written = items(metadata, "managedFields")
-        .filter(|entry| read_fields(*entry) == Some(true) && has_version(*entry, object, version));
+    // Of records without fields, and of versions that the kind does not have, nothing is left; nor of those whose fields are all
+    // written by who creates the object.
+    let own = (!report.is_change)
+        .then(|| Own::of(object, report.options))
+        .flatten();
+    let is_own = |entry: Node<'_>| {
+        own.as_ref()
+            .is_some_and(|own| own.sets_all(entry.child("fieldsV1")))
+    };
+    let written = items(metadata, "managedFields").filter(|entry| {
+        read_fields(*entry) == Some(true) && has_version(*entry, object, version) && !is_own(*entry)
+    });
     for (index, entry) in written.enumerate() {
         let path = path.index(index);
         let manager = text(entry, "manager");
