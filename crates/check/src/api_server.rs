@@ -19,6 +19,7 @@ use crate::foreign;
 use crate::host_accounts;
 use crate::limit_ranges::{self, Filled};
 use crate::live::{Part, is_namespace};
+use crate::node_ports;
 use crate::pod_security;
 use crate::quotas;
 use crate::settings::Settings;
@@ -155,10 +156,18 @@ pub(crate) fn ask(
     asked.findings.extend(accounts.findings);
     asked.findings.extend(limits.findings);
     asked.findings.extend(room.finding);
-    if read && is_namespace(object) {
-        asked.findings.extend(host_accounts::ask_namespace(object));
+    if read {
+        asked.findings.extend(unasked(object, old));
     }
     asked
+}
+
+/// What no answer tells.
+fn unasked(object: &Object<'_>, old: Option<&Object<'_>>) -> Vec<Finding> {
+    if is_namespace(object) {
+        return host_accounts::ask_namespace(object).into_iter().collect();
+    }
+    node_ports::ask(object, old)
 }
 
 /// The warnings of an object, which are others where it is not `valid`.

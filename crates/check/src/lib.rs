@@ -41,6 +41,7 @@ mod host_accounts;
 mod judge;
 mod limit_ranges;
 mod live;
+mod node_ports;
 mod pod_security;
 mod quotas;
 mod settings;
@@ -68,6 +69,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let mut all: Vec<&'static Rule> = porthole_pod::rules::all()
         .chain(pod_security::rules().iter().copied())
         .chain(existence::rules().iter().copied())
+        .chain(node_ports::rules().iter().copied())
         .chain(porthole_admission::service_account::rules().iter().copied())
         .chain(porthole_admission::classes::rules().iter().copied())
         .chain(porthole_admission::limit_range::rules().iter().copied())

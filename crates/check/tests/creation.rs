@@ -182,3 +182,39 @@ fn an_object_that_the_cluster_has_is_updated() {
     let other = map("c").replace("name: x", "name: x, namespace: other");
     assert_eq!(asked(other), (Some(201), String::new()), "it is another object");
 }
+
+#[test]
+fn ports_of_nodes_out_of_the_usual_range_are_told_and_no_answer() {
+    let service =
+        |spec: &str| format!("{{apiVersion: v1, kind: Service, metadata: {{name: s}}, spec: {{{spec}}}}}");
+    let told = |text: &str| {
+        with_verdict(text, |verdict| {
+            assert_eq!(verdict.answer.code, Some(201), "as in a dry run");
+            assert_eq!(
+                verdict.severity(),
+                (!verdict.findings.is_empty()).then_some(Severity::Warning)
+            );
+            let findings = verdict.findings.iter();
+            findings.map(ToString::to_string).collect::<Vec<_>>()
+        })
+    };
+    let outside = "provided port is not in the valid range. The range of valid ports is 30000-32767";
+    for well in [
+        "type: NodePort, ports: [{port: 80, nodePort: 30000}]",
+        "type: NodePort, ports: [{port: 80, nodePort: 0}]",
+        "type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 32767, ports: [{port: 80}]",
+    ] {
+        assert_eq!(told(&service(well)), [""; 0], "{well}");
+    }
+    assert_eq!(
+        told(&service(
+            "type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 80, ports: [{port: 80, nodePort: 32768}]"
+        )),
+        [
+            format!("spec.ports[0].nodePort: Invalid value: 32768: {outside}"),
+            format!(
+                "Internal error occurred: failed to allocate requested HealthCheck NodePort 80: {outside}"
+            ),
+        ]
+    );
+}
