@@ -92,6 +92,12 @@ impl<'a> Report<'a> {
         self.options.enabled(gate)
     }
 
+    /// Whether what types declare (`+k8s:beta`) is asked in the place of what the server's code asked before it, and told last: since
+    /// 1.37, unless the gate of those declarations is off. Other declarations have no gate.
+    pub(crate) fn declares(&self) -> bool {
+        self.at_least(37) && self.enabled("DeclarativeValidationBeta")
+    }
+
     /// Whether a feature is there: where its `gate` is on, and, since `1.always`, in every cluster.
     pub(crate) fn feature(&self, gate: &str, always: u16) -> bool {
         self.at_least(always) || self.enabled(gate)

@@ -94,15 +94,15 @@ impl Change<'_, '_> {
         }
         let found = report.count();
         let given = text(self.new, "handler");
-        // Since 1.37 the value is not shown.
-        let value = if report.at_least(37) {
+        // Where it is declared the value is not shown.
+        let value = if report.declares() {
             Shown::Null
         } else {
             Shown::Str(given)
         };
         let span = place(self.new, "handler");
         report.invalid(&IMMUTABLE_FIELD, &Path::root("handler"), value, IMMUTABLE, span);
-        if report.at_least(37) && given.is_empty() {
+        if report.declares() && given.is_empty() {
             report.move_before(found, &["handler"]);
         }
     }

@@ -353,3 +353,36 @@ fn the_addresses_of_a_service_are_told_where_they_are_written() {
         .collect();
     assert_eq!(told, ["'fd00:0::5'"]);
 }
+
+#[test]
+fn what_types_declare_is_asked_as_before_where_its_gate_is_off() {
+    let mut off = options_of(37);
+    off.gates = off.gates.with("DeclarativeValidationBeta", false);
+    let told = |options, text: &str| {
+        let document = document(text);
+        let found = validate_object(&objects(&document)[0], options);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (on, api) = (options_of(37), "apiVersion: rbac.authorization.k8s.io/v1");
+    let role = format!("{{{api}, kind: Role, metadata: {{name: x}}, rules: [{{resources: [pods]}}]}}");
+    let groups = "rules[0].apiGroups: Required value: resource rules must supply at least one api group";
+    assert_eq!(told(&on, &role), [groups, "rules[0].verbs: Required value"]);
+    assert_eq!(
+        told(&off, &role),
+        [
+            "rules[0].verbs: Required value: verbs must contain at least one value",
+            groups
+        ]
+    );
+    let binding = format!("{{{api}, kind: RoleBinding, metadata: {{name: x}}, subjects: [{{kind: User}}]}}");
+    let kind = "roleRef.kind: Unsupported value: \"\": supported values: \"Role\", \"ClusterRole\"";
+    let (name, subject) = ("roleRef.name: Required value", "subjects[0].name: Required value");
+    assert_eq!(told(&on, &binding), [kind, subject, name]);
+    assert_eq!(told(&off, &binding), [kind, name, subject]);
+    let class = format!(
+        "{{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {{name: x}}, handler: {}}}",
+        "a".repeat(64)
+    );
+    assert!(told(&on, &class)[0].ends_with("must be no more than 63 bytes"));
+    assert!(told(&off, &class)[0].ends_with("must be no more than 63 characters"));
+}

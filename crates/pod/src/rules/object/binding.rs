@@ -46,8 +46,7 @@ pub(super) fn check(report: &mut Report<'_>, object: Node<'_>, namespaced: bool)
             at("kind"),
         );
     }
-    // Since 1.37 what the types themselves declare comes last.
-    let late = report.at_least(37);
+    let late = report.declares();
     let name = text(role, "name");
     if !name.is_empty() {
         let faults = NameForm::PathSegment.faults(name, report.options.kubernetes_version);

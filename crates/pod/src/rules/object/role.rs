@@ -50,14 +50,14 @@ pub(super) fn check_cluster(report: &mut Report<'_>, object: Node<'_>) {
     require_verbs(report, &late);
 }
 
-/// The rules; those without verbs, where that is told last, as since 1.37.
+/// The rules; those without verbs, where that is told last.
 fn check_rules<'a>(report: &mut Report<'_>, object: Node<'a>, namespaced: bool) -> Vec<(usize, Node<'a>)> {
     let list = Path::root("rules");
     let mut late = Vec::new();
     for (index, rule) in items(object, "rules").enumerate() {
         let path = list.index(index);
         if !has_items(rule, "verbs") {
-            if report.at_least(37) {
+            if report.declares() {
                 late.push((index, rule));
             } else {
                 let detail = "verbs must contain at least one value";

@@ -15,8 +15,7 @@ rules! { ApiServer:
 }
 
 pub(super) fn check(report: &mut Report<'_>, object: Node<'_>) {
-    // Since 1.37 what the types themselves declare comes last.
-    let late = report.at_least(37);
+    let late = report.declares();
     if !late {
         check_handler(report, object);
     }
@@ -57,7 +56,7 @@ fn check_handler(report: &mut Report<'_>, object: Node<'_>) {
         return;
     }
     let mut faults = names::dns1123_label(handler, report.options.kubernetes_version);
-    if handler.len() > LABEL_LIMIT && report.at_least(37) {
+    if handler.len() > LABEL_LIMIT && report.declares() {
         faults[0] = format!("must be no more than {LABEL_LIMIT} bytes").into();
     }
     report.faults(&RUNTIME_HANDLER, &field, handler, faults, span);

@@ -32,7 +32,7 @@ pub(super) fn check(pass: &mut Pass<'_>, path: &Path<'_>) {
     let scheduled = !text(spec, "schedule").is_empty();
     if scheduled {
         check_schedule(pass, spec, path);
-    } else if !pass.at_least(37) {
+    } else if !pass.declares() {
         require_schedule(pass, spec, path);
     }
     check_not_negative(pass, &NEGATIVE_NUMBER, spec, "startingDeadlineSeconds", path);
@@ -53,8 +53,7 @@ pub(super) fn check(pass: &mut Pass<'_>, path: &Path<'_>) {
         check_not_negative(pass, &NEGATIVE_NUMBER, spec, key, path);
     }
     check_name(pass);
-    // Since 1.37 what the types themselves declare comes last.
-    if !scheduled && pass.at_least(37) {
+    if !scheduled && pass.declares() {
         require_schedule(pass, spec, path);
     }
 }

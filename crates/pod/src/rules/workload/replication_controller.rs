@@ -64,5 +64,8 @@ pub(super) fn check_spec<'a>(pass: &mut Pass<'a>, path: &Path<'_>) {
 
 /// Since 1.37 what the types themselves declare comes last.
 fn move_declared(pass: &mut Pass<'_>) {
-    pass.move_last(&["metadata.name", "spec.replicas", "spec.minReadySeconds"]);
+    let declared = ["metadata.name", "spec.replicas", "spec.minReadySeconds"];
+    // That of the name has a gate.
+    let first = usize::from(!pass.declares());
+    pass.move_last(&declared[first..]);
 }
