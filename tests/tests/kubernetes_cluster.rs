@@ -20,7 +20,7 @@ const FILES: &str = include_str!("kubernetes_cluster/files.yaml");
 
 /// Namespaces with quotas, and how much of these is used.
 const QUOTAS: &str = include_str!("kubernetes_cluster/quotas.yaml");
-const USED: [(&str, &str, &str, &str); 3] = [
+const USED: [(&str, &str, &str, &str); 4] = [
     (
         "counted",
         "amounts",
@@ -33,6 +33,14 @@ const USED: [(&str, &str, &str, &str); 3] = [
         "limits",
         r#"{"limits.cpu":"1","count/pods":"5"}"#,
         r#"{"limits.cpu":"0","count/pods":"4"}"#,
+    ),
+    (
+        "things",
+        "all",
+        r#"{"configmaps":"0","count/deployments.apps":"0","count/cronjobs.batch":"1","services":"5","services.nodeports":"1",
+            "services.loadbalancers":"1","requests.storage":"2Gi","gold.storageclass.storage.k8s.io/persistentvolumeclaims":"0"}"#,
+        r#"{"configmaps":"0","count/deployments.apps":"0","count/cronjobs.batch":"0","services":"1","services.nodeports":"0",
+            "services.loadbalancers":"0","requests.storage":"0","gold.storageclass.storage.k8s.io/persistentvolumeclaims":"0"}"#,
     ),
 ];
 /// What is made there.
@@ -299,6 +307,8 @@ fn a_quota_without_room_refuses_in_the_words_of_the_cluster_s_own_dry_run() {
         "unsaid error quota-unspecified",
         "much error quota-exceeded",
         "workload error quota-unspecified",
+        "map error quota-exceeded",
+        "there error quota-exceeded",
     ] {
         assert!(told.iter().any(|finding| finding == wanted), "{wanted}: {told:?}");
     }

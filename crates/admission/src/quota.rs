@@ -1,11 +1,12 @@
-//! What the plug-in `ResourceQuota` says to a pod, with what `LimitRanger` has filled in before it.
+//! What the plug-in `ResourceQuota` says to an object: to a pod with what `LimitRanger` has filled in before it.
 //!
-//! Every quota of the namespace whose scopes the pod is in, and which limits something that pods use, is asked: all of them whether
-//! each container says what the quota counts, and only then all whether there is room for the pod. The rules are those of
-//! `pkg/quota/v1/evaluator/core/pods.go` and of the plug-in's `CheckRequest`. Where several quotas refuse a pod for the same of the
+//! Every quota of the namespace whose scopes the object is in, and which limits something that its kind uses, is asked: all of them
+//! whether each container of a pod says what the quota counts, and only then all whether there is room. The rules are those of
+//! `pkg/quota/v1/evaluator/core` and of the plug-in's `CheckRequest`. Where several quotas refuse an object for the same of the
 //! two, the API server names any of them; here it is the first by name. A pod with resources of its own (`spec.resources`) is not
 //! judged.
 
+mod object;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,10 @@ use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity, Version};
 use crate::resources::{Amounts, amounts};
 use usage::Usage;
 
+pub use object::{check_claim, check_object, is_counted};
+
 porthole_pod::rules! { ApiServer:
-    /// A namespace's ResourceQuota has room for what the pod asks for: beyond it no pod is made.
+    /// A namespace's ResourceQuota has room for what the object uses: beyond it none is made.
     QUOTA_EXCEEDED = "quota-exceeded";
     /// Where a ResourceQuota limits processors or memory, every container says how much it takes: by itself, or by a
     /// LimitRange of the namespace that says it for all.
@@ -28,6 +31,21 @@ porthole_pod::rules! { ApiServer:
 #[must_use]
 pub fn rules() -> &'static [&'static Rule] {
     RULES
+}
+
+/// What quotas are asked about.
+trait Asked {
+    /// Whether a quota of that name counts something of its kind.
+    fn is_counted(&self, resource: &str) -> bool;
+
+    /// Whether it is in a scope; `expression` says more of it, where it is selected.
+    fn is_in(&self, scope: &str, expression: Option<Node<'_>>) -> bool;
+
+    /// Of the resources that a quota counts those that its containers do not say, with the names of these, both in order.
+    fn missing<'r>(&self, restricted: &[&'r str]) -> BTreeMap<&'r str, Vec<&str>>;
+
+    /// What it uses of each resource.
+    fn total(&self) -> &BTreeMap<String, Quantity<'_>>;
 }
 
 /// A `ResourceQuota`.
@@ -74,34 +92,34 @@ impl<'a> Quota<'a> {
         })
     }
 
-    /// Whether the pod is in all of its scopes.
-    fn covers(&self, usage: &Usage<'_>) -> bool {
+    /// Whether the object is in all of its scopes.
+    fn covers(&self, asked: &dyn Asked) -> bool {
         let plain = self.spec.child("scopes");
         let plain = plain.items().filter_map(Node::as_str);
         let selected = self.spec.child("scopeSelector").child("matchExpressions");
-        plain.into_iter().all(|scope| usage.is_in(scope, None))
+        plain.into_iter().all(|scope| asked.is_in(scope, None))
             && selected.items().all(|expression| {
                 let scope = expression.child("scopeName").as_str().unwrap_or_default();
-                usage.is_in(scope, Some(expression))
+                asked.is_in(scope, Some(expression))
             })
     }
 
-    /// What of pods it counts.
-    fn restricted(&self) -> Vec<&str> {
+    /// What it counts of such objects.
+    fn restricted(&self, asked: &dyn Asked) -> Vec<&str> {
         let names = self.hard.keys().map(AsRef::as_ref);
-        names.filter(|resource| usage::is_counted(resource)).collect()
+        names.filter(|resource| asked.is_counted(resource)).collect()
     }
 
-    /// Whether it has anything to say to the pod.
-    fn is_asked(&self, usage: &Usage<'_>) -> bool {
-        !self.restricted().is_empty() && self.covers(usage)
+    /// Whether it has anything to say to the object.
+    fn is_asked(&self, asked: &dyn Asked) -> bool {
+        !self.restricted(asked).is_empty() && self.covers(asked)
     }
 
     /// What has to be so before anybody can tell whether there is room.
-    fn unmet(&self, usage: &Usage<'_>, version: Version) -> Option<(&'static Rule, String)> {
+    fn unmet(&self, asked: &dyn Asked, version: Version) -> Option<(&'static Rule, String)> {
         let name = self.name;
-        let restricted = self.restricted();
-        let missing = usage.missing(&restricted);
+        let restricted = self.restricted(asked);
+        let missing = asked.missing(&restricted);
         if !missing.is_empty() {
             let names_containers = version.at_least(24);
             let missing: Vec<String> = missing
@@ -130,10 +148,10 @@ impl<'a> Quota<'a> {
     }
 
     /// What there is no room for.
-    fn exceeded(&self, usage: &Usage<'_>) -> Option<(&'static Rule, String)> {
+    fn exceeded(&self, asked: &dyn Asked) -> Option<(&'static Rule, String)> {
         let name = self.name;
         let mut exceeded = BTreeMap::new();
-        for (resource, requested) in usage.total() {
+        for (resource, requested) in asked.total() {
             let resource = resource.as_str();
             let Some((hard, used)) = self.hard.get(resource).zip(self.used.get(resource)) else {
                 continue;
@@ -202,12 +220,21 @@ pub fn check<'a>(
         return None;
     }
     let usage = Usage::of(template, filled, version)?;
+    refused(&usage, quotas, version, place(template, spec))
+}
+
+/// Why the quotas refuse an object that asks for what it uses in that place.
+fn refused(
+    asked: &dyn Asked,
+    quotas: &[Quota<'_>],
+    version: Version,
+    (field, span): (String, Span),
+) -> Option<Finding> {
     let mut quotas: Vec<&Quota<'_>> = quotas.iter().collect();
-    quotas.retain(|quota| quota.is_asked(&usage));
+    quotas.retain(|quota| quota.is_asked(asked));
     quotas.sort_by_key(|quota| quota.name);
-    let unmet = quotas.iter().find_map(|quota| quota.unmet(&usage, version));
-    let (rule, text) = unmet.or_else(|| quotas.iter().find_map(|quota| quota.exceeded(&usage)))?;
-    let (field, span) = place(template, spec);
+    let unmet = quotas.iter().find_map(|quota| quota.unmet(asked, version));
+    let (rule, text) = unmet.or_else(|| quotas.iter().find_map(|quota| quota.exceeded(asked)))?;
     let mut finding = Finding::remark(rule, Severity::Error, field, text, span);
     finding.kind = ErrorKind::Denied;
     Some(finding)

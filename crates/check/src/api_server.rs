@@ -83,11 +83,8 @@ pub(crate) fn ask(
     let mut of_request = request_warnings(object, options);
     of_request.retain(|finding| read || finding.rule.name == "api-version-deprecated");
     asked.warn(&of_request);
-    let limits = if read {
-        limit_ranges::ask(object, template, old, world, settings)
-    } else {
-        limit_ranges::Said::default()
-    };
+    let limits = read.then(|| limit_ranges::ask(object, template, old, world, settings));
+    let limits = limits.unwrap_or_default();
     let warnings_if = |valid| warnings_of(object, template, old, valid, options);
     let written = Filled {
         warnings: warnings_if(asked.findings.is_empty()),
@@ -113,7 +110,7 @@ pub(crate) fn ask(
     };
     let accounts = template.map(|template| host_accounts::ask(object, template, old, world, settings));
     let accounts = accounts.unwrap_or_default();
-    let room = made.map(|template| quotas::ask(object, template, world, settings));
+    let room = read.then(|| quotas::ask(object, template, old, world, settings));
     let room = room.unwrap_or_default();
     if let Some(status) = existence.refused {
         asked.refuse(status);
@@ -155,7 +152,7 @@ pub(crate) fn ask(
     asked.findings.extend(security.findings);
     asked.findings.extend(accounts.findings);
     asked.findings.extend(limits.findings);
-    asked.findings.extend(room.finding);
+    asked.findings.extend(room.findings);
     if read {
         asked.findings.extend(unasked(object, old));
     }

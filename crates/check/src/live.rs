@@ -72,8 +72,8 @@ pub struct Needs {
     pub priority_classes: bool,
     /// Runtime classes by name.
     pub runtime_classes: BTreeSet<String>,
-    /// The namespaces that pods or claims are made in, whose limit ranges may not let them pass and whose quotas may have no room for
-    /// them.
+    /// The namespaces that objects are made in, whose limit ranges may not let pods and claims pass and whose quotas may have no
+    /// room.
     pub quotas: BTreeSet<String>,
     /// The objects of the files themselves: what is there already is changed, and not made. Of Secrets nothing is asked.
     pub objects: BTreeSet<Needed>,
@@ -188,7 +188,7 @@ impl Needs {
                 name: name.to_owned(),
             });
         }
-        if known.kind == "PersistentVolumeClaim" {
+        if quota::is_counted(object) {
             self.quotas.extend(namespace.map(str::to_owned));
         }
         let Some((template, namespace)) = pod_template(object).zip(namespace) else {

@@ -1,4 +1,6 @@
-//! Resource quotas: whether a namespace has room for a pod, by those of the files and of the cluster.
+//! Resource quotas: whether a namespace has room for a pod, or for another object, by those of the files and of the cluster.
+
+mod object;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -99,7 +101,21 @@ impl<'a> Quotas<'a> {
         !classes::names_priority(template) && quotas.any(|known| quota::is_scoped_by_class(known.node))
     }
 
-    /// What those of the namespace say to a pod: those of the cluster alone, or those that there will be.
+    /// Those of a namespace: those of the cluster alone, or those that there will be.
+    fn quotas_of(&self, of: &HashMap<&'a str, OfNamespace<'a>>, namespace: &str) -> Vec<Quota<'a>> {
+        let live = self.live.get(namespace);
+        let quotas = of.get(namespace).into_iter().flat_map(|of| &of.quotas);
+        let quotas = quotas.filter_map(|(name, known)| {
+            if known.is_live {
+                return Quota::stored(name, known.node);
+            }
+            let stored = live.and_then(|live| live.quotas.get(name));
+            Quota::written(name, known.node, stored.map(|stored| stored.node))
+        });
+        quotas.collect()
+    }
+
+    /// What those of the namespace say to a pod.
     fn ask(
         &self,
         of: &HashMap<&'a str, OfNamespace<'a>>,
@@ -108,16 +124,8 @@ impl<'a> Quotas<'a> {
         classes: &Classes<'a>,
         version: Version,
     ) -> Option<Finding> {
+        let quotas = self.quotas_of(of, namespace);
         let of = of.get(namespace)?;
-        let live = self.live.get(namespace);
-        let quotas = of.quotas.iter().filter_map(|(name, known)| {
-            if known.is_live {
-                return Quota::stored(name, known.node);
-            }
-            let stored = live.and_then(|live| live.quotas.get(name));
-            Quota::written(name, known.node, stored.map(|stored| stored.node))
-        });
-        let quotas: Vec<_> = quotas.collect();
         let limit_ranges = of.limit_ranges();
         let filled = Filled {
             limit_ranges: &limit_ranges,
@@ -134,18 +142,42 @@ pub(crate) struct Said {
     /// The API server's answer, by what the cluster has.
     pub(crate) denied: Option<Status>,
     /// Why; by what it will have.
-    pub(crate) finding: Option<Finding>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// What helps where there is no room.
+const ROOM: &str = "ask for less, remove what uses it, or raise `hard` of the quota";
+
+/// Asks of an object that is created, or made of an `old` one: of its pod or of those that a workload makes, of the claims that it
+/// makes, and of what it is itself.
+pub(crate) fn ask<'s>(
+    object: &Object<'s>,
+    template: Option<&PodTemplate<'s>>,
+    old: Option<&Object<'_>>,
+    world: &'s World<'s>,
+    settings: &Settings,
+) -> Said {
+    if world.quotas().is_empty() {
+        return Said::default();
+    }
+    let mut said = object::ask(object, old, world, settings);
+    if let Some(template) = template.filter(|_| old.is_none()) {
+        let of_pod = of_pod(object, template, world, settings);
+        said.denied = said.denied.or(of_pod.denied);
+        said.findings.extend(of_pod.findings);
+    }
+    said
 }
 
 /// Asks of a pod that is created, or of those that a workload makes.
-pub(crate) fn ask<'s>(
+fn of_pod<'s>(
     object: &Object<'s>,
     template: &PodTemplate<'s>,
     world: &'s World<'s>,
     settings: &Settings,
 ) -> Said {
     let quotas = world.quotas();
-    if quotas.is_empty() || template.kind == WorkloadKind::PodTemplate {
+    if template.kind == WorkloadKind::PodTemplate {
         return Said::default();
     }
     let namespace = namespace_of(object, settings);
@@ -167,7 +199,7 @@ pub(crate) fn ask<'s>(
         let help = if is_lasting {
             "say it in the `resources` of each container, or for all of them in a LimitRange of the namespace"
         } else {
-            "ask for less, remove what uses it, or raise `hard` of the quota"
+            ROOM
         };
         // A limit range that is in no file may say it for all.
         let may_be_filled_in = is_lasting && !world.knows(Part::Quotas);
@@ -182,5 +214,8 @@ pub(crate) fn ask<'s>(
             format!("{help}: {}", but_not_its_pods(template.kind))
         })
     });
-    Said { denied, finding }
+    Said {
+        denied,
+        findings: finding.into_iter().collect(),
+    }
 }

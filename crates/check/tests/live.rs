@@ -305,6 +305,7 @@ fn needs_are_what_the_files_refer_to_and_do_not_hold() {
     let secret = "---\n{apiVersion: v1, kind: Secret, metadata: {name: s}}\n";
     let expected = Needs {
         namespaces: set(&["default"]),
+        quotas: set(&["default", "team"]),
         credential_specs: set(&["s"]),
         access: set(&["team"]),
         priority_classes: true,

@@ -171,6 +171,17 @@ impl<'a> Quantity<'a> {
         }
     }
 
+    /// What is left of this one without the other, as [`plus`](Self::plus) writes it.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        let mut other = other.clone();
+        match &mut other.amount {
+            Amount::Whole { value, .. } => *value = value.wrapping_neg(),
+            Amount::Decimal(amount) => amount.negate(),
+        }
+        self.plus(&other)
+    }
+
     /// The same text for the same amount, however it is written.
     pub(crate) fn amount(&self) -> String {
         if self.is_zero() {

@@ -143,6 +143,30 @@ impl Status {
         Self::failure(403, "Forbidden", message, Some(Self::details_of(resource, name)))
     }
 
+    /// The answer to an object of that kind that admission refuses for `error`: `deployments.apps "web" is forbidden: …`.
+    #[must_use]
+    pub fn refused(kind: &str, group: &'static str, name: &str, error: &str) -> Self {
+        let (message, details) = Self::of_object(kind, group, name);
+        let message = format!("{message} is forbidden: {error}");
+        Self::failure(403, "Forbidden", message, Some(details))
+    }
+
+    /// How an object is called, and which one it is.
+    fn of_object(kind: &str, group: &'static str, name: &str) -> (String, Details) {
+        let resource = resource_of(kind);
+        let qualified = match group {
+            "" => resource.clone(),
+            group => format!("{resource}.{group}"),
+        };
+        let details = Details {
+            name: name.to_owned(),
+            group,
+            kind: resource.into(),
+            causes: Vec::new(),
+        };
+        (format!("{qualified} {}", go_quote(name)), details)
+    }
+
     /// The answer to an object of the core group that the webhook of that name refuses with 403, for the first of these
     /// findings and because of all of them.
     #[must_use]
@@ -174,21 +198,8 @@ impl Status {
     /// The answer to the change of an object that is another one since: `Operation cannot be fulfilled on services "web": …`.
     #[must_use]
     pub fn conflict(kind: &str, group: &'static str, name: &str, error: &str) -> Self {
-        let resource = resource_of(kind);
-        let qualified = match group {
-            "" => resource.clone(),
-            group => format!("{resource}.{group}"),
-        };
-        let message = format!(
-            "Operation cannot be fulfilled on {qualified} {}: {error}",
-            go_quote(name)
-        );
-        let details = Details {
-            name: name.to_owned(),
-            group,
-            kind: resource.into(),
-            causes: Vec::new(),
-        };
+        let (object, details) = Self::of_object(kind, group, name);
+        let message = format!("Operation cannot be fulfilled on {object}: {error}");
         Self::failure(409, "Conflict", message, Some(details))
     }
 

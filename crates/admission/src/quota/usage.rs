@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use porthole_manifest::{Node, PodTemplate};
 use porthole_pod::{Quantity, Version, is_native_resource, qos_class};
 
-use super::Filled;
+use super::{Asked, Filled};
 use crate::resources::{Amounts, OfPod, Resources, amounts};
 
 /// What every container has to say where a quota counts it.
@@ -17,22 +17,6 @@ const TO_BE_SAID: [&str; 6] = [
     "requests.cpu",
     "requests.memory",
 ];
-
-/// Whether a quota of that name counts something of pods.
-pub(super) fn is_counted(resource: &str) -> bool {
-    let known = [
-        "count/pods",
-        "pods",
-        "ephemeral-storage",
-        "requests.ephemeral-storage",
-        "limits.ephemeral-storage",
-    ];
-    known.contains(&resource)
-        || TO_BE_SAID.contains(&resource)
-        || resource.starts_with("hugepages-")
-        || resource.starts_with("requests.hugepages-")
-        || (resource.starts_with("requests.") && !is_native_resource(resource))
-}
 
 /// By the names that quotas have for them (`podComputeUsageHelper`).
 fn counted<'a>(resources: &Resources<'a>) -> Vec<(String, Quantity<'a>)> {
@@ -92,14 +76,29 @@ impl<'a> Usage<'a> {
             total,
         })
     }
+}
 
-    /// What the pod uses of each resource.
-    pub(super) fn total(&self) -> impl Iterator<Item = (&String, &Quantity<'a>)> {
-        self.total.iter()
+impl Asked for Usage<'_> {
+    fn is_counted(&self, resource: &str) -> bool {
+        let known = [
+            "count/pods",
+            "pods",
+            "ephemeral-storage",
+            "requests.ephemeral-storage",
+            "limits.ephemeral-storage",
+        ];
+        known.contains(&resource)
+            || TO_BE_SAID.contains(&resource)
+            || resource.starts_with("hugepages-")
+            || resource.starts_with("requests.hugepages-")
+            || (resource.starts_with("requests.") && !is_native_resource(resource))
     }
 
-    /// Of the resources that a quota counts those that containers do not say, with the names of these, both in order.
-    pub(super) fn missing<'r>(&self, restricted: &[&'r str]) -> BTreeMap<&'r str, Vec<&'a str>> {
+    fn total(&self) -> &BTreeMap<String, Quantity<'_>> {
+        &self.total
+    }
+
+    fn missing<'r>(&self, restricted: &[&'r str]) -> BTreeMap<&'r str, Vec<&str>> {
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (container, resources) in self.of_pod.all() {
             let name = container.name.unwrap_or_default();
@@ -117,8 +116,7 @@ impl<'a> Usage<'a> {
         missing
     }
 
-    /// Whether the pod is in a scope; `expression` says more of it, where it is selected.
-    pub(super) fn is_in(&self, scope: &str, expression: Option<Node<'_>>) -> bool {
+    fn is_in(&self, scope: &str, expression: Option<Node<'_>>) -> bool {
         let has_deadline = self.spec.field("activeDeadlineSeconds").is_some();
         match scope {
             "Terminating" => has_deadline,
@@ -126,29 +124,32 @@ impl<'a> Usage<'a> {
             "BestEffort" => self.is_best_effort(),
             "NotBestEffort" => !self.is_best_effort(),
             "CrossNamespacePodAffinity" => self.looks_into_other_namespaces(),
-            "PriorityClass" => self.is_of_class(expression),
+            "PriorityClass" => is_of_class(self.priority_class, expression),
             _ => false,
         }
     }
+}
 
-    fn is_of_class(&self, expression: Option<Node<'_>>) -> bool {
-        let Some(expression) = expression else {
-            // As a plain scope it stands for `Exists`.
-            return self.priority_class.is_some();
-        };
-        let is_named = || {
-            let mut values = expression.child("values").items();
-            values.any(|value| value.as_str().is_some() && value.as_str() == self.priority_class)
-        };
-        match expression.child("operator").as_str() {
-            Some("Exists") => self.priority_class.is_some(),
-            Some("DoesNotExist") => self.priority_class.is_none(),
-            Some("In") => is_named(),
-            Some("NotIn") => !is_named(),
-            _ => false,
-        }
+/// Whether the class that something is of, where it is of one, is in a scope of classes.
+pub(super) fn is_of_class(class: Option<&str>, expression: Option<Node<'_>>) -> bool {
+    let Some(expression) = expression else {
+        // As a plain scope it stands for `Exists`.
+        return class.is_some();
+    };
+    let is_named = || {
+        let mut values = expression.child("values").items();
+        values.any(|value| value.as_str().is_some() && value.as_str() == class)
+    };
+    match expression.child("operator").as_str() {
+        Some("Exists") => class.is_some(),
+        Some("DoesNotExist") => class.is_none(),
+        Some("In") => is_named(),
+        Some("NotIn") => !is_named(),
+        _ => false,
     }
+}
 
+impl<'a> Usage<'a> {
     fn is_best_effort(&self) -> bool {
         let class = qos_class(self.of_pod.all().map(|(_, resources)| {
             ["cpu", "memory"].map(|name| {

@@ -134,3 +134,66 @@ fn a_pod_is_judged_with_what_limit_ranges_fill_in() {
         (201, vec![fraction.to_owned(), as_well.to_owned(), asked])
     );
 }
+
+#[test]
+fn quotas_are_asked_of_every_object_and_of_the_claims_that_it_makes() {
+    let hard =
+        "hard: {configmaps: 1, count/statefulsets.apps: 1, requests.storage: 1Gi, services.nodeports: 0}";
+    let quota = |status: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ResourceQuota, metadata: {{name: q, namespace: team}}, spec: {{{hard}}}{status}}}"
+        )
+    };
+    let used = format!(
+        ", status: {{{hard}, used: {{configmaps: 1, count/statefulsets.apps: 0, requests.storage: 0, services.nodeports: 0}}}}"
+    );
+    let live = |complete: &[Part]| Live {
+        files: vec![File::parse(
+            "the cluster",
+            format!("{CLUSTER}- {}\n", quota(&used)),
+        )],
+        old: Vec::new(),
+        complete: complete.iter().copied().collect(),
+    };
+    let map = "{apiVersion: v1, kind: ConfigMap, metadata: {generateName: m-, namespace: team}}";
+    let (code, message, findings) = said(&live(&Part::ALL), map);
+    let refusal = "configmaps \"m-xxxxx\" is forbidden: exceeded quota: q, requested: configmaps=1, used: configmaps=1, limited: \
+                   configmaps=1";
+    assert_eq!((code, message.as_str()), (403, refusal));
+    assert_eq!(findings, ["error quota-exceeded metadata.name"]);
+    // What could not all be read is no answer, and among the files it is none of the cluster's.
+    let others: Vec<Part> = Part::ALL
+        .into_iter()
+        .filter(|part| *part != Part::Quotas)
+        .collect();
+    let (code, _, findings) = said(&live(&others), map);
+    assert_eq!(
+        (code, findings),
+        (201, vec!["less quota-exceeded metadata.name".to_owned()])
+    );
+    let node_port = "{apiVersion: v1, kind: Service, metadata: {name: s, namespace: team}, spec: {type: NodePort, ports: [{port: 80}]}}";
+    let (code, _, findings) = said(
+        &cluster(&Part::ALL),
+        &format!("{node_port}\n---\n{}\n", quota("")),
+    );
+    assert_eq!(
+        (code, findings),
+        (201, vec!["error quota-exceeded spec".to_owned()])
+    );
+    let claim = "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}";
+    let set = format!(
+        "{{apiVersion: apps/v1, kind: StatefulSet, metadata: {{name: s, namespace: team}}, spec: {{serviceName: s, selector: \
+         {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: c, image: i}}], volumes: \
+         [{{name: v, ephemeral: {{volumeClaimTemplate: {{{claim}}}}}}}]}}}}, volumeClaimTemplates: [{{metadata: {{name: d}}, \
+         {claim}}}]}}}}"
+    );
+    let (code, _, findings) = said(&live(&Part::ALL), &set);
+    assert_eq!(code, 201);
+    assert_eq!(
+        findings,
+        [
+            "less quota-exceeded spec.volumeClaimTemplates[0].spec.resources",
+            "less quota-exceeded spec.template.spec.volumes[0].ephemeral.volumeClaimTemplate.spec.resources",
+        ]
+    );
+}

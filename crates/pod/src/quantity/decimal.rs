@@ -30,6 +30,11 @@ impl Decimal {
         self.negative && !self.is_zero()
     }
 
+    /// Turns its sign.
+    pub(crate) const fn negate(&mut self) {
+        self.negative = !self.negative;
+    }
+
     /// Multiplies by 10^`by`.
     pub(crate) fn move_point(&mut self, by: i32) {
         self.scale = self.scale.saturating_sub(by);
