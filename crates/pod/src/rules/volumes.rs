@@ -158,6 +158,12 @@ pub(crate) fn claim_name(claim: Node<'_>) -> &str {
     text(claim.child("metadata"), "name")
 }
 
+/// Whether a volume has no type, and so is an `emptyDir`.
+pub(crate) fn is_untyped(volume: Node<'_>) -> bool {
+    let mut entries = volume.entries();
+    !entries.any(|entry| entry.key.text() != Some("name") && !entry.value.is_null())
+}
+
 /// Whether image volumes are known and turned off: the API server drops them whole, with the mounts that name them, and
 /// what comes after them moves up.
 fn drops_images(pass: &Pass<'_>) -> bool {

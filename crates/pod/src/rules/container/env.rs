@@ -134,7 +134,8 @@ fn check_file_volume(pass: &mut Pass<'_>, field: &Path<'_>, source: Node<'_>) {
     let volume = items(pass.spec, "volumes").filter(|volume| text(*volume, "name") == name);
     match volume.last() {
         None => pass.not_found(&ENV_FILE_VOLUME, field, Shown::Str(name), span),
-        Some(volume) if volume.field("emptyDir").is_none() => {
+        // One without any type is one.
+        Some(volume) if volume.field("emptyDir").is_none() && !volumes::is_untyped(volume) => {
             let detail = "referenced volume must be of type emptyDir";
             pass.invalid(&ENV_FILE_VOLUME, field, Shown::Str(name), detail, span);
         }
