@@ -3,9 +3,9 @@
 mod made;
 mod tolerations;
 
-use porthole_manifest::{Node, PodTemplate};
+use porthole_manifest::{Node, PodTemplate, Span};
 
-pub(crate) use made::{app_armor_of_old, are_taken_away, check_keys as check_made_keys};
+pub(crate) use made::{app_armor_of_old, are_taken_away, check_keys as check_made_keys, namesake_skew};
 
 use crate::container::{ContainerRef, containers};
 use crate::names;
@@ -281,9 +281,7 @@ pub(crate) fn check_seccomp_of_others(pass: &mut Pass<'_>, container: Node<'_>, 
 pub(crate) fn check_create(pass: &mut Pass<'_>) {
     let given = annotations(pass);
     check_seccomp_fields(pass, given);
-    if let Some(annotations) = given {
-        check_app_armor_fields(pass, annotations);
-    }
+    check_app_armor_fields(pass, given);
 }
 
 fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>) {
@@ -295,7 +293,7 @@ fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>) {
     {
         let context = spec.child("securityContext");
         let path = context.child("seccompProfile");
-        check_profile(pass, "seccomp", profile, annotation, &path);
+        check_profile(pass, "seccomp", profile, said_by(annotation), &path);
     }
     for container in containers(&template) {
         let context = container.security_context();
@@ -308,7 +306,7 @@ fn check_seccomp_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>) {
         let context = at.child("securityContext");
         let path = context.child("seccompProfile");
         if let Some(annotation) = annotations.and_then(|annotations| annotations.get(&key)) {
-            check_profile(pass, "seccomp", profile, annotation, &path);
+            check_profile(pass, "seccomp", profile, said_by(annotation), &path);
         } else if let Some((other, _)) = seccomp_of_namesake(pass, &container) {
             check_namesake(pass, profile, other, &path);
         }
@@ -336,7 +334,7 @@ fn check_namesake(pass: &mut Pass<'_>, profile: Node<'_>, other: Node<'_>, path:
     }
 }
 
-fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
+fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Option<Node<'_>>) {
     if !security_context::knows_app_armor(pass) || os::is_windows(pass) {
         return;
     }
@@ -347,33 +345,30 @@ fn check_app_armor_fields(pass: &mut Pass<'_>, annotations: Node<'_>) {
         .and_then(|spec| spec.field("securityContext")?.field("appArmorProfile"));
     for container in containers(&template) {
         let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());
-        let Some(annotation) = annotations.get(&key) else {
-            continue;
+        let annotation = annotations.and_then(|annotations| annotations.get(&key));
+        let made = made::app_armor_of_namesake(pass, &container).filter(|_| annotation.is_none());
+        let said = match (annotation, &made) {
+            (Some(annotation), _) => said_by(annotation),
+            (None, Some(made)) => (made.as_str(), container.node.span()),
+            (None, None) => continue,
         };
         let own = container
             .security_context()
             .and_then(|context| context.field("appArmorProfile"));
         // In a Pod a good annotation of a container without a field becomes its field.
-        let becomes = pass.is_pod() && becomes_field(annotation);
+        let becomes = pass.is_pod() && becomes_field(said.0);
         let Some(profile) = own.or(of_pod.filter(|_| !becomes)) else {
             continue;
         };
         let list = spec.child(container.kind.field());
         let at = list.index(container.index);
         let context = at.child("securityContext");
-        check_profile(
-            pass,
-            "apparmor",
-            profile,
-            annotation,
-            &context.child("appArmorProfile"),
-        );
+        check_profile(pass, "apparmor", profile, said, &context.child("appArmorProfile"));
     }
 }
 
 /// Whether the API server makes a container's field of the annotation.
-fn becomes_field(annotation: Node<'_>) -> bool {
-    let profile = annotation.as_str().unwrap_or_default();
+fn becomes_field(profile: &str) -> bool {
     let localhost = profile.strip_prefix(LOCALHOST);
     matches!(profile, "unconfined" | "runtime/default")
         || localhost.is_some_and(|name| !name.is_empty() && name.trim() == name && name.len() <= 4095)
@@ -394,30 +389,44 @@ pub(crate) fn app_armor_skew<'a>(
     }
     let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());
     let annotation = annotations.get(&key)?;
+    (!is_that_of_pod(pass, annotation.as_str().unwrap_or_default())).then_some((key, annotation))
+}
+
+/// Whether the API server makes the Pod's own `AppArmor` profile of an annotation.
+fn is_that_of_pod(pass: &Pass<'_>, given: &str) -> bool {
     let of_pod = pass.spec.child("securityContext").field("appArmorProfile");
-    let same = of_pod.is_some_and(|profile| {
-        let given = annotation.as_str().unwrap_or_default();
-        let file = some_text(profile, "localhostProfile");
-        match text(profile, "type") {
-            "Unconfined" => given == "unconfined" && file.is_none(),
-            "RuntimeDefault" => given == "runtime/default" && file.is_none(),
-            "Localhost" => file.is_some() && given.strip_prefix(LOCALHOST) == file,
-            _ => false,
-        }
-    });
-    (!same).then_some((key, annotation))
+    becomes_field(given)
+        && of_pod.is_some_and(|profile| {
+            let file = some_text(profile, "localhostProfile");
+            match text(profile, "type") {
+                "Unconfined" => given == "unconfined" && file.is_none(),
+                "RuntimeDefault" => given == "runtime/default" && file.is_none(),
+                "Localhost" => file.is_some() && given.strip_prefix(LOCALHOST) == file,
+                _ => false,
+            }
+        })
 }
 
 /// The annotation of which the API server makes the `AppArmor` profile of a container of a Pod.
 pub(crate) fn made_app_armor<'a>(pass: &Pass<'a>, container: &ContainerRef<'_>) -> Option<Node<'a>> {
     let annotations = pass.template.metadata?.field("annotations")?;
     let (_, annotation) = app_armor_skew(pass, annotations, container)?;
-    Some(annotation).filter(|annotation| becomes_field(*annotation))
+    Some(annotation).filter(|annotation| becomes_field(annotation.as_str().unwrap_or_default()))
+}
+
+/// What an annotation says, and where.
+fn said_by(annotation: Node<'_>) -> (&str, Span) {
+    (annotation.as_str().unwrap_or_default(), annotation.span())
 }
 
 /// Whether a field's profile is the annotation's.
-fn check_profile(pass: &mut Pass<'_>, kind: &str, profile: Node<'_>, annotation: Node<'_>, path: &Path<'_>) {
-    let given = annotation.as_str().unwrap_or_default();
+fn check_profile(
+    pass: &mut Pass<'_>,
+    kind: &str,
+    profile: Node<'_>,
+    (given, span): (&str, Span),
+    path: &Path<'_>,
+) {
     let file = given.strip_prefix(LOCALHOST);
     let key = match text(profile, "type") {
         "Unconfined" if given != "unconfined" => "type",
@@ -432,5 +441,5 @@ fn check_profile(pass: &mut Pass<'_>, kind: &str, profile: Node<'_>, annotation:
     };
     let what = if key == "type" { "type" } else { "profile" };
     let detail = format!("{kind} {what} in annotation and field must match");
-    pass.forbidden(&ANNOTATION_DIFFERS, &path.child(key), detail, annotation.span());
+    pass.forbidden(&ANNOTATION_DIFFERS, &path.child(key), detail, span);
 }

@@ -143,16 +143,21 @@ fn warn_of_annotation(pass: &mut Pass<'_>, key: &str, message: &str, span: Span)
 /// What is said before the pod is validated, be it taken or not: annotations of `AppArmor` become fields.
 pub(crate) fn check_made_fields(pass: &mut Pass<'_>) {
     let template = pass.template;
-    let Some(given) = template
+    let given = template
         .metadata
-        .and_then(|metadata| metadata.field("annotations"))
-    else {
-        return;
-    };
+        .and_then(|metadata| metadata.field("annotations"));
     for container in containers(&template) {
-        if let Some((key, annotation)) = annotations::app_armor_skew(pass, given, &container) {
+        let skew = given.and_then(|given| annotations::app_armor_skew(pass, given, &container));
+        let skew = skew.map(|(key, annotation)| (key, annotation.span()));
+        let of_namesake = || {
+            Some((
+                annotations::namesake_skew(pass, &container)?,
+                container.node.span(),
+            ))
+        };
+        if let Some((key, span)) = skew.or_else(of_namesake) {
             let message = "deprecated since v1.30; use the \"appArmorProfile\" field instead";
-            warn_of_annotation(pass, &key, message, annotation.span());
+            warn_of_annotation(pass, &key, message, span);
         }
     }
 }

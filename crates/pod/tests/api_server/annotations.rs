@@ -1,8 +1,9 @@
 //! Annotations that the API server looks at, and its warnings.
 
-use porthole_pod::{Options, validate, warnings};
+use porthole_manifest::{objects, pod_template};
+use porthole_pod::{Options, validate, validate_object, warnings, warnings_of_invalid};
 
-use crate::pods::{version, with_template};
+use crate::pods::{document, options_of, version, with_template};
 
 /// What is found in a Pod of these annotations and lines of its spec.
 #[track_caller]
@@ -120,4 +121,58 @@ fn what_has_a_newer_form_is_warned_of_in_order() {
         "spec.dnsConfig.nameservers[0]: IPv6 address \"FE80::1\" should be in RFC 5952 canonical format (\"fe80::1\")",
     ];
     assert_eq!(found(37, annotations, spec, true), expected);
+}
+
+#[test]
+fn a_container_of_the_same_name_has_the_annotation_that_was_made_of_the_first() {
+    let pod = |of_pod: &str, first: &str, second: &str| {
+        let context = |profile: &str| match profile {
+            "" => String::new(),
+            profile => format!(", securityContext: {{appArmorProfile: {{{profile}}}}}"),
+        };
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: x}}, spec: {{initContainers: [{{name: c, image: i{}}}], containers: \
+             [{{name: c, image: i{}}}]{}}}}}",
+            context(first),
+            context(second),
+            context(of_pod)
+        )
+    };
+    let differs = "spec.containers[0].securityContext.appArmorProfile.type: Forbidden: apparmor type in annotation and field must match";
+    let warning = "metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since v1.30; use the \
+                   \"appArmorProfile\" field instead";
+    let duplicate = "spec.initContainers[0].name: Duplicate value: \"c\"";
+    let (open, default) = ("type: Unconfined", "type: RuntimeDefault");
+    for (minor, of_pod, first, second, mismatch, warns) in [
+        (33, "", open, default, true, false),
+        (33, default, "", open, true, false),
+        (33, "", open, open, false, false),
+        (33, "", open, "", false, true),
+        (33, open, open, "", false, false),
+        (33, "", "", open, false, false),
+        (29, "", "", "", false, false),
+        (34, "", open, default, false, false),
+        (34, "", open, "", false, false),
+    ] {
+        let document = document(&pod(of_pod, first, second));
+        let object = &objects(&document)[0];
+        let options = options_of(minor);
+        let found: Vec<_> = validate_object(object, &options)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let mut expected = vec![duplicate];
+        expected.extend(mismatch.then_some(differs));
+        assert_eq!(found, expected, "1.{minor} {of_pod}, {first}, {second}");
+        let template = pod_template(object).unwrap();
+        let warned: Vec<_> = warnings_of_invalid(&template, &options)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            warned.iter().any(|text| text == warning),
+            warns,
+            "1.{minor} {of_pod}, {first}, {second}"
+        );
+    }
 }

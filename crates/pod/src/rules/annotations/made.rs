@@ -108,6 +108,36 @@ pub(crate) fn app_armor_of_old(pass: &Pass<'_>) -> BTreeMap<String, String> {
     made
 }
 
+/// The annotation that the API server makes of the first container of that name, where it stands before this one, for which it is as
+/// good as given.
+pub(super) fn app_armor_of_namesake(pass: &Pass<'_>, container: &ContainerRef<'_>) -> Option<String> {
+    if !pass.is_pod() || pass.old.is_some() || !makes_app_armor(pass) || os::is_windows(pass) {
+        return None;
+    }
+    let of_pod = pass.spec.child("securityContext").field(APP_ARMOR_FIELD);
+    let template = pass.template;
+    containers(&template)
+        .take_while(|other| (other.kind, other.index) != (container.kind, container.index))
+        .filter(|other| other.name.unwrap_or_default() == container.name.unwrap_or_default())
+        .find_map(|other| {
+            let own = other.security_context();
+            let own = own.and_then(|own| own.field(APP_ARMOR_FIELD));
+            own.or(of_pod).and_then(annotation_of)
+        })
+}
+
+/// The key of such an annotation, where the API server warns of it: of a container that has no profile of its own.
+pub(crate) fn namesake_skew(pass: &Pass<'_>, container: &ContainerRef<'_>) -> Option<String> {
+    let own = container.security_context();
+    let key = format!("{APP_ARMOR}{}", container.name.unwrap_or_default());
+    let is_given = annotations(pass).is_some_and(|given| given.get(&key).is_some());
+    if is_given || own.is_some_and(|own| own.field(APP_ARMOR_FIELD).is_some()) {
+        return None;
+    }
+    let made = app_armor_of_namesake(pass, container)?;
+    (!super::is_that_of_pod(pass, &made)).then_some(key)
+}
+
 /// Whether what is given takes the annotations away as a whole, and with them what was made in them.
 pub(crate) fn are_taken_away(pass: &Pass<'_>) -> bool {
     let Some(old) = pass.old else {
