@@ -135,9 +135,18 @@ pub fn change_warnings(old: &Object<'_>, new: &Object<'_>, options: &Options) ->
         _ => (template, false),
     };
     let mut found = warnings_at(&of, of.prefix, options);
+    for finding in &mut found {
+        // Of a change the server names it so.
+        if finding.field.starts_with("spec.volumeClaimTemplates[") {
+            finding.detail = finding.detail.replacen(".resources.", ".Spec.resources.", 1);
+        }
+    }
     found.retain(|finding| {
+        let is_of_claim = finding.field.starts_with("spec.volumeClaimTemplates[");
         let is_one = |rules: &[&Rule]| rules.contains(&finding.rule);
-        is_one(&[&ALL_REVISIONS, &ZONE_IN_SCHEDULE]) || changed && !is_one(&[&WORKLOAD_NAME_AS_HOSTNAME])
+        is_of_claim
+            || is_one(&[&ALL_REVISIONS, &ZONE_IN_SCHEDULE])
+            || changed && !is_one(&[&WORKLOAD_NAME_AS_HOSTNAME])
     });
     for finding in found.iter_mut().filter(|_| is_old) {
         // The places are those of another file.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use porthole_manifest::{Document, objects};
-use porthole_pod::{Finding, object_status, validate_update};
+use porthole_pod::{Finding, change_warnings, object_status, validate_update};
 
 use crate::pods::{document, options_of};
 
@@ -426,4 +426,26 @@ fn an_object_of_another_uid_is_another_one() {
     let found = texts(37, head, &named("b", "c"), &named("a<", "c d"));
     assert_eq!(found.len(), 2);
     assert_eq!(found[1], uid.replace('<', "\\u003c"));
+}
+
+#[test]
+fn claims_of_a_stateful_set_are_warned_of_at_every_change() {
+    let set = |replicas: u8| {
+        format!(
+            "{{apiVersion: apps/v1, kind: StatefulSet, metadata: {{name: x}}, spec: {{replicas: {replicas}, serviceName: s, selector: \
+             {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: c, image: i}}]}}}}, \
+             volumeClaimTemplates: [{{metadata: {{name: d}}, spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: \
+             100m}}}}}}}}]}}}}"
+        )
+    };
+    let (old, new) = documents(&set(1), &set(2));
+    let told = change_warnings(&objects(&old)[0], &objects(&new)[0], &options_of(37));
+    let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "spec.volumeClaimTemplates[0].Spec.resources.requests[storage]: fractional byte value \"100m\" is invalid, must be an \
+             integer"
+        ]
+    );
 }
