@@ -281,6 +281,8 @@ fn what_an_object_sets_itself_is_nobody_elses() {
     let config = "kind: ConfigMap, data: {a: b}";
     let labels = "labels: {x: z}, finalizers: [a.b/c], ";
     let service = "kind: Service, spec: {ports: [{port: 80}], selector: {a: b}}";
+    let pod = "kind: Pod, spec: {containers: [{name: c, image: i}]}";
+    let resources = "'f:spec': {'f:containers': {'k:{\"name\":\"c\"}': {'f:resources': {}}}}";
     let key = "'k:{\"port\":80,\"protocol\":\"TCP\"}'";
     let is_left = |object: &str, metadata: &str, fields: &str| {
         let manager = "m".repeat(130);
@@ -296,6 +298,7 @@ fn what_an_object_sets_itself_is_nobody_elses() {
     };
     for (object, metadata, fields) in [
         (config, "", "'f:data': {'f:a': {}}"),
+        (pod, "", resources),
         (config, "", "'f:data': {'.': {}, 'f:a': {}}"),
         (config, "", "'f:data': {}"),
         (config, "", "'f:metadata': {'f:name': {}}"),

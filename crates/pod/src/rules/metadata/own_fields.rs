@@ -2,7 +2,7 @@
 //! structured-merge-diff).
 
 use porthole_manifest::Node;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::options::Options;
 use crate::report::text;
@@ -37,12 +37,17 @@ impl Own {
     }
 
     fn sets(&self, of: &Type, value: &Value, set: Node<'_>) -> bool {
+        let nothing = Value::Object(Map::new());
         set.entries().all(|entry| {
             let key = entry.key.key_text();
             let (kind, name) = key.split_at_checked(2).unwrap_or((&key, ""));
             let parsed = || serde_json::from_str::<Value>(name).ok();
             let below = match (kind, value) {
-                ("f:", Value::Object(map)) => self.field(of, name).zip(map.get(name)),
+                ("f:", Value::Object(map)) => self.field(of, name).and_then(|(of, is_pointer)| {
+                    // A struct that is no pointer is there, whatever it holds.
+                    let held = (!is_pointer && self.is_struct(of)).then_some(&nothing);
+                    Some((of, map.get(name).or(held)?))
+                }),
                 ("v:", Value::Array(items)) => {
                     let wanted = parsed();
                     let mut items = items.iter();
@@ -92,12 +97,13 @@ impl Own {
         matches!(self.meaning(of), Type::Named(id) if self.types.structure(*id).is_some())
     }
 
-    fn field<'t>(&'t self, of: &'t Type, name: &str) -> Option<&'t Type> {
+    /// The type of what is below that name, and whether it is optional.
+    fn field<'t>(&'t self, of: &'t Type, name: &str) -> Option<(&'t Type, bool)> {
         match self.meaning(of) {
-            Type::Map(of) => Some(&of.1),
+            Type::Map(of) => Some((&of.1, true)),
             Type::Named(id) => {
                 let field = self.types.structure(*id)?.field(name);
-                field.map(|(_, Field { of, .. })| of)
+                field.map(|(_, Field { of, pointer, .. })| (of, *pointer))
             }
             _ => None,
         }
