@@ -200,9 +200,7 @@ pub(crate) fn check_changed(
 ) {
     let path = Path::root("metadata");
     let metadata = object.child("metadata");
-    // An old one that has none is a manifest, and what the cluster calls it is not known.
-    let [own, given] = [old.child("metadata"), metadata].map(|metadata| text(metadata, "uid"));
-    if !own.is_empty() && !given.is_empty() && own != given {
+    if let Some(given) = given_uid(old, object) {
         let (value, span) = (Shown::Named(given), place(metadata, "uid"));
         report.invalid(&OBJECT_UID, &path.child("uid"), value, "field is immutable", span);
     }
@@ -217,6 +215,14 @@ pub(crate) fn check_changed(
     if demands.knows_finalizers {
         finalizers::check_known(report, metadata, &path.child("finalizers"));
     }
+}
+
+/// The uid that an object is given and that is not its own. An old one that has none is a manifest, and what the cluster calls it is
+/// not known.
+pub(crate) fn given_uid<'n>(old: Node<'_>, object: Node<'n>) -> Option<&'n str> {
+    let own = text(old.child("metadata"), "uid");
+    let given = text(object.child("metadata"), "uid");
+    (!own.is_empty() && !given.is_empty() && own != given).then_some(given)
 }
 
 /// Annotations and what comes after them.

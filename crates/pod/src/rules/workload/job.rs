@@ -146,22 +146,26 @@ fn check_generated(
 ) {
     let all = all_labels(pass);
     let template = path.child("template");
-    let metadata = template.child("metadata");
-    let labels = metadata.child("labels");
+    let below = template.child("metadata");
+    let labels = below.child("labels");
+    // One that is changed has the labels of its own uid, and is asked for those of the one that is given.
+    let uid = match pass.old.map(|old| metadata::given_uid(old, pass.template.object)) {
+        Some(Some(other)) => other,
+        _ => GENERATED_UID,
+    };
     let mut expected = Labels::new();
     for index in 0..count(pass) {
-        for (key, value) in [(UID_LABELS[index], GENERATED_UID), (NAME_LABELS[index], name)] {
+        for (key, value) in [(UID_LABELS[index], uid), (NAME_LABELS[index], name)] {
             expected.insert(Cow::Borrowed(key), Cow::Borrowed(value));
             let written = given.and_then(|given| given.get(key));
-            if written.is_none() && !pass.made_labels.iter().any(|(made, _)| *made == key) {
-                let span = selector::labels_place(pass);
-                let detail = format!("must be '{value}'");
+            let made = pass.made_labels.iter().find(|(made, _)| *made == key);
+            let made = made.map(|(_, value)| value.as_str());
+            let detail = format!("must be '{value}'");
+            let span = written.map_or_else(|| selector::labels_place(pass), Node::span);
+            if written.is_none() && made.is_none() {
                 pass.required(&JOB_SELECTOR, &labels.key(key), detail, span);
-            }
-            if let Some(written) = written.filter(|written| written.as_str() != Some(value)) {
+            } else if written.map_or(made, Node::as_str) != Some(value) {
                 let shown = selector::shown_labels(pass, all.as_ref());
-                let detail = format!("must be '{value}'");
-                let span = written.span();
                 pass.invalid(&JOB_SELECTOR, &labels.key(key), Shown::Raw(shown), detail, span);
             }
         }
