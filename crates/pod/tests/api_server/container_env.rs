@@ -168,7 +168,7 @@ fn files_are_read_from_an_empty_dir_of_the_pod() {
     let env = |volume: &str| {
         format!(
             "containers: [{{name: c, image: i, env: [{{name: A, valueFrom: {{fileKeyRef: {{volumeName: {volume}, path: \
-             a/../b, key: K}}}}}}]}}]\nvolumes: [{{name: v, configMap: {{name: m}}}}]"
+             a/../b, key: K}}}}}}]}}]\nvolumes: [{{name: v, configMap: {{name: m}}}}, {{name: u}}]"
         )
     };
     let at = "spec.containers[0].env[0].valueFrom.fileKeyRef";
@@ -178,5 +178,6 @@ fn files_are_read_from_an_empty_dir_of_the_pod() {
         [path.clone(), format!("{at}.volumeName: Not found: \"w\"")]
     );
     let kind = format!("{at}.volumeName: Invalid value: \"v\": referenced volume must be of type emptyDir");
-    assert_eq!(texts_at(35, &env("v")), [path, kind]);
+    assert_eq!(texts_at(35, &env("v")), [path.clone(), kind]);
+    assert_eq!(texts_at(35, &env("u")), [path], "without any type it is one");
 }
