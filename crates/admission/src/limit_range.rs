@@ -2,15 +2,17 @@
 //! allow.
 //!
 //! The rules are those of the plug-in's `PodValidateLimitFunc` and `PersistentVolumeClaimValidateLimitFunc`. Within a limit range
-//! the API server walks resources in any order, and of several limit ranges any one refuses; here both go by name. What a pod
-//! with resources of its own (`spec.resources`) comes to is not judged, what its containers do is.
+//! the API server walks resources in any order, and of several limit ranges any one refuses; here both go by name. A pod
+//! that says how much it takes as a whole (`spec.resources`) takes that.
 
 mod constraint;
 
 use porthole_manifest::{Node, PodTemplate, Span};
 use porthole_pod::{ContainerDefaults, ContainerRef, ErrorKind, Finding, Options, Quantity, Rule, Severity};
 
-use crate::resources::{Amounts, OfPod, Resources, amounts};
+use porthole_pod::Amounts;
+
+use crate::resources::{OfPod, Resources, amounts};
 use constraint::{Broken, Constraint};
 
 porthole_pod::rules! { ApiServer:
@@ -120,11 +122,12 @@ pub fn defaults<'a>(ranges: &[Node<'a>]) -> Option<ContainerDefaults<'a>> {
 pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Options) -> Option<Refusal> {
     let spec = template.spec?;
     let filled = OfPod::of(template, &Resources::defaults(ranges)?)?;
-    let total = if options.kubernetes_version.at_least(28) {
+    let mut total = if options.kubernetes_version.at_least(28) {
         filled.together(options.enabled("SidecarContainers"))
     } else {
         total_of_old(&filled)
     };
+    total.replace_by(template, options);
     let mut subjects: Vec<_> = filled
         .all()
         .map(|(container, resources)| Subject {
@@ -134,14 +137,12 @@ pub fn check_pod(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Opti
             span: span(*container),
         })
         .collect();
-    if spec.field("resources").is_none() || !options.enabled("PodLevelResources") {
-        subjects.push(Subject {
-            kind: "Pod",
-            resources: &total,
-            field: format!("{}.containers", template.prefix),
-            span: spec.field("containers").unwrap_or(spec).span(),
-        });
-    }
+    subjects.push(Subject {
+        kind: "Pod",
+        resources: &total,
+        field: format!("{}.containers", template.prefix),
+        span: spec.field("containers").unwrap_or(spec).span(),
+    });
     Refusal::of(
         ranges
             .iter()

@@ -3,8 +3,7 @@
 //! Every quota of the namespace whose scopes the object is in, and which limits something that its kind uses, is asked: all of them
 //! whether each container of a pod says what the quota counts, and only then all whether there is room. The rules are those of
 //! `pkg/quota/v1/evaluator/core` and of the plug-in's `CheckRequest`. Where several quotas refuse an object for the same of the
-//! two, the API server names any of them; here it is the first by name. A pod with resources of its own (`spec.resources`) is not
-//! judged.
+//! two, the API server names any of them; here it is the first by name.
 
 mod object;
 mod usage;
@@ -12,9 +11,9 @@ mod usage;
 use std::collections::BTreeMap;
 
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::{ErrorKind, Finding, Quantity, Rule, Severity, Version};
+use porthole_pod::{Amounts, ErrorKind, Finding, Options, Quantity, Rule, Severity, Version};
 
-use crate::resources::{Amounts, amounts};
+use crate::resources::amounts;
 use usage::Usage;
 
 pub use object::{check_claim, check_object, is_counted};
@@ -213,14 +212,14 @@ pub fn check<'a>(
     template: &PodTemplate<'a>,
     quotas: &[Quota<'_>],
     filled: &Filled<'a>,
-    version: Version,
+    options: &Options,
 ) -> Option<Finding> {
     let spec = template.spec?;
-    if quotas.is_empty() || spec.field("resources").is_some() {
+    if quotas.is_empty() {
         return None;
     }
-    let usage = Usage::of(template, filled, version)?;
-    refused(&usage, quotas, version, place(template, spec))
+    let usage = Usage::of(template, filled, options)?;
+    refused(&usage, quotas, options.kubernetes_version, place(template, spec))
 }
 
 /// Why the quotas refuse an object that asks for what it uses in that place.

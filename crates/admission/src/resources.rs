@@ -1,13 +1,9 @@
 //! What containers ask for and may have, with what limit ranges have filled in.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use porthole_manifest::{Node, PodTemplate};
-use porthole_pod::{ContainerKind, ContainerRef, Quantity, containers_of, together};
-
-/// Amounts by the names of their resources.
-pub(crate) type Amounts<'a> = BTreeMap<Cow<'a, str>, Quantity<'a>>;
+use porthole_pod::{
+    Amounts, ContainerKind, ContainerRef, Options, Quantity, containers_of, pod_level_resources, together,
+};
 
 /// The amounts of a map; nothing where one of them is none.
 pub(crate) fn amounts(node: Node<'_>) -> Option<Amounts<'_>> {
@@ -58,6 +54,16 @@ impl<'a> Resources<'a> {
             fill(&mut all.requests, &requests);
         }
         Some(all)
+    }
+
+    /// What a pod says of itself as a whole takes the place of what its containers come to. Whether it says something.
+    pub(crate) fn replace_by(&mut self, template: &PodTemplate<'a>, options: &Options) -> bool {
+        let Some((limits, requests)) = pod_level_resources(template, options) else {
+            return false;
+        };
+        self.limits.extend(limits);
+        self.requests.extend(requests);
+        true
     }
 
     pub(crate) fn add(&mut self, more: &Self) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use porthole_admission::classes::{self, Classes, Stage};
 use porthole_admission::quota::{self, Filled, Quota};
 use porthole_manifest::{Node, Object, PodTemplate, WorkloadKind};
-use porthole_pod::{Finding, Severity, Status, Version};
+use porthole_pod::{Finding, Options, Severity, Status};
 
 use crate::existence::but_not_its_pods;
 use crate::live::{Part, namespace_of};
@@ -122,7 +122,7 @@ impl<'a> Quotas<'a> {
         namespace: &str,
         template: &PodTemplate<'a>,
         classes: &Classes<'a>,
-        version: Version,
+        options: &Options,
     ) -> Option<Finding> {
         let quotas = self.quotas_of(of, namespace);
         let of = of.get(namespace)?;
@@ -132,7 +132,7 @@ impl<'a> Quotas<'a> {
             priority_class: classes::priority_class(template, classes),
             overhead: classes::overhead(template, classes),
         };
-        quota::check(template, &quotas, &filled, version)
+        quota::check(template, &quotas, &filled, options)
     }
 }
 
@@ -185,15 +185,15 @@ fn of_pod<'s>(
     // A limit range that could not be read may say what the pod does not.
     let knows_class = || world.knows(Part::PriorityClasses) || !quotas.depend_on_default(template, namespace);
     let is_known = !world.is_of_cluster() || world.knows(Part::Quotas) && knows_class();
-    let version = settings.options.kubernetes_version;
+    let options = &settings.options;
     let denied = (is_pod && is_known)
-        .then(|| quotas.ask(&quotas.live, namespace, template, world.live_classes(), version))
+        .then(|| quotas.ask(&quotas.live, namespace, template, world.live_classes(), options))
         .flatten();
     let denied = denied.map(|finding| {
         let name = classes::name_of(template, Stage::AfterValidation);
         Status::forbidden("pods", &name, &finding.detail)
     });
-    let finding = quotas.ask(&quotas.of, namespace, template, world.classes(), version);
+    let finding = quotas.ask(&quotas.of, namespace, template, world.classes(), options);
     let finding = finding.map(|mut finding| {
         let is_lasting = finding.rule.name == "quota-unspecified";
         let help = if is_lasting {

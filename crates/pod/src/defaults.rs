@@ -11,14 +11,17 @@ use crate::quantity::Quantity;
 use crate::validate::{self, Pass};
 use crate::warnings;
 
+/// Amounts by the names of their resources.
+pub type Amounts<'a> = BTreeMap<Cow<'a, str>, Quantity<'a>>;
+
 /// What the limit ranges of a namespace give to containers and init containers that do not say
 /// (`mergePodResourceRequirements`), by the names of the resources.
 #[derive(Clone, Debug, Default)]
 pub struct ContainerDefaults<'a> {
     /// What they may have.
-    pub limits: BTreeMap<Cow<'a, str>, Quantity<'a>>,
+    pub limits: Amounts<'a>,
     /// What they ask for.
-    pub requests: BTreeMap<Cow<'a, str>, Quantity<'a>>,
+    pub requests: Amounts<'a>,
 }
 
 impl ContainerDefaults<'_> {

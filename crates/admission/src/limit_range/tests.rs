@@ -137,7 +137,22 @@ fn a_pod_takes_what_its_containers_take_together() {
         );
     }
     let own = "{resources: {limits: {memory: 9Gi}}, containers: [{name: a}]}";
-    assert_eq!(said(range, own), None, "it is not judged");
+    assert_eq!(
+        said(range, own).as_deref(),
+        Some("maximum memory usage per Pod is 2Gi, but limit is 9Gi")
+    );
+    let off = said_by(version("1.33"), range, own).0;
+    assert_eq!(
+        off.as_deref(),
+        Some("maximum memory usage per Pod is 2Gi.  No limit is specified"),
+        "the field is dropped"
+    );
+    let asked =
+        "{resources: {requests: {memory: 3Gi}}, containers: [{name: a, resources: {limits: {memory: 1Gi}}}]}";
+    assert_eq!(
+        said(range, asked).as_deref(),
+        Some("maximum memory usage per Pod is 2Gi, but request is 3Gi")
+    );
 }
 
 #[test]

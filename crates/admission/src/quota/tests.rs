@@ -23,7 +23,7 @@ fn said_by(version: Version, quota: &str, range: &str, pod: &str) -> Option<Stri
         priority_class: spec.child("priorityClassName").as_str(),
         overhead: spec.field("overhead"),
     };
-    let finding = check(&template, &[quota], &filled, version)?;
+    let finding = check(&template, &[quota], &filled, &Options::of(version))?;
     Some(finding.detail)
 }
 
@@ -147,7 +147,7 @@ fn said_by_all(quotas: &[Quota<'_>]) -> Option<String> {
     let stream = parse(&text, &Limits::default());
     let pods = objects(&stream.documents[0]);
     let template = pod_template(&pods[0]).unwrap();
-    let finding = check(&template, quotas, &Filled::default(), Version::NEWEST)?;
+    let finding = check(&template, quotas, &Filled::default(), &Options::default())?;
     Some(finding.detail)
 }
 
@@ -197,4 +197,55 @@ fn what_containers_do_not_say_is_told_before_what_there_is_no_room_for() {
         let quotas = quotas.map(|(name, quota)| Quota::stored(name, quota).unwrap());
         assert_eq!(said_by_all(&quotas).as_deref(), Some(wanted));
     }
+}
+
+#[test]
+fn what_a_pod_says_as_a_whole_counts_for_its_containers() {
+    let quota =
+        "{status: {hard: {requests.cpu: 1, limits.memory: 1Gi}, used: {requests.cpu: 0, limits.memory: 0}}}";
+    let said = |version: &str, own: &str, container: &str| {
+        let pod =
+            format!("{{resources: {own}, containers: [{{name: a, resources: {container}}}, {{name: b}}]}}");
+        said_by(version.parse().unwrap(), quota, "[]", &pod)
+    };
+    let exceeded = |requested: &str, used: &str, limited: &str| {
+        Some(format!(
+            "exceeded quota: q, requested: {requested}, used: {used}, limited: {limited}"
+        ))
+    };
+    for (own, container, wanted) in [
+        (
+            "{limits: {cpu: 3, memory: 2Gi}}",
+            "{}",
+            exceeded(
+                "limits.memory=2Gi,requests.cpu=3",
+                "limits.memory=0,requests.cpu=0",
+                "limits.memory=1Gi,requests.cpu=1",
+            ),
+        ),
+        ("{limits: {cpu: 1, memory: 1Gi}}", "{}", None),
+        ("{limits: {cpu: 1}}", "{}", None),
+        (
+            "{requests: {cpu: 1}}",
+            "{limits: {memory: 2Gi}}",
+            exceeded("limits.memory=2Gi", "limits.memory=0", "limits.memory=1Gi"),
+        ),
+        (
+            "{limits: {memory: 1Gi}}",
+            "{requests: {cpu: 2}}",
+            exceeded("requests.cpu=2", "requests.cpu=0", "requests.cpu=1"),
+        ),
+        (
+            "{limits: {memory: 1Gi}, requests: {cpu: 500m}}",
+            "{requests: {cpu: 200m}}",
+            None,
+        ),
+    ] {
+        assert_eq!(said("1.37", own, container), wanted, "{own} {container}");
+    }
+    assert_eq!(
+        said("1.33", "{limits: {cpu: 1, memory: 1Gi}}", "{}").as_deref(),
+        Some("failed quota: q: must specify limits.memory for: a,b; requests.cpu for: a,b"),
+        "the field is dropped"
+    );
 }

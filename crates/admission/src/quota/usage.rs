@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use porthole_manifest::{Node, PodTemplate};
-use porthole_pod::{Quantity, Version, is_native_resource, qos_class};
+use porthole_pod::{Amounts, Options, Quantity, is_native_resource, qos_class};
 
 use super::{Asked, Filled};
-use crate::resources::{Amounts, OfPod, Resources, amounts};
+use crate::resources::{OfPod, Resources, amounts};
 
 /// What every container has to say where a quota counts it.
 const TO_BE_SAID: [&str; 6] = [
@@ -45,16 +45,21 @@ pub(super) struct Usage<'a> {
     priority_class: Option<&'a str>,
     /// What each container says.
     of_pod: OfPod<'a>,
+    /// What it says as a whole.
+    own: Option<Resources<'a>>,
     total: BTreeMap<String, Quantity<'a>>,
 }
 
 impl<'a> Usage<'a> {
     /// Nothing where an amount is none, which the API server says for itself. Sidecars are known since 1.29.
-    pub(super) fn of(template: &PodTemplate<'a>, filled: &Filled<'a>, version: Version) -> Option<Self> {
+    pub(super) fn of(template: &PodTemplate<'a>, filled: &Filled<'a>, options: &Options) -> Option<Self> {
         let spec = template.spec?;
         let defaults = Resources::defaults(filled.limit_ranges)?;
         let of_pod = OfPod::of(template, &defaults)?;
-        let mut running = of_pod.together(version.at_least(29));
+        let mut running = of_pod.together(options.at_least(29));
+        let mut own = Resources::default();
+        let own = own.replace_by(template, options).then_some(own);
+        running.replace_by(template, options);
         let overhead = filled.overhead.map_or_else(|| Some(Amounts::new()), amounts)?;
         running.add(&Resources {
             limits: overhead
@@ -73,6 +78,7 @@ impl<'a> Usage<'a> {
             spec,
             priority_class: filled.priority_class,
             of_pod,
+            own,
             total,
         })
     }
@@ -100,6 +106,9 @@ impl Asked for Usage<'_> {
 
     fn missing<'r>(&self, restricted: &[&'r str]) -> BTreeMap<&'r str, Vec<&str>> {
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        if self.own.is_some() {
+            return missing;
+        }
         for (container, resources) in self.of_pod.all() {
             let name = container.name.unwrap_or_default();
             let said = counted(resources);
@@ -151,7 +160,12 @@ pub(super) fn is_of_class(class: Option<&str>, expression: Option<Node<'_>>) -> 
 
 impl<'a> Usage<'a> {
     fn is_best_effort(&self) -> bool {
-        let class = qos_class(self.of_pod.all().map(|(_, resources)| {
+        let of_containers = self.of_pod.all().map(|(_, resources)| resources);
+        let all: Vec<_> = match &self.own {
+            Some(own) => vec![own],
+            None => of_containers.collect(),
+        };
+        let class = qos_class(all.into_iter().map(|resources| {
             ["cpu", "memory"].map(|name| {
                 let set =
                     |amounts: &'_ Amounts<'a>| amounts.get(name).filter(|amount| !amount.is_zero()).cloned();

@@ -1,8 +1,9 @@
 //! `spec.resources` and `spec.overhead` (`validatePodResources`, `validateOverhead`).
 
-use porthole_manifest::Node;
+use porthole_manifest::{Node, PodTemplate, WorkloadKind};
 
-use crate::defaults::ContainerDefaults;
+use crate::defaults::{Amounts as ByName, ContainerDefaults};
+use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Report, Shown, items, text};
 use crate::rule::rules;
@@ -101,6 +102,32 @@ pub(crate) fn keeps(report: &Report<'_>) -> bool {
 /// Whether a pod as a whole can ask for it.
 fn is_of_pods(pass: &Pass<'_>, name: &str) -> bool {
     matches!(name, "cpu" | "memory") || (pass.at_least(33) && resources::is_huge_pages(name))
+}
+
+/// The limits and the requests that a pod has as a whole (`spec.resources`), with what the API server fills in in Pods; nothing where
+/// it has none, or where the gate is off and the field is dropped.
+#[must_use]
+pub fn pod_level_resources<'n>(
+    template: &PodTemplate<'n>,
+    options: &Options,
+) -> Option<(ByName<'n>, ByName<'n>)> {
+    let spec = template.spec?;
+    let pod = PodTemplate {
+        kind: WorkloadKind::Pod,
+        ..*template
+    };
+    let pass = Pass::new(&pod, options);
+    if !pass.at_least(32) || !pass.enabled("PodLevelResources") {
+        return None;
+    }
+    let (mut limits, mut requests) = resources::limits_and_requests(spec.field("resources")?, false);
+    fill_in(&pass, spec, &mut limits, &mut requests);
+    let by_name = |entries: Vec<Entry<'n>>| -> ByName<'n> {
+        let entries = entries.into_iter().filter(|entry| is_of_pods(&pass, &entry.name));
+        entries.map(|entry| (entry.name, entry.quantity)).collect()
+    };
+    let (limits, requests) = (by_name(limits), by_name(requests));
+    (!limits.is_empty() || !requests.is_empty()).then_some((limits, requests))
 }
 
 /// The limits and the requests that the API server fills in in Pods, here by the containers of `spec`: limits of huge pages
