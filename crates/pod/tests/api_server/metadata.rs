@@ -286,9 +286,14 @@ fn what_an_object_sets_itself_is_nobody_elses() {
     let key = "'k:{\"port\":80,\"protocol\":\"TCP\"}'";
     let is_left = |object: &str, metadata: &str, fields: &str| {
         let manager = "m".repeat(130);
+        let version = if object.contains("DaemonSet") {
+            "apps/v1"
+        } else {
+            "v1"
+        };
         let text = format!(
-            "{{apiVersion: v1, {object}, metadata: {{name: a, {metadata}managedFields: [{{operation: Update, apiVersion: v1, \
-             fieldsType: FieldsV1, manager: {manager}, fieldsV1: {{{fields}}}}}]}}}}"
+            "{{apiVersion: {version}, {object}, metadata: {{name: a, {metadata}managedFields: [{{operation: Update, apiVersion: \
+             {version}, fieldsType: FieldsV1, manager: {manager}, fieldsV1: {{{fields}}}}}]}}}}"
         );
         let document = document(&text);
         let found = validate_object(&objects(&document)[0], &options_of(37));
@@ -299,6 +304,11 @@ fn what_an_object_sets_itself_is_nobody_elses() {
     for (object, metadata, fields) in [
         (config, "", "'f:data': {'f:a': {}}"),
         (pod, "", resources),
+        (
+            "kind: DaemonSet, spec: {}",
+            "",
+            "'f:metadata': {'f:annotations': {}}",
+        ),
         (config, "", "'f:data': {'.': {}, 'f:a': {}}"),
         (config, "", "'f:data': {}"),
         (config, "", "'f:metadata': {'f:name': {}}"),

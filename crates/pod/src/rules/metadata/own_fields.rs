@@ -9,6 +9,9 @@ use crate::report::text;
 use crate::schema::{self, Definition, Field, Type, Types};
 use crate::update::Reader;
 
+/// What the internal type of a `DaemonSet` has as a field.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
 /// An object as the API server has it.
 pub(super) struct Own {
     types: &'static Types,
@@ -22,10 +25,15 @@ impl Own {
         let version = options.kubernetes_version;
         let kind = schema::kind(text(object, "apiVersion"), text(object, "kind"))?;
         let (types, id) = (Types::of(version), kind.structure(version)?);
+        let mut value = Reader::new(options).read(types.name(id), object);
+        if kind.kind == "DaemonSet" {
+            // The API server writes it into all of them, and where there is no metadata there is no record to look at.
+            value["metadata"]["annotations"][TEMPLATE_GENERATION] = "0".into();
+        }
         Some(Self {
             types,
             of: Type::Named(id),
-            value: Reader::new(options).read(types.name(id), object),
+            value,
         })
     }
 
