@@ -12,7 +12,7 @@
 {{- $name -}}
 {{- end -}}
 
-{{- /* Where the certificate comes from: own, cert-manager or secret. */ -}}
+{{- /* Where the certificate comes from: own, csr, cert-manager or secret. */ -}}
 {{- define "porthole.certificates" -}}
 {{- $values := .Values.certificates -}}
 {{- $from := "own" -}}
@@ -26,6 +26,10 @@
 {{- if and $values.certManager.enabled (ne $from "cert-manager") -}}
 {{- fail (printf "certificates.certManager.enabled and certificates.from=%s exclude each other" $from) -}}
 {{- end -}}
+{{- include "porthole.checkSigner" (dict "from" $from "signer" $values.signer) -}}
+{{- if and $values.caBundle (eq $from "csr") -}}
+{{- fail "certificates.caBundle is for certificates that somebody keeps in a Secret; put the signer's authorities into a ConfigMap, under `ca.crt`, and name it by certificates.signer.authorityConfigMap" -}}
+{{- end -}}
 {{- if and $values.caBundle (ne $from "secret") -}}
 {{- fail (printf "certificates.caBundle is for certificates that somebody keeps in a Secret; with certificates from `%s` leave it out" $from) -}}
 {{- end -}}
@@ -33,6 +37,27 @@
 {{- fail "certificates.caBundle is there without certificates.secretName: name the Secret with tls.crt and tls.key, which by default was `gmsa-server-cert` in the chart `gmsa`; certificates.from=secret takes this chart's own default" -}}
 {{- end -}}
 {{- $from -}}
+{{- end -}}
+
+{{- /* Refuses a signer that cannot be asked, and one that nobody would ask. What names signers is what `porthole install` takes. */ -}}
+{{- define "porthole.checkSigner" -}}
+{{- $signer := .signer -}}
+{{- if eq .from "csr" -}}
+{{- if not $signer.name -}}
+{{- fail "certificates.signer.name is empty: name the signer as DOMAIN/NAME, such as example.com/serving; without the value it is kubernetes.io/kubelet-serving" -}}
+{{- end -}}
+{{- if or (gt (len $signer.name) 571) (not (regexMatch "^[-.a-z0-9]*[.][-.a-z0-9]*/[-.:a-z0-9]+$" $signer.name)) -}}
+{{- fail (printf "certificates.signer.name is `%s`, the name of no signer: write it as DOMAIN/NAME, such as example.com/serving" $signer.name) -}}
+{{- end -}}
+{{- else -}}
+{{- $given := list -}}
+{{- if ne $signer.name "kubernetes.io/kubelet-serving" }}{{ $given = append $given "name" }}{{ end -}}
+{{- if $signer.approve }}{{ $given = append $given "approve" }}{{ end -}}
+{{- if $signer.authorityConfigMap }}{{ $given = append $given "authorityConfigMap" }}{{ end -}}
+{{- with $given -}}
+{{- fail (printf "certificates.signer.%s is for certificates that a signer signs: say so by certificates.from=csr; with certificates from `%s` leave it out" (first .) $.from) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The Secret with the certificate. */ -}}

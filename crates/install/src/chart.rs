@@ -169,6 +169,15 @@ mod tests {
         ] {
             assert!(deployment.contains(part), "{part}{deployment}");
         }
+        // Of a signer, with whom the server has what it has with certificates of its own.
+        for part in [
+            "            {{- if has $certificates (list \"own\" \"csr\") }}\n            - \"--own-certificates\"\n",
+            "            {{- if eq $certificates \"csr\" }}\n            - \"--signer={{ $.Values.certificates.signer.name }}\"\n",
+            "            {{- if $.Values.certificates.signer.approve }}\n            - \"--approve\"\n",
+            "          configMap:\n            name: {{ $.Values.certificates.signer.authorityConfigMap | quote }}\n",
+        ] {
+            assert!(deployment.contains(part), "{part}{deployment}");
+        }
         let webhooks = text("templates/webhooks.yaml");
         assert!(webhooks.contains(
             "{{- if semverCompare \">=1.28-0\" $.Capabilities.KubeVersion.Version }}\n    matchConditions:"
@@ -207,6 +216,8 @@ mod tests {
             "<name>",
             "<namespace>",
             "<runtimeClass>",
+            "<signer>",
+            "<authority>",
             "<label>",
             "<value>",
             "900001",

@@ -220,6 +220,23 @@ fn of_certificates() -> Vec<Case> {
             json!({"certificates": {"from": "own", "secretName": "tls"}}),
             &["--certificates=own", "--secret=tls"],
         ),
+        case(json!({"certificates": {"from": "csr"}}), &["--certificates=csr"]),
+        case(
+            json!({"certificates": {"from": "csr", "signer": {"name": "example.com/serving"}}}),
+            &["--certificates=csr", "--signer=example.com/serving"],
+        ),
+        case(
+            json!({"certificates": {"from": "csr", "signer": {"approve": true}}}),
+            &["--certificates=csr", "--approve"],
+        ),
+        case(
+            json!({"certificates": {"from": "csr", "signer": {"authorityConfigMap": "example-ca"}, "secretName": "tls"}}),
+            &[
+                "--certificates=csr",
+                "--authority-config-map=example-ca",
+                "--secret=tls",
+            ],
+        ),
         case(
             json!({"certificates": {"from": "cert-manager"}}),
             &["--certificates=cert-manager"],
@@ -299,6 +316,16 @@ pub(super) fn combined() -> Vec<Case> {
     let choices: [Vec<Choice>; 6] = [
         vec![
             (json!({}), &[]),
+            (
+                json!({"certificates": {"from": "csr", "signer":
+                    {"name": "example.com/serving", "approve": true, "authorityConfigMap": "example-ca"}}}),
+                &[
+                    "--certificates=csr",
+                    "--signer=example.com/serving",
+                    "--approve",
+                    "--authority-config-map=example-ca",
+                ],
+            ),
             (
                 json!({"certificates": {"from": "cert-manager"}}),
                 &["--certificates=cert-manager"],

@@ -314,6 +314,62 @@ fn certificates_of_a_secret_are_trusted_from_the_first_moment() {
     assert_eq!(bed.policy(), "Fail");
 }
 
+/// Whether the server may do that with these resources of `certificates.k8s.io`.
+fn may(bed: &Bed, verb: &str, resource: &str, name: &str) -> bool {
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let review = json!({"spec": {
+        "user": format!("system:serviceaccount:{NAMESPACE}:{NAME}"),
+        "resourceAttributes": {"group": "certificates.k8s.io", "verb": verb, "resource": resource,
+            "subresource": subresource, "name": name},
+    }});
+    let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+    let answer = bed.client.post(path, &review.to_string()).unwrap();
+    assert_eq!(answer.code, 201, "{}", answer.body);
+    answer.json().unwrap()["status"]["allowed"] == true
+}
+
+#[test]
+#[ignore = "needs Helm and kube-apiserver 1.37"]
+fn a_signer_is_asked_and_approved_for_only_as_long_as_that_is_chosen() {
+    let bed = Bed::new(NEWEST);
+    let rights = || {
+        [
+            may(&bed, "create", "certificatesigningrequests", ""),
+            may(&bed, "update", "certificatesigningrequests/approval", "x"),
+            may(&bed, "approve", "signers", "example.com/serving"),
+            may(&bed, "approve", "signers", "kubernetes.io/kubelet-serving"),
+        ]
+    };
+    let until = |what: &str, expected: [bool; 4]| {
+        // Rights count a moment after the roles have changed.
+        wait::until(what, TOLD, || Ok((rights() == expected).then_some(()))).unwrap();
+    };
+    let signer = json!({"name": "example.com/serving", "authorityConfigMap": "example-ca", "approve": true});
+    let said = bed.install(&json!({"certificates": {"from": "csr", "signer": signer}}));
+    assert!(!said.contains("certificate approve"), "{said}");
+    until("the right to approve", [true, true, true, false]);
+    let pod = |bed: &Bed| bed.get(DEPLOYMENT).unwrap()["spec"]["template"]["spec"].clone();
+    assert_eq!(pod(&bed)["volumes"][0]["configMap"]["name"], "example-ca");
+    // As with certificates of its own, it writes the bundle, and is strict once it is trusted.
+    assert_eq!(bed.policy(), "Ignore");
+    let bundle = authority();
+    bed.trust(&bundle);
+    bed.answer(2);
+
+    let said = bed.upgrade(&json!({"certificates": {"from": "csr"}}));
+    assert!(
+        said.contains("kubectl certificate approve porthole-webhook-certificates-"),
+        "{said}"
+    );
+    until("no right to approve", [true, false, false, false]);
+    assert_eq!(pod(&bed).get("volumes"), None);
+    assert_eq!(bed.policy(), "Fail");
+
+    bed.upgrade(&json!({"certificates": {"from": "own"}}));
+    until("no right to ask", [false; 4]);
+    assert_eq!(bed.of_webhooks("/clientConfig/caBundle"), bundle.as_str());
+}
+
 #[test]
 #[ignore = "needs Helm and kube-apiserver 1.37"]
 fn what_the_installer_made_becomes_a_release_as_it_is() {

@@ -96,13 +96,18 @@ pub(super) fn printed(flags: &[&str], version: &str) -> Objects {
 
 /// The same as text.
 pub(super) fn printed_text(flags: &[&str], version: &str) -> String {
-    let output = Command::new(program::host("porthole").unwrap())
+    let output = print(flags, version);
+    assert!(output.status.success(), "{flags:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// What `porthole install --print` says.
+pub(super) fn print(flags: &[&str], version: &str) -> Output {
+    Command::new(program::host("porthole").unwrap())
         .args(["install", "--print", "--kubernetes-version", version])
         .args(flags)
         .output()
-        .unwrap();
-    assert!(output.status.success(), "{flags:?}: {}", text(&output.stderr));
-    text(&output.stdout)
+        .unwrap()
 }
 
 /// What differs, by its path.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::objects::{NAMESPACE, credential, rendered, template, template_in, text};
+use super::objects::{NAMESPACE, credential, print, rendered, template, template_in, text};
 
 #[test]
 #[ignore = "needs Helm"]
 fn wrong_values_are_refused_by_name() {
-    let wrong: [(Value, &str); 24] = [
+    let wrong: [(Value, &str); 30] = [
         (json!({"replicas": 2}), "replicas"),
         (json!({"image": {"pullPolicy": "Always"}}), "pullPolicy"),
         (
@@ -55,6 +55,30 @@ fn wrong_values_are_refused_by_name() {
             json!({"certificates": {"caBundle": "QUFBQQ=="}}),
             "certificates.caBundle is there without certificates.secretName",
         ),
+        (
+            json!({"certificates": {"from": "csr", "certManager": {"enabled": true}}}),
+            "certificates.certManager.enabled and certificates.from=csr exclude each other",
+        ),
+        (
+            json!({"certificates": {"from": "csr", "caBundle": "QUFBQQ=="}}),
+            "name it by certificates.signer.authorityConfigMap",
+        ),
+        (
+            json!({"certificates": {"from": "csr", "signer": {"authorityConfigMap": "Ca"}}}),
+            "authorityConfigMap",
+        ),
+        (
+            json!({"certificates": {"from": "csr", "signer": {"approves": true}}}),
+            "approves",
+        ),
+        (
+            json!({"certificates": {"from": "csr", "signer": {"name": null}}}),
+            "name",
+        ),
+        (
+            json!({"certificates": {"from": "csr", "signer": {"name": ""}}}),
+            "certificates.signer.name is empty: name the signer as DOMAIN/NAME",
+        ),
     ];
     for (values, name) in wrong {
         let output = template(&values, "1.37", &[]);
@@ -66,6 +90,67 @@ fn wrong_values_are_refused_by_name() {
     }
     let output = template(&json!({}), "1.21", &[]);
     assert!(text(&output.stderr).contains("kubeVersion: >=1.22"), "{output:?}");
+}
+
+/// A signer that nobody would ask is a mistake: most likely `from` is missing.
+#[test]
+#[ignore = "needs Helm"]
+fn a_signer_is_refused_where_certificates_come_from_elsewhere() {
+    for from in ["", "own", "cert-manager", "secret"] {
+        for (field, value) in [
+            ("name", json!("example.com/serving")),
+            ("name", json!("")),
+            ("approve", json!(true)),
+            ("authorityConfigMap", json!("example-ca")),
+        ] {
+            let values = json!({"certificates": {"from": from, "signer": {field: value}}});
+            let output = template(&values, "1.37", &[]);
+            let said = text(&output.stderr);
+            let expected = format!(
+                "certificates.signer.{field} is for certificates that a signer signs: say so by certificates.from=csr"
+            );
+            assert!(
+                !output.status.success() && said.contains(&expected),
+                "{values}: {said}"
+            );
+        }
+    }
+}
+
+/// Names of signers are those that `porthole install` takes.
+#[test]
+#[ignore = "needs Helm"]
+fn names_of_signers_are_those_that_the_installer_takes() {
+    let longest = format!("example.com/{}", "s".repeat(559));
+    let long = format!("{longest}s");
+    for (name, is_good) in [
+        ("kubernetes.io/kubelet-serving", true),
+        ("a.b/c", true),
+        ("issuers.cert-manager.io/shop.ca", true),
+        ("example.com/a:b", true),
+        (longest.as_str(), true),
+        (long.as_str(), false),
+        ("serving", false),
+        ("com/serving", false),
+        ("example.com/", false),
+        ("example.com/a/b", false),
+        ("Example.com/serving", false),
+        ("example.com/Serving", false),
+        ("example.com/serving ", false),
+        ("example.com/serving\n", false),
+        ("example.com/\"a\"", false),
+    ] {
+        let values = json!({"certificates": {"from": "csr", "signer": {"name": name}}});
+        let output = template(&values, "1.37", &[]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.success(), is_good, "{name:?}: {said}");
+        assert!(
+            is_good || said.contains("the name of no signer: write it as DOMAIN/NAME"),
+            "{name:?}: {said}"
+        );
+        let flags = ["--certificates=csr", "--signer", name];
+        assert_eq!(print(&flags, "1.37").status.success(), is_good, "{name:?}");
+    }
 }
 
 /// Helm takes `default`, or what kubectl's context says, where no namespace is named.

@@ -84,7 +84,7 @@ fn every_value_renders_what_the_flag_prints() {
 #[ignore = "needs Helm"]
 fn values_together_render_what_the_flags_print() {
     let cases = combined();
-    assert_eq!(cases.len(), 96);
+    assert_eq!(cases.len(), 128);
     // Each at two versions, another pair for each next one.
     let pairs: Vec<(&Case, &str)> = cases
         .iter()

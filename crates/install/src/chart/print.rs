@@ -17,6 +17,8 @@ const EXPRESSIONS: Substitutes = &[
     ("<logFormat>", "$.Values.logFormat"),
     ("<logLevel>", "$.Values.logLevel"),
     ("<hostAccounts>", "$.Values.hostAccounts"),
+    ("<signer>", "$.Values.certificates.signer.name"),
+    ("<authority>", "$.Values.certificates.signer.authorityConfigMap"),
 ];
 
 /// Numbers that stand for values.

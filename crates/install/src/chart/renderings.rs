@@ -11,14 +11,17 @@ use serde_json::{Value, json};
 
 use super::tree::{Choices, Dimension};
 use crate::object::{Kind, Object};
-use crate::{Certificates, FailurePolicy, Resources, Settings, configurations, objects};
+use crate::{Certificates, FailurePolicy, Resources, Settings, Signer, configurations, objects};
 
 /// Where certificates come from, in the order of the choices.
-const CERTIFICATES: [(&str, Certificates); 3] = [
+const CERTIFICATES: [(&str, Certificates); 4] = [
     ("own", Certificates::Own),
+    ("csr", Certificates::Own),
     ("cert-manager", Certificates::CertManager),
     ("secret", Certificates::Secret),
 ];
+/// The choice of those that a signer of the cluster signs.
+const SIGNED: usize = 1;
 /// The versions from which on something is otherwise, each the minor one of 1.
 const KUBERNETES: [u16; 4] = [22, 25, 28, 33];
 
@@ -28,11 +31,13 @@ pub(super) const PORT: u16 = 60_001;
 pub(super) const TIMEOUT: u8 = 251;
 
 /// What can be chosen.
-pub(super) const DIMENSIONS: [Dimension; 6] = [
+pub(super) const DIMENSIONS: [Dimension; 8] = [
     Dimension {
         choices: CERTIFICATES.len(),
         expression: of_certificates,
     },
+    switch(|chosen| Some(on(chosen, "$.Values.certificates.signer.approve"))),
+    switch(|chosen| Some(on(chosen, "$.Values.certificates.signer.authorityConfigMap"))),
     Dimension {
         choices: KUBERNETES.len(),
         expression: of_version,
@@ -70,11 +75,20 @@ fn on(chosen: &BTreeSet<usize>, value: &str) -> String {
 }
 
 fn of_certificates(chosen: &BTreeSet<usize>) -> Option<String> {
-    let name = |word: &str, number: usize| format!("{word} $certificates \"{}\"", CERTIFICATES[number].0);
-    let absent = (0..CERTIFICATES.len()).find(|number| !chosen.contains(number))?;
-    match chosen.len() {
-        1 => chosen.first().map(|number| name("eq", *number)),
-        _ => Some(name("ne", absent)),
+    let names = |chosen: &BTreeSet<usize>| {
+        let names = chosen
+            .iter()
+            .map(|number| format!("\"{}\"", CERTIFICATES[*number].0));
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let absent: BTreeSet<usize> = (0..CERTIFICATES.len())
+        .filter(|number| !chosen.contains(number))
+        .collect();
+    match (chosen.len(), absent.len()) {
+        (0, _) | (_, 0) => None,
+        (1, _) => Some(format!("eq $certificates {}", names(chosen))),
+        (_, 1) => Some(format!("ne $certificates {}", names(&absent))),
+        _ => Some(format!("has $certificates (list {})", names(chosen))),
     }
 }
 
@@ -100,6 +114,10 @@ pub(super) fn all() -> Vec<(Choices, Value)> {
         };
         every = every.into_iter().flat_map(with).collect();
     }
+    // What is a signer's is chosen with one only: the chart refuses it otherwise.
+    every.retain(|[certificates, approves, authority, ..]| {
+        *certificates == SIGNED || (*approves, *authority) == (0, 0)
+    });
     every
         .into_iter()
         .map(|choices| (choices.to_vec(), rendered(choices)))
@@ -126,10 +144,9 @@ fn placeholders() -> Settings {
         // The whole objects stand under conditions.
         network_policy: true,
         viewer_role: true,
-        // Not in the chart yet.
-        signer: None,
         // A choice each.
         certificates: Certificates::default(),
+        signer: None,
         host_accounts: Mode::default(),
         random_hostname: false,
         runtime_classes: Vec::new(),
@@ -144,10 +161,24 @@ fn placeholders() -> Settings {
 }
 
 fn rendered(choices: [usize; DIMENSIONS.len()]) -> Value {
-    let [certificates, version, pod_os, accounts, hostname, classes] = choices;
-    let certificates = CERTIFICATES[certificates].1;
+    let [
+        chosen,
+        approves,
+        authority,
+        version,
+        pod_os,
+        accounts,
+        hostname,
+        classes,
+    ] = choices;
+    let certificates = CERTIFICATES[chosen].1;
     let settings = Settings {
         certificates,
+        signer: (chosen == SIGNED).then(|| Signer {
+            name: "<signer>".to_owned(),
+            approves: approves == 1,
+            authority: (authority == 1).then(|| "<authority>".to_owned()),
+        }),
         kubernetes: Version::new(KUBERNETES[version]).unwrap_or_default(),
         host_accounts: if accounts == 1 { Mode::Enforce } else { Mode::Off },
         random_hostname: hostname == 1,

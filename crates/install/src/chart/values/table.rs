@@ -321,11 +321,13 @@ fn certificates() -> Entry {
         vec![
             value(
                 "from",
-                "own: the server makes and renews it. cert-manager: cert-manager does. secret: somebody keeps ca.crt, tls.crt and\n\
-                 tls.key in a Secret. Empty: cert-manager with certManager.enabled, else secret with a secretName, else own.",
+                "own: the server makes and renews it. csr: as own, but a signer of the cluster signs it. cert-manager: cert-manager\n\
+                 does. secret: somebody keeps ca.crt, tls.crt and tls.key in a Secret. Empty: cert-manager with\n\
+                 certManager.enabled, else secret with a secretName, else own.",
                 json!(""),
-                words(&["", "own", "cert-manager", "secret"]),
+                words(&["", "own", "csr", "cert-manager", "secret"]),
             ),
+            signer(),
             group(
                 "certManager",
                 "",
@@ -354,6 +356,30 @@ fn certificates() -> Entry {
                 "certReload",
                 "Of no effect: certificates are read again whenever they change.",
                 vec![unnamed("enabled", "", boolean())],
+            ),
+        ],
+    )
+}
+
+/// Its name is looked at by the templates, which say what to write.
+fn signer() -> Entry {
+    group(
+        "signer",
+        "With `csr`, who signs, by a CertificateSigningRequest.",
+        vec![
+            value("name", "", json!("kubernetes.io/kubelet-serving"), text()),
+            value(
+                "approve",
+                "Whether the server approves its own requests. Without it somebody else has to.",
+                json!(false),
+                boolean(),
+            ),
+            value(
+                "authorityConfigMap",
+                "The ConfigMap of the release's namespace whose ca.crt has the signer's authorities: the cluster's own, where it\n\
+                 is empty.",
+                json!(""),
+                pattern(NAME),
             ),
         ],
     )
