@@ -6,15 +6,19 @@ use std::process::Command;
 use crate::failure::{Failure, Result};
 use crate::{cache, program};
 
-/// The version that the tests run.
-pub const VERSION: &str = "3.22.0";
+/// The versions that the tests run, one of each major version that is in use.
+pub const VERSIONS: [&str; 2] = [THREE, FOUR];
+/// Helm 3.
+pub const THREE: &str = "3.22.0";
+/// Helm 4, which applies on the server's side. It has the Kubernetes libraries of the other, which are compiled once.
+pub const FOUR: &str = "4.3.0";
 
-/// Where the cache keeps it, whether or not it is there.
+/// Where the cache keeps a version, whether or not it is there.
 ///
 /// # Errors
 /// There is no cache.
-pub fn program() -> Result<PathBuf> {
-    Ok(cache::base()?.join(format!("helm-{VERSION}")).join("helm"))
+pub fn program(version: &str) -> Result<PathBuf> {
+    Ok(cache::base()?.join(format!("helm-{version}")).join("helm"))
 }
 
 /// The chart of this checkout.
@@ -23,12 +27,12 @@ pub fn chart() -> PathBuf {
     program::checkout().join("charts").join("porthole")
 }
 
-/// `helm`, with nothing that this user has set; what it keeps is below a directory.
+/// `helm` of a version, with nothing that this user has set; what it keeps is below a directory.
 ///
 /// # Errors
 /// It is not built.
-pub fn command(directory: &Path) -> Result<Command> {
-    let program = program()?;
+pub fn command(version: &str, directory: &Path) -> Result<Command> {
+    let program = program(version)?;
     if !program.is_file() {
         return Err(Failure::new(
             format!("find `{}`", program.display()),

@@ -1,4 +1,4 @@
-//! The Helm chart, rendered and installed by real Helm.
+//! The Helm chart, rendered and installed by real Helm 3.
 
 #![cfg(unix)]
 
@@ -12,3 +12,6 @@ mod objects;
 mod refusals;
 #[path = "kubernetes_chart/rendering.rs"]
 mod rendering;
+
+/// The version that renders and installs.
+const HELM: &str = porthole_tests::helm::THREE;

@@ -1,25 +1,27 @@
-//! Helm, by which the chart is rendered and installed in tests: built from its Go module.
+//! Helm, by which the chart is rendered and installed in tests: each version is built from its Go module.
 
 use porthole_tests::{cache, helm};
 
 use crate::command::{self, Doing, Result};
 use crate::{go, place};
 
-const PACKAGE: &str = "helm.sh/helm/v3/cmd/helm";
-
-/// Builds the program where it is missing; the user's cache keeps it.
+/// Builds the programs that are missing; the user's cache keeps them.
 pub(crate) fn provide() -> Result<()> {
-    let program = helm::program()?;
+    helm::VERSIONS.into_iter().try_for_each(provide_version)
+}
+
+fn provide_version(version: &str) -> Result<()> {
+    let program = helm::program(version)?;
     if program.is_file() {
         return Ok(());
     }
     let directory = program.parent().unwrap_or(&program);
-    let version = helm::VERSION;
     println!("building Helm {version} once, for `{}`", directory.display());
     cache::fill(directory, |directory| {
         let go = go::program()?;
         let work = place::fresh(&format!("helm-{}", std::process::id()))?;
-        let package = format!("{PACKAGE}@v{version}");
+        let major = version.split('.').next().unwrap_or(version);
+        let package = format!("helm.sh/helm/v{major}/cmd/helm@v{version}");
         let mut install = go::go(
             &go,
             &work,

@@ -36,7 +36,7 @@ impl Bed {
 
     /// Helm, for the chart's release; what it says.
     fn helm(&self, verb: &str, values: &Value, arguments: &[&str]) -> Result<String, String> {
-        let mut helm = helm::command(self.server.directory()).unwrap();
+        let mut helm = helm::command(crate::HELM, self.server.directory()).unwrap();
         helm.args([verb, NAME]);
         let takes_values = matches!(verb, "install" | "upgrade");
         if takes_values {
@@ -391,17 +391,31 @@ fn what_the_installer_made_becomes_a_release_as_it_is() {
     let uid = |bed: &Bed| bed.get(DEPLOYMENT).unwrap()["metadata"]["uid"].clone();
     let before = uid(&bed);
 
+    // What Helm 4 applies has to be its own, the definition first of all, but where it does as Helm 3.
+    let (refusal, flags): (&str, &[&str]) = if crate::HELM == helm::FOUR {
+        (
+            "conflict with \"porthole-install\"",
+            &["--take-ownership", "--server-side=false"],
+        )
+    } else {
+        (
+            "cannot be imported into the current release",
+            &["--take-ownership"],
+        )
+    };
     let said = bed.helm("install", &json!({}), &[]).unwrap_err();
-    assert!(
-        said.contains("cannot be imported into the current release"),
-        "{said}"
-    );
-    let said = bed.helm("install", &json!({}), &["--take-ownership"]).unwrap();
+    assert!(said.contains(refusal), "{said}");
+    let said = bed.helm("install", &json!({}), flags).unwrap();
+    assert!(bed.get(DEFINITION).unwrap().to_string().contains("\"pattern\""));
     // It was strict, and stays so, and what the server wrote stays too.
     assert!(!said.contains("UNSEEN"), "{said}");
     assert_eq!(bed.policy(), "Fail");
     assert_eq!(bed.of_webhooks("/clientConfig/caBundle"), bundle.as_str());
     assert_eq!(uid(&bed), before);
+    // From now on it is changed by upgrades.
+    bed.upgrade(&json!({"replicaCount": 3}));
+    assert_eq!(bed.get(DEPLOYMENT).unwrap()["spec"]["replicas"], 3);
+    assert_eq!(bed.of_webhooks("/clientConfig/caBundle"), bundle.as_str());
 }
 
 #[test]

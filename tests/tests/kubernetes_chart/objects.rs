@@ -70,7 +70,7 @@ pub(super) fn template_in(
     arguments: &[&str],
 ) -> Output {
     let directory = tempfile::tempdir().unwrap();
-    let mut helm = helm::command(directory.path()).unwrap();
+    let mut helm = helm::command(crate::HELM, directory.path()).unwrap();
     helm.args(["template", NAME])
         .arg(helm::chart())
         .arg("--kube-version")

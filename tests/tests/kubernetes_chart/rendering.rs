@@ -191,7 +191,7 @@ fn the_definition_is_the_printed_one() {
 fn helm_has_nothing_against_it() {
     let directory = tempfile::tempdir().unwrap();
     for case in single() {
-        let mut helm = helm::command(directory.path()).unwrap();
+        let mut helm = helm::command(crate::HELM, directory.path()).unwrap();
         helm.args(["lint", "--strict", "--namespace", NAMESPACE])
             .arg(helm::chart());
         let output = run(helm, Some(&case.values));

@@ -286,7 +286,8 @@ fn of_webhook() -> Vec<Entry> {
         ),
         group(
             "crds",
-            "Helm makes the definition of credential specs where there is none, and leaves it as it is from then on.",
+            "Helm 3 makes the definition of credential specs where there is none, and leaves it as it is from then on. Helm 4\n\
+             applies it whenever the chart is installed, but for --skip-crds.",
             vec![value(
                 "managed",
                 "The definition is part of the release: changed by upgrades, with patterns where the cluster is 1.33 or newer, and kept\n\
