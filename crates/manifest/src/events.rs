@@ -1,5 +1,7 @@
 //! From text to documents: the only module that knows the YAML parser.
 
+mod faults;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -149,7 +151,7 @@ impl<'t> Reader<'t> {
                         self.base = next;
                         continue;
                     }
-                    self.scan_error(&error)
+                    self.told(&error)
                 }
                 Some(Ok((event, span))) => {
                     let span = self.span(span.byte_range());
@@ -188,7 +190,7 @@ impl<'t> Reader<'t> {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    let error = self.scan_error(&error);
+                    let error = self.told(&error);
                     self.stream.errors.push(error);
                     break;
                 }
@@ -285,91 +287,9 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn scan_error(&self, error: &ScanError) -> SyntaxError {
-        let mut start = error
-            .marker()
-            .byte_offset()
-            .map_or(self.text.len(), |offset| self.base + offset)
-            .min(self.text.len());
-        while !self.text.is_char_boundary(start) {
-            start -= 1;
-        }
-        let rest = &self.text[start..];
-        let mut end = start
-            + rest
-                .chars()
-                .next()
-                .filter(|c| !matches!(c, '\n' | '\r'))
-                .map_or(0, char::len_utf8);
-        let mut reason = error.info();
-        let mut help = None;
-        match error.kind() {
-            ErrorKind::TabNotAllowed
-            | ErrorKind::TabInBlockIndentation
-            | ErrorKind::TabInIndentation
-            | ErrorKind::TabAtBlockScalarStart
-            | ErrorKind::TabInPlainScalar => {
-                // The parser may stand behind the tab.
-                let line = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-                let blank = self.text[line..]
-                    .bytes()
-                    .take_while(|byte| matches!(byte, b' ' | b'\t'))
-                    .count();
-                if let Some(tab) = self.text[line..line + blank].find('\t') {
-                    (start, end) = (line + tab, line + tab + 1);
-                }
-                TAB.clone_into(&mut reason);
-                help = Some("indent with spaces");
-            }
-            ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
-                if let Some(escape) = escape::find_bad(self.text, start) {
-                    (start, end) = escape;
-                    reason = format!(
-                        "`{}` is not an escape of a double-quoted text",
-                        &self.text[start..end]
-                    );
-                }
-                help = Some(
-                    "write the text in single quotes, where a backslash is itself ('NT AUTHORITY\\SYSTEM'), \
-                     or double the backslash",
-                );
-            }
-            ErrorKind::RecursionLimitExceeded => {
-                reason = format!("more than {} levels of nesting", self.limits.max_depth);
-            }
-            ErrorKind::UnexpectedCharacter {
-                character: '`' | '@' | '%',
-            } => {
-                help = Some("quote the text");
-            }
-            ErrorKind::UnclosedQuotedScalar => help = Some("close the quote"),
-            ErrorKind::InvalidQuotedScalarIndent => {
-                help = Some("close the quote on its line, or indent the text's further lines");
-            }
-            ErrorKind::MappingValueNotAllowed => {
-                help = Some("quote a text that holds `: `, and indent the keys of a mapping alike");
-            }
-            ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry => {
-                help = Some("indent what belongs together alike");
-            }
-            _ => {}
-        }
-        if help.is_none() && line_at(self.text, start).contains("{{") {
-            help = Some("render a template (`{{ … }}`) first");
-        }
-        SyntaxError {
-            document: self.ends.len(),
-            span: Span::of(start, end),
-            reason,
-            help: help.map(str::to_owned),
-        }
+    fn told(&self, error: &ScanError) -> SyntaxError {
+        faults::told(error, self.text, self.base, self.ends.len(), &self.limits)
     }
-}
-
-/// The line around a place of the text.
-fn line_at(text: &str, place: usize) -> &str {
-    let start = text[..place].rfind('\n').map_or(0, |at| at + 1);
-    text[start..].lines().next().unwrap_or_default()
 }
 
 /// What the style and the tag of a scalar say of its type.
