@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::document::{Comment, Decoded, Document, Raw, Shape, scalar_text};
 use crate::duplicate::{DuplicateKey, KeyPrint};
 use crate::scalar::{self, Tag};
-use crate::{Limits, Span};
+use crate::{Limits, Span, escape};
 
 /// Why a document is not taken, although it parses.
 #[derive(Debug)]
@@ -87,6 +87,8 @@ pub(crate) struct Builder<'t> {
     added: u64,
     /// Nodes of the documents before this one.
     before: usize,
+    /// Whether the source is JSON, once it is asked.
+    whole_json: Option<bool>,
 }
 
 impl<'t> Builder<'t> {
@@ -105,6 +107,7 @@ impl<'t> Builder<'t> {
             comments: Vec::new(),
             added: 0,
             before: 0,
+            whole_json: None,
         }
     }
 
@@ -118,6 +121,24 @@ impl<'t> Builder<'t> {
     /// How many levels more may be opened.
     pub(crate) fn room(&self) -> usize {
         self.limits.max_depth.saturating_sub(self.frames.len())
+    }
+
+    /// Where the last node ends, of what is read of a document.
+    pub(crate) fn last_end(&self) -> usize {
+        self.nodes.last().map_or(0, |raw| raw.end as usize)
+    }
+
+    /// Whether the whole source is JSON, in which less is asked.
+    pub(crate) fn is_whole_json(&mut self) -> bool {
+        let shared = &self.shared;
+        *self
+            .whole_json
+            .get_or_insert_with(|| escape::is_whole_json(shared))
+    }
+
+    /// Whether brackets or braces are open.
+    pub(crate) fn in_flow(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.flow)
     }
 
     /// Forgets what was read of a document.

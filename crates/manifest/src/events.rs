@@ -9,8 +9,10 @@ use std::sync::Arc;
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
 
 use crate::builder::{Builder, Refusal};
+use crate::mend::{Mended, Stumble};
 use crate::scalar::Tag;
-use crate::{Document, Limits, Span, Stream, SyntaxError, control, escape, tabs};
+use crate::texts::{Found, Written};
+use crate::{Document, Limits, Span, Stream, SyntaxError, control, escape, flow, tabs};
 
 /// What is wrong with a tab.
 const TAB: &str = "a tab where YAML takes only spaces";
@@ -34,19 +36,46 @@ pub(crate) fn parse_shared(text: &Arc<str>, limits: &Limits) -> Stream {
         });
         return stream;
     }
-    let forbidden = control::find(text);
-    let clean = if forbidden.is_empty() {
+    let odd = control::find(text);
+    let clean = if odd.is_nothing() {
         Cow::Borrowed(&**text)
     } else {
-        control::blank(text)
+        Cow::Owned(control::clean(text, &odd))
     };
     let mut reader = Reader::new(&clean, 0, text, *limits);
+    reader.reread = odd.has_breaks;
     reader.read();
-    let mut stream = reader.stream;
-    if !forbidden.is_empty() {
-        drop_forbidden(&mut stream, &reader.ends, &forbidden);
+    let Reader {
+        mut stream,
+        mut ends,
+        stumble,
+        ..
+    } = reader;
+    if let Some((better, its_ends)) = stumble.and_then(|first| mended(&clean, first, text, limits))
+        && better.errors.len() < stream.errors.len()
+    {
+        (stream, ends) = (better, its_ends);
+    }
+    if !odd.forbidden.is_empty() {
+        drop_forbidden(&mut stream, &ends, &odd.forbidden);
     }
     stream
+}
+
+/// The documents of `clean` and their ends, once everything is changed that the parser stumbles over and the decoder might not.
+fn mended(clean: &str, first: Stumble, text: &Arc<str>, limits: &Limits) -> Option<(Stream, Vec<u32>)> {
+    let mut mended = Mended::new(clean);
+    let mut stumble = first;
+    loop {
+        let mut reader = Reader::new(mended.without(stumble)?, 0, text, *limits);
+        reader.judged = clean;
+        reader.reread = true;
+        reader.read();
+        match reader.stumble {
+            Some(next) => stumble = next,
+            None => return Some((reader.stream, reader.ends)),
+        }
+    }
 }
 
 /// What a piece of a text holds.
@@ -60,7 +89,7 @@ pub(crate) struct Piece {
 
 /// The documents in a piece of a text; nothing where anything is wrong with one.
 pub(crate) fn parse_piece(text: &Arc<str>, piece: Range<usize>, limits: &Limits) -> Option<Piece> {
-    if !control::find(text.get(piece.clone())?).is_empty() {
+    if !control::find(text.get(piece.clone())?).is_nothing() {
         return None;
     }
     let mut reader = Reader::new(&text[..piece.end], piece.start, text, *limits);
@@ -95,12 +124,21 @@ fn drop_forbidden(stream: &mut Stream, ends: &[u32], forbidden: &[(u32, u8)]) {
 }
 
 struct Reader<'t> {
+    /// What the parser reads.
     text: &'t str,
+    /// The same before anything in it was mended.
+    judged: &'t str,
+    /// The source of both.
+    source: &'t str,
+    /// Whether texts are read again that are others in the source.
+    reread: bool,
+    /// What the parser has stumbled over first, where the decoder might not.
+    stumble: Option<Stumble>,
     parser: Parser<'t, StrInput<'t>>,
     /// Where in the text the parser began.
     base: usize,
-    /// Whether slashes may be escaped somewhere that are not to be.
-    has_slashes: bool,
+    /// Whether there may be escapes that are JSON's alone.
+    has_odd_escapes: bool,
     builder: Builder<'t>,
     stream: Stream,
     /// The end of each document, for the places that belong to none.
@@ -127,12 +165,16 @@ enum Step {
 
 impl<'t> Reader<'t> {
     /// A reader of `text` from byte `base` on.
-    fn new(text: &'t str, base: usize, shared: &Arc<str>, limits: Limits) -> Self {
+    fn new(text: &'t str, base: usize, shared: &'t Arc<str>, limits: Limits) -> Self {
         Self {
             text,
+            judged: text,
+            source: shared,
+            reread: false,
+            stumble: None,
             parser: parser(text.get(base..).unwrap_or_default(), limits),
             base,
-            has_slashes: text.contains("\\/") && !escape::is_json(text),
+            has_odd_escapes: escape::may_be_bad(text),
             builder: Builder::new(text, Arc::clone(shared), limits),
             stream: Stream::default(),
             ends: Vec::new(),
@@ -151,11 +193,16 @@ impl<'t> Reader<'t> {
                         self.base = next;
                         continue;
                     }
+                    let before = self.builder.last_end();
+                    self.stumble = self
+                        .stumble
+                        .or_else(|| faults::stumble(&error, self.base, before));
                     self.told(&error)
                 }
                 Some(Ok((event, span))) => {
+                    let indent = span.indent;
                     let span = self.span(span.byte_range());
-                    match self.take(event, span) {
+                    match self.take(event, span, indent) {
                         Ok(Step::Going) => continue,
                         Ok(Step::StreamEnd) => {
                             if self.ends.is_empty() {
@@ -206,7 +253,8 @@ impl<'t> Reader<'t> {
         // The blanks behind it are its own.
         let rest = self.text.get(end as usize..).unwrap_or_default();
         let end = end as usize + rest.len() - rest.trim_start().len();
-        let Some(tab) = tabs::misplaced(self.text, start..end, document.as_ref()) else {
+        let tab = tabs::misplaced(self.judged, start..end, document.as_ref());
+        let Some(tab) = tab.filter(|_| !self.builder.is_whole_json()) else {
             self.stream.documents.extend(document);
             return;
         };
@@ -218,7 +266,7 @@ impl<'t> Reader<'t> {
         });
     }
 
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<Step, Refusal> {
+    fn take(&mut self, event: Event<'_>, span: Span, indent: Option<usize>) -> Result<Step, Refusal> {
         match event {
             Event::StreamEnd => return Ok(Step::StreamEnd),
             Event::DocumentEnd => return Ok(Step::DocumentEnd(span.end)),
@@ -226,17 +274,29 @@ impl<'t> Reader<'t> {
             Event::Scalar(text, style, anchor, tag) => {
                 // Any other bad escape the parser has refused.
                 if style == ScalarStyle::DoubleQuoted
-                    && self.has_slashes
+                    && self.has_odd_escapes
                     && let Some((start, end)) = escape::find_bad(self.text, span.start as usize)
                 {
+                    let escape = self.text.get(start..end).unwrap_or_default();
                     return Err(Refusal {
                         span: Span::of(start, end),
-                        reason: "`\\/` is an escape of JSON, and not of a double-quoted text".to_owned(),
-                        help: Some("leave the backslash out"),
+                        reason: format!("`{escape}` is an escape of JSON, and not of a double-quoted text"),
+                        help: Some(if escape == "\\/" {
+                            "leave the backslash out"
+                        } else {
+                            "write the character itself"
+                        }),
                     });
                 }
+                if (style == ScalarStyle::Plain || tag.is_some()) && self.builder.in_flow() {
+                    flow::check(self.text, span, tag.is_some())?;
+                }
                 let tag = type_of(style, tag.as_deref(), span)?;
-                self.builder.scalar(&text, span, tag, anchor)?;
+                if let Some((text, span)) = self.again(&text, style, span, indent)? {
+                    self.builder.scalar(&text, span, tag, anchor)?;
+                } else {
+                    self.builder.scalar(&text, span, tag, anchor)?;
+                }
             }
             Event::SequenceStart(style, anchor, _) => {
                 self.builder
@@ -262,6 +322,52 @@ impl<'t> Reader<'t> {
             _ => {}
         }
         Ok(Step::Going)
+    }
+
+    /// What the decoder reads of a scalar, and where it stands, if the parser reads something else or has not seen the source.
+    #[inline]
+    fn again(
+        &self,
+        text: &str,
+        style: ScalarStyle,
+        span: Span,
+        indent: Option<usize>,
+    ) -> Result<Option<(String, Span)>, Refusal> {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if !self.reread && !is_block {
+            return Ok(None);
+        }
+        if is_block && indent == Some(0) {
+            return Err(Refusal {
+                span,
+                reason: "a block of text is to be indented, also where nothing is around it".to_owned(),
+                help: Some("indent its lines with a space at least"),
+            });
+        }
+        let is_empty = is_block && text.bytes().all(|byte| byte == b'\n');
+        if !self.reread && !is_empty {
+            return Ok(None);
+        }
+        let found = Found {
+            seen: self.text,
+            place: span.start as usize..span.end as usize,
+            before: self.builder.last_end(),
+            indent,
+        };
+        let written = match style {
+            ScalarStyle::SingleQuoted => Written::Single,
+            ScalarStyle::DoubleQuoted => Written::Double,
+            ScalarStyle::Plain => Written::Plain,
+            _ => {
+                // The parser says of one that holds but line breaks that it stands where the next begins.
+                let is_said = |read: &str| read == text && (read.is_empty() || span.start < span.end);
+                let read = found.block(self.source, is_empty);
+                return Ok(read
+                    .filter(|(read, _)| !is_said(read))
+                    .map(|(read, start)| (read, Span::of(start, span.end as usize))));
+            }
+        };
+        Ok(found.flow(self.source, written).map(|read| (read, span)))
     }
 
     /// Where the next of several JSON objects begins that follow one another with nothing between them, as `jq` and

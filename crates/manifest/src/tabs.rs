@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::document::{Document, Shape};
+use crate::texts::Header;
 
 /// What a piece of the source is to the scanner.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -161,7 +162,7 @@ impl Layout {
                 is_new_line && column < token.block.map_or(0, |block| block + 1)
             }
             // Its end may be where the next token begins.
-            Style::Block { body, digit } => {
+            Style::Block { body, digit } if !in_flow => {
                 seen.indent = seen.indent.or_else(|| token.indent(text, body, digit, line));
                 let start = text.get(line..tab).unwrap_or_default();
                 let blanks = start.len() - start.trim_start_matches(' ').len();
@@ -205,32 +206,13 @@ fn style_of(text: &str, before: usize, start: usize, shape: Shape) -> Style {
     if shape == Shape::Alias {
         return Style::Closed;
     }
-    if let Some(block) = block_after(text, before, start) {
-        return block;
+    if let Some(Header { body, digit, .. }) = Header::before(text, before, start) {
+        return Style::Block { body, digit };
     }
     match text.as_bytes().get(start) {
         Some(b'\'' | b'"') => Style::Closed,
         _ => Style::Plain,
     }
-}
-
-/// The style of the block scalar whose text begins at `start`, where it is one: the last line between it and `before` that holds
-/// something ends with `|` or `>` and what may stand behind that.
-fn block_after(text: &str, before: usize, start: usize) -> Option<Style> {
-    let gap = text.get(before..start)?;
-    let line = gap.trim_end().rfind(['\n', '\r']).map_or(0, |end| end + 1);
-    let end = line + gap[line..].find(['\n', '\r'])?;
-    let line = &gap[line..end];
-    if line.trim_start().starts_with('#') {
-        return None;
-    }
-    let header = line.split(" #").next().unwrap_or_default().trim_end();
-    let bare = header.trim_end_matches(|c: char| matches!(c, '+' | '-') || c.is_ascii_digit());
-    let digit = header[bare.len()..].chars().find_map(|c| c.to_digit(10));
-    bare.ends_with(['|', '>']).then_some(Style::Block {
-        body: before + end + 1,
-        digit: digit.map(|digit| digit as usize),
-    })
 }
 
 /// The column of a block that begins at `start`: where its keys or dashes are. A sequence begins at its first item, or, where it

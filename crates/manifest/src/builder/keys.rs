@@ -4,6 +4,7 @@ use super::{Builder, Result, refuse};
 use crate::Span;
 use crate::document::{Raw, Shape, key_bit, key_print, scalar_text};
 use crate::duplicate::{self, DuplicateKey, KeyPrint};
+use crate::flow;
 use crate::mapping::is_merge_key;
 use crate::node::key_text;
 use crate::scalar::{self, Tag};
@@ -21,6 +22,13 @@ impl Builder<'_> {
 
     /// Notes `key` as a key of this text, which stands at `span`.
     pub(super) fn name_key(&mut self, text: &str, raw: Raw, span: Span, key: u32) -> Result<()> {
+        if (raw.shape == Shape::Decoded || self.in_flow()) && self.is_of_lines(span, key) {
+            return refuse(
+                span,
+                "a key and its colon are to be on one line",
+                Some("write them so, or begin the key with `? `"),
+            );
+        }
         let Some(frame) = self.frames.last_mut() else {
             return Ok(());
         };
@@ -43,6 +51,13 @@ impl Builder<'_> {
         self.nodes[key as usize].keys = print;
         self.keys.push(KeyPrint::new(&name, key));
         Ok(())
+    }
+
+    /// Whether this key has several lines where it may not.
+    fn is_of_lines(&mut self, span: Span, key: u32) -> bool {
+        let before = key.checked_sub(1).and_then(|id| self.nodes.get(id as usize));
+        let before = before.map_or(0, |raw| raw.end as usize);
+        flow::is_key_of_lines(&self.shared, before, span) && !self.is_whole_json()
     }
 
     /// Notes the keys from `from` on that the mapping which ends has twice.

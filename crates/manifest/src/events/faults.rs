@@ -3,7 +3,25 @@
 use granit_parser::{ErrorKind, ScanError};
 
 use super::TAB;
+use crate::mend::Stumble;
 use crate::{Limits, Span, SyntaxError, escape};
+
+/// What the parser has stumbled over, where the decoder might not; `before` is the end of what was read before it.
+pub(super) fn stumble(error: &ScanError, base: usize, before: usize) -> Option<Stumble> {
+    let place = base + error.marker().byte_offset()?;
+    match error.kind() {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar => Some(Stumble::Tab(place)),
+        ErrorKind::InvalidQuotedScalarIndent => Some(Stumble::Quoted(place)),
+        ErrorKind::UnknownQuotedScalarEscape => Some(Stumble::Escape(place)),
+        ErrorKind::InvalidBlockScalarIndent => Some(Stumble::Shallow(before, place)),
+        ErrorKind::PlainScalarStartsWithDashFlowIndicator => Some(Stumble::Dash(place)),
+        ErrorKind::CommentNotSeparated => Some(Stumble::Comment(place)),
+        _ => None,
+    }
+}
 
 /// The error of the parser, which began at byte `base` of `text`, as one of the document of that number.
 pub(super) fn told(
@@ -82,7 +100,7 @@ pub(super) fn told(
         help = Some("render a template (`{{ … }}`) first");
     }
     SyntaxError {
-        document: document,
+        document,
         span: Span::of(start, end),
         reason,
         help: help.map(str::to_owned),
