@@ -217,6 +217,13 @@ impl<'t> Builder<'t> {
             }
             _ => tag,
         };
+        if tag != Tag::Str && scalar::is_endless(text) && !self.expects_key() {
+            return refuse(
+                span,
+                format!("`{text}` is a number that JSON has not"),
+                Some("quote it, or write a number that ends"),
+            );
+        }
         let mut raw = Raw {
             start: span.start,
             end: span.end,

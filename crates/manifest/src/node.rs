@@ -284,8 +284,7 @@ impl<'a> Node<'a> {
         path::walk(self, path)
     }
 
-    /// The value as JSON, as the decoder makes it: the last of equal keys, aliases and merge keys followed. A number
-    /// that JSON cannot hold (`.nan`, `.inf`) becomes null.
+    /// The value as JSON, as the decoder makes it: the last of equal keys, aliases and merge keys followed.
     #[must_use]
     pub fn to_json(self) -> serde_json::Value {
         json::from_node(self)
@@ -343,9 +342,7 @@ pub(crate) fn key_text(text: &str, raw: Raw) -> Cow<'_, str> {
         Some(Resolved::Bool(value)) => Cow::Borrowed(if value { "true" } else { "false" }),
         Some(Resolved::Int(value)) => Cow::Owned(value.to_string()),
         Some(Resolved::Unsigned(value)) => Cow::Owned(value.to_string()),
-        Some(Resolved::Float(value)) => {
-            Cow::Owned(json::whole(value).map_or_else(|| value.to_string(), |whole| whole.to_string()))
-        }
+        Some(Resolved::Float(value)) => Cow::Owned(json::key(value)),
         Some(Resolved::String | Resolved::Null) | None => Cow::Borrowed(text),
     }
 }

@@ -72,6 +72,11 @@ pub(crate) fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
+/// Whether the plain scalar `text` is infinite, or no number.
+pub(crate) fn is_endless(text: &str) -> bool {
+    text.ends_with(['n', 'N', 'f', 'F']) && matches!(resolve(text), Resolved::Float(_))
+}
+
 /// The type of the plain scalar `text`.
 pub(crate) fn resolve(text: &str) -> Resolved {
     let Some(first) = text.bytes().next() else {

@@ -94,7 +94,7 @@ impl Seen {
 
 /// Whether nothing stands in this beginning of a line but blanks and indicators of items and keys.
 fn is_open(before: &str) -> bool {
-    before.split(' ').all(|word| matches!(word, "" | "-" | "?"))
+    before.split(' ').all(|word| matches!(word, "" | "-" | "?" | ":"))
 }
 
 impl Layout {
@@ -265,6 +265,7 @@ mod tests {
             ("a:\n- b: >-\n    x\n-\tc\n", (4, 2)),
             ("a: b\n--- \n\t\n", (3, 1)),
             (" \t\n", (1, 2)),
+            ("? a\n:\tb\n", (2, 2)),
         ] {
             assert_eq!(refused(text), Some(place), "{text:?}");
         }

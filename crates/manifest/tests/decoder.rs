@@ -243,6 +243,47 @@ fn a_key_within_brackets_has_one_line() {
 }
 
 #[test]
+fn numbers_that_are_keys_are_written_as_go_writes_them() {
+    for (key, name) in [
+        ("1e20", "1e+20"),
+        ("1.5e-7", "1.5e-07"),
+        ("123456789.5", "1.2345679e+08"),
+        ("1e300", ".inf"),
+        ("0.0001", "0.0001"),
+        ("0.00001", "1e-05"),
+        ("100000.0", "100000"),
+        ("1000000.0", "1e+06"),
+        ("-0.0", "-0"),
+        ("08", "8"),
+        ("1.29", "1.29"),
+        ("-9223372036854775809", "-9.223372e+18"),
+        ("-.inf", "-.inf"),
+        (".NaN", ".nan"),
+        ("0x1F", "31"),
+        ("9223372036854775807", "9223372036854775807"),
+    ] {
+        assert_eq!(told(&format!("{key}: a\n")), format!("{{\"{name}\":\"a\"}}"));
+    }
+    all(&[(
+        "9223372036854775808: a\n",
+        "1:1: a number beyond 9223372036854775807 may be no key",
+    )]);
+}
+
+#[test]
+fn numbers_that_json_has_not_are_refused() {
+    all(&[
+        ("k: .nan\n", "1:4: `.nan` is a number that JSON has not"),
+        ("- -.INF\n", "1:3: `-.INF` is a number that JSON has not"),
+        ("k: !!float .inf\n", "1:12: `.inf` is a number that JSON has not"),
+        (
+            "k: [!!str .inf, '.nan', .Nan]\n",
+            r#"{"k":[".inf",".nan",".Nan"]}"#,
+        ),
+    ]);
+}
+
+#[test]
 fn comments_need_no_blank_before_them() {
     all(&[
         (

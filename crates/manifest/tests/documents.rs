@@ -221,14 +221,14 @@ fn paths_may_name_keys_with_dots() {
 
 #[test]
 fn whole_floats_are_integers_to_json() {
-    let document = document("a: 1e3\nb: 1.5\nc: .inf\n");
+    let document = document("a: 1e3\nb: 1.5\n");
     let root = document.root();
     assert_eq!(
         root.get("a").and_then(porthole_manifest::Node::as_i64),
         Some(1000)
     );
     assert_eq!(root.get("b").and_then(porthole_manifest::Node::as_i64), None);
-    assert_eq!(root.to_json(), json!({"a": 1000, "b": 1.5, "c": null}));
+    assert_eq!(root.to_json(), json!({"a": 1000, "b": 1.5}));
 }
 
 #[test]

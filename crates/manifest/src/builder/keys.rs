@@ -7,7 +7,7 @@ use crate::duplicate::{self, DuplicateKey, KeyPrint};
 use crate::flow;
 use crate::mapping::is_merge_key;
 use crate::node::key_text;
-use crate::scalar::{self, Tag};
+use crate::scalar::{self, Resolved, Tag};
 
 impl Builder<'_> {
     /// Notes `key` as a key: an alias of `node`.
@@ -43,6 +43,13 @@ impl Builder<'_> {
                 span,
                 "a key may not be empty or null",
                 Some("write the key before its colon, or quote it"),
+            );
+        }
+        if raw.tag != Tag::Str && matches!(scalar::resolve(text), Resolved::Unsigned(_)) {
+            return refuse(
+                span,
+                "a number beyond 9223372036854775807 may be no key",
+                Some("quote it"),
             );
         }
         let name = key_text(text, raw);

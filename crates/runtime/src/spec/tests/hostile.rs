@@ -184,7 +184,7 @@ fn amounts_that_yaml_reads_as_numbers_are_what_the_cluster_reads() {
         ("[1]", None),
         ("-1", None),
         ("1e-3", Some(1)),
-        (".inf", None),
+        ("'.inf'", None),
         ("!!str 5", Some(5)),
     ] {
         let spec = read_spec(&format!(
