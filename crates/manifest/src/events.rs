@@ -361,7 +361,7 @@ impl<'t> Reader<'t> {
             _ => {
                 // The parser says of one that holds but line breaks that it stands where the next begins.
                 let is_said = |read: &str| read == text && (read.is_empty() || span.start < span.end);
-                let read = found.block(self.source, is_empty);
+                let read = found.block(self.source, text, is_empty);
                 return Ok(read
                     .filter(|(read, _)| !is_said(read))
                     .map(|(read, start)| (read, Span::of(start, span.end as usize))));

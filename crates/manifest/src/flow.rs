@@ -47,10 +47,11 @@ pub(crate) fn check(text: &str, span: Span, has_tag: bool) -> Result<(), Refusal
     if scalar.starts_with(':') {
         return refuse(start, 1, "a `:` within brackets and braces ends a key", QUOTE);
     }
-    let mut next = behind.chars();
-    if next.next() == Some(':') && matches!(next.next(), Some(',' | '[' | ']' | '{' | '}')) {
+    let rest = behind.trim_start();
+    if rest.starts_with(':') && rest[1..].starts_with([',', '[', ']', '{', '}']) {
+        let colon = text.len() - rest.len();
         return refuse(
-            end,
+            colon,
             1,
             "a blank is to follow the colon of a key",
             "put one behind it",

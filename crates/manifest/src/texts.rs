@@ -14,6 +14,9 @@ pub(crate) enum Written {
     Double,
 }
 
+/// A block that holds but blanks is not looked for in columns beyond this one.
+const DEEPEST: usize = 64;
+
 /// A scalar as the parser found it.
 pub(crate) struct Found<'t> {
     /// The text that the parser reads, which has the places of the source.
@@ -38,15 +41,28 @@ impl Found<'_> {
         flow(here, written)
     }
 
-    /// What the decoder reads of this block scalar, and where it begins, if it has another `source` or holds but line breaks.
-    pub(crate) fn block(&self, source: &str, is_empty: bool) -> Option<(String, usize)> {
+    /// What the decoder reads of this block scalar, of which the parser reads `text`, and where it begins, if it has another `source`
+    /// or holds but line breaks.
+    pub(crate) fn block(&self, source: &str, text: &str, is_empty: bool) -> Option<(String, usize)> {
         let header = Header::before(source, self.before, self.place.start).or_else(|| self.header(source))?;
         let start = header.body.min(self.place.start);
         let all = header.place.end..self.place.end;
-        if !is_empty && (self.indent.is_none() || self.seen.get(all.clone()) == source.get(all)) {
+        if is_empty {
+            return Some((header.text(source, None), start));
+        }
+        if self.seen.get(all.clone()) == source.get(all) {
             return None;
         }
-        Some((header.text(source, self.indent), start))
+        // The parser does not say how far it is indented if it holds but blanks.
+        let here = Header {
+            body: header.body.min(self.place.start),
+            ..header.clone()
+        };
+        let fits = |indent: &usize| {
+            here.text(self.seen, Some(*indent)).trim_end_matches('\n') == text.trim_end_matches('\n')
+        };
+        let indent = self.indent.or_else(|| (1..DEEPEST).find(fits))?;
+        Some((header.text(source, Some(indent)), start))
     }
 
     /// The header that begins here.

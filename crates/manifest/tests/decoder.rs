@@ -89,6 +89,7 @@ fn old_line_breaks_in_blocks_of_text() {
         ("k: |-\n  a\u{2028}\u{2028}\n", r#"{"k":"a"}"#),
         ("k: |+\n\u{2028}\n", "{\"k\":\"\u{2028}\\n\"}"),
         ("k: |2\u{2029}  text\r\n  \t\n\n", r#"{"k":"text\n\t\n"}"#),
+        ("- |2\n  \t\u{2029}\n", "[\"\\t\u{2029}\"]"),
         ("- k0: |\u{2029}\n       a\tb\n", r#"[{"k0":"\na\tb\n"}]"#),
     ]);
 }
@@ -220,6 +221,7 @@ fn scalars_within_brackets_are_those_of_yaml_1_1() {
         ("k: ['a?', \"?\"]\nl: a?\n", r#"{"k":["a?","?"],"l":"a?"}"#),
         ("k: {a: :b}\n", "1:8: a `:` within brackets and braces ends a key"),
         ("k: {a:}\n", "1:6: a blank is to follow the colon of a key"),
+        ("k: {a :}\n", "1:7: a blank is to follow the colon of a key"),
         ("k: {'a':[b], c:d: e}\n", r#"{"k":{"a":["b"],"c:d":"e"}}"#),
         ("k: [!!str, a]\n", "1:10: a blank is to follow a tag"),
         ("k: [!!str , a]\n", r#"{"k":["","a"]}"#),
