@@ -9,6 +9,7 @@ mod api_server;
 mod authority;
 #[cfg(feature = "client")]
 mod client;
+pub mod decoder;
 mod fill;
 mod image;
 mod isolation;

@@ -1,5 +1,10 @@
 //! What a real kubectl makes of YAML, and what porthole reads: the same texts are refused, and the others hold the same.
 
+#[path = "kubernetes_decoder/generated.rs"]
+mod generated;
+#[path = "kubernetes_decoder/texts.rs"]
+mod texts;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -106,10 +111,15 @@ fn without_metadata(mut object: Value) -> Value {
 }
 
 fn porthole(text: &str) -> Result<Value, String> {
+    read(text).map(without_metadata)
+}
+
+/// The first document, or what is wrong with one.
+fn read(text: &str) -> Result<Value, String> {
     let stream = parse(text, &Limits::default());
     match (stream.errors.first(), stream.documents.first()) {
         (Some(error), _) => Err(error.reason.clone()),
-        (None, Some(document)) => Ok(without_metadata(document.root().to_json())),
+        (None, Some(document)) => Ok(document.root().to_json()),
         (None, None) => Ok(Value::Null),
     }
 }

@@ -7,6 +7,7 @@ mod bench;
 mod cargo;
 mod command;
 mod debian;
+mod decoder;
 mod demo;
 mod deny;
 mod fuzz;

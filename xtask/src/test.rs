@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::cargo::{self, Target, Toolchain};
 use crate::command::{self, Doing, Failure, Result};
 use crate::report::{self, Count, Line, Outcome};
-use crate::{debian, demo, deny, fuzz, helm, image, kubernetes, oracle, place, reference, sarif};
+use crate::{debian, decoder, demo, deny, fuzz, helm, image, kubernetes, oracle, place, reference, sarif};
 
 /// One kind of test.
 struct Tier {
@@ -274,6 +274,7 @@ fn linux() -> Result<Outcome> {
 fn kubernetes_tier() -> Result<Outcome> {
     kubernetes::provide()?;
     helm::provide()?;
+    decoder::provide()?;
     Target::Host.build_with_tests()?;
     let root = command::is_root();
     if root {
