@@ -7,7 +7,12 @@
 //! The decoder follows YAML 1.1, where U+0085, U+2028 and U+2029 end a line wherever they stand, as line feeds do. The parser
 //! is given line breaks of as many bytes in their place.
 
+use std::ops::Range;
+
 use crate::escape;
+
+/// The byte-order mark.
+pub(crate) const MARK: char = '\u{feff}';
 
 /// What of a text the parser is not to see.
 #[derive(Default)]
@@ -77,4 +82,13 @@ fn is_odd(byte: u8) -> bool {
 /// Every ASCII control character but tab, line feed and carriage return. DEL passes: JSON allows it.
 fn is_forbidden(byte: u8) -> bool {
     byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
+/// The first byte-order mark within `range` of `text`, where a document begins, that the decoder does not pass over: it begins a
+/// line or follows another, and is not the first of the text.
+pub(crate) fn find_mark(text: &str, range: Range<usize>) -> Option<usize> {
+    let start = range.start;
+    let marks = text.get(range)?.match_indices(MARK);
+    let mut places = marks.map(|(at, _)| start + at);
+    places.find(|at| text[..*at].ends_with(['\n', '\r', MARK]))
 }

@@ -12,7 +12,7 @@ use crate::builder::{Builder, Refusal};
 use crate::mend::{Mended, Stumble};
 use crate::scalar::Tag;
 use crate::texts::{Found, Written};
-use crate::{Document, Limits, Span, Stream, SyntaxError, control, escape, flow, tabs};
+use crate::{Document, Limits, Span, Stream, SyntaxError, control, escape, flow, json_pass, tabs};
 
 /// What is wrong with a tab.
 const TAB: &str = "a tab where YAML takes only spaces";
@@ -245,7 +245,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Takes the document that ends at `end`, unless a tab is in it that the cluster's decoder refuses.
+    /// Takes the document that ends at `end`, unless a tab or a byte-order mark is in it that the cluster's decoder refuses.
     fn end_document(&mut self, index: usize, end: u32) {
         let document = self.builder.finish(index);
         let start = self.ends.last().map_or(self.base, |end| *end as usize);
@@ -254,15 +254,31 @@ impl<'t> Reader<'t> {
         let rest = self.text.get(end as usize..).unwrap_or_default();
         let end = end as usize + rest.len() - rest.trim_start().len();
         let tab = tabs::misplaced(self.judged, start..end, document.as_ref());
-        let Some(tab) = tab.filter(|_| !self.builder.is_whole_json()) else {
-            self.stream.documents.extend(document);
-            return;
+        let tab = tab.filter(|_| !self.builder.is_whole_json());
+        let root = document.as_ref().and_then(|document| document.nodes.first());
+        let begin = root.map_or(end, |root| root.start as usize);
+        let mark = control::find_mark(self.judged, start..begin);
+        let (span, reason, help) = match (mark, tab) {
+            (Some(mark), _) => (
+                Span::of(mark, mark + control::MARK.len_utf8()),
+                "a byte-order mark may only begin a document",
+                "remove it",
+            ),
+            (None, Some(tab)) => (
+                Span::of(tab, tab + 1),
+                TAB,
+                "indent with spaces; a line that holds nothing else is to be empty",
+            ),
+            (None, None) => {
+                self.stream.documents.extend(document);
+                return;
+            }
         };
         self.stream.errors.push(SyntaxError {
             document: index,
-            span: Span::of(tab, tab + 1),
-            reason: TAB.to_owned(),
-            help: Some("indent with spaces; a line that holds nothing else is to be empty".to_owned()),
+            span,
+            reason: reason.to_owned(),
+            help: Some(help.to_owned()),
         });
     }
 
@@ -382,7 +398,13 @@ impl<'t> Reader<'t> {
                 .starts_with('{')
         };
         let follows = next > self.base && self.text.get(next..)?.starts_with('{');
-        (follows && begin(self.text)).then_some(next)
+        let is_json = || {
+            let start = self.text[self.base..].find('{').map(|at| self.base + at);
+            let end = start
+                .and_then(|start| json_pass::pass(self.text, start, self.limits.max_depth, &mut Vec::new()));
+            end.is_some_and(|end| end <= next)
+        };
+        (follows && begin(self.text) && is_json()).then_some(next)
     }
 
     /// A range of the parser within the text.

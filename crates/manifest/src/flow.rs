@@ -5,6 +5,7 @@
 
 use crate::Span;
 use crate::builder::Refusal;
+use crate::texts::is_break;
 
 const QUOTE: &str = "quote the text";
 
@@ -20,17 +21,18 @@ pub(crate) fn check(text: &str, span: Span, has_tag: bool) -> Result<(), Refusal
             help: Some(help),
         })
     };
-    if scalar.is_empty() {
-        let before = text.get(..start).unwrap_or_default();
-        let is_glued = before.ends_with(|c: char| !c.is_whitespace()) && behind.starts_with([',', ']', '}']);
-        if has_tag && is_glued {
-            return refuse(
-                end,
-                1,
-                "a blank is to follow a tag",
-                "write `\"\"` for an empty text",
-            );
+    if has_tag {
+        let tag = text.get(..start).and_then(|before| before.rfind('!'));
+        let behind = tag.and_then(|tag| text.get(tag..)).unwrap_or_default();
+        let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}' | '#');
+        let at = behind
+            .find(ends)
+            .filter(|at| !behind[*at..].starts_with(char::is_whitespace));
+        if let (Some(tag), Some(at)) = (tag, at) {
+            return refuse(tag + at, 1, "a blank is to follow a tag", "put one behind it");
         }
+    }
+    if scalar.is_empty() {
         return Ok(());
     }
     if scalar.starts_with(['\'', '"']) {
@@ -60,13 +62,15 @@ pub(crate) fn check(text: &str, span: Span, has_tag: bool) -> Result<(), Refusal
     Ok(())
 }
 
-/// Whether the key between `before`, the end of what is before it, and `end` has several lines, or what is between it and its colon
-/// does: as it may behind a `?`.
-pub(crate) fn is_key_of_lines(text: &str, before: usize, key: Span) -> bool {
+/// Whether a key has several lines, what is between it and its colon, or, within brackets and braces, its tag or anchor: as it may
+/// behind a `?`. What is before it ends at `before`.
+pub(crate) fn is_key_of_lines(text: &str, before: usize, key: Span, in_flow: bool) -> bool {
     let (start, end) = (key.start as usize, key.end as usize);
-    let is_break = crate::texts::is_break;
     let behind = text.get(end..).unwrap_or_default();
-    if behind.starts_with(':') && !text.get(start..end).is_some_and(|key| key.contains(is_break)) {
+    let properties = text.get(before.min(start)..start).unwrap_or_default();
+    let first = properties.find(['&', '!']).filter(|_| in_flow);
+    let whole = first.map_or(start, |first| before + first);
+    if behind.starts_with(':') && !text.get(whole..end).is_some_and(|key| key.contains(is_break)) {
         return false;
     }
     let mut gap = behind.trim_start();
@@ -75,10 +79,9 @@ pub(crate) fn is_key_of_lines(text: &str, before: usize, key: Span) -> bool {
         gap = gap[end..].trim_start();
     }
     let colon = text.len() - gap.len();
-    if !gap.starts_with(':') || !text.get(start..colon).is_some_and(|key| key.contains(is_break)) {
+    if !gap.starts_with(':') || !text.get(whole..colon).is_some_and(|key| key.contains(is_break)) {
         return false;
     }
-    let before = text.get(before.min(start)..start).unwrap_or_default();
-    let mut words = before.split_whitespace();
+    let mut words = properties.split_whitespace();
     !words.any(|word| word.trim_start_matches(['{', '[', ',']).starts_with('?'))
 }

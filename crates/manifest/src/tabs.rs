@@ -168,7 +168,8 @@ impl Layout {
                 let blanks = start.len() - start.trim_start_matches(' ').len();
                 match seen.indent {
                     Some(indent) => !seen.is_blank || blanks < indent,
-                    None => blanks == column,
+                    // What stands before it is no part of a text that has not begun.
+                    None => !seen.is_blank || blanks == column,
                 }
             }
             _ if tab < token.end => false,
@@ -298,6 +299,8 @@ mod tests {
             ("a: |\n  b\n \t\nc: d\n", Some((3, 2))),
             ("a: |\n \tb\n", Some((2, 2))),
             ("a: |2\n  \tb\n", None),
+            ("- |+\n\n-\tb\n", Some((3, 2))),
+            ("- |\n  - x\n  -\tb\n", None),
             ("- |\n  -\tx\n", None),
             ("a:\n- - b\n- |\n  c\n  \t\n", None),
             ("a:\n- |\n  c\n  \t\n- d\n", None),

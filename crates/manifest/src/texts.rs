@@ -54,10 +54,7 @@ impl Found<'_> {
             return None;
         }
         // The parser does not say how far it is indented if it holds but blanks.
-        let here = Header {
-            body: header.body.min(self.place.start),
-            ..header.clone()
-        };
+        let here = Header::before(self.seen, self.before, self.place.start)?;
         let fits = |indent: &usize| {
             here.text(self.seen, Some(*indent)).trim_end_matches('\n') == text.trim_end_matches('\n')
         };

@@ -89,6 +89,7 @@ fn old_line_breaks_in_blocks_of_text() {
         ("k: |-\n  a\u{2028}\u{2028}\n", r#"{"k":"a"}"#),
         ("k: |+\n\u{2028}\n", "{\"k\":\"\u{2028}\\n\"}"),
         ("k: |2\u{2029}  text\r\n  \t\n\n", r#"{"k":"text\n\t\n"}"#),
+        ("k: |2\u{2029}  \t\r\n\u{2028}\n", r#"{"k":"\t\n"}"#),
         ("- |2\n  \t\u{2029}\n", "[\"\\t\u{2029}\"]"),
         ("- k0: |\u{2029}\n       a\tb\n", r#"[{"k0":"\na\tb\n"}]"#),
     ]);
@@ -119,6 +120,12 @@ fn json_has_no_other_line_breaks() {
         ("{\"k\u{2029}\"\n: 1}", "{\"k\u{2029}\":1}"),
         ("\t{\n\t\t\"k\": 1\n\t}\n", r#"{"k":1}"#),
     ]);
+}
+
+#[test]
+fn objects_follow_one_another_only_as_json() {
+    assert_eq!(read("{\"a\": 1}\n{\"b\": 2} {\"c\": 3}\n").documents.len(), 3);
+    assert!(!read("{\"a\": b}\n{\"b\": 2}\n").errors.is_empty());
 }
 
 #[test]
@@ -224,6 +231,8 @@ fn scalars_within_brackets_are_those_of_yaml_1_1() {
         ("k: {a :}\n", "1:7: a blank is to follow the colon of a key"),
         ("k: {'a':[b], c:d: e}\n", r#"{"k":{"a":["b"],"c:d":"e"}}"#),
         ("k: [!!str, a]\n", "1:10: a blank is to follow a tag"),
+        ("k: {!!str#a: b}\n", "1:10: a blank is to follow a tag"),
+        ("k: [!!str# ]\n", "1:10: a blank is to follow a tag"),
         ("k: [!!str , a]\n", r#"{"k":["","a"]}"#),
         ("k: [-, {a: -}]\n", r#"{"k":["-",{"a":"-"}]}"#),
     ]);
@@ -236,6 +245,7 @@ fn a_key_within_brackets_has_one_line() {
         ("{'a\n b': c}\n", &format!("1:2: {wrong}")),
         ("{a\n: c}\n", &format!("1:2: {wrong}")),
         ("{a # d\n: c}\n", &format!("1:2: {wrong}")),
+        ("{&x\n a: c}\n", &format!("2:2: {wrong}")),
         ("{a: b, ? 'c\n d' : e}\n", r#"{"a":"b","c d":"e"}"#),
         ("{? a\n b : e}\n", r#"{"a b":"e"}"#),
         ("{a\n, b: c}\n", r#"{"a":null,"b":"c"}"#),
@@ -282,6 +292,18 @@ fn numbers_that_json_has_not_are_refused() {
             "k: [!!str .inf, '.nan', .Nan]\n",
             r#"{"k":[".inf",".nan",".Nan"]}"#,
         ),
+    ]);
+}
+
+#[test]
+fn a_byte_order_mark_begins_a_document() {
+    let wrong = "a byte-order mark may only begin a document";
+    all(&[
+        ("\u{feff}k: 1\n", r#"{"k":1}"#),
+        ("\u{feff}# c\n\u{feff}k: 1\n", &format!("2:1: {wrong}")),
+        ("\u{feff}\u{feff}k: 1\n", &format!("1:4: {wrong}")),
+        ("# c \u{feff}\nk: 1\n", r#"{"k":1}"#),
+        ("k: '\u{feff}'\n", "{\"k\":\"\u{feff}\"}"),
     ]);
 }
 

@@ -64,7 +64,7 @@ impl Builder<'_> {
     fn is_of_lines(&mut self, span: Span, key: u32) -> bool {
         let before = key.checked_sub(1).and_then(|id| self.nodes.get(id as usize));
         let before = before.map_or(0, |raw| raw.end as usize);
-        flow::is_key_of_lines(&self.shared, before, span) && !self.is_whole_json()
+        flow::is_key_of_lines(&self.shared, before, span, self.in_flow()) && !self.is_whole_json()
     }
 
     /// Notes the keys from `from` on that the mapping which ends has twice.
