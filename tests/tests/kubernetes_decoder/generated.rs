@@ -40,6 +40,8 @@ fn is_known(text: &str, reason: &str) -> bool {
     STRICTER.contains(&reason)
         || reason.ends_with("is a number that JSON has not")
         || (reason == "simple key expected ':'" && has_block())
+        || (reason == "illegal placement of ':' indicator"
+            && [":]", ":}"].iter().any(|end| text.contains(end)))
         || is_glued(text)
         || text.starts_with("\u{feff}\u{feff}")
 }
@@ -144,6 +146,10 @@ fn compare(kind: &str, mut texts: Vec<String>) {
             // Behind an object that is JSON others may be YAML.
             (Ok((one, true)), Ok(other)) if text.starts_with('{') && same(&one, &other) => {
                 *known.entry("YAML behind JSON".to_owned()).or_default() += 1;
+            }
+            // Tabs behind a comment behind a text that is all of a document.
+            (Err(reason), Ok(Value::String(_))) if text.contains('#') && text.contains('\t') => {
+                *known.entry(reason).or_default() += 1;
             }
             (Ok(_), Err(reason)) if is_known(text, &reason) => *known.entry(reason).or_default() += 1,
             (theirs, ours) => different.push((text, theirs, ours)),
