@@ -305,7 +305,7 @@ impl<'t> Reader<'t> {
                     });
                 }
                 if (style == ScalarStyle::Plain || tag.is_some()) && self.builder.in_flow() {
-                    flow::check(self.text, span, tag.is_some())?;
+                    flow::check(self.text, self.builder.last_end(), span, tag.is_some())?;
                 }
                 let tag = type_of(style, tag.as_deref(), span)?;
                 if let Some((text, span)) = self.again(&text, style, span, indent)? {

@@ -9,8 +9,8 @@ use crate::texts::is_break;
 
 const QUOTE: &str = "quote the text";
 
-/// What is wrong with the scalar at `span` in `text`, which has a tag or is plain.
-pub(crate) fn check(text: &str, span: Span, has_tag: bool) -> Result<(), Refusal> {
+/// What is wrong with the scalar at `span` in `text`, which has a tag or is plain. What is before it ends at `before`.
+pub(crate) fn check(text: &str, before: usize, span: Span, has_tag: bool) -> Result<(), Refusal> {
     let (start, end) = (span.start as usize, span.end as usize);
     let scalar = text.get(start..end).unwrap_or_default();
     let behind = text.get(end..).unwrap_or_default();
@@ -22,7 +22,7 @@ pub(crate) fn check(text: &str, span: Span, has_tag: bool) -> Result<(), Refusal
         })
     };
     if has_tag {
-        let tag = text.get(..start).and_then(|before| before.rfind('!'));
+        let tag = last_tag(text.get(before.min(start)..start).unwrap_or_default()).map(|tag| before + tag);
         let behind = tag.and_then(|tag| text.get(tag..)).unwrap_or_default();
         let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}' | '#');
         let at = behind
@@ -68,7 +68,10 @@ pub(crate) fn is_key_of_lines(text: &str, before: usize, key: Span, in_flow: boo
     let (start, end) = (key.start as usize, key.end as usize);
     let behind = text.get(end..).unwrap_or_default();
     let properties = text.get(before.min(start)..start).unwrap_or_default();
-    let first = properties.find(['&', '!']).filter(|_| in_flow);
+    let marks = ['&', '!'];
+    let first = (in_flow && properties.contains(marks))
+        .then(|| outside_comments(properties).find_map(|(at, part)| Some(at + part.find(marks)?)))
+        .flatten();
     let whole = first.map_or(start, |first| before + first);
     if behind.starts_with(':') && !text.get(whole..end).is_some_and(|key| key.contains(is_break)) {
         return false;
@@ -82,6 +85,36 @@ pub(crate) fn is_key_of_lines(text: &str, before: usize, key: Span, in_flow: boo
     if !gap.starts_with(':') || !text.get(whole..colon).is_some_and(|key| key.contains(is_break)) {
         return false;
     }
-    let mut words = properties.split_whitespace();
+    let mut words = outside_comments(properties).flat_map(|(_, part)| part.split_whitespace());
     !words.any(|word| word.trim_start_matches(['{', '[', ',']).starts_with('?'))
+}
+
+/// The last tag before a scalar, of what is between that and what is before it.
+fn last_tag(gap: &str) -> Option<usize> {
+    let tags = outside_comments(gap).filter_map(|(at, part)| {
+        // A tag may have several marks.
+        let last = part.rfind('!')?;
+        let word = part[..last].rfind(char::is_whitespace).map_or(0, |end| end + 1);
+        let first = part[word..].find('!')?;
+        Some(at + word + first)
+    });
+    tags.last()
+}
+
+/// The lines of what is between two scalars, each without its comment, and where they begin.
+fn outside_comments(gap: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut start = 0;
+    gap.split_inclusive(is_break).map(move |line| {
+        let at = start;
+        start += line.len();
+        let begins = |(at, _): &(usize, &str)| {
+            let before = line[..*at].chars().next_back();
+            before.is_none_or(|c| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}'))
+        };
+        let end = line
+            .match_indices('#')
+            .find(begins)
+            .map_or(line.len(), |(end, _)| end);
+        (at, &line[..end])
+    })
 }

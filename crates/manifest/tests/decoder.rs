@@ -248,6 +248,12 @@ fn a_key_within_brackets_has_one_line() {
         ("{&x\n a: c}\n", &format!("2:2: {wrong}")),
         ("{a: b, ? 'c\n d' : e}\n", r#"{"a":"b","c d":"e"}"#),
         ("{? a\n b : e}\n", r#"{"a b":"e"}"#),
+        (
+            "{ # d & e!\n a: b, # ?\n c: [!!str # f!, g\n 1]}\n",
+            r#"{"a":"b","c":["1"]}"#,
+        ),
+        ("{#&g  # f\n'd': 1}\n", r#"{"d":1}"#),
+        ("{ # ? c\n a\n : b}\n", &format!("2:2: {wrong}")),
         ("{a\n, b: c}\n", r#"{"a":null,"b":"c"}"#),
         ("{\"a\"\n:1}\n", r#"{"a":1}"#),
         ("? 'a\nb'\n: c\n", r#"{"a b":"c"}"#),
