@@ -20,6 +20,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// musl's own takes one lock for all threads: a webhook's answers would wait for it (`docs/decisions/0055`).
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A line of porthole's own on standard error.
 fn note(text: &str) {
     const STYLE: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
