@@ -8,9 +8,9 @@
 mod constraint;
 
 use porthole_manifest::{Node, PodTemplate, Span};
-use porthole_pod::{ContainerDefaults, ContainerRef, ErrorKind, Finding, Options, Quantity, Rule, Severity};
-
-use porthole_pod::Amounts;
+use porthole_pod::{
+    Amounts, ContainerDefaults, ContainerRef, ErrorKind, Finding, Options, Quantity, Rule, Severity,
+};
 
 use crate::resources::{OfPod, Resources, amounts};
 use constraint::{Broken, Constraint};

@@ -418,7 +418,8 @@ impl<'t> Builder<'t> {
         Ok(count(self.nodes.len() - 1))
     }
 
-    fn expects_key(&self) -> bool {
+    /// Whether the next node is a key.
+    pub(crate) fn expects_key(&self) -> bool {
         let mapping = self.frames.last().and_then(|frame| frame.mapping.as_ref());
         mapping.is_some_and(|mapping| mapping.key_next)
     }

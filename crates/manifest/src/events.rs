@@ -137,6 +137,8 @@ struct Reader<'t> {
     parser: Parser<'t, StrInput<'t>>,
     /// Where in the text the parser began.
     base: usize,
+    /// Whether the cluster's decoder takes the text for JSON.
+    is_json: bool,
     /// Whether there may be escapes that are JSON's alone.
     has_odd_escapes: bool,
     builder: Builder<'t>,
@@ -166,6 +168,7 @@ enum Step {
 impl<'t> Reader<'t> {
     /// A reader of `text` from byte `base` on.
     fn new(text: &'t str, base: usize, shared: &'t Arc<str>, limits: Limits) -> Self {
+        let is_json = escape::is_json(text);
         Self {
             text,
             judged: text,
@@ -174,7 +177,8 @@ impl<'t> Reader<'t> {
             stumble: None,
             parser: parser(text.get(base..).unwrap_or_default(), limits),
             base,
-            has_odd_escapes: escape::may_be_bad(text),
+            is_json,
+            has_odd_escapes: !is_json && escape::may_be_bad(text),
             builder: Builder::new(text, Arc::clone(shared), limits),
             stream: Stream::default(),
             ends: Vec::new(),
@@ -291,7 +295,7 @@ impl<'t> Reader<'t> {
                 // Any other bad escape the parser has refused.
                 if style == ScalarStyle::DoubleQuoted
                     && self.has_odd_escapes
-                    && let Some((start, end)) = escape::find_bad(self.text, span.start as usize)
+                    && let Some((start, end)) = escape::find_bad(self.text, span.start as usize, self.is_json)
                 {
                     let escape = self.text.get(start..end).unwrap_or_default();
                     return Err(Refusal {
@@ -353,7 +357,21 @@ impl<'t> Reader<'t> {
         if !self.reread && !is_block {
             return Ok(None);
         }
-        if is_block && indent == Some(0) {
+        let found = Found {
+            seen: self.text,
+            place: span.start as usize..span.end as usize,
+            before: self.builder.last_end(),
+            indent,
+        };
+        let found = match found {
+            // Of a key the parser tells the column, and not how far it is indented.
+            key if is_block && self.builder.expects_key() => Found {
+                indent: key.first_indent(),
+                ..key
+            },
+            value => value,
+        };
+        if is_block && found.indent == Some(0) {
             return Err(Refusal {
                 span,
                 reason: "a block of text is to be indented, also where nothing is around it".to_owned(),
@@ -364,12 +382,6 @@ impl<'t> Reader<'t> {
         if !self.reread && !is_empty {
             return Ok(None);
         }
-        let found = Found {
-            seen: self.text,
-            place: span.start as usize..span.end as usize,
-            before: self.builder.last_end(),
-            indent,
-        };
         let written = match style {
             ScalarStyle::SingleQuoted => Written::Single,
             ScalarStyle::DoubleQuoted => Written::Double,
@@ -393,10 +405,6 @@ impl<'t> Reader<'t> {
             return None;
         }
         let next = self.base + error.marker().byte_offset()?;
-        let begin = |text: &str| {
-            text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
-                .starts_with('{')
-        };
         let follows = next > self.base && self.text.get(next..)?.starts_with('{');
         let is_json = || {
             let start = self.text[self.base..].find('{').map(|at| self.base + at);
@@ -404,7 +412,7 @@ impl<'t> Reader<'t> {
                 .and_then(|start| json_pass::pass(self.text, start, self.limits.max_depth, &mut Vec::new()));
             end.is_some_and(|end| end <= next)
         };
-        (follows && begin(self.text) && is_json()).then_some(next)
+        (follows && self.is_json && is_json()).then_some(next)
     }
 
     /// A range of the parser within the text.

@@ -25,8 +25,12 @@ pub(crate) fn check(text: &str, before: usize, span: Span, has_tag: bool) -> Res
         let tag = last_tag(text.get(before.min(start)..start).unwrap_or_default()).map(|tag| before + tag);
         let behind = tag.and_then(|tag| text.get(tag..)).unwrap_or_default();
         let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}' | '#');
+        // One that is written out in full has its own end.
+        let full = behind.strip_prefix("!<").and_then(|tag| tag.find('>'));
+        let from = full.map_or(0, |end| "!<".len() + end + 1);
         let at = behind
-            .find(ends)
+            .get(from..)
+            .and_then(|behind| Some(from + behind.find(ends)?))
             .filter(|at| !behind[*at..].starts_with(char::is_whitespace));
         if let (Some(tag), Some(at)) = (tag, at) {
             return refuse(tag + at, 1, "a blank is to follow a tag", "put one behind it");

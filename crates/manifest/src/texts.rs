@@ -55,11 +55,23 @@ impl Found<'_> {
         }
         // The parser does not say how far it is indented if it holds but blanks.
         let here = Header::before(self.seen, self.before, self.place.start)?;
+        let seen = self.seen.get(..self.place.end)?;
         let fits = |indent: &usize| {
-            here.text(self.seen, Some(*indent)).trim_end_matches('\n') == text.trim_end_matches('\n')
+            here.text(seen, Some(*indent)).trim_end_matches('\n') == text.trim_end_matches('\n')
         };
         let indent = self.indent.or_else(|| (1..DEEPEST).find(fits))?;
         Some((header.text(source, Some(indent)), start))
+    }
+
+    /// How far the first line of the block of text is indented that holds more than blanks.
+    pub(crate) fn first_indent(&self) -> Option<usize> {
+        let header =
+            Header::before(self.seen, self.before, self.place.start).or_else(|| self.header(self.seen))?;
+        let body = self.seen.get(header.body..self.place.end)?;
+        let line = body
+            .split(is_break)
+            .find(|line| !line.trim_matches(' ').is_empty())?;
+        Some(line.len() - line.trim_start_matches(' ').len())
     }
 
     /// The header that begins here.

@@ -340,3 +340,36 @@ fn what_is_mended_again_and_again_takes_no_time_that_grows_with_its_square() {
     let json = format!("{{{}\"x\": 1}}", "\"a\"\n: 1,".repeat(20_000));
     assert!(read(&json).errors.is_empty());
 }
+
+#[test]
+fn a_block_of_text_may_be_a_key() {
+    all(&[
+        ("? |\n  a\n: b\n", r#"{"a\n":"b"}"#),
+        ("x:\n  ? |\n    a\n  : b # \u{85}\n", r#"{"x":{"a\n":"b"}}"#),
+        ("? >-\n  a\n  b\n: |\n c\n", r#"{"a b":"c\n"}"#),
+    ]);
+    assert!(!read("? |\na\n: b\n").errors.is_empty());
+}
+
+#[test]
+fn a_tag_that_is_written_out_in_full_ends_with_its_bracket() {
+    all(&[("data: {b: !<tag:yaml.org,2002:str> c}\n", r#"{"data":{"b":"c"}}"#)]);
+    for text in [
+        "{b: !<tag:yaml.org,2002:str>}\n",
+        "{b: !<tag:yaml.org,2002:str>, c: d}\n",
+    ] {
+        assert!(!read(&format!("data: {text}")).errors.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn blanks_before_many_values_are_passed_over_once() {
+    let blanks = "\n".repeat(200_000);
+    let many = read(&format!("{blanks}{}", "{}".repeat(10_000)));
+    assert_eq!((many.documents.len(), many.errors.len()), (10_000, 0));
+    let bad = read(&format!("{blanks}{}", "--- \"a\\/b\"\n".repeat(2_000)));
+    assert_eq!((bad.documents.len(), bad.errors.len()), (0, 2_000));
+    let deep = format!("{}- |\n{}\u{a0}\n", " ".repeat(40), " ".repeat(45));
+    let blocks = read(&format!("# \u{85}\na:\n{}", deep.repeat(3_000)));
+    assert_eq!((blocks.documents.len(), blocks.errors.len()), (1, 0));
+}

@@ -1,5 +1,6 @@
 //! The cluster's own decoder of YAML: a program of this repository, `tests/decoder`, on the module that Kubernetes reads YAML by.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 
 use crate::failure::{Failure, Result};
@@ -7,8 +8,12 @@ use crate::{cache, program};
 
 /// The version of sigs.k8s.io/yaml that it stands on.
 pub const VERSION: &str = "1.6.0";
-/// Another number whenever the program itself changes.
-const OURS: u32 = 1;
+/// What the program is built of.
+const SOURCES: [&[u8]; 3] = [
+    include_bytes!("../../decoder/main.go"),
+    include_bytes!("../../decoder/go.mod"),
+    include_bytes!("../../decoder/go.sum"),
+];
 
 /// Where its sources are.
 #[must_use]
@@ -21,8 +26,10 @@ pub fn sources() -> PathBuf {
 /// # Errors
 /// There is no cache.
 pub fn cached() -> Result<PathBuf> {
+    let mut print = DefaultHasher::new();
+    SOURCES.hash(&mut print);
     Ok(cache::base()?
-        .join(format!("decoder-{VERSION}-{OURS}"))
+        .join(format!("decoder-{VERSION}-{:016x}", print.finish()))
         .join("decoder"))
 }
 

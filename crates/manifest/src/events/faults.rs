@@ -67,7 +67,7 @@ pub(super) fn told(
             help = Some("indent with spaces");
         }
         ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
-            if let Some(escape) = escape::find_bad(text, start) {
+            if let Some(escape) = escape::find_bad(text, start, true) {
                 (start, end) = escape;
                 reason = format!("`{}` is not an escape of a double-quoted text", &text[start..end]);
             }
