@@ -154,6 +154,7 @@ fn only_what_the_files_refer_to_is_read_in_the_namespace_of_the_context() {
         [
             "GET /api/v1/namespaces/team HTTP/1.1",
             "GET /api/v1/namespaces/team/configmaps/x HTTP/1.1",
+            "GET /api/v1/namespaces/team/resourcequotas?limit=500 HTTP/1.1",
             "GET /version HTTP/1.1",
         ]
     );
@@ -165,7 +166,11 @@ fn only_what_the_files_refer_to_is_read_in_the_namespace_of_the_context() {
     check(&server.address, &secret, "namespace: other\n", &["--cluster"]);
     assert_eq!(
         server.asked(),
-        ["GET /api/v1/namespaces/other HTTP/1.1", "GET /version HTTP/1.1"],
+        [
+            "GET /api/v1/namespaces/other HTTP/1.1",
+            "GET /api/v1/namespaces/other/resourcequotas?limit=500 HTTP/1.1",
+            "GET /version HTTP/1.1",
+        ],
         "no Secret is read, and settings go before the context"
     );
 }

@@ -72,9 +72,10 @@ pub struct Needs {
     pub priority_classes: bool,
     /// Runtime classes by name.
     pub runtime_classes: BTreeSet<String>,
-    /// The namespaces that objects are made in, whose limit ranges may not let pods and claims pass and whose quotas may have no
-    /// room.
+    /// The namespaces that objects are made in, whose quotas may have no room.
     pub quotas: BTreeSet<String>,
+    /// The namespaces that pods and claims are made in, which limit ranges may not let pass.
+    pub limit_ranges: BTreeSet<String>,
     /// The objects of the files themselves: what is there already is changed, and not made. Of Secrets nothing is asked.
     pub objects: BTreeSet<Needed>,
 }
@@ -191,11 +192,15 @@ impl Needs {
         if quota::is_counted(object) {
             self.quotas.extend(namespace.map(str::to_owned));
         }
+        if known.kind == "PersistentVolumeClaim" {
+            self.limit_ranges.extend(namespace.map(str::to_owned));
+        }
         let Some((template, namespace)) = pod_template(object).zip(namespace) else {
             return;
         };
         if template.kind != WorkloadKind::PodTemplate {
             self.quotas.insert(namespace.to_owned());
+            self.limit_ranges.insert(namespace.to_owned());
         }
         let account = service_account::name(&template);
         self.service_accounts

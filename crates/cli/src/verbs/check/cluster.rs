@@ -205,8 +205,11 @@ fn questions(needs: &Needs) -> Vec<(Option<Part>, Question<'_>)> {
             Question::One(Resource::RUNTIME_CLASSES, None, name),
         );
     }
-    for namespace in &needs.quotas {
-        for resource in [Resource::RESOURCE_QUOTAS, Resource::LIMIT_RANGES] {
+    for (namespaces, resource) in [
+        (&needs.quotas, Resource::RESOURCE_QUOTAS),
+        (&needs.limit_ranges, Resource::LIMIT_RANGES),
+    ] {
+        for namespace in namespaces {
             ask(Part::Quotas, Question::All(resource, Some(namespace)));
         }
     }
