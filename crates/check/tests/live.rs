@@ -293,6 +293,7 @@ fn needs_are_what_the_files_refer_to_and_do_not_hold() {
         namespaces: set(&["team"]),
         service_accounts: [("team".to_owned(), "default".to_owned())].into(),
         quotas: set(&["team"]),
+        limit_ranges: set(&["team"]),
         objects: [object("Pod", Some("team"), "x")].into(),
         ..Needs::default()
     };
