@@ -197,6 +197,14 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
+/// Each of these is among the findings.
+#[track_caller]
+fn assert_told(told: &[String], all: &[&str]) {
+    for wanted in all {
+        assert!(told.iter().any(|finding| finding == wanted), "{wanted}: {told:?}");
+    }
+}
+
 /// The findings of `-o json`: object, severity and rule, but advice of porthole's own.
 fn findings(output: &Output) -> Vec<String> {
     let report: Value = serde_json::from_slice(&output.stdout)
@@ -304,15 +312,16 @@ fn a_quota_without_room_refuses_in_the_words_of_the_cluster_s_own_dry_run() {
         cluster.answers_as_expected(PODS);
         let output = cluster.check(&cluster.server.kubeconfig(), PODS, &["-o", "json"]);
         let told = findings(&output);
-        for wanted in [
-            "unsaid error quota-unspecified",
-            "much error quota-exceeded",
-            "workload error quota-unspecified",
-            "map error quota-exceeded",
-            "there error quota-exceeded",
-        ] {
-            assert!(told.iter().any(|finding| finding == wanted), "{wanted}: {told:?}");
-        }
+        assert_told(
+            &told,
+            &[
+                "unsaid error quota-unspecified",
+                "much error quota-exceeded",
+                "workload error quota-unspecified",
+                "map error quota-exceeded",
+                "there error quota-exceeded",
+            ],
+        );
     }
 }
 
@@ -325,18 +334,19 @@ fn what_a_limit_range_does_not_allow_is_refused_in_the_words_of_the_cluster_s_ow
         cluster.answers_as_expected(LIMITED);
         let output = cluster.check(&cluster.server.kubeconfig(), LIMITED, &["-o", "json"]);
         let told = findings(&output);
-        for wanted in [
-            "little error limit-range",
-            "above error request-over-limit",
-            "big error limit-range",
-            "workload error limit-range",
-            "workload error request-over-limit",
-            "unlimited error request-not-limit",
-            "claims error limit-range",
-            "devices error request-not-limit",
-        ] {
-            assert!(told.iter().any(|finding| finding == wanted), "{wanted}: {told:?}");
-        }
+        assert_told(
+            &told,
+            &[
+                "little error limit-range",
+                "above error request-over-limit",
+                "big error limit-range",
+                "workload error limit-range",
+                "workload error request-over-limit",
+                "unlimited error request-not-limit",
+                "claims error limit-range",
+                "devices error request-not-limit",
+            ],
+        );
         let of_mended = |finding: &String| finding.starts_with("mended error ");
         assert!(!told.iter().any(of_mended), "{told:?}");
     }

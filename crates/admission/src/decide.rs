@@ -17,7 +17,7 @@
 //! struct Known;
 //! impl CredentialSpecs for Known {
 //!     fn contents(&self, name: &str) -> Result<Contents, SpecError> {
-//!         if name == "webapp1" { Ok("{}".into()) } else { Err(SpecError::Unknown) }
+//!         if name == "webapp1" { Ok(Contents::new("{}")) } else { Err(SpecError::Unknown) }
 //!     }
 //! }
 //! impl Namespaces for Known {

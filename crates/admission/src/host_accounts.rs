@@ -14,6 +14,8 @@ use porthole_pod::{Account, ContainerKind, ContainerRef, Rule, WellKnown, contai
 
 pub use check::{check_label, unauthorized};
 
+use crate::level::LISTS;
+
 mod check;
 
 porthole_pod::rules! { Webhook:
@@ -206,7 +208,7 @@ type LevelKey<'a> = Option<(ContainerKind, &'a str)>;
 fn every<'a>(template: &PodTemplate<'a>) -> Vec<(LevelKey<'a>, Ask)> {
     let mut asks = Vec::new();
     let mut has_host_process = false;
-    for kind in [ContainerKind::Main, ContainerKind::Init, ContainerKind::Ephemeral] {
+    for kind in LISTS {
         for container in containers_of(template, kind) {
             let found = of_container(template, container);
             has_host_process |= found.is_host_process;

@@ -41,6 +41,7 @@ mod host_accounts;
 mod judge;
 mod limit_ranges;
 mod live;
+mod made_claims;
 mod node_ports;
 mod pod_security;
 mod quotas;

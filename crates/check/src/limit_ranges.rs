@@ -10,6 +10,7 @@ use porthole_pod::{
 
 use crate::existence::but_not_its_pods;
 use crate::live::{Part, namespace_of};
+use crate::made_claims::{Maker, made_claims};
 use crate::settings::Settings;
 use crate::world::World;
 
@@ -88,8 +89,7 @@ pub(crate) fn ask(
         _ => true,
     }) {
         let mut said = of_pods(template, &ranges, &live, settings);
-        said.findings.extend(of_templates(object, &ranges));
-        said.findings.extend(of_ephemeral(template, &ranges));
+        said.findings.extend(of_made_claims(object, template, &ranges));
         said
     } else {
         Said::default()
@@ -134,7 +134,7 @@ fn of_pods(template: &PodTemplate<'_>, ranges: &[Node<'_>], live: &[Node<'_>], s
         };
     }
     let mut filled = Filled::of(template, ranges, options);
-    if let Some(filled) = &mut filled {
+    if let Some(filled) = filled.as_mut().filter(|filled| !filled.errors.is_empty()) {
         let written = validate(template, options);
         for finding in &mut filled.errors {
             if !written.contains(finding) {
@@ -165,45 +165,18 @@ fn made_invalid(template: &PodTemplate<'_>, ranges: &[Node<'_>], options: &Optio
     found
 }
 
-/// The claims that a `StatefulSet` makes.
-fn of_templates(object: &Object<'_>, ranges: &[Node<'_>]) -> Vec<Finding> {
-    if (object.group(), object.kind) != ("apps", Some("StatefulSet")) {
-        return Vec::new();
+/// What is refused of the claims that an object makes, and its pods of themselves.
+fn of_made_claims(object: &Object<'_>, template: &PodTemplate<'_>, ranges: &[Node<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for claim in made_claims(object, Some(template)) {
+        let field = format!("{}.spec", claim.field);
+        let refusal = limit_range::check_claim(claim.node.child("spec"), &field, ranges);
+        let help = match claim.by {
+            Maker::StatefulSet => "the StatefulSet is taken, and the claims that it makes are refused",
+            Maker::Pod => "the pod is taken and waits for ever: the claim that it makes is refused",
+        };
+        let refused = refusal.into_iter().flat_map(|refusal| refusal.findings);
+        findings.extend(refused.map(|finding| finding.with_help(help)));
     }
-    let templates = object.node.child("spec").child("volumeClaimTemplates");
-    let findings = templates.items().enumerate().flat_map(|(index, claim)| {
-        let field = format!("spec.volumeClaimTemplates[{index}].spec");
-        refused_claim(claim, &field, ranges)
-    });
-    let help = "the StatefulSet is taken, and the claims that it makes are refused";
-    findings.map(|finding| finding.with_help(help)).collect()
-}
-
-/// The claims that pods make of themselves: nobody asks of them before a pod is there.
-fn of_ephemeral(template: &PodTemplate<'_>, ranges: &[Node<'_>]) -> Vec<Finding> {
-    let Some(spec) = template.spec else {
-        return Vec::new();
-    };
-    let findings = spec
-        .child("volumes")
-        .items()
-        .enumerate()
-        .flat_map(|(index, volume)| {
-            let claim = volume.child("ephemeral").child("volumeClaimTemplate");
-            let field = format!(
-                "{}.volumes[{index}].ephemeral.volumeClaimTemplate.spec",
-                template.prefix
-            );
-            let made = volume
-                .field("ephemeral")
-                .map(|_| refused_claim(claim, &field, ranges));
-            made.unwrap_or_default()
-        });
-    let help = "the pod is taken and waits for ever: the claim that it makes is refused";
-    findings.map(|finding| finding.with_help(help)).collect()
-}
-
-fn refused_claim(claim: Node<'_>, field: &str, ranges: &[Node<'_>]) -> Vec<Finding> {
-    let refusal = limit_range::check_claim(claim.child("spec"), field, ranges);
-    refusal.map(|refusal| refusal.findings).unwrap_or_default()
+    findings
 }

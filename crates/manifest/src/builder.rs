@@ -287,15 +287,7 @@ impl<'t> Builder<'t> {
             );
         }
         let shape = if mapping { Shape::Mapping } else { Shape::Sequence };
-        let raw = Raw {
-            start: span.start,
-            end: span.end,
-            payload: 0,
-            shape,
-            tag: Tag::Str,
-            keys: 0,
-        };
-        let node = self.push(raw)?;
+        let node = self.push(Raw::new(span, shape, 0))?;
         let anchor = (anchor != 0).then(|| {
             self.anchors.push(Anchor {
                 id: anchor,
@@ -389,16 +381,7 @@ impl<'t> Builder<'t> {
             );
             return refuse(span, reason, Some("write out the part that is needed"));
         }
-        let shape = Shape::Alias;
-        let raw = Raw {
-            start: span.start,
-            end: span.end,
-            payload: node,
-            shape,
-            tag: Tag::Str,
-            keys: 0,
-        };
-        let alias = self.push(raw)?;
+        let alias = self.push(Raw::new(span, Shape::Alias, node))?;
         if self.complete(alias, span.end, size, height) {
             self.name_alias(alias, span, node)?;
         }

@@ -92,6 +92,18 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
+    /// A node that is no key, and is not to be looked at by its text.
+    pub(crate) const fn new(span: Span, shape: Shape, payload: u32) -> Self {
+        Self {
+            start: span.start,
+            end: span.end,
+            payload,
+            shape,
+            tag: Tag::Str,
+            keys: 0,
+        }
+    }
+
     /// A null at the beginning of this node.
     pub(crate) const fn nothing(self) -> Self {
         Self {

@@ -357,20 +357,16 @@ impl<'t> Reader<'t> {
         if !self.reread && !is_block {
             return Ok(None);
         }
-        let found = Found {
+        let mut found = Found {
             seen: self.text,
             place: span.start as usize..span.end as usize,
             before: self.builder.last_end(),
             indent,
         };
-        let found = match found {
+        if is_block && self.builder.expects_key() {
             // Of a key the parser tells the column, and not how far it is indented.
-            key if is_block && self.builder.expects_key() => Found {
-                indent: key.first_indent(),
-                ..key
-            },
-            value => value,
-        };
+            found.indent = found.first_indent();
+        }
         if is_block && found.indent == Some(0) {
             return Err(Refusal {
                 span,

@@ -36,7 +36,7 @@ impl Found<'_> {
             return None;
         }
         if here.starts_with(['|', '>']) {
-            return Some(self.header(source)?.text(source, None));
+            return Some(self.header_here(source)?.text(source, None));
         }
         flow(here, written)
     }
@@ -44,7 +44,7 @@ impl Found<'_> {
     /// What the decoder reads of this block scalar, of which the parser reads `text`, and where it begins, if it has another `source`
     /// or holds but line breaks.
     pub(crate) fn block(&self, source: &str, text: &str, is_empty: bool) -> Option<(String, usize)> {
-        let header = Header::before(source, self.before, self.place.start).or_else(|| self.header(source))?;
+        let header = self.header(source)?;
         let start = header.body.min(self.place.start);
         let all = header.place.end..self.place.end;
         if is_empty {
@@ -65,8 +65,7 @@ impl Found<'_> {
 
     /// How far the first line of the block of text is indented that holds more than blanks.
     pub(crate) fn first_indent(&self) -> Option<usize> {
-        let header =
-            Header::before(self.seen, self.before, self.place.start).or_else(|| self.header(self.seen))?;
+        let header = self.header(self.seen)?;
         let body = self.seen.get(header.body..self.place.end)?;
         let line = body
             .split(is_break)
@@ -74,8 +73,13 @@ impl Found<'_> {
         Some(line.len() - line.trim_start_matches(' ').len())
     }
 
-    /// The header that begins here.
+    /// The header of this block scalar.
     fn header(&self, source: &str) -> Option<Header> {
+        Header::before(source, self.before, self.place.start).or_else(|| self.header_here(source))
+    }
+
+    /// The header that begins here.
+    fn header_here(&self, source: &str) -> Option<Header> {
         let start = self.place.start;
         let rest = source.get(start..)?;
         let end = rest.find(is_break).unwrap_or(rest.len());

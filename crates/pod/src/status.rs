@@ -271,10 +271,7 @@ pub fn object_status(object: &Object<'_>, findings: &[Finding]) -> Option<Status
         return status(&template, findings);
     }
     let (kind, group) = match schema::kind(object.api_version?, object.kind?) {
-        Some(known) => (
-            known.kind,
-            known.api_version.split_once('/').map_or("", |(group, _)| group),
-        ),
+        Some(known) => (known.kind, known.group()),
         None if credential_spec::is(object.api_version?, object.kind?) => {
             (credential_spec::KIND, credential_spec::GROUP)
         }

@@ -205,12 +205,15 @@ mod tests {
     fn what_is_held_is_what_the_watch_tells() {
         let store = store(Duration::from_mins(1), &[spec("a", &json!({"B": "<x>", "A": 1}))]);
         store.set_live(true);
-        assert_eq!(store.get("a"), Some(Ok(r#"{"A":1,"B":"\u003cx\u003e"}"#.into())));
+        assert_eq!(
+            store.get("a"),
+            Some(Ok(decide::Contents::new(r#"{"A":1,"B":"\u003cx\u003e"}"#)))
+        );
         assert_eq!(store.get("b"), None);
         let put = |object: &Value| store.apply(store.keep(object).unwrap(), Change::Put);
         put(&spec("a", &json!({"A": 2})));
         put(&json!({"metadata": {"name": "empty"}}));
-        assert_eq!(store.get("a"), Some(Ok(r#"{"A":2}"#.into())));
+        assert_eq!(store.get("a"), Some(Ok(decide::Contents::new(r#"{"A":2}"#))));
         assert_eq!(store.get("empty"), Some(Err(SpecError::Empty)));
         store.apply(store.keep(&spec("a", &json!({}))).unwrap(), Change::Gone);
         assert_eq!(store.get("a"), None);

@@ -24,7 +24,7 @@ impl CredentialSpecs for Known {
         match name.len() % 4 {
             0 => Err(SpecError::Unknown),
             1 => Err(SpecError::Empty),
-            _ => Ok("{\"CmsPlugins\":[\"ActiveDirectory\"]}".into()),
+            _ => Ok(Contents::new("{\"CmsPlugins\":[\"ActiveDirectory\"]}")),
         }
     }
 }

@@ -165,7 +165,7 @@ pub fn contents_of(resource: &Value) -> Result<Contents, SpecError> {
     match resource.get("credspec") {
         None => Err(SpecError::Empty),
         Some(Value::String(text)) if text.is_empty() => Err(SpecError::Empty),
-        Some(credspec) => Ok(canonical(credspec).into()),
+        Some(credspec) => Ok(Contents::new(&canonical(credspec))),
     }
 }
 
@@ -306,7 +306,7 @@ mod tests {
             (json!({"spec": {}}), Err(SpecError::Empty)),
             (json!([]), Err(SpecError::Empty)),
         ] {
-            assert_eq!(contents_of(&resource), expected.map(Contents::from), "{resource}");
+            assert_eq!(contents_of(&resource), expected.map(Contents::new), "{resource}");
         }
     }
 

@@ -79,7 +79,7 @@ fn fill<'a>(level: &Level<'a>, specs: &mut Specs<'a>, patch: &mut Patch, problem
     }
     let name = name.as_str().unwrap_or_default();
     match specs.contents(name) {
-        Ok(contents) if patch.text_len() + contents.as_json().len() > MOST => {
+        Ok(contents) if patch.length() + contents.as_json().len() > MOST => {
             let text =
                 format!("the contents of its credential specs make the pod larger than {MOST} bytes of JSON");
             problems.push(Problem::new("pod-too-large", 413, level.field(NAME), text).own_if(true));

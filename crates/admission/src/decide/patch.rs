@@ -25,7 +25,7 @@ pub struct Operation {
 pub struct Patch {
     operations: Vec<Operation>,
     /// How many bytes the values have together.
-    text_len: usize,
+    length: usize,
 }
 
 impl Patch {
@@ -42,13 +42,13 @@ impl Patch {
     }
 
     /// How many bytes the values that it adds have together, as JSON.
-    pub(super) fn text_len(&self) -> usize {
-        self.text_len
+    pub(super) fn length(&self) -> usize {
+        self.length
     }
 
     /// Adds `value`, JSON, at a pointer whose parent is there.
     pub(super) fn put(&mut self, path: String, value: Arc<str>) {
-        self.text_len += value.len();
+        self.length += value.len();
         self.operations.push(Operation { path, value });
     }
 
@@ -80,8 +80,8 @@ impl Patch {
 
     /// The same as bytes.
     pub(super) fn json(&self) -> Vec<u8> {
-        let length = self.operations.len() * OPERATION + self.text_len;
-        let mut json = Vec::with_capacity(length);
+        let room = self.operations.len() * OPERATION + self.length;
+        let mut json = Vec::with_capacity(room);
         json.push(b'[');
         push_list(&mut json, &self.operations, |json, operation| {
             json.extend_from_slice(br#"{"op":"add","path":"#);

@@ -42,7 +42,7 @@ struct Usage<'a> {
 impl<'a> Usage<'a> {
     /// Nothing where an amount is none, which the API server says for itself.
     fn of(kind: &ApiKind, object: Node<'a>) -> Option<Self> {
-        let (group, resource) = (group_of(kind), resource_of(kind.kind));
+        let (group, resource) = (kind.group(), resource_of(kind.kind));
         let mut usage = Self {
             resource: match group {
                 "" => resource.clone(),
@@ -155,10 +155,6 @@ impl Asked for Usage<'_> {
     fn total(&self) -> &BTreeMap<String, Quantity<'_>> {
         &self.total
     }
-}
-
-fn group_of(kind: &ApiKind) -> &'static str {
-    kind.api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 fn known(object: &Object<'_>) -> Option<&'static ApiKind> {

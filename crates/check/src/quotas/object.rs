@@ -1,11 +1,12 @@
 //! Whether there is room for an object that is no pod, and for the claims that it makes.
 
 use porthole_admission::quota::{self, Quota};
-use porthole_manifest::{Node, Object, pod_template};
+use porthole_manifest::{Object, pod_template};
 use porthole_pod::{Finding, Severity, Status, created_name, schema};
 
 use super::{ROOM, Said};
 use crate::live::{Part, namespace_of};
+use crate::made_claims::{Maker, made_claims};
 use crate::settings::Settings;
 use crate::world::World;
 
@@ -24,9 +25,8 @@ pub(super) fn ask(
     let live = is_known.then(|| check(&quotas.quotas_of(&quotas.live, namespace)));
     let denied = live.flatten().and_then(|finding| {
         let kind = schema::kind(object.api_version?, object.kind?)?;
-        let group = kind.api_version.split_once('/').map_or("", |(group, _)| group);
         let name = created_name(object.node.child("metadata"));
-        Some(Status::refused(kind.kind, group, &name, &finding.detail))
+        Some(Status::refused(kind.kind, kind.group(), &name, &finding.detail))
     });
     let will_be = quotas.quotas_of(&quotas.of, namespace);
     let mut findings = Vec::new();
@@ -46,29 +46,19 @@ pub(super) fn ask(
 fn of_claims(object: &Object<'_>, quotas: &[Quota<'_>], settings: &Settings) -> Vec<Finding> {
     let version = settings.options.kubernetes_version;
     let mut findings = Vec::new();
-    let mut ask = |claim: Node<'_>, field: String, made: &str| {
-        let span = claim.child("spec").field("resources").unwrap_or(claim).span();
-        let finding = quota::check_claim(claim, (format!("{field}.spec.resources"), span), quotas, version);
-        findings.extend(finding.map(|mut finding| {
-            finding.severity = Severity::Warning;
-            finding.with_help(format!("{ROOM}: {made}"))
-        }));
-    };
-    if (object.group(), object.kind) == ("apps", Some("StatefulSet")) {
-        let claims = object.node.child("spec").child("volumeClaimTemplates");
-        for (index, claim) in claims.items().enumerate() {
-            let made = "the StatefulSet is taken, and the claims that it makes are refused";
-            ask(claim, format!("spec.volumeClaimTemplates[{index}]"), made);
-        }
-    }
-    if let Some((prefix, spec)) = pod_template(object).and_then(|pod| Some((pod.prefix, pod.spec?))) {
-        for (index, volume) in spec.child("volumes").items().enumerate() {
-            if let Some(claim) = volume.child("ephemeral").field("volumeClaimTemplate") {
-                let made = "the pod is taken and waits: the claim that it makes is refused";
-                let field = format!("{prefix}.volumes[{index}].ephemeral.volumeClaimTemplate");
-                ask(claim, field, made);
-            }
-        }
+    for claim in made_claims(object, pod_template(object).as_ref()) {
+        let node = claim.node;
+        let span = node.child("spec").field("resources").unwrap_or(node).span();
+        let field = format!("{}.spec.resources", claim.field);
+        let Some(mut finding) = quota::check_claim(node, (field, span), quotas, version) else {
+            continue;
+        };
+        finding.severity = Severity::Warning;
+        let made = match claim.by {
+            Maker::StatefulSet => "the StatefulSet is taken, and the claims that it makes are refused",
+            Maker::Pod => "the pod is taken and waits: the claim that it makes is refused",
+        };
+        findings.push(finding.with_help(format!("{ROOM}: {made}")));
     }
     findings
 }

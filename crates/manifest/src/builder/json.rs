@@ -6,7 +6,6 @@ use super::{Builder, Result, count};
 use crate::Span;
 use crate::document::{Raw, Shape, key_bit, key_print};
 use crate::duplicate::KeyPrint;
-use crate::scalar::Tag;
 
 impl Builder<'_> {
     /// A key of the open mapping. `name` is what stands between its quotes.
@@ -14,7 +13,7 @@ impl Builder<'_> {
         let print = key_print(name);
         let node = self.push(Raw {
             keys: print,
-            ..string(span, Shape::Quoted)
+            ..Raw::new(span, Shape::Quoted, 0)
         })?;
         if self.complete(node, span.end, 0, 0)
             && let Some(frame) = self.frames.last()
@@ -27,30 +26,17 @@ impl Builder<'_> {
 
     /// A value whose text stands between its quotes.
     pub(crate) fn quoted(&mut self, span: Span) -> Result<()> {
-        let node = self.push(string(span, Shape::Quoted))?;
+        let node = self.push(Raw::new(span, Shape::Quoted, 0))?;
         self.complete(node, span.end, 0, 0);
         Ok(())
     }
 
     /// A value with escapes. Its text is put together where somebody asks for it.
     pub(crate) fn escaped(&mut self, span: Span) -> Result<()> {
-        let node = self.push(Raw {
-            payload: count(self.decoded.later.len()),
-            ..string(span, Shape::Escaped)
-        })?;
+        let later = count(self.decoded.later.len());
+        let node = self.push(Raw::new(span, Shape::Escaped, later))?;
         self.decoded.later.push(OnceLock::new());
         self.complete(node, span.end, 0, 0);
         Ok(())
-    }
-}
-
-const fn string(span: Span, shape: Shape) -> Raw {
-    Raw {
-        start: span.start,
-        end: span.end,
-        payload: 0,
-        shape,
-        tag: Tag::Str,
-        keys: 0,
     }
 }

@@ -84,6 +84,12 @@ fn within(ranges: &[(u16, u16)], version: Version) -> bool {
 }
 
 impl ApiKind {
+    /// The group, such as `apps`; that of the core is empty.
+    #[must_use]
+    pub fn group(&self) -> &'static str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
     /// Whether the server of `version` serves the kind as it is set up by default.
     #[must_use]
     pub fn is_served(&self, version: Version) -> bool {
