@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use porthole_manifest::Node;
+use porthole_manifest::{Entry, Node};
 
 use crate::report::text;
 use crate::version::Version;
@@ -26,17 +26,24 @@ const KEYS: &[(&str, &[&str])] = &[
 ];
 
 /// Whether items of such a list cannot be told apart, anywhere in an object: up to 1.28 two that have the same key, and items
-/// that Go leaves the empty key out of.
-pub(super) fn has_unclear_item(node: Node<'_>, version: Version) -> bool {
-    let in_entry = node.entries().any(|entry| {
-        let name = entry.key.key_text();
-        let list = KEYS.iter().find(|(list, _)| *list == name);
-        let is_unclear = list.is_some_and(|(list, keys)| {
-            !version.at_least(29) && is_repeated(entry.value, keys) || lacks_key(entry.value, list, version)
-        });
-        is_unclear || has_unclear_item(entry.value, version)
+/// that Go leaves the empty key out of. The `imagePullSecrets` of a service account have no key, as those of a pod have.
+pub(super) fn has_unclear_item(object: Node<'_>, version: Version) -> bool {
+    let mut entries = object.entries();
+    entries.any(|entry| entry.key.key_text() != "imagePullSecrets" && is_unclear(entry, version))
+}
+
+fn is_unclear(entry: Entry<'_>, version: Version) -> bool {
+    let name = entry.key.key_text();
+    let list = KEYS.iter().find(|(list, _)| *list == name);
+    let itself = list.is_some_and(|(list, keys)| {
+        !version.at_least(29) && is_repeated(entry.value, keys) || lacks_key(entry.value, list, version)
     });
-    in_entry || node.items().any(|item| has_unclear_item(item, version))
+    itself || holds_unclear(entry.value, version)
+}
+
+fn holds_unclear(node: Node<'_>, version: Version) -> bool {
+    node.entries().any(|entry| is_unclear(entry, version))
+        || node.items().any(|item| holds_unclear(item, version))
 }
 
 fn lacks_key(list: Node<'_>, name: &str, version: Version) -> bool {
