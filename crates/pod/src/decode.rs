@@ -13,7 +13,7 @@ mod help;
 mod json_schema;
 mod number;
 mod quantity;
-mod time;
+pub(crate) mod time;
 mod walk;
 
 use porthole_manifest::{Node, Span};

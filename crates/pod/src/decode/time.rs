@@ -55,7 +55,13 @@ pub(super) fn refuse(text: &str, layout: &str) -> Option<String> {
     Some(format!("parsing time {}: {what}", quote(text)))
 }
 
-fn parse(text: &str, micro: bool) -> Result<(), Mistake<'_>> {
+/// The seconds from 1970 on of a `metav1.Time`; nothing of what is none.
+pub(crate) fn seconds(text: &str) -> Option<i64> {
+    parse(text, false).ok()
+}
+
+/// The seconds from 1970 on, without their fraction.
+fn parse(text: &str, micro: bool) -> Result<i64, Mistake<'_>> {
     let mut rest = text;
     let year = number(&mut rest, 4, "2006")?;
     literal(&mut rest, "-")?;
@@ -67,9 +73,11 @@ fn parse(text: &str, micro: bool) -> Result<(), Mistake<'_>> {
     let hour = hour(&mut rest)?;
     in_range(hour < 24, "hour")?;
     literal(&mut rest, ":")?;
-    in_range(number(&mut rest, 2, "04")? < 60, "minute")?;
+    let minute = number(&mut rest, 2, "04")?;
+    in_range(minute < 60, "minute")?;
     literal(&mut rest, ":")?;
-    in_range(number(&mut rest, 2, "05")? < 60, "second")?;
+    let second = number(&mut rest, 2, "05")?;
+    in_range(second < 60, "second")?;
     if micro {
         let digits = rest.get(1..7).filter(|_| rest.starts_with(['.', ',']));
         // A sign passes for a digit here, as Go reads it.
@@ -86,11 +94,13 @@ fn parse(text: &str, micro: bool) -> Result<(), Mistake<'_>> {
             digits => &fraction[digits..],
         };
     }
-    zone(&mut rest)?;
+    let offset = zone(&mut rest)?;
     if !rest.is_empty() {
         return Err(Mistake::Extra(rest));
     }
-    in_range((1..=days(year, month)).contains(&day), "day")
+    in_range((1..=days(year, month)).contains(&day), "day")?;
+    let of_day = (hour * 60 + minute) * 60 + second;
+    Ok(days_since_1970(year, month, day) * 86_400 + i64::from(of_day) - offset)
 }
 
 fn in_range(is: bool, what: &'static str) -> Result<(), Mistake<'static>> {
@@ -122,10 +132,11 @@ fn literal<'t>(rest: &mut &'t str, wanted: &'static str) -> Result<(), Mistake<'
     Ok(())
 }
 
-fn zone<'t>(rest: &mut &'t str) -> Result<(), Mistake<'t>> {
+/// By how many seconds the zone is ahead.
+fn zone<'t>(rest: &mut &'t str) -> Result<i64, Mistake<'t>> {
     if let Some(after) = rest.strip_prefix('Z') {
         *rest = after;
-        return Ok(());
+        return Ok(0);
     }
     let bytes = rest.as_bytes();
     let digits = |at: usize| {
@@ -141,11 +152,14 @@ fn zone<'t>(rest: &mut &'t str) -> Result<(), Mistake<'t>> {
     // Go lets 24 and 60 pass here, and asks for the sign last.
     in_range(minutes <= 60, "time zone offset minute")?;
     in_range(hours <= 24, "time zone offset hour")?;
-    if !rest.starts_with(['+', '-']) {
-        return Err(Mistake::Unread("Z07:00", rest));
-    }
+    let offset = i64::from((hours * 60 + minutes) * 60);
+    let offset = match rest.as_bytes().first() {
+        Some(b'+') => offset,
+        Some(b'-') => -offset,
+        _ => return Err(Mistake::Unread("Z07:00", rest)),
+    };
     *rest = &rest[6..];
-    Ok(())
+    Ok(offset)
 }
 
 const fn days(year: u32, month: u32) -> u32 {
@@ -157,9 +171,36 @@ const fn days(year: u32, month: u32) -> u32 {
     }
 }
 
+/// The days from 1970 on of a day that there is.
+fn days_since_1970(year: u32, month: u32, day: u32) -> i64 {
+    // Of a year all days before it, counted from the year 0, which is a leap year.
+    let before = |year: i64| {
+        let last = year - 1;
+        year * 365 + last.div_euclid(4) - last.div_euclid(100) + last.div_euclid(400) + 1
+    };
+    let months: u32 = (1..month).map(|month| days(year, month)).sum();
+    before(year.into()) - before(1970) + i64::from(months + day) - 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_are_those_of_unix() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2026-11-27T14:03:02.9Z", 1_795_788_182),
+            ("2000-03-01T00:00:00+02:00", 951_861_600),
+            ("2000-02-29T23:59:59-00:30", 951_870_599),
+            ("1900-03-01T00:00:00Z", -2_203_891_200),
+            ("0001-01-01T00:00:00Z", -62_135_596_800),
+            ("0000-01-01T00:00:00Z", -62_167_219_200),
+        ] {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        assert_eq!(seconds("2021-02-29T00:00:00Z"), None);
+    }
 
     #[test]
     fn times_are_refused_in_gos_words() {

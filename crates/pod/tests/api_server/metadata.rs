@@ -209,6 +209,51 @@ fn managed_fields_are_dropped_where_items_cannot_be_told_apart() {
 }
 
 #[test]
+fn managed_fields_are_one_of_each_manager_and_in_order() {
+    let entry = |manager: &str, more: &str| {
+        format!("{{apiVersion: v1, fieldsType: FieldsV1, manager: {manager}, {more}}}")
+    };
+    let long = |letter: &str| letter.repeat(129);
+    let fields = "fieldsV1: {'f:data': {}}";
+    let update = |letter: &str, more: &str| entry(&long(letter), &format!("operation: Update, {more}"));
+    let apply = |letter: &str, more: &str| entry(&long(letter), &format!("operation: Apply, {more}"));
+    let found = |entries: &[String]| {
+        texts(
+            37,
+            &format!("{{name: a, managedFields: [{}]}}", entries.join(", ")),
+        )
+    };
+    let too_long = |places: &[usize]| -> Vec<String> {
+        let text = |place| {
+            format!("metadata.managedFields[{place}].manager: Too long: may not be more than 128 bytes")
+        };
+        places.iter().map(text).collect()
+    };
+    let with = |more: &str| format!("{more}, {fields}");
+    // The last of a manager counts, with no fields as well; the time tells managers not apart, and the subresource does.
+    let time = "time: '2020-01-01T00:00:00Z'";
+    assert_eq!(found(&[update("a", fields), update("a", "")]), too_long(&[]));
+    assert_eq!(found(&[update("a", fields), update("a", time)]), too_long(&[]));
+    assert_eq!(found(&[update("a", ""), update("a", fields)]), too_long(&[0]));
+    let status = update("a", "subresource: status");
+    assert_eq!(found(&[update("a", fields), status]), too_long(&[0]));
+    let versions =
+        |one: String, other: &str| [one, other.to_owned()].map(|entry| entry.replacen("v1", "v9", 1));
+    let [applied, again] = versions(apply("a", fields), &apply("a", ""));
+    assert_eq!(found(&[apply("a", fields), again]), too_long(&[]));
+    assert_eq!(found(&[applied, apply("a", fields)]), too_long(&[0]));
+    // The short one stands behind: by its name, because it is no `Apply`, because it is later.
+    let short = |more: &str| entry("b", &format!("operation: Update, {}", with(more)));
+    let unset = "time: null";
+    assert_eq!(found(&[short(unset), update("a", fields)]), too_long(&[0]));
+    assert_eq!(found(&[short(unset), apply("z", fields)]), too_long(&[0]));
+    assert_eq!(found(&[update("z", fields), short(time)]), too_long(&[0]));
+    assert_eq!(found(&[update("z", fields), short(unset)]), too_long(&[1]));
+    let earlier = "time: '2020-01-01T01:00:00+02:00'";
+    assert_eq!(found(&[short(time), update("z", &with(earlier))]), too_long(&[0]));
+}
+
+#[test]
 fn managed_fields_of_versions_that_the_kind_does_not_have_are_dropped() {
     let deployment = |version: &str| {
         let manager = "m".repeat(129);

@@ -1,10 +1,14 @@
 //! `metadata.managedFields`, which nobody writes by hand (`ValidateManagedFields`).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use porthole_manifest::Node;
 use serde_json::Value;
 
 use super::keyed_lists::has_unclear_item;
 use super::own_fields::Own;
+use crate::decode::time::seconds;
 use crate::path::Path;
 use crate::render::is_printable;
 use crate::report::{Report, Shown, items, place, text};
@@ -42,10 +46,12 @@ pub(super) fn check(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) 
         own.as_ref()
             .is_some_and(|own| own.sets_all(entry.child("fieldsV1")))
     };
-    let written = items(metadata, "managedFields").filter(|entry| {
+    let mut written = distinct(items(metadata, "managedFields"));
+    written.retain(|entry| {
         read_fields(*entry) == Some(true) && has_version(*entry, object, version) && !is_own(*entry)
     });
-    for (index, entry) in written.enumerate() {
+    written.sort_by_key(|entry| order(*entry));
+    for (index, entry) in written.into_iter().enumerate() {
         let path = path.index(index);
         let manager = text(entry, "manager");
         let field = path.child("manager");
@@ -67,6 +73,42 @@ pub(super) fn check(report: &mut Report<'_>, object: Node<'_>, path: &Path<'_>) 
             );
         }
     }
+}
+
+/// Of records of the same manager the last (`BuildManagerIdentifier`). Whoever applies is the same in every version.
+fn distinct<'a>(entries: impl Iterator<Item = Node<'a>>) -> Vec<Node<'a>> {
+    let mut distinct: Vec<Node<'a>> = Vec::new();
+    let mut places = HashMap::new();
+    for entry in entries {
+        let operation = text(entry, "operation");
+        let version = if operation == "Apply" {
+            ""
+        } else {
+            text(entry, "apiVersion")
+        };
+        let identity = (
+            text(entry, "manager"),
+            operation,
+            version,
+            text(entry, "subresource"),
+        );
+        match places.entry(identity) {
+            Entry::Occupied(place) => distinct[*place.get()] = entry,
+            Entry::Vacant(place) => {
+                place.insert(distinct.len());
+                distinct.push(entry);
+            }
+        }
+    }
+    distinct
+}
+
+/// By what the API server puts records in order (`sortEncodedManagedFields`). That of who creates the object, of now, is left out:
+/// it would stand before records of the future.
+fn order(entry: Node<'_>) -> (&str, i64, [&str; 3]) {
+    let names = ["manager", "apiVersion", "subresource"].map(|key| text(entry, key));
+    let time = seconds(text(entry, "time")).unwrap_or_default();
+    (text(entry, "operation"), time, names)
 }
 
 fn is_readable(entry: Node<'_>) -> bool {
