@@ -48,10 +48,10 @@ pub(crate) fn parse_shared(text: &Arc<str>, limits: &Limits) -> Stream {
     let Reader {
         mut stream,
         mut ends,
-        stumble,
+        stumbles,
         ..
     } = reader;
-    if let Some((better, its_ends)) = stumble.and_then(|first| mended(&clean, first, text, limits))
+    if let Some((better, its_ends)) = mended(&clean, stumbles, text, limits)
         && better.errors.len() < stream.errors.len()
     {
         (stream, ends) = (better, its_ends);
@@ -63,19 +63,23 @@ pub(crate) fn parse_shared(text: &Arc<str>, limits: &Limits) -> Stream {
 }
 
 /// The documents of `clean` and their ends, once everything is changed that the parser stumbles over and the decoder might not.
-fn mended(clean: &str, first: Stumble, text: &Arc<str>, limits: &Limits) -> Option<(Stream, Vec<u32>)> {
+fn mended(
+    clean: &str,
+    mut stumbles: Vec<Stumble>,
+    text: &Arc<str>,
+    limits: &Limits,
+) -> Option<(Stream, Vec<u32>)> {
     let mut mended = Mended::new(clean);
-    let mut stumble = first;
-    loop {
-        let mut reader = Reader::new(mended.without(stumble)?, 0, text, *limits);
+    let mut found = None;
+    while mended.change(&stumbles) {
+        let mut reader = Reader::new(mended.text()?, 0, text, *limits);
         reader.judged = clean;
         reader.reread = true;
         reader.read();
-        match reader.stumble {
-            Some(next) => stumble = next,
-            None => return Some((reader.stream, reader.ends)),
-        }
+        stumbles = reader.stumbles;
+        found = Some((reader.stream, reader.ends));
     }
+    found
 }
 
 /// What a piece of a text holds.
@@ -132,8 +136,8 @@ struct Reader<'t> {
     source: &'t str,
     /// Whether texts are read again that are others in the source.
     reread: bool,
-    /// What the parser has stumbled over first, where the decoder might not.
-    stumble: Option<Stumble>,
+    /// What the parser has stumbled over, where the decoder might not: once a document.
+    stumbles: Vec<Stumble>,
     parser: Parser<'t, StrInput<'t>>,
     /// Where in the text the parser began.
     base: usize,
@@ -174,7 +178,7 @@ impl<'t> Reader<'t> {
             judged: text,
             source: shared,
             reread: false,
-            stumble: None,
+            stumbles: Vec::new(),
             parser: parser(text.get(base..).unwrap_or_default(), limits),
             base,
             is_json,
@@ -198,9 +202,7 @@ impl<'t> Reader<'t> {
                         continue;
                     }
                     let before = self.builder.last_end();
-                    self.stumble = self
-                        .stumble
-                        .or_else(|| faults::stumble(&error, self.base, before));
+                    self.stumbles.extend(faults::stumble(&error, self.base, before));
                     self.told(&error)
                 }
                 Some(Ok((event, span))) => {

@@ -24,7 +24,7 @@ pub(crate) enum Stumble {
 }
 
 /// How many bytes are read anew at most for the sake of one text.
-const MOST: usize = 16 << 20;
+const MOST: usize = 6 << 20;
 
 /// A text that is being mended.
 pub(crate) struct Mended {
@@ -40,14 +40,28 @@ impl Mended {
         }
     }
 
-    /// The text without what the parser has stumbled over; nothing where that cannot be, or would take too long.
-    pub(crate) fn without(&mut self, stumble: Stumble) -> Option<&str> {
-        self.left = self.left.checked_sub(self.bytes.len())?;
-        let text = str::from_utf8(&self.bytes).ok()?;
-        let changes = changes(text, stumble)?;
-        for (at, byte) in changes {
-            *self.bytes.get_mut(at)? = byte;
+    /// Changes what the parser has stumbled over. Whether anything was changed: some of it cannot be, and all of it may take too
+    /// long.
+    pub(crate) fn change(&mut self, stumbles: &[Stumble]) -> bool {
+        let Some(left) = self.left.checked_sub(self.bytes.len()) else {
+            return false;
+        };
+        self.left = left;
+        let Ok(text) = str::from_utf8(&self.bytes) else {
+            return false;
+        };
+        let found = stumbles.iter().filter_map(|stumble| changes(text, *stumble));
+        let changes: Vec<(usize, u8)> = found.flatten().collect();
+        for (at, byte) in &changes {
+            if let Some(changed) = self.bytes.get_mut(*at) {
+                *changed = *byte;
+            }
         }
+        !changes.is_empty()
+    }
+
+    /// The text as it is now.
+    pub(crate) fn text(&self) -> Option<&str> {
         str::from_utf8(&self.bytes).ok()
     }
 }
