@@ -18,6 +18,8 @@ pub(crate) mod warnings;
 
 use porthole_manifest::Node;
 
+pub(crate) use handlers::{keeps_hook, lifecycle};
+
 use crate::container::ContainerKind;
 use crate::names;
 use crate::path::Path;

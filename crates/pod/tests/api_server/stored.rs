@@ -423,3 +423,24 @@ fn annotations_that_the_server_has_made_of_profiles_stay() {
     let given = windows(&format!(", annotations: {{{key}: runtime/default}}"));
     assert_eq!(found(31, &windows(""), &given), added);
 }
+
+#[test]
+fn a_lifecycle_of_which_everything_is_dropped_was_not_stored() {
+    let pod = |lifecycle: &str| format!("spec: {{containers: [{{name: c, image: 'i:1'{lifecycle}}}]}}");
+    let signal = pod(", lifecycle: {stopSignal: SIGTERM}");
+    let empty = pod(", lifecycle: {}");
+    for same in ["", ", lifecycle: {stopSignal: SIGKILL}"] {
+        assert_eq!(texts(37, POD, &signal, &pod(same)), [""; 0], "{same}");
+        assert_eq!(texts(37, POD, &pod(same), &signal), [""; 0], "{same}");
+    }
+    assert_eq!(texts(37, POD, &empty, &empty), [""; 0]);
+    for (old, new) in [(&signal, &empty), (&empty, &signal), (&empty, &pod(""))] {
+        let found = texts(37, POD, old, new);
+        assert!(
+            found
+                .iter()
+                .any(|text| text.contains("pod updates may not change fields")),
+            "{old} to {new}: {found:?}"
+        );
+    }
+}

@@ -57,7 +57,7 @@ fn check_list(
             container::duplicate_name(pass, &at, node);
         }
         container::check_image(pass, &at, node);
-        if let Some(lifecycle) = handlers::lifecycle(pass, node) {
+        if let Some(lifecycle) = handlers::lifecycle(pass.options, node) {
             handlers::check_lifecycle(pass, scope, &at.child("lifecycle"), lifecycle);
         }
         probes::check_before_1_25(pass, scope, &at, node, |pass| {

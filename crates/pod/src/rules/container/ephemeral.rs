@@ -99,7 +99,7 @@ pub(super) fn check_fields(pass: &mut Pass<'_>, at: &Path<'_>, node: Node<'_>) {
         ("livenessProbe", true),
         ("readinessProbe", true),
         ("startupProbe", true),
-        ("lifecycle", handlers::lifecycle(pass, node).is_some()),
+        ("lifecycle", handlers::lifecycle(pass.options, node).is_some()),
     ];
     for (key, counts) in fields {
         if let Some(value) = node.field(key).filter(|_| counts) {

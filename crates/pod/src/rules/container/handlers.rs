@@ -3,6 +3,7 @@
 use porthole_manifest::{Node, Value};
 
 use super::Scope;
+use crate::options::Options;
 use crate::path::Path;
 use crate::report::{Shown, int, items, place, text};
 use crate::rule::rules;
@@ -46,7 +47,7 @@ pub(super) fn check(pass: &mut Pass<'_>, scope: &Scope<'_>, at: &Path<'_>, handl
     for key in ["exec", "httpGet", "tcpSocket", "grpc", "sleep"] {
         let is_known = match key {
             "grpc" => owner == Owner::Probe && pass.at_least(23),
-            "sleep" => owner == Owner::Hook && knows_sleep(pass),
+            "sleep" => owner == Owner::Hook && knows_sleep(pass.options),
             _ => true,
         };
         let Some(action) = handler.field(key).filter(|_| is_known) else {
@@ -165,8 +166,8 @@ fn check_grpc(pass: &mut Pass<'_>, at: &Path<'_>, action: Node<'_>) {
 }
 
 /// Whether hooks can sleep: since 1.29, where the gate is on.
-fn knows_sleep(pass: &Pass<'_>) -> bool {
-    pass.at_least(37) || pass.enabled("PodLifecycleSleepAction")
+fn knows_sleep(options: &Options) -> bool {
+    options.at_least(37) || options.enabled("PodLifecycleSleepAction")
 }
 
 fn check_sleep(pass: &mut Pass<'_>, scope: &Scope<'_>, at: &Path<'_>, action: Node<'_>) {
@@ -192,37 +193,47 @@ fn check_sleep(pass: &mut Pass<'_>, scope: &Scope<'_>, at: &Path<'_>, action: No
 }
 
 /// The container's `lifecycle`, unless nothing is left of it when what a gate keeps away is dropped.
-pub(super) fn lifecycle<'a>(pass: &Pass<'a>, container: Node<'a>) -> Option<Node<'a>> {
+pub(crate) fn lifecycle<'a>(options: &Options, container: Node<'a>) -> Option<Node<'a>> {
     let lifecycle = container.field("lifecycle")?;
-    let drops_signal = !knows_stop_signal(pass);
-    let signal = pass.at_least(33) && lifecycle.field("stopSignal").is_some();
-    let drops_sleep = pass.at_least(30) && !knows_sleep(pass);
-    let hooks = ["postStart", "preStop"].map(|key| lifecycle.field(key));
-    let is_dropped = |hook: Node<'_>| drops_sleep && sleeps_only(hook);
-    let kept = hooks.into_iter().flatten().any(|hook| !is_dropped(hook));
+    let drops_signal = !knows_stop_signal(options);
+    let signal = options.at_least(33) && lifecycle.field("stopSignal").is_some();
+    let drops_sleep = drops_sleep(options);
+    let hooks = HOOKS.map(|key| lifecycle.field(key));
+    let kept = hooks.into_iter().flatten().any(|hook| keeps_hook(options, hook));
     // What drops hooks that sleep takes every lifecycle that has no other; what drops signals, one that had nothing else.
     (kept || !(drops_sleep || signal && drops_signal)).then_some(lifecycle)
 }
 
-fn sleeps_only(hook: Node<'_>) -> bool {
+/// The hooks of a `lifecycle`.
+const HOOKS: [&str; 2] = ["postStart", "preStop"];
+
+/// Whether anything is left of a hook when what a gate keeps away is dropped.
+pub(crate) fn keeps_hook(options: &Options, hook: Node<'_>) -> bool {
     let has = |key| hook.field(key).is_some();
-    has("sleep") && !has("exec") && !has("httpGet") && !has("tcpSocket")
+    let only_sleeps = has("sleep") && !has("exec") && !has("httpGet") && !has("tcpSocket");
+    !(drops_sleep(options) && only_sleeps)
 }
 
-fn knows_stop_signal(pass: &Pass<'_>) -> bool {
-    pass.enabled("ContainerStopSignals")
+fn drops_sleep(options: &Options) -> bool {
+    options.at_least(30) && !knows_sleep(options)
+}
+
+fn knows_stop_signal(options: &Options) -> bool {
+    options.enabled("ContainerStopSignals")
 }
 
 /// `validateLifecycle`.
 pub(super) fn check_lifecycle(pass: &mut Pass<'_>, scope: &Scope<'_>, at: &Path<'_>, lifecycle: Node<'_>) {
-    let drops_sleep = pass.at_least(30) && !knows_sleep(pass);
-    for key in ["postStart", "preStop"] {
+    for key in HOOKS {
         let hook = lifecycle.field(key);
-        if let Some(hook) = hook.filter(|hook| !(drops_sleep && sleeps_only(*hook))) {
+        if let Some(hook) = hook.filter(|hook| keeps_hook(pass.options, *hook)) {
             check(pass, scope, &at.child(key), hook, Owner::Hook);
         }
     }
-    if let Some(signal) = lifecycle.field("stopSignal").filter(|_| knows_stop_signal(pass)) {
+    if let Some(signal) = lifecycle
+        .field("stopSignal")
+        .filter(|_| knows_stop_signal(pass.options))
+    {
         check_stop_signal(pass, scope, &at.child("stopSignal"), signal);
     }
 }

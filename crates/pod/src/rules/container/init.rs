@@ -58,7 +58,7 @@ fn refuse(pass: &mut Pass<'_>, at: &Path<'_>, node: Node<'_>) {
     } else {
         "may not be set for init containers"
     };
-    let lifecycle = handlers::lifecycle(pass, node);
+    let lifecycle = handlers::lifecycle(pass.options, node);
     let probe = |key| (key, node.field(key));
     for (key, value) in [
         ("lifecycle", lifecycle),

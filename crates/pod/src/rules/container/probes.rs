@@ -29,7 +29,7 @@ const NUMBERS: [&str; 5] = [
 
 /// The lifecycle hooks and probes of a container, as since 1.25.
 pub(super) fn check_all(pass: &mut Pass<'_>, scope: &Scope<'_>, at: &Path<'_>, container: Node<'_>) {
-    if let Some(lifecycle) = handlers::lifecycle(pass, container) {
+    if let Some(lifecycle) = handlers::lifecycle(pass.options, container) {
         handlers::check_lifecycle(pass, scope, &at.child("lifecycle"), lifecycle);
     }
     for key in ["livenessProbe", "readinessProbe", "startupProbe"] {
