@@ -240,3 +240,36 @@ fn what_is_of_no_kind_that_is_known_is_not_called_good() {
         assert!(json.contains(&format!("\"checked\": \"{checked}\"")), "{json}");
     }
 }
+
+#[test]
+fn of_a_file_that_is_one_long_line_as_much_is_shown_as_of_others() {
+    let pods = |count: usize| {
+        let pod = |number: usize| {
+            format!(
+                r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"p-{number}"}},"spec":{{"os":{{"name":"windows"}},"containers":[{{"name":"C","image":"i"}}]}}}}"#
+            )
+        };
+        let items: Vec<String> = (0..count).map(pod).collect();
+        let items = items.join(",");
+        format!(r#"{{"apiVersion":"v1","kind":"List","items":[{items}]}}"#)
+    };
+    let shown = |count| {
+        let text = pods(count);
+        let (out, code) = check(&[("list.json", text.as_bytes())], &[]);
+        assert_eq!(code, Some(1));
+        // The last error has its own column, and its own place above the line.
+        let column = text.rfind("\"C\"").unwrap() + 1;
+        let place = format!(" --> ./list.json:1:{column}\n");
+        let (_, last) = out.split_once(&place).unwrap_or_else(|| panic!("no {place}"));
+        let mut lines = last.lines().skip(1);
+        let (line, marked) = (lines.next().unwrap(), lines.next().unwrap());
+        let (at, length) = (marked.find('^').unwrap(), marked.matches('^').count());
+        assert_eq!(&line[at..at + length], "\"C\"", "{last}");
+        out.len()
+    };
+    let (some, more) = (shown(100), shown(1000));
+    assert!(
+        more < some * 12,
+        "{some} bytes, and {more} of ten times as many pods"
+    );
+}

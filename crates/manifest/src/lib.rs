@@ -21,6 +21,7 @@
 //! There is no input or output here.
 
 mod builder;
+mod columns;
 mod control;
 mod document;
 mod duplicate;

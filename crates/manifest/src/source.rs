@@ -1,8 +1,10 @@
 //! A file's name and text, and the way from bytes to lines and columns.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use crate::columns::{Columns, Count};
 use crate::{Limits, Span, Stream, events, pieces};
 
 /// A file with its text.
@@ -12,6 +14,7 @@ pub struct Source {
     text: Arc<str>,
     /// The first byte of each line, found when first asked for.
     lines: OnceLock<Vec<u32>>,
+    columns: Columns,
 }
 
 /// A place as people count it.
@@ -62,6 +65,7 @@ impl Source {
             name: name.into(),
             text: text.into(),
             lines: OnceLock::new(),
+            columns: Columns::default(),
         }
     }
 
@@ -111,16 +115,31 @@ impl Source {
     /// Where byte `offset` is. An offset past the end is the end.
     #[must_use]
     pub fn position(&self, offset: u32) -> Position {
+        let (line, before) = self.before(offset);
+        let Count {
+            characters, marks, ..
+        } = self.columns.count(&self.text, before);
+        position(line, characters - marks)
+    }
+
+    /// The same, the column in units of UTF-16.
+    #[must_use]
+    pub fn position_utf16(&self, offset: u32) -> Position {
+        let (line, before) = self.before(offset);
+        let is_marked = self.text[before.clone()].starts_with('\u{feff}');
+        let Count { characters, wide, .. } = self.columns.count(&self.text, before);
+        position(line, characters + wide - usize::from(is_marked))
+    }
+
+    /// The line of byte `offset`, from 1, and what of it stands before that byte.
+    fn before(&self, offset: u32) -> (usize, Range<usize>) {
         let lines = self.lines();
-        let offset = offset.min(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
-        let line = lines.partition_point(|start| *start <= offset).max(1);
-        let start = lines[line - 1] as usize;
-        let before = self.text.get(start..offset as usize).unwrap_or_default();
-        let characters = before.chars().filter(|c| *c != '\u{feff}').count();
-        Position {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: u32::try_from(characters + 1).unwrap_or(u32::MAX),
+        let mut end = (offset as usize).min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
         }
+        let line = lines.partition_point(|start| *start as usize <= end).max(1);
+        (line, lines[line - 1] as usize..end)
     }
 
     /// `name:line:column` of the start of `span`.
@@ -162,6 +181,13 @@ impl Source {
     }
 }
 
+fn position(line: usize, before: usize) -> Position {
+    Position {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(before + 1).unwrap_or(u32::MAX),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +200,13 @@ mod tests {
         let x = u32::try_from(source.text().find('x').expect("there")).expect("small");
         assert_eq!(source.position(x).to_string(), "2:4");
         assert_eq!(source.position(9999).to_string(), "2:5");
+        assert_eq!(source.position_utf16(x).to_string(), "2:5");
         assert_eq!(source.place(Span::new(x, x + 1)), "s:2:4");
+        let long = Source::new("s", "\u{feff}é😀\n".to_owned() + &"é😀".repeat(999));
+        assert_eq!(long.position(10).to_string(), "2:1");
+        assert_eq!(long.position(10 + 6 * 900).to_string(), "2:1801");
+        assert_eq!(long.position_utf16(10 + 6 * 900).to_string(), "2:2701");
+        assert_eq!(long.position_utf16(9).to_string(), "1:4");
     }
 
     #[test]

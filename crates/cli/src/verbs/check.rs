@@ -2,6 +2,7 @@
 
 mod cluster;
 pub(super) mod config;
+mod excerpt;
 mod fixing;
 pub(super) mod flags;
 pub(super) mod gather;

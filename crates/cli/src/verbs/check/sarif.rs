@@ -289,23 +289,14 @@ fn location<'a>(source: &Source, span: Option<Span>) -> Location<'a> {
 }
 
 fn region(source: &Source, span: Span) -> Region {
-    let (start, end) = (source.position(span.start), source.position(span.end));
+    // SARIF counts columns in units of UTF-16.
+    let (start, end) = (source.position_utf16(span.start), source.position_utf16(span.end));
     Region {
         start_line: start.line,
-        start_column: utf16_column(source, span.start),
+        start_column: start.column,
         end_line: end.line,
-        end_column: utf16_column(source, span.end),
+        end_column: end.column,
     }
-}
-
-/// The column in UTF-16 units, from 1.
-fn utf16_column(source: &Source, offset: u32) -> u32 {
-    let text = source.text();
-    let at = (offset as usize).min(text.len());
-    let before = text.get(..at).unwrap_or_default();
-    let line = before.rfind('\n').map_or(before, |end| &before[end + 1..]);
-    let units = line.trim_start_matches('\u{feff}').encode_utf16().count();
-    u32::try_from(units + 1).unwrap_or(u32::MAX)
 }
 
 /// A file as a URI: relative ones stay relative, with the characters escaped that a URI has no room for.

@@ -1,8 +1,10 @@
 //! Findings with the lines of the source that they are about.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer};
 use porthole_manifest::{Source, Span, SyntaxError};
 use porthole_pod::{Finding, Fix, Severity};
+
+use super::excerpt::Excerpt;
 
 /// Lines that stand between two places are shown where there are no more of them than this.
 const NEAR: u32 = 60;
@@ -50,7 +52,12 @@ pub(super) fn finding(renderer: &Renderer, source: &Source, finding: &Finding) -
     if let Some(change) = &changed {
         groups.push(change.group());
     }
-    renderer.render(&groups)
+    let drawn = excerpt.with_column_of(place, renderer.render(&groups));
+    far.iter()
+        .zip(&excerpts)
+        .fold(drawn, |drawn, ((span, _), excerpt)| {
+            excerpt.with_column_of(*span, drawn)
+        })
 }
 
 /// A syntax error as a person reads it.
@@ -64,7 +71,7 @@ pub(super) fn syntax(renderer: &Renderer, source: &Source, error: &SyntaxError) 
     if let Some(help) = &error.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
-    renderer.render(&[group])
+    excerpt.with_column_of(error.span, renderer.render(&[group]))
 }
 
 /// How many lines lie between two places.
@@ -73,65 +80,6 @@ fn distance(source: &Source, one: Span, other: Span) -> u32 {
         .position(one.start)
         .line
         .abs_diff(source.position(other.start).line)
-}
-
-/// The lines around some places: a file may be large, and what is drawn is not.
-struct Excerpt<'a> {
-    source: &'a Source,
-    text: &'a str,
-    start: usize,
-    line: usize,
-}
-
-impl<'a> Excerpt<'a> {
-    fn of(source: &'a Source, spans: impl IntoIterator<Item = Span>) -> Self {
-        let text = source.text();
-        let (mut from, mut to) = (text.len(), 0);
-        for span in spans {
-            let one = shown(text, span);
-            from = from.min(one.start);
-            to = to.max(one.end);
-        }
-        let from = from.min(to);
-        let start = text
-            .get(..from)
-            .and_then(|before| before.rfind('\n'))
-            .map_or(0, |end| end + 1);
-        let end = text
-            .get(to..)
-            .and_then(|rest| rest.find('\n'))
-            .map_or(text.len(), |end| to + end);
-        let start_offset = u32::try_from(start).unwrap_or(u32::MAX);
-        Self {
-            source,
-            text: text.get(start..end).unwrap_or_default(),
-            start,
-            line: source.position(start_offset).line as usize,
-        }
-    }
-
-    fn snippet<T: Clone>(&self) -> Snippet<'a, T> {
-        Snippet::source(self.text)
-            .line_start(self.line)
-            .path(self.source.name())
-    }
-
-    /// A place in the excerpt: of a long one its first line.
-    fn range(&self, span: Span) -> std::ops::Range<usize> {
-        let range = shown(self.source.text(), span);
-        let clip = |offset: usize| offset.saturating_sub(self.start).min(self.text.len());
-        clip(range.start)..clip(range.end)
-    }
-}
-
-/// What is underlined of a place: nothing beyond its first line, and something of an empty one.
-fn shown(text: &str, span: Span) -> std::ops::Range<usize> {
-    let start = (span.start as usize).min(text.len());
-    let whole = text
-        .get(start..(span.end as usize).min(text.len()))
-        .unwrap_or_default();
-    let line = whole.split('\n').next().unwrap_or_default().trim_end();
-    start..start + line.len()
 }
 
 /// A proposed change with the lines that it changes.
@@ -157,12 +105,11 @@ impl<'a> Change<'a> {
     }
 
     fn group(&self) -> Group<'_> {
-        let patches = self.fix.edits.iter().map(|edit| {
-            let start = (edit.span.start as usize).saturating_sub(self.excerpt.start);
-            let end = (edit.span.end as usize).saturating_sub(self.excerpt.start);
-            let end = end.min(self.excerpt.text.len());
-            Patch::new(start.min(end)..end, edit.text.as_str())
-        });
+        let patches = self
+            .fix
+            .edits
+            .iter()
+            .map(|edit| Patch::new(self.excerpt.whole_range(edit.span), edit.text.as_str()));
         Level::HELP
             .secondary_title(self.fix.title.as_str())
             .element(self.excerpt.snippet().patches(patches))
