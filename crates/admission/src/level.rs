@@ -1,5 +1,7 @@
 //! The levels of a pod at which a credential spec can be named: the pod itself, and each of its containers.
 
+use std::fmt::Write as _;
+
 use porthole_manifest::{Node, PodTemplate};
 use porthole_pod::{ContainerKind, ContainerRef, containers_of};
 
@@ -83,11 +85,19 @@ impl<'a> Level<'a> {
 
     /// The same as a JSON pointer into a Pod.
     pub(crate) fn pointer(&self, key: &str) -> String {
-        let owner = self
-            .container
-            .map(|container| format!("/{}/{}", container.kind.field(), container.index))
-            .unwrap_or_default();
-        format!("/spec{owner}/securityContext/windowsOptions/{key}")
+        // Written piece by piece: every patch has one.
+        let mut pointer = String::with_capacity(96);
+        pointer.push_str("/spec");
+        if let Some(container) = &self.container {
+            pointer.push('/');
+            pointer.push_str(container.kind.field());
+            pointer.push('/');
+            // Writing to a string cannot fail.
+            let _ = write!(pointer, "{}", container.index);
+        }
+        pointer.push_str("/securityContext/windowsOptions/");
+        pointer.push_str(key);
+        pointer
     }
 
     /// What tells it from the other levels of its pod, and is the same in the pod as it was.

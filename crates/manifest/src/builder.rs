@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::document::{Comment, Decoded, Document, Raw, Shape, scalar_text};
 use crate::duplicate::{DuplicateKey, KeyPrint};
 use crate::scalar::{self, Tag};
-use crate::{Limits, Span, escape};
+use crate::{Limits, Span, escape, spare};
 
 /// Why a document is not taken, although it parses.
 #[derive(Debug)]
@@ -111,8 +111,9 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// Makes room for about so many nodes.
+    /// Makes room for about so many nodes, that of an earlier document where there is one.
     pub(crate) fn expect(&mut self, nodes: usize) {
+        self.nodes = spare::take();
         self.nodes.reserve(nodes);
         self.frames.reserve(16);
         self.keys.reserve(32);

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use crate::json_string;
 use crate::node::{Node, NodeId};
 use crate::scalar::Tag;
-use crate::{DuplicateKey, Span, SyntaxError};
+use crate::{DuplicateKey, Span, SyntaxError, spare};
 
 /// What a text turned out to hold.
 #[derive(Debug, Default)]
@@ -252,18 +252,19 @@ impl Document {
 
 /// A number for a key: of two keys with different numbers each is not the other.
 #[inline]
-pub(crate) fn key_print(key: &str) -> u16 {
-    let (first, last) = match key.as_bytes() {
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lengths of long keys count modulo 65536"
+)]
+pub(crate) const fn key_print(key: &[u8]) -> u16 {
+    let (first, last) = match key {
         [] => (0, 0),
         [only] => (*only, *only),
         [first, .., last] => (*first, *last),
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the lengths of long keys count modulo 65536"
-    )]
-    let length = key.len() as u16;
-    length.wrapping_add(u16::from(first) * 3 + u16::from(last) * 7)
+    // 16 bits hold these sums.
+    let letters = first as u16 * 3 + last as u16 * 7;
+    (key.len() as u16).wrapping_add(letters)
 }
 
 /// One of sixteen bits for a key of this print.
@@ -294,6 +295,12 @@ pub(crate) fn scalar_text<'a>(text: &'a str, decoded: &'a Decoded, raw: Raw) -> 
         Shape::Sequence | Shape::Mapping | Shape::Merging | Shape::Alias => None,
     };
     found.unwrap_or_default()
+}
+
+impl Drop for Document {
+    fn drop(&mut self) {
+        spare::leave(std::mem::take(&mut self.nodes));
+    }
 }
 
 impl std::fmt::Debug for Document {

@@ -25,8 +25,7 @@ pub(crate) struct KeyPrint {
 
 impl KeyPrint {
     /// Equal texts have equal prints; the length, the first and the last bytes tell most others apart.
-    pub(crate) fn new(text: &str, node: u32) -> Self {
-        let bytes = text.as_bytes();
+    pub(crate) fn new(bytes: &[u8], node: u32) -> Self {
         let chunks = bytes.first_chunk().zip(bytes.last_chunk());
         let (head, tail) = chunks.map_or_else(
             || {
@@ -81,7 +80,7 @@ mod tests {
         let mut prints: Vec<_> = keys
             .iter()
             .zip(0..)
-            .map(|(key, node)| KeyPrint::new(key, node))
+            .map(|(key, node)| KeyPrint::new(key.as_bytes(), node))
             .collect();
         let mut pairs = Vec::new();
         find(

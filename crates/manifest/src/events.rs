@@ -406,8 +406,14 @@ impl<'t> Reader<'t> {
         let follows = next > self.base && self.text.get(next..)?.starts_with('{');
         let is_json = || {
             let start = self.text[self.base..].find('{').map(|at| self.base + at);
-            let end = start
-                .and_then(|start| json_pass::pass(self.text, start, self.limits.max_depth, &mut Vec::new()));
+            let end = start.and_then(|start| {
+                json_pass::pass(
+                    self.text.as_bytes(),
+                    start,
+                    self.limits.max_depth,
+                    &mut Vec::new(),
+                )
+            });
             end.is_some_and(|end| end <= next)
         };
         (follows && self.is_json && is_json()).then_some(next)

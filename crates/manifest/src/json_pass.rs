@@ -6,8 +6,7 @@ use crate::json_string;
 /// what is open: most values that are passed open something.
 ///
 /// Nothing where it is no JSON, or nests deeper.
-pub(crate) fn pass(text: &str, mut at: usize, depth: usize, open: &mut Vec<u8>) -> Option<usize> {
-    let bytes = text.as_bytes();
+pub(crate) fn pass(bytes: &[u8], mut at: usize, depth: usize, open: &mut Vec<u8>) -> Option<usize> {
     open.clear();
     loop {
         at = skip(bytes, at);
@@ -20,12 +19,12 @@ pub(crate) fn pass(text: &str, mut at: usize, depth: usize, open: &mut Vec<u8>) 
             at = skip(bytes, at + 1);
             if *bytes.get(at)? != close {
                 if close == b'}' {
-                    at = key(text, at)?;
+                    at = key(bytes, at)?;
                 }
                 continue;
             }
         } else {
-            at = scalar(text, at, first)?;
+            at = scalar(bytes, at, first)?;
         }
         // A value has ended, or is about to; so may what it is in.
         loop {
@@ -43,7 +42,7 @@ pub(crate) fn pass(text: &str, mut at: usize, depth: usize, open: &mut Vec<u8>) 
                 return None;
             }
             if close == b'}' {
-                at = key(text, skip(bytes, at))?;
+                at = key(bytes, skip(bytes, at))?;
             }
             break;
         }
@@ -67,25 +66,24 @@ pub(crate) fn skip(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// A key and its colon.
-fn key(text: &str, at: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
+fn key(bytes: &[u8], at: usize) -> Option<usize> {
     if *bytes.get(at)? != b'"' {
         return None;
     }
-    let at = skip(bytes, json_string::pass(text, at)?);
+    let at = skip(bytes, json_string::pass(bytes, at)?);
     (*bytes.get(at)? == b':').then_some(at + 1)
 }
 
 /// Where the value ends that begins at `at` with the byte `first`, and is neither an object nor an array.
-pub(crate) fn scalar(text: &str, at: usize, first: u8) -> Option<usize> {
+pub(crate) fn scalar(bytes: &[u8], at: usize, first: u8) -> Option<usize> {
     let word = match first {
-        b'"' => return json_string::pass(text, at),
-        b't' => "true",
-        b'f' => "false",
-        b'n' => "null",
-        _ => return number(text.as_bytes(), at),
+        b'"' => return json_string::pass(bytes, at),
+        b't' => &b"true"[..],
+        b'f' => b"false",
+        b'n' => b"null",
+        _ => return number(bytes, at),
     };
-    text.get(at..)?.starts_with(word).then_some(at + word.len())
+    bytes.get(at..)?.starts_with(word).then_some(at + word.len())
 }
 
 fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
@@ -122,7 +120,7 @@ mod tests {
     use super::*;
 
     fn is_json(text: &str) -> bool {
-        let end = pass(text, 0, 100, &mut Vec::new());
+        let end = pass(text.as_bytes(), 0, 100, &mut Vec::new());
         end.is_some_and(|end| text[end..].trim_matches([' ', '\t', '\n', '\r']).is_empty())
     }
 
@@ -185,7 +183,7 @@ mod tests {
     fn depth_is_limited() {
         let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let mut open = Vec::new();
-        let mut pass = |text: &str, depth| pass(text, 0, depth, &mut open);
+        let mut pass = |text: &str, depth| pass(text.as_bytes(), 0, depth, &mut open);
         assert_eq!(pass(&deep(7), 7), Some(14));
         assert_eq!(pass(&deep(8), 7), None);
         assert_eq!(pass("1", 0), Some(1));

@@ -4,34 +4,29 @@
 const ESCAPED: usize = 1024;
 
 /// What a string says.
-pub(crate) enum Said<'t> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
     /// What stands between its quotes.
-    Plain(&'t str),
+    Plain,
     /// Something with escapes in it.
     Escaped,
 }
 
 /// Where the string ends that begins at `at`. Halves of surrogate pairs may stand alone in it.
-pub(crate) fn pass(text: &str, at: usize) -> Option<usize> {
-    let from = at + 1;
-    let end = plain_end(text, from)?;
-    ended(text, end, |bytes, from| hex(bytes, from).map(|_| from + 4))
+pub(crate) fn pass(bytes: &[u8], at: usize) -> Option<usize> {
+    let (_, end) = scan(bytes, at + 1, |bytes, from| hex(bytes, from).map(|_| from + 4))?;
+    Some(end)
 }
 
 /// What the string says that begins at `at`, and where it ends. Half a surrogate pair says nothing.
-pub(crate) fn read(text: &str, at: usize) -> Option<(Said<'_>, usize)> {
-    let from = at + 1;
-    let end = plain_end(text, from)?;
-    if text.as_bytes()[end] == b'"' {
-        return Some((Said::Plain(text.get(from..end)?), end + 1));
-    }
-    let end = ended(text, end, |bytes, from| {
+#[inline]
+pub(crate) fn read(bytes: &[u8], at: usize) -> Option<(Said, usize)> {
+    scan(bytes, at + 1, |bytes, from| {
         character(bytes, from).map(|(_, end)| end)
-    })?;
-    Some((Said::Escaped, end))
+    })
 }
 
-/// The text of what [`read`] found to be [`Said::Escaped`], of `written` with its quotes.
+/// The text of what [`read`] found to be [`Said::Escaped`]: of `written`, with its quotes.
 pub(crate) fn unescape(written: &str) -> Option<String> {
     let bytes = written.as_bytes();
     let mut unescaped = Vec::with_capacity(ESCAPED.min(bytes.len()));
@@ -58,19 +53,108 @@ pub(crate) fn unescape(written: &str) -> Option<String> {
     String::from_utf8(unescaped).ok()
 }
 
-/// Where a string ends that has an escape or its end at `at`. After `\u`, `unit` says where what its digits mean ends.
+/// Where a string ends that goes on at `from`. After `\u`, `unit` says where what its digits mean ends.
 #[inline]
-fn ended(text: &str, mut at: usize, unit: impl Fn(&[u8], usize) -> Option<usize>) -> Option<usize> {
-    let bytes = text.as_bytes();
-    while bytes[at] != b'"' {
-        let from = match *bytes.get(at + 1)? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at + 2,
-            b'u' => unit(bytes, at + 2)?,
-            _ => return None,
-        };
-        at = plain_end(text, from)?;
+fn scan(bytes: &[u8], from: usize, unit: impl Fn(&[u8], usize) -> Option<usize>) -> Option<(Said, usize)> {
+    let at = first_special(bytes, from)?;
+    match *bytes.get(at)? {
+        b'"' => Some((Said::Plain, at + 1)),
+        b'\\' => scan_escaped(bytes, at, unit).map(|end| (Said::Escaped, end)),
+        _ => None,
     }
-    Some(at + 1)
+}
+
+/// Where the first quote, backslash or control character stands from `at` on. Eight bytes are looked at at once: most of a text
+/// are strings.
+#[inline]
+fn first_special(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let found = Specials::first(u64::from_le_bytes(*eight));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    let length = rest
+        .iter()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+    Some(at + length)
+}
+
+/// As [`scan`], of a string whose first escape stands at `at`.
+///
+/// The contents of credential specs have an escaped quote in nearly every eight bytes, so that no more is done for these eight
+/// than for others.
+fn scan_escaped(bytes: &[u8], mut at: usize, unit: impl Fn(&[u8], usize) -> Option<usize>) -> Option<usize> {
+    // The high bit of the first byte, where a backslash stands before it.
+    let mut carried = 0;
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let Specials {
+            quotes,
+            backslashes,
+            controls,
+        } = Specials::of(u64::from_le_bytes(*eight));
+        let escaped = backslashes << 8 | carried;
+        if backslashes & escaped | escaped & !quotes != 0 {
+            // Something else than a quote is escaped.
+            let first = at - usize::from(carried != 0);
+            match walk(bytes, first, at + 8, &unit)? {
+                Walked::End(end) => return Some(end),
+                Walked::On(next) => (at, carried) = (next, 0),
+            }
+            continue;
+        }
+        let stops = quotes & !escaped | controls;
+        if stops != 0 {
+            let first = stops & stops.wrapping_neg();
+            let end = at + stops.trailing_zeros() as usize / 8 + 1;
+            return (controls & first == 0).then_some(end);
+        }
+        carried = backslashes >> 56;
+        at += 8;
+    }
+    match walk(bytes, at - usize::from(carried != 0), usize::MAX, unit)? {
+        Walked::End(end) => Some(end),
+        Walked::On(_) => None,
+    }
+}
+
+/// How far a string was walked through.
+enum Walked {
+    /// It ends there.
+    End(usize),
+    /// It goes on there.
+    On(usize),
+}
+
+/// Goes through a string byte by byte from `at`, where no escape is under way, until `until` or a little further.
+#[inline]
+fn walk(
+    bytes: &[u8],
+    mut at: usize,
+    until: usize,
+    unit: impl Fn(&[u8], usize) -> Option<usize>,
+) -> Option<Walked> {
+    while at < until {
+        at = match *bytes.get(at)? {
+            b'"' => return Some(Walked::End(at + 1)),
+            b'\\' => escape_end(bytes, at, &unit)?,
+            control if control < 0x20 => return None,
+            _ => at + 1,
+        }
+    }
+    Some(Walked::On(at))
+}
+
+/// Where the escape ends whose backslash stands at `at`.
+#[inline]
+fn escape_end(bytes: &[u8], at: usize, unit: impl Fn(&[u8], usize) -> Option<usize>) -> Option<usize> {
+    match *bytes.get(at + 1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
+        b'u' => unit(bytes, at + 2),
+        _ => None,
+    }
 }
 
 /// The character whose digits begin at `from`, or that a pair of halves makes, and where they end. Half a pair is none.
@@ -95,60 +179,63 @@ fn hex(bytes: &[u8], at: usize) -> Option<u32> {
     digits.iter().try_fold(0, value)
 }
 
-/// Where a string ends that goes on at `from`, or its next escape begins.
-fn plain_end(text: &str, from: usize) -> Option<usize> {
-    plain(text, from, |_, _| {})
-}
-
-/// As [`plain_end`]; what stands before that place is added to `copy`.
+/// Where a string ends that goes on at `from`, or its next escape begins. What stands before that place is added to `copy`.
 fn copy_plain(text: &str, from: usize, copy: &mut Vec<u8>) -> Option<usize> {
-    // Eight bytes are copied at once and cut: pieces between escapes are short.
-    plain(text, from, |piece, length| {
-        let end = copy.len() + length;
-        copy.extend_from_slice(piece);
-        copy.truncate(end);
-    })
-}
-
-/// Where a string ends that goes on at `from`, or its next escape begins. What stands before that place is `seen`, piece by
-/// piece, each with how many of its bytes are meant.
-#[inline]
-fn plain(text: &str, from: usize, mut seen: impl FnMut(&[u8], usize)) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = from;
-    // Eight bytes at a time: most of a text are strings.
     while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let found = specials(u64::from_le_bytes(*eight));
+        let found = Specials::first(u64::from_le_bytes(*eight));
+        let place = found.trailing_zeros() as usize / 8;
+        // Eight bytes are copied at once and cut: pieces between escapes are short.
+        let end = copy.len() + place;
+        copy.extend_from_slice(eight);
+        copy.truncate(end);
+        at += place;
         if found != 0 {
-            let place = found.trailing_zeros() as usize / 8;
-            seen(eight, place);
-            return (eight[place] >= 0x20).then_some(at + place);
+            return (bytes[at] >= 0x20).then_some(at);
         }
-        seen(eight, 8);
-        at += 8;
     }
-    let rest = bytes.get(at..)?;
-    let length = rest.iter().position(|byte| is_special(*byte))?;
-    seen(rest, length);
-    (rest[length] >= 0x20).then_some(at + length)
+    let end = first_special(bytes, at)?;
+    copy.extend_from_slice(&bytes[at..end]);
+    (bytes[end] >= 0x20).then_some(end)
 }
 
-/// A quote, a backslash, or a control character, which JSON escapes; the delete character is none of those.
-const fn is_special(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < 0x20
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = ONES << 7;
+
+/// Which of eight bytes stand for more than themselves, or for nothing: the high bit of each. The first byte is the lowest.
+struct Specials {
+    quotes: u64,
+    backslashes: u64,
+    /// Control characters, which JSON escapes; the delete character is none of those.
+    controls: u64,
 }
 
-/// The high bit of the first byte that [`is_special`]; what is above it says nothing.
-const fn specials(eight: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    // A byte below the limit borrows from its high bit, unless it had that itself; only bytes after it may borrow falsely.
-    const fn below(eight: u64, limit: u64) -> u64 {
-        eight.wrapping_sub(ONES * limit) & !eight
+impl Specials {
+    #[inline]
+    const fn of(eight: u64) -> Self {
+        // Of a byte without its high bit a sum below 0x100 carries nothing over to the next.
+        const fn below(eight: u64, limit: u64) -> u64 {
+            !(((eight & !HIGH) + (0x80 - limit) * ONES) | eight) & HIGH
+        }
+        Self {
+            quotes: below(eight ^ (ONES * b'"' as u64), 1),
+            backslashes: below(eight ^ (ONES * b'\\' as u64), 1),
+            controls: below(eight, 0x20),
+        }
     }
-    let quotes = below(eight ^ (ONES * b'"' as u64), 1);
-    let backslashes = below(eight ^ (ONES * b'\\' as u64), 1);
-    (quotes | backslashes | below(eight, 0x20)) & HIGH
+
+    /// The high bit of the first that is special at all; what is above it says nothing.
+    #[inline]
+    const fn first(eight: u64) -> u64 {
+        // A byte below the limit borrows from its high bit, unless it had that itself; only bytes after it may borrow falsely.
+        const fn below(eight: u64, limit: u64) -> u64 {
+            eight.wrapping_sub(ONES * limit) & !eight
+        }
+        let quotes = below(eight ^ (ONES * b'"' as u64), 1);
+        let backslashes = below(eight ^ (ONES * b'\\' as u64), 1);
+        (quotes | backslashes | below(eight, 0x20)) & HIGH
+    }
 }
 
 #[cfg(test)]
@@ -158,33 +245,65 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_strings_end_is_found_wherever_it_is() {
+    fn what_is_special_is_found() {
         for special in 0..=u8::MAX {
-            for before in [b'a', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']', 0x20, 0x21] {
+            for before in [
+                b'a', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']', 0x20, 0x21, b'"', b'\\', 0,
+            ] {
                 for place in 0..8 {
                     let mut eight = [before; 8];
                     eight[place] = special;
-                    let first = eight.iter().position(|byte| is_special(*byte));
-                    let found = specials(u64::from_le_bytes(eight));
-                    let found = (found != 0).then(|| found.trailing_zeros() as usize / 8);
-                    assert_eq!(found, first, "{eight:?}");
+                    let found = Specials::of(u64::from_le_bytes(eight));
+                    let first = Specials::first(u64::from_le_bytes(eight));
+                    let all = found.quotes | found.backslashes | found.controls;
+                    assert_eq!(first.trailing_zeros(), all.trailing_zeros(), "{eight:?}");
+                    let expected =
+                        |is: fn(u8) -> bool| u64::from_le_bytes(eight.map(|byte| u8::from(is(byte)) << 7));
+                    assert_eq!(found.quotes, expected(|byte| byte == b'"'), "{eight:?}");
+                    assert_eq!(found.backslashes, expected(|byte| byte == b'\\'), "{eight:?}");
+                    assert_eq!(found.controls, expected(|byte| byte < 0x20), "{eight:?}");
                 }
             }
         }
-        let text = "äöü € 0123456789\u{7f}\"".repeat(2);
-        assert_eq!(plain_end(&text, 0), text.find('"'));
-        assert_eq!(plain_end("abc", 0), None);
-        assert_eq!(plain_end("abc\n\"", 0), None);
-        assert_eq!(plain_end("abcdefgh\\", 3), Some(8));
-        assert_eq!(plain_end("a", 7), None);
+    }
+
+    #[test]
+    fn a_strings_end_is_found_wherever_it_is() {
+        let end = |text: &str| read(text.as_bytes(), 0);
+        for length in 0..40 {
+            // A blank, `#` and `]` look special behind what is.
+            for filler in ["a", " ", "#", "]", "ä", "\u{7f}"] {
+                for escape in ["", r"\\", r#"\""#, r"\u0022", r"\ud83d\ude00", r#"\"\""#] {
+                    let text = format!("\"{}{escape}{filler}{filler}\"", filler.repeat(length));
+                    let said = if escape.is_empty() {
+                        Said::Plain
+                    } else {
+                        Said::Escaped
+                    };
+                    let longer = format!("{text}, \"more\"");
+                    for longer in [&text, &longer] {
+                        assert_eq!(end(longer), Some((said, text.len())), "{longer}");
+                    }
+                    assert_eq!(pass(longer.as_bytes(), 0), Some(text.len()), "{longer}");
+                    let unended = &text[..text.len() - 1];
+                    assert_eq!(end(unended), None, "{unended}");
+                    for wrong in ["\n", "\u{1f}", r"\x", r"\u00g0", r"\ud83d"] {
+                        let text = format!("\"{}{escape}{wrong}{filler}\"", filler.repeat(length));
+                        assert_eq!(end(&text), None, "{text}");
+                    }
+                }
+            }
+        }
+        assert_eq!(end("\"a"), None);
+        assert_eq!(read(b"a", 7), None);
     }
 
     proptest! {
         #[test]
         fn says_what_another_reader_reads(text in r#"([a-c "\\/bfnrtué]|\\"|\\u00[0-9a-f]{2}|\\ud8[0-9a-f]{2}|\\ude[0-9a-f]{2}){0,12}"#) {
             let text = format!("\"{text}\"");
-            let said = read(&text, 0).filter(|(_, end)| *end == text.len()).map(|(said, _)| match said {
-                Said::Plain(said) => Some(said.to_owned()),
+            let said = read(text.as_bytes(), 0).filter(|(_, end)| *end == text.len()).map(|(said, end)| match said {
+                Said::Plain => Some(text[1..end - 1].to_owned()),
                 Said::Escaped => unescape(&text),
             });
             let other = serde_json::from_str::<String>(&text).ok();

@@ -1,10 +1,10 @@
 //! JSON read as JSON: several times as fast as by the YAML parser, for texts that a machine wrote, of which not all is asked
 //! for.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::builder::Builder;
+use crate::document::key_print;
 use crate::json_pass;
 use crate::json_string::{self, Said};
 use crate::scalar::Tag;
@@ -21,16 +21,49 @@ const BYTES_OF_A_NODE: usize = 12;
 pub enum Keep {
     /// All of it.
     All,
-    /// Of mappings these keys, and of the value of each so much. Of sequences every item, in the same way.
-    Keys(&'static [(&'static str, Keep)]),
+    /// Of mappings these keys. Of sequences every item, in the same way.
+    Keys(Keys),
+}
+
+/// Keys, and how much of the value of each is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    names: &'static [(&'static str, Keep)],
+    /// The bits ([`Keys::bit`]) of the names: most of the keys of a text are none of them.
+    bits: u64,
+}
+
+impl Keys {
+    /// One of 64 bits for a key of this print.
+    const fn bit(print: u16) -> u64 {
+        1 << (print & 63)
+    }
 }
 
 impl Keep {
-    /// What of the value of `key` is kept.
-    fn of(&'static self, key: &str) -> Option<&'static Self> {
+    /// Of mappings these keys, and of the value of each so much. Of sequences every item, in the same way.
+    #[must_use]
+    pub const fn keys(names: &'static [(&'static str, Self)]) -> Self {
+        let mut bits = 0;
+        let mut rest = names;
+        while let [(name, _), others @ ..] = rest {
+            bits |= Keys::bit(key_print(name.as_bytes()));
+            rest = others;
+        }
+        Self::Keys(Keys { names, bits })
+    }
+
+    /// What of the value of `key`, whose print is `print`, is kept.
+    #[inline]
+    fn of(&'static self, key: &[u8], print: u16) -> Option<&'static Self> {
         match self {
             Self::All => Some(self),
-            Self::Keys(keys) => keys.iter().find(|(name, _)| *name == key).map(|(_, keep)| keep),
+            Self::Keys(Keys { bits, .. }) if bits & Keys::bit(print) == 0 => None,
+            Self::Keys(Keys { names, .. }) => {
+                let mut names = names.iter();
+                let found = names.find(|(name, _)| name.as_bytes() == key);
+                found.map(|(_, keep)| keep)
+            }
         }
     }
 }
@@ -156,19 +189,28 @@ impl Scanner<'_> {
             if self.peek()? != b'"' {
                 return None;
             }
-            let (said, end) = json_string::read(self.text, self.at)?;
+            let bytes = self.text.as_bytes();
+            let (said, end) = json_string::read(bytes, self.at)?;
             let span = Span::of(self.at, end);
-            let key = match said {
-                Said::Plain(key) => Cow::Borrowed(key),
-                Said::Escaped => Cow::Owned(json_string::unescape(span.slice(self.text)?)?),
-            };
-            let keep = of.of(&key);
-            if keep.is_some() {
-                match &key {
-                    Cow::Borrowed(key) => self.builder.quoted_key(key, span).ok()?,
-                    Cow::Owned(key) => self.builder.scalar(key, span, Tag::Str, 0).ok()?,
+            let keep = match said {
+                Said::Plain => {
+                    let key = bytes.get(self.at + 1..end - 1)?;
+                    let print = key_print(key);
+                    let keep = of.of(key, print);
+                    if keep.is_some() {
+                        self.builder.quoted_key(key, print, span).ok()?;
+                    }
+                    keep
                 }
-            }
+                Said::Escaped => {
+                    let key = json_string::unescape(span.slice(self.text)?)?;
+                    let keep = of.of(key.as_bytes(), key_print(key.as_bytes()));
+                    if keep.is_some() {
+                        self.builder.scalar(&key, span, Tag::Str, 0).ok()?;
+                    }
+                    keep
+                }
+            };
             self.at = end;
             self.skip();
             if self.peek()? != b':' {
@@ -178,7 +220,7 @@ impl Scanner<'_> {
             if let Some(keep) = keep {
                 return Some(Next::Value(keep));
             }
-            self.at = json_pass::pass(self.text, self.at, self.builder.room(), &mut self.passed)?;
+            self.at = json_pass::pass(bytes, self.at, self.builder.room(), &mut self.passed)?;
             self.skip();
             match self.peek()? {
                 b',' => self.at += 1,
@@ -190,15 +232,15 @@ impl Scanner<'_> {
 
     fn scalar(&mut self, first: u8) -> Option<()> {
         if first == b'"' {
-            let (said, end) = json_string::read(self.text, self.at)?;
+            let (said, end) = json_string::read(self.text.as_bytes(), self.at)?;
             let span = Span::of(self.at, end);
             self.at = end;
             return match said {
-                Said::Plain(_) => self.builder.quoted(span).ok(),
+                Said::Plain => self.builder.quoted(span).ok(),
                 Said::Escaped => self.builder.escaped(span).ok(),
             };
         }
-        let end = json_pass::scalar(self.text, self.at, first)?;
+        let end = json_pass::scalar(self.text.as_bytes(), self.at, first)?;
         let text = self.text.get(self.at..end)?;
         if !first.is_ascii_alphabetic() && !is_whole(text) {
             return None;

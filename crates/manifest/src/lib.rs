@@ -43,6 +43,7 @@ mod pieces;
 mod scalar;
 mod source;
 mod span;
+mod spare;
 mod tabs;
 mod template;
 mod texts;

@@ -123,6 +123,7 @@ impl<'a> Node<'a> {
 
     /// The type of the value.
     #[must_use]
+    #[inline]
     pub fn kind(self) -> Kind {
         let raw = self.target();
         match raw.shape {
@@ -168,6 +169,7 @@ impl<'a> Node<'a> {
 
     /// The text of a string.
     #[must_use]
+    #[inline]
     pub fn as_str(self) -> Option<&'a str> {
         let raw = self.target();
         match raw.shape {
@@ -210,6 +212,7 @@ impl<'a> Node<'a> {
 
     /// Whether the value is null, which Kubernetes takes for unset.
     #[must_use]
+    #[inline]
     pub fn is_null(self) -> bool {
         let raw = self.target();
         raw.tag != Tag::Str && scalar::is_null(self.document.scalar_text(raw))
@@ -250,7 +253,7 @@ impl<'a> Node<'a> {
             raw = self.document.nodes[id as usize];
         }
         // Most keys that are asked for are not there, and most callers name theirs: this is all that it takes.
-        let print = key_print(key);
+        let print = key_print(key.as_bytes());
         if self.unset || raw.keys & key_bit(print) == 0 {
             return None;
         }
@@ -314,6 +317,7 @@ impl<'a> Node<'a> {
     }
 
     /// The node itself, or the node that it is an alias of.
+    #[inline]
     pub(crate) fn resolved(self) -> Self {
         let raw = self.document.nodes[self.id as usize];
         if raw.shape == Shape::Alias {
@@ -326,6 +330,7 @@ impl<'a> Node<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn target(self) -> Raw {
         let raw = self.document.nodes[self.resolved().id as usize];
         if self.unset { raw.nothing() } else { raw }

@@ -42,6 +42,8 @@ struct Look<'a> {
     learned: &'a Learned,
     /// Whether nothing was asked yet.
     is_first: bool,
+    /// When the decision is made.
+    now: std::time::Instant,
     missing: RefCell<Vec<Question>>,
     /// How many access reviews were answered by what is held.
     hits: Cell<u64>,
@@ -86,7 +88,7 @@ impl AccessReviews for Look<'_> {
         {
             return learned.clone();
         }
-        let Some(answer) = self.cluster.may_use(user, namespace, what, name) else {
+        let Some(answer) = self.cluster.may_use(user, namespace, what, name, self.now) else {
             let question = Question::Use(user.clone(), namespace.to_owned(), what, name.to_owned());
             return Err(self.miss(question));
         };
@@ -114,6 +116,7 @@ pub(crate) async fn answer(
                 cluster,
                 learned: &learned,
                 is_first,
+                now: std::time::Instant::now(),
                 missing: RefCell::default(),
                 hits: Cell::default(),
             };

@@ -152,16 +152,17 @@ impl Cluster {
         });
     }
 
-    /// Whether a user may, where that is known. What is known and old is asked again meanwhile.
+    /// Whether a user may, where that is known `now`. What is known and old is asked again meanwhile.
     pub(crate) fn may_use(
         self: &Arc<Self>,
         user: &User,
         namespace: &str,
         what: Usable,
         name: &str,
+        now: Instant,
     ) -> Option<Answer> {
         let key = key(user, what, name);
-        let known = self.permits.fresh(namespace, key)?;
+        let known = self.permits.fresh(namespace, key, now)?;
         if known.is_old
             && let Ok(turn) = Arc::clone(&self.again).try_acquire_owned()
             && self.permits.asks_again(namespace, key)

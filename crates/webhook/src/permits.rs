@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use porthole_admission::decide::{Answer, Usable};
@@ -141,7 +141,7 @@ struct State {
 /// The answers, by namespace.
 #[derive(Debug)]
 pub(crate) struct Permits {
-    state: Mutex<State>,
+    state: RwLock<State>,
     freshness: Freshness,
     /// How many of the watches tell of changes.
     live: AtomicUsize,
@@ -153,18 +153,17 @@ impl Permits {
     /// Answers that are dropped by so many watches.
     pub(crate) fn new(freshness: Freshness, watches: usize) -> Self {
         Self {
-            state: Mutex::default(),
+            state: RwLock::default(),
             freshness,
             live: AtomicUsize::new(0),
             watches,
         }
     }
 
-    /// The answer, where it counts.
-    pub(crate) fn fresh(&self, namespace: &str, key: Key<'_>) -> Option<Known> {
+    /// The answer, where it counts at the time `now`.
+    pub(crate) fn fresh(&self, namespace: &str, key: Key<'_>, now: Instant) -> Option<Known> {
         let state = self.state();
         let held = state.namespaces.get(namespace)?.answers.get(key)?;
-        let now = Instant::now();
         let is_yes = held.answer == Answer::Allowed;
         let until = if is_yes && !self.is_live() {
             held.until.min(held.asked + self.freshness.no)
@@ -179,7 +178,7 @@ impl Permits {
 
     /// Whether nobody else asks an old answer again. From now on somebody does.
     pub(crate) fn asks_again(&self, namespace: &str, key: Key<'_>) -> bool {
-        let mut state = self.state();
+        let mut state = self.change();
         let now = Instant::now();
         let here = state.namespaces.get_mut(namespace);
         let held = here.and_then(|here| here.answers.get_mut(key));
@@ -197,7 +196,7 @@ impl Permits {
 
     /// Holds an answer that was asked for at that time.
     pub(crate) fn hold(&self, namespace: &str, key: Key<'_>, answer: &Answer, asked: Instant) {
-        let mut state = self.state();
+        let mut state = self.change();
         if state.count >= MOST {
             state.clear();
         }
@@ -229,7 +228,7 @@ impl Permits {
 
     /// A role or a binding of the namespace has changed; of none, one that counts everywhere.
     pub(crate) fn drop_of(&self, namespace: Option<&str>) {
-        let mut state = self.state();
+        let mut state = self.change();
         let now = Instant::now();
         let Some(namespace) = namespace else {
             state.clear();
@@ -259,7 +258,7 @@ impl Permits {
 
     /// Forgets what no longer counts, even where the API server is away.
     pub(crate) fn sweep(&self) {
-        let mut state = self.state();
+        let mut state = self.change();
         let mut count = 0;
         state.namespaces.retain(|_, here| {
             here.answers
@@ -281,8 +280,12 @@ impl Permits {
         self.live.load(Ordering::SeqCst) >= self.watches
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -320,7 +323,7 @@ mod tests {
     }
 
     fn fresh(permits: &Permits, namespace: &str, user: &str) -> Option<Answer> {
-        let known = permits.fresh(namespace, key(user))?;
+        let known = permits.fresh(namespace, key(user), Instant::now())?;
         Some(known.answer)
     }
 
@@ -400,13 +403,13 @@ mod tests {
         });
         hold(&permits, "one", "web", &Answer::Allowed);
         hold(&permits, "one", "db", &Answer::Refused(String::new()));
-        let known = permits.fresh("one", key("web")).unwrap();
+        let known = permits.fresh("one", key("web"), Instant::now()).unwrap();
         assert!(known.is_old && known.answer == Answer::Allowed);
         assert!(permits.asks_again("one", key("web")));
-        assert!(!permits.fresh("one", key("web")).unwrap().is_old);
+        assert!(!permits.fresh("one", key("web"), Instant::now()).unwrap().is_old);
         assert!(!permits.asks_again("one", key("web")), "somebody does already");
         assert!(
-            !permits.fresh("one", key("db")).unwrap().is_old,
+            !permits.fresh("one", key("db"), Instant::now()).unwrap().is_old,
             "a no does not count for long anyway"
         );
         permits.drop_of(Some("one"));

@@ -56,8 +56,8 @@ impl Service {
         let version = request.version();
         let begun = Instant::now();
         let (path, outcome, mut answer) = match request.uri().path() {
-            "/mutate" => self.review("/mutate", Endpoint::Mutate, request).await,
-            "/validate" => self.review("/validate", Endpoint::Validate, request).await,
+            "/mutate" => self.review("/mutate", Endpoint::Mutate, request, begun).await,
+            "/validate" => self.review("/validate", Endpoint::Validate, request, begun).await,
             "/health" => ("/health", "ok", empty(StatusCode::NO_CONTENT)),
             "/info" => {
                 let version = json!({"version": crate::VERSION}).to_string();
@@ -94,6 +94,7 @@ impl Service {
         path: &'static str,
         endpoint: Endpoint,
         request: Request<Incoming>,
+        begun: Instant,
     ) -> (&'static str, &'static str, Answer) {
         if request.method() != Method::POST {
             return (path, "405", empty(StatusCode::METHOD_NOT_ALLOWED));
@@ -101,7 +102,7 @@ impl Service {
         if request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes) != Some(b"application/json") {
             return (path, "415", empty(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let deadline = tokio::time::Instant::now() + timeout_in(request.uri().query()).mul_f64(0.9);
+        let deadline = tokio::time::Instant::from_std(begun) + timeout_in(request.uri().query()).mul_f64(0.9);
         let size = request.body().size_hint().upper().unwrap_or(u64::MAX);
         let kib = size.div_ceil(1024).min(LIMITS.max_bytes as u64 / 1024).max(1);
         let kib = u32::try_from(kib).unwrap_or(HELD);

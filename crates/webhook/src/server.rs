@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hyper::Version;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -32,7 +33,8 @@ use crate::routes::{Service, held, tell_certificate};
 const CONNECTIONS: usize = 1024;
 /// For a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// For the first request of a connection, and over HTTP/1.1 for the head of each, and until the next one.
+/// A connection that asks nothing for so long is closed, at the latest after twice that time. It counts from its beginning, and
+/// over HTTP/1.1 from the answer to a request as well: so a head has to come in that time, too.
 const HEAD: Duration = Duration::from_secs(30);
 /// Between pings over HTTP/2, and for their answers.
 const PING: Duration = Duration::from_secs(20);
@@ -293,11 +295,7 @@ async fn connection(
     };
     service.connections.fetch_add(1, Ordering::SeqCst);
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(LONGEST_HEAD);
+    builder.http1().max_buf_size(LONGEST_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -305,27 +303,66 @@ async fn connection(
         .max_header_list_size(u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX))
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING);
-    let asked = Arc::new(AtomicBool::new(false));
+    let asked = Arc::new(Asked::default());
     let answer = service_fn(|request| {
-        let service = Arc::clone(&service);
-        asked.store(true, Ordering::Relaxed);
-        async move { Ok::<_, std::convert::Infallible>(service.handle(request).await) }
+        let (service, asked) = (Arc::clone(&service), Arc::clone(&asked));
+        asked.begins(request.version());
+        async move {
+            let answer = service.handle(request).await;
+            asked.ends();
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let serving = builder
         .serve_connection(TokioIo::new(stream), answer)
         .into_owned();
-    let silent = async {
-        sleep(HEAD).await;
-        if asked.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
-    };
     tokio::select! {
         // A connection that breaks is the other side's to tell of.
         _ = watcher.watch(serving) => {}
-        () = silent => {}
+        () = asked.nothing_for(HEAD) => {}
     }
     service.connections.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// What is asked on a connection. A timer of its own for every head would cost more than reading most of them.
+#[derive(Default)]
+struct Asked {
+    /// Requests, ever.
+    all: AtomicUsize,
+    /// Those that have no answer yet.
+    open: AtomicUsize,
+    /// Whether it is over HTTP/2, where pings tell whether anybody is there.
+    pings: AtomicBool,
+}
+
+impl Asked {
+    fn begins(&self, version: Version) {
+        self.all.fetch_add(1, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        if version > Version::HTTP_11 {
+            self.pings.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn ends(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Until nothing was asked for so long, or for up to twice as long.
+    async fn nothing_for(&self, time: Duration) {
+        let mut seen = 0;
+        loop {
+            sleep(time).await;
+            let all = self.all.load(Ordering::Relaxed);
+            if self.pings.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+            if all == seen && self.open.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            seen = all;
+        }
+    }
 }
 
 /// Reads the certificate's files again and again.

@@ -15,7 +15,7 @@ pub const LIMITS: Limits = Limits {
 };
 
 /// What of a review is looked at: not even half of most.
-const KEPT: Keep = Keep::Keys(&[("request", Keep::Keys(REQUEST))]);
+const KEPT: Keep = Keep::keys(&[("request", Keep::keys(REQUEST))]);
 
 const REQUEST: &[(&str, Keep)] = &[
     ("uid", Keep::All),
@@ -27,17 +27,17 @@ const REQUEST: &[(&str, Keep)] = &[
     ("dryRun", Keep::All),
     (
         "userInfo",
-        Keep::Keys(&[("username", Keep::All), ("groups", Keep::All)]),
+        Keep::keys(&[("username", Keep::All), ("groups", Keep::All)]),
     ),
     ("object", OBJECT),
     ("oldObject", OBJECT),
 ];
 
 /// Of a pod, and of a binding.
-const OBJECT: Keep = Keep::Keys(&[
+const OBJECT: Keep = Keep::keys(&[
     (
         "metadata",
-        Keep::Keys(&[
+        Keep::keys(&[
             ("name", Keep::All),
             ("generateName", Keep::All),
             ("namespace", Keep::All),
@@ -46,7 +46,7 @@ const OBJECT: Keep = Keep::Keys(&[
     ),
     (
         "spec",
-        Keep::Keys(&[
+        Keep::keys(&[
             ("serviceAccountName", Keep::All),
             ("hostname", Keep::All),
             ("runtimeClassName", Keep::All),
@@ -58,9 +58,9 @@ const OBJECT: Keep = Keep::Keys(&[
     ),
 ]);
 
-const CONTAINERS: Keep = Keep::Keys(&[("name", Keep::All), ("securityContext", CONTEXT)]);
+const CONTAINERS: Keep = Keep::keys(&[("name", Keep::All), ("securityContext", CONTEXT)]);
 
-const CONTEXT: Keep = Keep::Keys(&[("windowsOptions", Keep::All)]);
+const CONTEXT: Keep = Keep::keys(&[("windowsOptions", Keep::All)]);
 
 /// A review that can be answered. Fields that it does not know are ignored.
 pub struct Review {
@@ -80,7 +80,7 @@ struct Request {
     user: Option<NodeId>,
     object: Option<NodeId>,
     old_object: Option<NodeId>,
-    is_dry_run: bool,
+    dry_run: Option<NodeId>,
 }
 
 impl Request {
@@ -89,30 +89,29 @@ impl Request {
         let request = of_type(request, format_args!("request"), Kind::Mapping)?;
         let mut found = Self::default();
         // All at once: nearly every field is one of these.
-        for entry in request.entries().filter(|entry| !entry.value.is_null()) {
+        for entry in request.entries() {
             let (key, value) = (entry.key.key_text(), entry.value);
-            let wanted = match &*key {
-                "uid" | "operation" | "subResource" | "namespace" | "name" => Kind::String,
-                "kind" | "userInfo" => Kind::Mapping,
-                "dryRun" => Kind::Bool,
-                _ => value.kind(),
+            let (slot, wanted) = match &*key {
+                "uid" => (&mut found.uid, Kind::String),
+                "operation" => (&mut found.operation, Kind::String),
+                "subResource" => (&mut found.sub_resource, Kind::String),
+                "namespace" => (&mut found.namespace, Kind::String),
+                "name" => (&mut found.name, Kind::String),
+                "kind" => (&mut found.kind, Kind::Mapping),
+                "userInfo" => (&mut found.user, Kind::Mapping),
+                "dryRun" => (&mut found.dry_run, Kind::Bool),
+                "object" => (&mut found.object, value.kind()),
+                "oldObject" => (&mut found.old_object, value.kind()),
+                _ => continue,
             };
+            if value.is_null() {
+                continue;
+            }
             of_type(value, format_args!("request.{key}"), wanted)?;
-            let id = Some(value.node_id());
+            *slot = Some(value.node_id());
             match &*key {
-                "uid" => found.uid = id,
-                "operation" => found.operation = id,
-                "subResource" => found.sub_resource = id,
-                "namespace" => found.namespace = id,
-                "name" => found.name = id,
                 "kind" => found.kind = kind_of(value)?,
-                "userInfo" => {
-                    check_user(value)?;
-                    found.user = id;
-                }
-                "dryRun" => found.is_dry_run = value.as_bool() == Some(true),
-                "object" => found.object = id,
-                "oldObject" => found.old_object = id,
+                "userInfo" => check_user(value)?,
                 _ => {}
             }
         }
@@ -197,6 +196,7 @@ const fn called(kind: Kind) -> &'static str {
 
 /// The value of `key` in `node`, which is of type `wanted` or not set. `path` is that of `node`, put together only for an
 /// error.
+#[inline]
 pub(super) fn field<'a>(
     node: Node<'a>,
     path: fmt::Arguments<'_>,
@@ -210,6 +210,7 @@ pub(super) fn field<'a>(
 }
 
 /// `node`, where it is of type `wanted`.
+#[inline]
 pub(super) fn of_type<'a>(
     node: Node<'a>,
     path: fmt::Arguments<'_>,
@@ -219,11 +220,16 @@ pub(super) fn of_type<'a>(
     if found == wanted {
         return Ok(node);
     }
-    Err(TypeError {
+    Err(another(path, found, wanted))
+}
+
+#[cold]
+fn another(path: fmt::Arguments<'_>, found: Kind, wanted: Kind) -> TypeError {
+    TypeError {
         field: path.to_string(),
         found: called(found),
         wanted: called(wanted),
-    })
+    }
 }
 
 impl Review {
@@ -325,7 +331,7 @@ impl Review {
     /// Whether nothing is kept of what is asked for.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
-        self.request.is_dry_run
+        self.node(self.request.dry_run).and_then(Node::as_bool) == Some(true)
     }
 
     /// The object as it would become, where there is one.

@@ -4,13 +4,12 @@ use std::sync::OnceLock;
 
 use super::{Builder, Result, count};
 use crate::Span;
-use crate::document::{Raw, Shape, key_bit, key_print};
+use crate::document::{Raw, Shape, key_bit};
 use crate::duplicate::KeyPrint;
 
 impl Builder<'_> {
-    /// A key of the open mapping. `name` is what stands between its quotes.
-    pub(crate) fn quoted_key(&mut self, name: &str, span: Span) -> Result<()> {
-        let print = key_print(name);
+    /// A key of the open mapping. `name`, whose print is `print`, is what stands between its quotes.
+    pub(crate) fn quoted_key(&mut self, name: &[u8], print: u16, span: Span) -> Result<()> {
         let node = self.push(Raw {
             keys: print,
             ..Raw::new(span, Shape::Quoted, 0)

@@ -53,10 +53,10 @@ impl Builder<'_> {
             );
         }
         let name = key_text(text, raw);
-        let print = key_print(&name);
+        let print = key_print(name.as_bytes());
         self.nodes[frame.node as usize].keys |= key_bit(print);
         self.nodes[key as usize].keys = print;
-        self.keys.push(KeyPrint::new(&name, key));
+        self.keys.push(KeyPrint::new(name.as_bytes(), key));
         Ok(())
     }
 

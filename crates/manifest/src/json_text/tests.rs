@@ -88,9 +88,9 @@ fn leaves_to_others_what_is_not_plain() {
 
 #[test]
 fn only_what_is_asked_for_is_kept() {
-    const KEEP: Keep = Keep::Keys(&[
+    const KEEP: Keep = Keep::keys(&[
         ("a", Keep::All),
-        ("b", Keep::Keys(&[("c", Keep::Keys(&[("d", Keep::All)]))])),
+        ("b", Keep::keys(&[("c", Keep::keys(&[("d", Keep::All)]))])),
         ("\n", Keep::All),
     ]);
     let tree = |text: &str| {

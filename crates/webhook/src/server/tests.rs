@@ -460,3 +460,28 @@ async fn of_a_namespace_of_which_nobody_can_tell_it_may_be_that_it_is_strict() {
     assert_eq!(other["allowed"], true);
     assert_eq!(bed.fake.reviews.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn a_connection_ends_on_which_nothing_is_asked() {
+    const TIME: Duration = Duration::from_millis(200);
+    let ends = async |asked: &Asked, after: u32| {
+        let begun = Instant::now();
+        let is_over = timeout(TIME * after, asked.nothing_for(TIME)).await.is_ok();
+        assert!(!is_over || begun.elapsed() >= TIME);
+        is_over
+    };
+    let asked = Asked::default();
+    assert!(ends(&asked, 20).await, "nothing was ever asked");
+    asked.begins(Version::HTTP_11);
+    assert!(!ends(&asked, 4).await, "something has no answer yet");
+    asked.ends();
+    let begun = Instant::now();
+    assert!(ends(&asked, 20).await, "nothing is asked any more");
+    assert!(
+        begun.elapsed() >= TIME * 2,
+        "something was asked in the first part"
+    );
+    asked.begins(Version::HTTP_2);
+    asked.ends();
+    assert!(!ends(&asked, 4).await, "pings tell whether anybody is there");
+}
