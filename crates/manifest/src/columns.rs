@@ -8,13 +8,13 @@ const BLOCK: usize = 1024;
 
 /// What is counted of a range of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
+pub struct Count {
     /// Characters.
-    pub(crate) characters: usize,
+    pub characters: usize,
     /// Those of them that UTF-16 has two units for.
-    pub(crate) wide: usize,
+    pub wide: usize,
     /// Those of them that are byte-order marks.
-    pub(crate) marks: usize,
+    pub marks: usize,
 }
 
 impl Count {
@@ -47,14 +47,15 @@ impl Count {
 
 /// Counts of a text, made when they are first needed.
 #[derive(Debug, Default)]
-pub(crate) struct Columns {
+pub struct Columns {
     /// What stands before each block.
     before: OnceLock<Vec<Count>>,
 }
 
 impl Columns {
     /// What stands in a range of `text`, which is always the same text. The range begins and ends between characters.
-    pub(crate) fn count(&self, text: &str, range: Range<usize>) -> Count {
+    #[must_use]
+    pub fn count(&self, text: &str, range: Range<usize>) -> Count {
         let bytes = text.as_bytes();
         if range.len() <= 2 * BLOCK {
             return Count::of(bytes, range);

@@ -48,6 +48,7 @@ mod tabs;
 mod template;
 mod texts;
 
+pub use columns::{Columns, Count};
 pub use document::{Comment, Document, Stream};
 pub use duplicate::DuplicateKey;
 pub use error::SyntaxError;

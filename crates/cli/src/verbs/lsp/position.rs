@@ -1,5 +1,6 @@
 //! Positions as editors count them, and bytes.
 
+use porthole_manifest::{Columns, Count};
 use serde_json::{Value, json};
 
 /// What a position's character counts.
@@ -53,6 +54,7 @@ impl Encoding {
 pub(super) struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    columns: Columns,
     encoding: Encoding,
 }
 
@@ -69,6 +71,7 @@ impl<'t> Lines<'t> {
         Self {
             text,
             starts,
+            columns: Columns::default(),
             encoding,
         }
     }
@@ -81,11 +84,15 @@ impl<'t> Lines<'t> {
             .partition_point(|start| *start <= offset)
             .saturating_sub(1);
         let start = self.starts.get(line).copied().unwrap_or_default();
-        let before = self.text.get(start..offset).unwrap_or_default();
-        let character: usize = before
-            .chars()
-            .map(|character| self.encoding.length(character))
-            .sum();
+        let count = || self.columns.count(self.text, start..offset);
+        let character = match self.encoding {
+            Encoding::Utf8 => offset - start,
+            Encoding::Utf16 => {
+                let Count { characters, wide, .. } = count();
+                characters + wide
+            }
+            Encoding::Utf32 => count().characters,
+        };
         json!({"line": line, "character": character})
     }
 
