@@ -3,6 +3,7 @@
 mod faults;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -51,10 +52,12 @@ pub(crate) fn parse_shared(text: &Arc<str>, limits: &Limits) -> Stream {
         stumbles,
         ..
     } = reader;
-    if let Some((better, its_ends)) = mended(&clean, stumbles, text, limits)
-        && better.errors.len() < stream.errors.len()
-    {
-        (stream, ends) = (better, its_ends);
+    if let Some((better, its_ends)) = mended(&clean, stumbles, text, limits) {
+        if ends.len() == its_ends.len() {
+            stream = without_mended(stream, better);
+        } else if better.errors.len() < stream.errors.len() {
+            (stream, ends) = (better, its_ends);
+        }
     }
     if !odd.forbidden.is_empty() {
         drop_forbidden(&mut stream, &ends, &odd.forbidden);
@@ -80,6 +83,21 @@ fn mended(
         found = Some((reader.stream, reader.ends));
     }
     found
+}
+
+/// What was read first, but of the documents that are good when they are mended. Of others their first errors are the right ones.
+fn without_mended(first: Stream, mended: Stream) -> Stream {
+    let wrong =
+        |stream: &Stream| -> HashSet<usize> { stream.errors.iter().map(|error| error.document).collect() };
+    let (was_wrong, is_wrong) = (wrong(&first), wrong(&mended));
+    let is_mended = |document: usize| was_wrong.contains(&document) && !is_wrong.contains(&document);
+    let documents = mended.documents.into_iter();
+    let mut documents: Vec<Document> = documents.filter(|document| is_mended(document.index)).collect();
+    documents.extend(first.documents);
+    documents.sort_by_key(|document| document.index);
+    let errors = first.errors.into_iter();
+    let errors = errors.filter(|error| !is_mended(error.document)).collect();
+    Stream { documents, errors }
 }
 
 /// What a piece of a text holds.

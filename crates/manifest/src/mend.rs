@@ -24,7 +24,7 @@ pub(crate) enum Stumble {
 }
 
 /// How many bytes are read anew at most for the sake of one text.
-const MOST: usize = 6 << 20;
+const MOST: usize = 16 << 20;
 
 /// A text that is being mended.
 pub(crate) struct Mended {

@@ -122,7 +122,8 @@ impl Source {
         position(line, characters - marks)
     }
 
-    /// The same, the column in units of UTF-16.
+    /// The same, the column in units of UTF-16. Of byte-order marks only one at the beginning of the line is left out, which whoever
+    /// shows the line does as well.
     #[must_use]
     pub fn position_utf16(&self, offset: u32) -> Position {
         let (line, before) = self.before(offset);
@@ -151,13 +152,20 @@ impl Source {
     /// The text of line `number` (from 1) without its line break.
     #[must_use]
     pub fn line(&self, number: u32) -> Option<&str> {
+        self.text.get(self.line_range(number)?)
+    }
+
+    /// Where line `number` (from 1) stands without its line break, in bytes.
+    #[must_use]
+    pub fn line_range(&self, number: u32) -> Option<Range<usize>> {
         let lines = self.lines();
         let index = (number as usize).checked_sub(1)?;
         let start = *lines.get(index)? as usize;
         let end = lines
             .get(index + 1)
             .map_or(self.text.len(), |next| *next as usize);
-        Some(self.text.get(start..end)?.trim_end_matches(['\n', '\r']))
+        let line = self.text.get(start..end)?;
+        Some(start..start + line.trim_end_matches(['\n', '\r']).len())
     }
 
     /// How many lines the text has.

@@ -14,7 +14,7 @@ thread_local! {
     static SPARE: Cell<Vec<Raw>> = const { Cell::new(Vec::new()) };
 }
 
-/// Room that nobody needs; none where there is none.
+/// Room for nodes; an empty vector where none is held.
 pub(crate) fn take() -> Vec<Raw> {
     // A thread that ends has none.
     SPARE.try_with(Cell::take).unwrap_or_default()

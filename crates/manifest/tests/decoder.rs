@@ -342,6 +342,38 @@ fn what_is_mended_again_and_again_takes_no_time_that_grows_with_its_square() {
 }
 
 #[test]
+fn each_document_is_mended_whatever_is_wrong_with_others() {
+    // Of each document its JSON, or what is wrong with it first.
+    let told = |text: &str| -> Vec<String> {
+        let stream = read(text);
+        let documents = stream.documents.iter();
+        let documents = documents.map(|document| (document.index(), document.root().to_json().to_string()));
+        let errors = stream
+            .errors
+            .iter()
+            .map(|error| (error.document, error.reason.clone()));
+        let mut all: Vec<_> = documents.chain(errors).collect();
+        all.sort_by_key(|(index, _)| *index);
+        all.into_iter().map(|(_, text)| text).collect()
+    };
+    let (apostrophe, tab) = ("k: \"it\\'s\"\n", "a: b\n\tc: d\n");
+    let (good, wrong) = (r#"{"k":"it's"}"#, "a tab where YAML takes only spaces");
+    assert_eq!(told(&format!("{apostrophe}---\n{tab}")), [good, wrong]);
+    assert_eq!(
+        told(&format!("{tab}---\n{apostrophe}---\nx: z\n")),
+        [wrong, good, r#"{"x":"z"}"#]
+    );
+    // Mended, this one has two errors.
+    let more = "a0: \"x\ny\"\n...\n\ta2: b\n";
+    let found = told(&format!("{more}---\n{apostrophe}"));
+    assert_eq!(found.last().map(String::as_str), Some(good), "{found:?}");
+    // As large as may be, and larger; the first is read twice.
+    let large = |bytes: usize| format!("k: 'a\nb'\n{}", "# a comment\n".repeat(bytes / 12));
+    assert!(read(&large(15 << 20)).errors.is_empty());
+    assert!(!read(&large(17 << 20)).errors.is_empty());
+}
+
+#[test]
 fn a_block_of_text_may_be_a_key() {
     all(&[
         ("? |\n  a\n: b\n", r#"{"a\n":"b"}"#),

@@ -43,6 +43,8 @@ pub(crate) struct Service {
     pub(crate) draining: AtomicBool,
     pub(crate) connections: AtomicUsize,
     pub(crate) held: Semaphore,
+    /// For how long a connection is kept on which nothing is asked, at least.
+    pub(crate) silence: Duration,
 }
 
 /// The semaphore of a [`Service`].

@@ -174,6 +174,7 @@ impl Server {
                 draining: AtomicBool::new(false),
                 connections: AtomicUsize::new(0),
                 held: held(),
+                silence: HEAD,
             }),
             own,
             drain: settings.drain,
@@ -319,7 +320,7 @@ async fn connection(
     tokio::select! {
         // A connection that breaks is the other side's to tell of.
         _ = watcher.watch(serving) => {}
-        () = asked.nothing_for(HEAD) => {}
+        () = asked.nothing_for(service.silence) => {}
     }
     service.connections.fetch_sub(1, Ordering::SeqCst);
 }
@@ -327,8 +328,8 @@ async fn connection(
 /// What is asked on a connection. A timer of its own for every head would cost more than reading most of them.
 #[derive(Default)]
 struct Asked {
-    /// Requests, ever.
-    all: AtomicUsize,
+    /// How often a request has begun or was answered.
+    turns: AtomicUsize,
     /// Those that have no answer yet.
     open: AtomicUsize,
     /// Whether it is over HTTP/2, where pings tell whether anybody is there.
@@ -337,7 +338,7 @@ struct Asked {
 
 impl Asked {
     fn begins(&self, version: Version) {
-        self.all.fetch_add(1, Ordering::Relaxed);
+        self.turns.fetch_add(1, Ordering::Relaxed);
         self.open.fetch_add(1, Ordering::Relaxed);
         if version > Version::HTTP_11 {
             self.pings.store(true, Ordering::Relaxed);
@@ -345,6 +346,7 @@ impl Asked {
     }
 
     fn ends(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -353,14 +355,14 @@ impl Asked {
         let mut seen = 0;
         loop {
             sleep(time).await;
-            let all = self.all.load(Ordering::Relaxed);
+            let turns = self.turns.load(Ordering::Relaxed);
             if self.pings.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-            if all == seen && self.open.load(Ordering::Relaxed) == 0 {
+            if turns == seen && self.open.load(Ordering::Relaxed) == 0 {
                 return;
             }
-            seen = all;
+            seen = turns;
         }
     }
 }

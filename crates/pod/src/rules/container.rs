@@ -18,7 +18,7 @@ pub(crate) mod warnings;
 
 use porthole_manifest::Node;
 
-pub(crate) use handlers::{keeps_hook, lifecycle};
+pub(crate) use handlers::{HOOKS, drops_sleep, keeps_hook, lifecycle};
 
 use crate::container::ContainerKind;
 use crate::names;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::options::Options;
 use crate::quantity::Quantity;
-use crate::rules::container::{keeps_hook, lifecycle};
+use crate::rules::container::{HOOKS, drops_sleep, keeps_hook, lifecycle};
 use crate::rules::pod::service_account;
 use crate::rules::workload::completions_of;
 use crate::schema::{Definition, Field, Struct, Type, Types};
@@ -181,12 +181,18 @@ impl<'o> Reader<'o> {
             map.insert("completions".to_owned(), completions.into());
         }
         // Of a hook or a lifecycle of which everything is dropped nothing stays.
+        if structure.name == "LifecycleHandler" && drops_sleep(self.options) {
+            map.remove("sleep");
+        }
         if structure.name == "Lifecycle" {
-            let is_dropped = |key: &str| {
-                node.field(key)
+            for key in HOOKS {
+                if node
+                    .field(key)
                     .is_some_and(|hook| !keeps_hook(self.options, hook))
-            };
-            map.retain(|key, _| !is_dropped(key));
+                {
+                    map.remove(key);
+                }
+            }
         }
         if map.contains_key("lifecycle") && lifecycle(self.options, node).is_none() {
             map.remove("lifecycle");

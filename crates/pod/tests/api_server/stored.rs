@@ -4,7 +4,7 @@ use porthole_manifest::objects;
 use porthole_pod::{change_warnings, validate_update};
 
 use crate::pods::{document, options_of};
-use crate::updates::{POD, check_places, documents, pod, texts, workload};
+use crate::updates::{POD, check_places, documents, pod, texts, texts_under, workload};
 
 /// A Job with these fields.
 fn job_of(fields: &str) -> String {
@@ -427,20 +427,42 @@ fn annotations_that_the_server_has_made_of_profiles_stay() {
 #[test]
 fn a_lifecycle_of_which_everything_is_dropped_was_not_stored() {
     let pod = |lifecycle: &str| format!("spec: {{containers: [{{name: c, image: 'i:1'{lifecycle}}}]}}");
-    let signal = pod(", lifecycle: {stopSignal: SIGTERM}");
-    let empty = pod(", lifecycle: {}");
-    for same in ["", ", lifecycle: {stopSignal: SIGKILL}"] {
-        assert_eq!(texts(37, POD, &signal, &pod(same)), [""; 0], "{same}");
-        assert_eq!(texts(37, POD, &pod(same), &signal), [""; 0], "{same}");
-    }
-    assert_eq!(texts(37, POD, &empty, &empty), [""; 0]);
-    for (old, new) in [(&signal, &empty), (&empty, &signal), (&empty, &pod(""))] {
-        let found = texts(37, POD, old, new);
-        assert!(
-            found
+    let check = |minor, gates: &[(&str, bool)], old: &str, new: &str, is_change: bool| {
+        let mut options = options_of(minor);
+        for (gate, on) in gates {
+            options.gates = options.gates.with(*gate, *on);
+        }
+        let texts = |old: &str, new: &str| texts_under(&options, POD, &pod(old), &pod(new));
+        for found in [texts(old, new), texts(new, old)] {
+            let refused = found
                 .iter()
-                .any(|text| text.contains("pod updates may not change fields")),
-            "{old} to {new}: {found:?}"
-        );
+                .any(|text| text.contains("pod updates may not change fields"));
+            assert_eq!(refused, is_change, "{old} and {new}: {found:?}");
+        }
+    };
+    let (empty, signal) = (", lifecycle: {}", ", lifecycle: {stopSignal: SIGTERM}");
+    check(37, &[], signal, "", false);
+    check(37, &[], signal, ", lifecycle: {stopSignal: SIGKILL}", false);
+    check(37, &[], empty, empty, false);
+    check(37, &[], signal, empty, true);
+    check(37, &[], empty, "", true);
+    // As 1.33.5 answers.
+    let hooks = |hooks: &str| format!(", lifecycle: {{{hooks}}}");
+    let sleep = hooks("preStop: {sleep: {seconds: 1}}");
+    let exec = hooks("preStop: {exec: {command: [a]}}");
+    let both = hooks("preStop: {exec: {command: [a]}, sleep: {seconds: 1}}");
+    let beside = hooks("preStop: {exec: {command: [a]}}, postStart: {sleep: {seconds: 1}}");
+    let off = [("PodLifecycleSleepAction", false)];
+    for (one, other) in [
+        (sleep.as_str(), ""),
+        (empty, ""),
+        (&both, &exec),
+        (&beside, &exec),
+    ] {
+        check(33, &off, one, other, false);
+        check(33, &[], one, other, true);
     }
+    let signals = [("PodLifecycleSleepAction", false), ("ContainerStopSignals", true)];
+    check(33, &signals, signal, ", lifecycle: {stopSignal: SIGKILL}", true);
+    check(33, &signals, signal, "", true);
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use porthole_manifest::{Document, objects};
-use porthole_pod::{Finding, change_warnings, object_status, validate_update};
+use porthole_pod::{Finding, Options, change_warnings, object_status, validate_update};
 
 use crate::pods::{document, options_of};
 
@@ -28,8 +28,14 @@ pub(crate) fn check_places(found: &[Finding], new: &Document) {
 /// The texts about the change of `{head, old}` into `{head, new}`, in Kubernetes 1.`minor`.
 #[track_caller]
 pub(crate) fn texts(minor: u16, head: &str, old: &str, new: &str) -> Vec<String> {
+    texts_under(&options_of(minor), head, old, new)
+}
+
+/// The same under these options.
+#[track_caller]
+pub(crate) fn texts_under(options: &Options, head: &str, old: &str, new: &str) -> Vec<String> {
     let (old, new) = documents(&format!("{{{head}, {old}}}"), &format!("{{{head}, {new}}}"));
-    let found = validate_update(&objects(&old)[0], &objects(&new)[0], &options_of(minor));
+    let found = validate_update(&objects(&old)[0], &objects(&new)[0], options);
     check_places(&found, &new);
     found.iter().map(ToString::to_string).collect()
 }

@@ -9,7 +9,7 @@ use hyper_util::client::legacy::Client;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -34,6 +34,11 @@ impl Bed {
     }
 
     async fn start_with(slowness: Duration, freshness: Freshness) -> Self {
+        Self::start_for(slowness, freshness, None).await
+    }
+
+    /// Connections on which nothing is asked are closed after `silence`, where it is said.
+    async fn start_for(slowness: Duration, freshness: Freshness, silence: Option<Duration>) -> Self {
         let (fake, target) = Fake::start(slowness).await;
         fake.put("webapp1", &json!({"B": "<x>", "A": 1}));
         fake.users.lock().unwrap().push("web".to_owned());
@@ -58,7 +63,10 @@ impl Bed {
             },
         };
         let log = Log::to(Format::Text, Level::Error, Box::new(std::io::sink()));
-        let server = Server::bind(settings, target, log).await.unwrap();
+        let mut server = Server::bind(settings, target, log).await.unwrap();
+        if let Some(silence) = silence {
+            Arc::get_mut(&mut server.service).unwrap().silence = silence;
+        }
         let address = server.address();
         let (end, ended) = oneshot::channel();
         let serving = tokio::spawn(server.serve(async {
@@ -484,4 +492,43 @@ async fn a_connection_ends_on_which_nothing_is_asked() {
     asked.begins(Version::HTTP_2);
     asked.ends();
     assert!(!ends(&asked, 4).await, "pings tell whether anybody is there");
+}
+
+#[tokio::test]
+async fn who_asks_nothing_and_who_never_ends_a_head_is_let_go() {
+    const SILENCE: Duration = Duration::from_millis(500);
+    const ASK: &[u8] = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+    /// Whether the other side closes the connection; it may do so within TLS, or not.
+    async fn is_let_go(stream: &mut (impl AsyncRead + Unpin)) -> bool {
+        let mut rest = Vec::new();
+        timeout(SILENCE * 10, stream.read_to_end(&mut rest)).await.is_ok()
+    }
+
+    let bed = Bed::start_for(Duration::ZERO, Freshness::default(), Some(SILENCE)).await;
+    let connect = async || {
+        let socket = TcpStream::connect(bed.address).await.unwrap();
+        crate::connector::encrypt(Arc::clone(&bed.tls), None, "127.0.0.1", socket)
+            .await
+            .unwrap()
+    };
+    let mut answer = [0; 1024];
+    let mut silent = connect().await;
+    assert!(is_let_go(&mut silent).await);
+    let mut slow = connect().await;
+    slow.write_all(b"GET /livez HT").await.unwrap();
+    assert!(is_let_go(&mut slow).await);
+    let mut again = connect().await;
+    again.write_all(ASK).await.unwrap();
+    assert!(again.read(&mut answer).await.unwrap() > 0);
+    again.write_all(&ASK[..20]).await.unwrap();
+    assert!(is_let_go(&mut again).await);
+    // Whoever goes on asking stays.
+    let mut busy = connect().await;
+    for _ in 0..30 {
+        busy.write_all(ASK).await.unwrap();
+        assert!(busy.read(&mut answer).await.unwrap() > 0);
+        sleep(SILENCE / 5).await;
+    }
+    assert!(is_let_go(&mut busy).await);
+    assert_eq!(bed.get("/livez").await.0, 200);
 }

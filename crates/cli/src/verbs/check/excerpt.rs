@@ -35,37 +35,29 @@ impl<'a> Excerpt<'a> {
         let text = source.text();
         let places: Vec<_> = spans.into_iter().map(|span| shown(text, span)).collect();
         let to = places.iter().map(|place| place.end).max().unwrap_or_default();
-        let from = places
-            .iter()
-            .map(|place| place.start)
-            .min()
-            .unwrap_or_default()
-            .min(to);
-        let start = text
-            .get(..from)
-            .and_then(|before| before.rfind('\n'))
-            .map_or(0, |end| end + 1);
-        let end = text
-            .get(to..)
-            .and_then(|rest| rest.find('\n'))
-            .map_or(text.len(), |end| to + end);
-        let mut lines = LinesOf::new(text, start..end);
-        let line = source.position(u32::try_from(start).unwrap_or(u32::MAX)).line as usize;
-        if lines.clone().all(|line| line.len() <= LONG) {
+        let from = places.iter().map(|place| place.start).min().unwrap_or_default();
+        let number = |offset: usize| source.position(u32::try_from(offset).unwrap_or(u32::MAX)).line;
+        let (first, last) = (number(from.min(to)), number(to));
+        let lines: Vec<_> = (first..=last)
+            .filter_map(|line| source.line_range(line))
+            .collect();
+        let whole = lines.first().map_or(0, |line| line.start)..lines.last().map_or(0, |line| line.end);
+        let line = first as usize;
+        let whole_text = text.get(whole.clone()).unwrap_or_default();
+        // Who draws them knows line feeds only.
+        let breaks = || whole_text.bytes().filter(|byte| *byte == b'\n').count();
+        if lines.iter().all(|line| line.len() <= LONG) && breaks() + 1 == lines.len() {
             return Self {
                 source,
-                text: Cow::Borrowed(text.get(start..end).unwrap_or_default()),
+                text: Cow::Borrowed(whole_text),
                 line,
-                pieces: vec![Piece {
-                    of: start..end,
-                    at: 0,
-                }],
+                pieces: vec![Piece { of: whole, at: 0 }],
             };
         }
         let mut short = String::new();
         let mut pieces = Vec::new();
-        for of in &mut lines {
-            if of.start > start {
+        for of in lines {
+            if !pieces.is_empty() {
                 short.push('\n');
             }
             let mut left = of.start;
@@ -99,30 +91,30 @@ impl<'a> Excerpt<'a> {
             .path(self.source.name())
     }
 
-    /// What was drawn, with the column that a place has in the source. The renderer counts it in the excerpt.
-    pub(super) fn with_column_of(&self, span: Span, mut drawn: String) -> String {
-        let at = self.range(span).start;
-        let before = self.text.get(..at).unwrap_or_default();
+    /// Where the renderer says that a place is, which counts in the excerpt, and where it is.
+    pub(super) fn said(&self, span: Span) -> (String, String) {
+        let before = self.text.get(..self.range(span).start).unwrap_or_default();
         let line = before.rfind('\n').map_or(before, |end| &before[end + 1..]);
-        let position = self.source.position(span.start);
-        let of = |column: usize| format!("{}:{}:{column}", self.source.name(), position.line);
-        let (counted, column) = (line.chars().count() + 1, position.column as usize);
-        if let Cow::Owned(_) = self.text
-            && let counted = of(counted)
-            && let Some(place) = drawn.find(&counted)
-        {
-            drawn.replace_range(place..place + counted.len(), &of(column));
-        }
-        drawn
+        let said = format!(
+            "{}:{}",
+            self.line + before.matches('\n').count(),
+            line.chars().count() + 1
+        );
+        let is = match self.text {
+            Cow::Borrowed(_) => said.clone(),
+            Cow::Owned(_) => self.source.position(span.start).to_string(),
+        };
+        let of = |place: String| format!("{}:{place}", self.source.name());
+        (of(said), of(is))
     }
 
-    /// A place in the excerpt: of a long one its first line.
+    /// What of a place is underlined in the excerpt: its first line, or what is left of that.
     pub(super) fn range(&self, span: Span) -> Range<usize> {
         let range = shown(self.source.text(), span);
         self.at(range.start)..self.at(range.end)
     }
 
-    /// The same with all its lines.
+    /// What of a place is in the excerpt.
     pub(super) fn whole_range(&self, span: Span) -> Range<usize> {
         self.at(span.start as usize)..self.at(span.end as usize)
     }
@@ -169,38 +161,6 @@ fn kept(text: &str, line: Range<usize>, places: &[Range<usize>]) -> Vec<Range<us
         }
     }
     kept
-}
-
-/// The lines within a range, without their line feeds.
-#[derive(Clone)]
-struct LinesOf<'a> {
-    text: &'a str,
-    left: Option<Range<usize>>,
-}
-
-impl<'a> LinesOf<'a> {
-    fn new(text: &'a str, range: Range<usize>) -> Self {
-        Self {
-            text,
-            left: Some(range),
-        }
-    }
-}
-
-impl Iterator for LinesOf<'_> {
-    type Item = Range<usize>;
-
-    fn next(&mut self) -> Option<Range<usize>> {
-        let Range { start, end } = self.left.take()?;
-        let rest = self.text.get(start..end)?;
-        Some(match rest.find('\n') {
-            Some(length) => {
-                self.left = Some(start + length + 1..end);
-                start..start + length
-            }
-            None => start..end,
-        })
-    }
 }
 
 #[cfg(test)]

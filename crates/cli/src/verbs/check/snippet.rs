@@ -1,6 +1,7 @@
 //! Findings with the lines of the source that they are about.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer};
+use anstream::adapter::strip_str;
 use porthole_manifest::{Source, Span, SyntaxError};
 use porthole_pod::{Finding, Fix, Severity};
 
@@ -52,12 +53,34 @@ pub(super) fn finding(renderer: &Renderer, source: &Source, finding: &Finding) -
     if let Some(change) = &changed {
         groups.push(change.group());
     }
-    let drawn = excerpt.with_column_of(place, renderer.render(&groups));
-    far.iter()
-        .zip(&excerpts)
-        .fold(drawn, |drawn, ((span, _), excerpt)| {
-            excerpt.with_column_of(*span, drawn)
-        })
+    let places = std::iter::once(excerpt.said(place));
+    let far = far.iter().zip(&excerpts);
+    let places = places.chain(far.map(|((span, _), excerpt)| excerpt.said(*span)));
+    rightly(renderer.render(&groups), &places.collect::<Vec<_>>())
+}
+
+/// What was drawn, with the places where they are, of which the renderer says other ones. They stand in this order.
+fn rightly(drawn: String, places: &[(String, String)]) -> String {
+    if places.iter().all(|(said, is)| said == is) {
+        return drawn;
+    }
+    let mut right = String::with_capacity(drawn.len());
+    let mut places = places.iter().peekable();
+    for line in drawn.split_inclusive('\n') {
+        let plain = strip_str(line).to_string();
+        let plain = plain.trim();
+        let place = plain.strip_prefix("--> ").or_else(|| plain.strip_prefix("::: "));
+        let found = places.next_if(|(said, _)| Some(said.as_str()) == place);
+        match found.and_then(|(said, is)| Some((line.rfind(said)?, said, is))) {
+            Some((at, said, is)) => {
+                right.push_str(&line[..at]);
+                right.push_str(is);
+                right.push_str(&line[at + said.len()..]);
+            }
+            None => right.push_str(line),
+        }
+    }
+    right
 }
 
 /// A syntax error as a person reads it.
@@ -71,7 +94,7 @@ pub(super) fn syntax(renderer: &Renderer, source: &Source, error: &SyntaxError) 
     if let Some(help) = &error.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
-    excerpt.with_column_of(error.span, renderer.render(&[group]))
+    rightly(renderer.render(&[group]), &[excerpt.said(error.span)])
 }
 
 /// How many lines lie between two places.

@@ -195,17 +195,17 @@ fn check_sleep(pass: &mut Pass<'_>, scope: &Scope<'_>, at: &Path<'_>, action: No
 /// The container's `lifecycle`, unless nothing is left of it when what a gate keeps away is dropped.
 pub(crate) fn lifecycle<'a>(options: &Options, container: Node<'a>) -> Option<Node<'a>> {
     let lifecycle = container.field("lifecycle")?;
-    let drops_signal = !knows_stop_signal(options);
     let signal = options.at_least(33) && lifecycle.field("stopSignal").is_some();
-    let drops_sleep = drops_sleep(options);
+    let keeps_signal = signal && knows_stop_signal(options);
     let hooks = HOOKS.map(|key| lifecycle.field(key));
     let kept = hooks.into_iter().flatten().any(|hook| keeps_hook(options, hook));
-    // What drops hooks that sleep takes every lifecycle that has no other; what drops signals, one that had nothing else.
-    (kept || !(drops_sleep || signal && drops_signal)).then_some(lifecycle)
+    // What drops hooks that sleep takes every lifecycle in which nothing else is; what drops signals, one that had nothing else.
+    let is_looked_at = drops_sleep(options) || signal && !keeps_signal;
+    (kept || keeps_signal || !is_looked_at).then_some(lifecycle)
 }
 
 /// The hooks of a `lifecycle`.
-const HOOKS: [&str; 2] = ["postStart", "preStop"];
+pub(crate) const HOOKS: [&str; 2] = ["postStart", "preStop"];
 
 /// Whether anything is left of a hook when what a gate keeps away is dropped.
 pub(crate) fn keeps_hook(options: &Options, hook: Node<'_>) -> bool {
@@ -214,7 +214,8 @@ pub(crate) fn keeps_hook(options: &Options, hook: Node<'_>) -> bool {
     !(drops_sleep(options) && only_sleeps)
 }
 
-fn drops_sleep(options: &Options) -> bool {
+/// Whether hooks may sleep in the schema and not by the gate: what sleeps is dropped.
+pub(crate) fn drops_sleep(options: &Options) -> bool {
     options.at_least(30) && !knows_sleep(options)
 }
 
