@@ -54,7 +54,7 @@ pub(crate) fn parse_shared(text: &Arc<str>, limits: &Limits) -> Stream {
     } = reader;
     if let Some((better, its_ends)) = mended(&clean, stumbles, text, limits) {
         if ends.len() == its_ends.len() {
-            stream = without_mended(stream, better);
+            stream = with_mended(stream, better);
         } else if better.errors.len() < stream.errors.len() {
             (stream, ends) = (better, its_ends);
         }
@@ -86,7 +86,7 @@ fn mended(
 }
 
 /// What was read first, but of the documents that are good when they are mended. Of others their first errors are the right ones.
-fn without_mended(first: Stream, mended: Stream) -> Stream {
+fn with_mended(first: Stream, mended: Stream) -> Stream {
     let wrong =
         |stream: &Stream| -> HashSet<usize> { stream.errors.iter().map(|error| error.document).collect() };
     let (was_wrong, is_wrong) = (wrong(&first), wrong(&mended));

@@ -182,21 +182,8 @@ fn hex(bytes: &[u8], at: usize) -> Option<u32> {
 /// Where a string ends that goes on at `from`, or its next escape begins. What stands before that place is added to `copy`.
 fn copy_plain(text: &str, from: usize, copy: &mut Vec<u8>) -> Option<usize> {
     let bytes = text.as_bytes();
-    let mut at = from;
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let found = Specials::first(u64::from_le_bytes(*eight));
-        let place = found.trailing_zeros() as usize / 8;
-        // Eight bytes are copied at once and cut: pieces between escapes are short.
-        let end = copy.len() + place;
-        copy.extend_from_slice(eight);
-        copy.truncate(end);
-        at += place;
-        if found != 0 {
-            return (bytes[at] >= 0x20).then_some(at);
-        }
-    }
-    let end = first_special(bytes, at)?;
-    copy.extend_from_slice(&bytes[at..end]);
+    let end = first_special(bytes, from)?;
+    copy.extend_from_slice(&bytes[from..end]);
     (bytes[end] >= 0x20).then_some(end)
 }
 

@@ -135,10 +135,7 @@ impl Source {
     /// The line of byte `offset`, from 1, and what of it stands before that byte.
     fn before(&self, offset: u32) -> (usize, Range<usize>) {
         let lines = self.lines();
-        let mut end = (offset as usize).min(self.text.len());
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
-        }
+        let end = self.text.floor_char_boundary(offset as usize);
         let line = lines.partition_point(|start| *start as usize <= end).max(1);
         (line, lines[line - 1] as usize..end)
     }

@@ -35,7 +35,7 @@ const CONNECTIONS: usize = 1024;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A connection that asks nothing for so long is closed, at the latest after twice that time. It counts from its beginning, and
 /// over HTTP/1.1 from the answer to a request as well: so a head has to come in that time, too.
-const HEAD: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(30);
 /// Between pings over HTTP/2, and for their answers.
 const PING: Duration = Duration::from_secs(20);
 /// The longest head of a request, in bytes.
@@ -174,7 +174,7 @@ impl Server {
                 draining: AtomicBool::new(false),
                 connections: AtomicUsize::new(0),
                 held: held(),
-                silence: HEAD,
+                silence: SILENCE,
             }),
             own,
             drain: settings.drain,

@@ -37,7 +37,7 @@ impl<'a> Excerpt<'a> {
         let to = places.iter().map(|place| place.end).max().unwrap_or_default();
         let from = places.iter().map(|place| place.start).min().unwrap_or_default();
         let number = |offset: usize| source.position(u32::try_from(offset).unwrap_or(u32::MAX)).line;
-        let (first, last) = (number(from.min(to)), number(to));
+        let (first, last) = (number(from), number(to));
         let lines: Vec<_> = (first..=last)
             .filter_map(|line| source.line_range(line))
             .collect();
